@@ -1,0 +1,58 @@
+# Each target does its own set-up; all that is needed is some Python 3 with pip, and make.
+# uv comes from PATH, else from PyPI into .build/; it finds a Python >= 3.12, also one that pyenv
+# has installed but not activated.
+SHELL := /bin/bash
+export BSYNTH_DATA ?= $(abspath ../shared/data)
+# Two cores are shared by chains and replicates already; threaded BLAS on small matrices only costs.
+export OMP_NUM_THREADS ?= 1
+PYENVS := $(subst $() $(),:,$(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.1[2-9]*/bin))
+PYTHON := .venv/bin/python
+
+# A recipe's first lines: find uv, or get it.
+GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
+	if [ -z "$$uv" ] || ! "$$uv" --version >/dev/null 2>&1; then \
+	  uv=.build/uv/bin/uv; \
+	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
+	fi; export PATH="$(PYENVS):$$PATH"
+
+.PHONY: setup demo test lint evidence bench lock dist clean
+
+setup: .venv/.ready
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(GET_UV); \
+	[ -x $(PYTHON) ] || "$$uv" venv -q --python '>=3.12' .venv; \
+	"$$uv" pip sync -q --require-hashes --python $(PYTHON) requirements.lock; \
+	"$$uv" pip install -q --no-deps --no-build-isolation --python $(PYTHON) -e .; \
+	touch $@
+
+demo: setup
+	.venv/bin/bsynth demo --out demo
+
+test: setup lint
+	$(PYTHON) -m pytest -m "not evidence and not bench"
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/codespell bsynth models tests README.md .github
+
+evidence: setup
+	$(PYTHON) -m pytest -m evidence -s
+
+bench: setup
+	$(PYTHON) tests/benchmarks/bench_simplex.py
+	$(PYTHON) tests/benchmarks/bench_bootstrap.py
+
+dist: setup
+	$(PYTHON) -m hatchling build
+
+lock:
+	@$(GET_UV); \
+	"$$uv" pip compile -q pyproject.toml --group dev --all-extras --universal --generate-hashes \
+	  --python-version 3.12 --no-emit-index-url --no-header -o requirements.lock
+
+clean:
+	rm -rf .venv .build dist demo

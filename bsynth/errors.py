@@ -1,0 +1,67 @@
+"""Errors of bsynth, one tree.
+
+::
+
+    BsynthError
+    ├── PanelError   (ValueError)  the data or its description cannot be used
+    ├── SpecError    (ValueError)  a model specification is not in the vocabulary
+    ├── SolverError  (ValueError)  a weights problem has no usable answer
+    └── FitError     (RuntimeError)  sampling itself broke down
+
+Each message is one line: what came, what is allowed, what to do. A fit that merely failed its
+convergence gate is no error: it comes back with ``status == "unreliable"``.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class BsynthError(Exception):
+    """Base of every error that bsynth raises on purpose."""
+
+
+class PanelError(BsynthError, ValueError):
+    """The data, or the way it was described, cannot become a panel."""
+
+
+class SpecError(BsynthError, ValueError):
+    """A model specification holds something outside its vocabulary."""
+
+
+class SolverError(BsynthError, ValueError):
+    """A weights problem cannot be solved as given (NaN, infinite values, empty)."""
+
+
+class FitError(BsynthError, RuntimeError):
+    """The sampler could not run at all."""
+
+
+class UnreliableWarning(UserWarning):
+    """A fit did not pass its convergence gate."""
+
+
+def nearest(name: object, allowed: Iterable[object]) -> str:
+    """Return ``", did you mean 'x'?"`` for the closest allowed name, or an empty string.
+
+    Examples
+    --------
+    >>> nearest("stat", ["state", "year"])
+    ", did you mean 'state'?"
+    >>> nearest("zzz", ["state", "year"])
+    ''
+    """
+    matches = difflib.get_close_matches(str(name), [str(a) for a in allowed], n=1, cutoff=0.6)
+    return f", did you mean {matches[0]!r}?" if matches else ""
+
+
+def some_of(names: Iterable[object], limit: int = 6) -> str:
+    """List a few names for an error message and count the rest.
+
+    Examples
+    --------
+    >>> some_of(range(9), limit=3)
+    '0, 1, 2 and 6 more'
+    """
+    listed = [str(n) for n in names]
+    head = ", ".join(listed[:limit])
+    return head if len(listed) <= limit else f"{head} and {len(listed) - limit} more"
