@@ -1,0 +1,99 @@
+"""Panel × specification → the arrays a model sees, on one scale, and the way back.
+
+One affine map for every series (subtract the treated pre-period mean, divide by its pre-period
+standard deviation, ddof 1) makes every answer independent of the units of measure.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bsynth._types import FloatArray
+from bsynth.errors import PanelError
+from bsynth.panel import Panel
+from bsynth.spec import ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Arrays of one fit, scaled.
+
+    Attributes
+    ----------
+    y : (T,) treated series; (y − center) / scale.
+    X : (T, J) donors on the same scale. Centred on their own pre-period means when the model has
+        a level shift and exact cells: the level is then the offset between pre-period means.
+    n_pre : int
+        The first ``n_pre`` periods enter the likelihood of the treated series.
+    center, scale : float
+        ``outcome = center + scale · scaled``.
+    donor_center : (J,)
+        What was subtracted from each donor, in outcome units.
+    donor_precision : (T, J) or None
+        1 / sampling variance of each donor cell, scaled; 0 where the cell is empty.
+    treated_variance : (T,) or None
+        Sampling variance of the treated series, scaled.
+    treated_seen : (T,) of 0 or 1
+        0 where a treated cell is empty, so the period carries no likelihood.
+    """
+
+    y: FloatArray
+    X: FloatArray
+    n_pre: int
+    center: float
+    scale: float
+    donor_center: FloatArray
+    donor_precision: FloatArray | None = None
+    treated_variance: FloatArray | None = None
+    treated_seen: FloatArray | None = None
+
+    @property
+    def known_variance(self) -> bool:
+        """Whether the sampling variance of the cells is part of the model."""
+        return self.donor_precision is not None
+
+    def to_outcome(self, scaled: FloatArray) -> FloatArray:
+        """Map scaled values of the treated series back to outcome units."""
+        return self.center + self.scale * scaled
+
+
+def make_design(panel: Panel, spec: ModelSpec) -> Design:
+    """Scale the panel for ``spec``.
+
+    Raises
+    ------
+    PanelError
+        When the specification needs cell counts that the panel does not have.
+    """
+    pre = slice(0, panel.n_pre)
+    treated, donors = panel.treated_series, panel.donor_matrix
+    center, scale = float(treated[pre].mean()), float(treated[pre].std(ddof=1))
+    y = (treated - center) / scale
+    if spec.cells.variance == "exact":
+        own = spec.level.prior == "shift"
+        donor_center = donors[pre].mean(axis=0) if own else np.full(panel.n_donors, center)
+        X = (donors - donor_center) / scale
+        return Design(y, X, panel.n_pre, center=center, scale=scale, donor_center=donor_center)
+    donor_variance, own_variance = panel.donor_cell_variance, panel.treated_cell_variance
+    if donor_variance is None or own_variance is None:
+        raise PanelError(
+            f"model {spec.name!r} needs the number of rows in each cell, and the panel has none; "
+            "build it with Panel.from_events, or use a model with exact cells such as 'level'"
+        )
+    if not np.all(donor_variance > 0):
+        raise PanelError(
+            "the outcome does not vary within cells, so their sampling variance is zero; "
+            "use a model with exact cells such as 'level'"
+        )
+    seen = np.isfinite(own_variance)
+    return Design(
+        y=y,
+        X=(donors - center) / scale,
+        n_pre=panel.n_pre,
+        center=center,
+        scale=scale,
+        donor_center=np.full(panel.n_donors, center),
+        donor_precision=scale**2 / donor_variance,
+        treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
+        treated_seen=seen.astype(float),
+    )

@@ -1,0 +1,113 @@
+"""The health of a fit: convergence is a gate, not a footnote.
+
+Thresholds follow Vehtari et al. 2021 (rank-normalised R-hat, bulk and tail effective sample size)
+and Betancourt 2016 (energy): R-hat < 1.01 and ESS ≥ 400 for every reported effect and for the
+model's scalar parameters, R-hat < 1.05 for each weight, no divergence, no saturated tree depth,
+BFMI > 0.3.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import arviz_stats as azs
+import numpy as np
+import xarray as xr
+
+from bsynth._types import Status
+
+RHAT_MAX = 1.01
+RHAT_MAX_WEIGHT = 1.05
+ESS_MIN = 400
+BFMI_MIN = 0.3
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What the gate saw, and its verdict.
+
+    Attributes
+    ----------
+    status : {"ok", "unreliable"}
+    failures : tuple of str
+        One phrase per quantity that failed; empty when ``status`` is ok.
+    rhat_max, ess_min : float
+        Worst over the effects and scalar parameters; ESS is the smaller of bulk and tail.
+    rhat_max_weight : float
+        Worst over the donor weights.
+    divergences, saturated : int
+        Draws that diverged; draws that hit the maximum tree depth.
+    bfmi_min : float
+        Smallest Bayesian fraction of missing information over the chains.
+    retried : bool
+        Whether this is the stricter second attempt.
+    """
+
+    status: Status
+    failures: tuple[str, ...]
+    rhat_max: float
+    ess_min: float
+    rhat_max_weight: float
+    divergences: int
+    saturated: int
+    bfmi_min: float
+    retried: bool = False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain data for ``summary.json``."""
+        return asdict(self) | {"failures": list(self.failures)}
+
+
+def gate(
+    quantities: Mapping[str, xr.DataArray],
+    weights: xr.DataArray,
+    sample_stats: xr.Dataset,
+    *,
+    retried: bool = False,
+) -> Diagnostics:
+    """Judge a fit by its reported effects and parameters, its weights and the sampler's own record.
+
+    Parameters
+    ----------
+    quantities : mapping of name to DataArray (chain, draw)
+        Effects and scalar parameters. A constant quantity carries no information and is passed over.
+    weights : DataArray (chain, draw, donor)
+    sample_stats : Dataset
+        ``diverging``, ``maxdepth_reached`` and ``energy`` per draw.
+    """
+    varying = {name: q for name, q in quantities.items() if float(q.max()) > float(q.min())}
+    scalars = xr.Dataset({name: q.reset_coords(drop=True) for name, q in varying.items()})
+    rhat = azs.rhat(scalars)
+    ess = {kind: azs.ess(scalars, method=kind) for kind in ("bulk", "tail")}
+    failures = []
+    for name in varying:
+        value = float(rhat[name])
+        if not value < RHAT_MAX:
+            failures.append(f"R-hat of {name} is {value:.3f} (must be below {RHAT_MAX})")
+        for kind, found in ess.items():
+            size = float(found[name])
+            if not size >= ESS_MIN:
+                failures.append(f"{kind} ESS of {name} is {size:.0f} (must be at least {ESS_MIN})")
+    rhat_weight = float(azs.rhat(weights).max()) if weights.sizes["donor"] > 1 else 1.0
+    if not rhat_weight < RHAT_MAX_WEIGHT:
+        failures.append(f"R-hat of a weight is {rhat_weight:.3f} (must be below {RHAT_MAX_WEIGHT})")
+    divergences = int(sample_stats["diverging"].sum())
+    if divergences:
+        failures.append(f"{divergences} divergences (must be 0)")
+    saturated = int(sample_stats["maxdepth_reached"].sum())
+    if saturated:
+        failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
+    bfmi = float(np.min(azs.bfmi(np.asarray(sample_stats["energy"]))))
+    if not bfmi > BFMI_MIN:
+        failures.append(f"BFMI is {bfmi:.2f} (must be above {BFMI_MIN})")
+    sizes = [float(found[name]) for name in varying for found in ess.values()]
+    return Diagnostics(
+        status="unreliable" if failures else "ok",
+        failures=tuple(failures),
+        rhat_max=max((float(rhat[name]) for name in varying), default=1.0),
+        ess_min=min(sizes, default=float("inf")),
+        rhat_max_weight=rhat_weight,
+        divergences=divergences,
+        saturated=saturated,
+        bfmi_min=bfmi,
+        retried=retried,
+    )

@@ -1,0 +1,1 @@
+"""What computes: the PyMC model and its sampler, the simplex solvers. Arrays in, arrays out."""

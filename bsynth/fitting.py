@@ -1,0 +1,252 @@
+"""The Bayesian verb: panel × model → plan → `Fit`."""
+
+import importlib.metadata
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from bsynth import effects
+from bsynth._progress import status
+from bsynth._types import FloatArray
+from bsynth.catalogue import DEFAULT, choose_model
+from bsynth.design import Design, make_design
+from bsynth.diagnostics import Diagnostics, gate
+from bsynth.engines import predict
+from bsynth.errors import PanelError, UnreliableWarning
+from bsynth.panel import Panel
+from bsynth.result import Fit, Provenance
+from bsynth.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from bsynth.engines.bayes import Sampler
+
+PACKAGES = ("bsynth", "pymc", "nutpie", "arviz", "numpy", "scipy", "pandas", "xarray")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a fit will do, decided and validated before the first draw."""
+
+    panel: Panel
+    spec: ModelSpec
+    reason: str
+    design: Design
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float
+    seed: int
+
+    def __str__(self) -> str:
+        panel = self.panel
+        return (
+            f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {panel.n_donors} donors, "
+            f"{panel.n_pre} pre and {panel.n_post} post periods; "
+            f"{self.chains} chains × {self.draws} draws after {self.tune} of tuning, seed {self.seed}. {self.reason}"
+        )
+
+
+def plan(
+    panel: Panel,
+    model: str | Path | ModelSpec = DEFAULT,
+    *,
+    draws: int = 1000,
+    tune: int = 600,
+    chains: int = 4,
+    target_accept: float = 0.9,
+    seed: int = 0,
+) -> Plan:
+    """Validate a request and return what `fit` would do; nothing is sampled. Parameters as `fit`."""
+    for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
+        if value < least:
+            raise PanelError(f"{name} is {value}; give at least {least}, the convergence gate needs them")
+    if not 0.5 <= target_accept < 1:
+        raise PanelError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
+    choice = choose_model(panel, model)
+    design = make_design(panel, choice.spec)
+    return Plan(panel, choice.spec, choice.reason, design, draws, tune, chains, target_accept, seed)
+
+
+def fit(
+    panel: Panel,
+    model: str | Path | ModelSpec = DEFAULT,
+    *,
+    draws: int = 1000,
+    tune: int = 600,
+    chains: int = 4,
+    target_accept: float = 0.9,
+    seed: int = 0,
+    progress: bool = True,
+) -> Fit:
+    """Fit a Bayesian synthetic control and return the posterior counterfactual.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : str, path or ModelSpec
+        A name of the catalogue, a ``model.toml`` or its folder. ``"default"`` takes ``rollout``
+        when the panel was built from rows and ``level`` otherwise; ``fit.provenance.reason`` says why.
+    draws, tune, chains : int
+        Draws kept and discarded per chain.
+    target_accept : float
+        Acceptance rate that step-size adaptation aims at.
+    seed : int
+        The same seed gives the same draws.
+    progress : bool
+        Show a status line while compiling and sampling.
+
+    Returns
+    -------
+    Fit
+        With ``status`` ``"unreliable"``, and an `UnreliableWarning`, when the convergence gate
+        failed twice (the second time with more tuning and a higher acceptance target).
+
+    Raises
+    ------
+    PanelError, SpecError
+        Before any sampling.
+    FitError
+        When the sampler itself stops.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> log = bs.simulate_rollout(users=20_000, seed=1)
+    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
+    ...     outcome="task_completed", treated=range(25), start=20, end=29)
+    >>> result = bs.fit(panel, model="level", draws=500, seed=1, progress=False)
+    >>> result.status
+    'ok'
+    """
+    request = plan(
+        panel, model, draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed
+    )
+    return run(request, progress=progress)
+
+
+def run(request: Plan, *, progress: bool = True) -> Fit:
+    """Carry out a plan."""
+    with status("Loading the sampler", progress):
+        from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
+    started = time.perf_counter()
+    sampler = bayes.Sampler(request.draws, request.tune, request.chains, request.target_accept)
+    result = _attempt(request, sampler, retried=False, progress=progress)
+    if result.status == "unreliable":
+        result = _attempt(request, sampler.stricter(), retried=True, progress=progress)
+    result = replace(
+        result, provenance=replace(result.provenance, seconds=time.perf_counter() - started)
+    )
+    if result.status == "unreliable":
+        warnings.warn(
+            f"fit of {request.spec.name!r} is unreliable: {'; '.join(result.diagnostics.failures)}",
+            UnreliableWarning,
+            stacklevel=3,
+        )
+    return result
+
+
+def _attempt(request: Plan, sampler: "Sampler", *, retried: bool, progress: bool) -> Fit:
+    from bsynth.engines import bayes
+
+    design, spec = request.design, request.spec
+    sampler_seed, predictive_seed = np.random.SeedSequence([request.seed, int(retried)]).spawn(2)
+    with status(f"Compiling and sampling {spec.name}" + (" again, stricter" if retried else ""), progress):
+        raw = bayes.sample(design, spec, sampler, int(sampler_seed.generate_state(1)[0]))
+    parameters = bayes.parameters(raw, design, spec)
+    flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
+    draws = predict.counterfactual(flat, design, np.random.default_rng(predictive_seed))
+    tree = _assemble(request, raw, parameters, draws)
+    diagnostics = judge(tree, request.panel.n_pre, retried=retried)
+    provenance = Provenance(
+        seed=request.seed,
+        draws=sampler.draws,
+        tune=sampler.tune,
+        chains=sampler.chains,
+        target_accept=sampler.target_accept,
+        seconds=0.0,
+        reason=request.reason,
+        panel=request.panel.summary(),
+        versions=versions(),
+    )
+    return Fit(tree, spec, diagnostics, provenance)
+
+
+def _assemble(
+    request: Plan,
+    raw: xr.DataTree,
+    parameters: Mapping[str, FloatArray],
+    draws: predict.Counterfactual,
+) -> xr.DataTree:
+    """Give names and outcome units to the engine's arrays."""
+    panel, design = request.panel, request.design
+    time_index = panel.times.rename("time")
+    shape = parameters["sigma"].shape
+    coords = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
+    by_time = ("chain", "draw", "time")
+
+    def named(values: FloatArray, periods: slice) -> xr.DataArray:
+        block = values.reshape(*shape, -1)
+        return xr.DataArray(block, dims=by_time, coords=coords | {"time": time_index[periods]})
+
+    weights = xr.DataArray(
+        parameters["weights"],
+        dims=("chain", "draw", "donor"),
+        coords=coords | {"donor": list(panel.donors)},
+    )
+    level = design.scale * parameters["level"]
+    intercept = design.center + level - parameters["weights"] @ design.donor_center
+    scalars = {"level_shift": level, "intercept": intercept, "sigma": design.scale * parameters["sigma"]}
+    if "donor_noise" in parameters:
+        scalars["donor_noise"] = design.scale * parameters["donor_noise"]
+    posterior = xr.Dataset(
+        {"weights": weights}
+        | {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in scalars.items()}
+        | {"counterfactual": named(design.to_outcome(draws.mean), slice(None))}
+    )
+    whole, pre = slice(None), slice(0, panel.n_pre)
+    observed = xr.DataArray(panel.treated_series, dims="time", coords={"time": time_index})
+    donors = xr.DataArray(
+        panel.donor_matrix, dims=("time", "donor"), coords={"time": time_index, "donor": list(panel.donors)}
+    )
+    sample_stats = raw["sample_stats"].to_dataset()
+    numeric = [name for name, v in sample_stats.items() if v.dtype != object]
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": posterior,
+            "posterior_predictive": xr.Dataset(
+                {"counterfactual": named(design.to_outcome(draws.predictive), whole)}
+            ),
+            "log_likelihood": xr.Dataset({"outcome": named(draws.log_likelihood, pre)}),
+            "sample_stats": sample_stats[numeric],
+            "observed_data": xr.Dataset({"outcome": observed}),
+            "constant_data": xr.Dataset({"donors": donors}),
+        }
+    )
+    tree.attrs = {"n_pre": panel.n_pre, "treated": panel.treated_name, "outcome": panel.source.outcome}
+    return tree
+
+
+def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
+    """Apply the convergence gate to a fit's tree: both kinds of effect, and the scalar parameters."""
+    posterior = tree["posterior"].to_dataset()
+    observed = tree["observed_data"]["outcome"].isel(time=slice(n_pre, None))
+    quantities: dict[str, xr.DataArray] = {}
+    for kind, group in (("mean", "posterior"), ("predictive", "posterior_predictive")):
+        window = tree[group]["counterfactual"].isel(time=slice(n_pre, None))
+        for name, draws in effects.effect_draws(observed, window).items():
+            quantities[f"{name} effect ({kind})"] = draws
+    for name in ("level_shift", "sigma", "donor_noise"):
+        if name in posterior:
+            quantities[name] = posterior[name]
+    return gate(quantities, posterior["weights"], tree["sample_stats"].to_dataset(), retried=retried)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of bsynth and of the packages that make its numbers."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}

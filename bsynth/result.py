@@ -1,0 +1,208 @@
+"""The result of a Bayesian fit and its file format (NetCDF, never pickle)."""
+
+import json
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from bsynth import effects
+from bsynth._types import IntervalKind, Status
+from bsynth.diagnostics import Diagnostics
+from bsynth.errors import PanelError
+from bsynth.spec import ModelSpec
+
+FORMAT = 1
+_GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
+_VARIABLE = "counterfactual"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a fit: enough to make it again."""
+
+    seed: int
+    draws: int
+    tune: int
+    chains: int
+    target_accept: float
+    seconds: float
+    reason: str
+    panel: dict[str, Any]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A posterior counterfactual of the treated series.
+
+    Attributes
+    ----------
+    tree : xarray.DataTree
+        ``posterior`` (weights, intercept, level_shift, sigma and ``counterfactual``, the counterfactual
+        mean), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
+        ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
+        Outcome units throughout; ArviZ reads it as it is.
+    spec : ModelSpec
+    diagnostics : Diagnostics
+        The convergence gate.
+    provenance : Provenance
+    """
+
+    tree: xr.DataTree
+    spec: ModelSpec
+    diagnostics: Diagnostics
+    provenance: Provenance
+
+    @property
+    def status(self) -> Status:
+        """``"ok"``, or ``"unreliable"`` when the convergence gate failed."""
+        return self.diagnostics.status
+
+    @property
+    def observed(self) -> xr.DataArray:
+        """Treated series (time,), outcome units."""
+        return self.tree["observed_data"]["outcome"]
+
+    @property
+    def n_pre(self) -> int:
+        """Number of pre-treatment periods."""
+        return int(self.tree.attrs["n_pre"])
+
+    def counterfactual(self, interval: IntervalKind = "predictive") -> xr.DataArray:
+        """Draws (chain, draw, time) of the untreated outcome; ``"mean"`` leaves out period noise."""
+        if interval not in _GROUP:
+            raise PanelError(f"interval {interval!r} is not known; give 'predictive' or 'mean'")
+        return self.tree[_GROUP[interval]][_VARIABLE]
+
+    def effect_draws(self, interval: IntervalKind = "predictive") -> xr.Dataset:
+        """Draws (chain, draw) of the average, cumulative and relative effect over the treated window."""
+        post = slice(self.n_pre, None)
+        return effects.effect_draws(
+            self.observed.isel(time=post), self.counterfactual(interval).isel(time=post)
+        )
+
+    def effects(
+        self, level: float = 0.95, *, interval: IntervalKind = "predictive", rope: float | None = None
+    ) -> pd.DataFrame:
+        """One row per estimand (average, cumulative, lift) over the treated window.
+
+        Parameters
+        ----------
+        level : float
+            Probability inside the equal-tailed and HDI intervals.
+        interval : {"predictive", "mean"}
+            ``predictive`` adds the noise of the periods seen; ``mean`` is the uncertainty of the
+            counterfactual mean alone.
+        rope : float, optional
+            Adds P(|average effect| > rope), outcome units.
+        """
+        check_level(level)
+        table = effects.posterior_table(
+            self.effect_draws(interval), level=level, interval=interval, rope=rope
+        )
+        table["status"] = self.status
+        return effects.complete(
+            table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds
+        )
+
+    def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
+        """One row per period: observed, counterfactual, gap, with equal-tailed intervals."""
+        check_level(level)
+        return effects.path_table(
+            self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
+        )
+
+    def weights(self, level: float = 0.95) -> pd.DataFrame:
+        """Posterior mean and equal-tailed interval of each donor's weight, largest first."""
+        check_level(level)
+        draws = self.tree["posterior"]["weights"]
+        lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
+        table = pd.DataFrame(
+            {
+                "donor": draws["donor"].to_index(),
+                "weight": draws.mean(effects.POSTERIOR_DIMS).values,
+                "lower": lower.values,
+                "upper": upper.values,
+            }
+        )
+        return table.sort_values("weight", ascending=False, ignore_index=True)
+
+    @property
+    def pre_rmse(self) -> float:
+        """RMSE of the posterior mean counterfactual over the pre-period, outcome units."""
+        pre = slice(0, self.n_pre)
+        centre = self.counterfactual("mean").mean(effects.POSTERIOR_DIMS)
+        return float(((self.observed - centre).isel(time=pre) ** 2).mean() ** 0.5)
+
+    @property
+    def effective_donors(self) -> float:
+        """Posterior mean of 1/Σw²: how many donors share the weight."""
+        weights = self.tree["posterior"]["weights"]
+        return float((1.0 / (weights**2).sum("donor")).mean())
+
+    def save(self, path: str | Path) -> None:
+        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read."""
+        tree = self.tree.copy()
+        tree.attrs = dict(self.tree.attrs) | {
+            "bsynth_format": FORMAT,
+            "bsynth_spec": json.dumps(self.spec.to_dict()),
+            "bsynth_diagnostics": json.dumps(self.diagnostics.to_dict()),
+            "bsynth_provenance": json.dumps(asdict(self.provenance)),
+        }
+        part = Path(path).with_name(Path(path).name + ".part")
+        tree.to_netcdf(part, engine="h5netcdf")
+        part.replace(path)
+
+    def __repr__(self) -> str:
+        row = self.effects().iloc[0]
+        mark = "" if self.status == "ok" else " UNRELIABLE"
+        return (
+            f"<Fit {self.spec.name!r}{mark}: average effect {row.estimate:.4g}, "
+            f"95% predictive [{row.lower:.4g}, {row.upper:.4g}]>"
+        )
+
+    def _repr_html_(self) -> str:
+        marks = "".join(f"<li>{escape(f)}</li>" for f in self.diagnostics.failures)
+        warning = (
+            f"<p style='color:#b00020;font-weight:bold'>Unreliable: the convergence gate failed.</p><ul>{marks}</ul>"
+            if marks
+            else ""
+        )
+        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
+        table = self.effects()[columns].to_html(index=False, float_format="%.4g", border=0)
+        return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}"
+
+
+def load(path: str | Path) -> Fit:
+    """Read a fit that `Fit.save` wrote.
+
+    Raises
+    ------
+    PanelError
+        The file is missing, unreadable, or not a bsynth fit.
+    """
+    try:
+        with xr.open_datatree(path, engine="h5netcdf") as stored:
+            tree = stored.load()
+    except (OSError, ValueError) as error:
+        raise PanelError(f"{str(path)!r} cannot be read as a fit ({error}); give a file that fit.save wrote") from error
+    if tree.attrs.get("bsynth_format") != FORMAT:
+        raise PanelError(f"{str(path)!r} is not a bsynth fit of format {FORMAT}; give a file that fit.save wrote")
+    attrs = dict(tree.attrs)
+    spec = ModelSpec.model_validate(json.loads(attrs.pop("bsynth_spec")))
+    diagnostics = json.loads(attrs.pop("bsynth_diagnostics"))
+    diagnostics["failures"] = tuple(diagnostics["failures"])
+    provenance = Provenance(**json.loads(attrs.pop("bsynth_provenance")))
+    attrs.pop("bsynth_format")
+    tree.attrs = attrs
+    return Fit(tree, spec, Diagnostics(**diagnostics), provenance)
+
+
+def check_level(level: float) -> None:
+    """Raise `PanelError` unless 0 < level < 1."""
+    if not 0 < level < 1:
+        raise PanelError(f"level is {level}; give a probability between 0 and 1, such as 0.95")

@@ -1,0 +1,151 @@
+"""The model specification: a closed vocabulary, read from ``model.toml`` and checked on the way in.
+
+A value is a number or one of a finite list. Prior scales are in pre-period standard deviations of
+the treated series, so a specification means the same whatever the units of the outcome.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bsynth.errors import SpecError, nearest
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Piece(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Weights(_Piece):
+    """Prior of the donor weights: a symmetric Dirichlet with concentration ``alpha`` per donor."""
+
+    prior: Literal["dirichlet"] = "dirichlet"
+    alpha: Positive = 1.0
+
+
+class Level(_Piece):
+    """Constant offset between the treated unit and its weighted donors, N(0, sd²) under ``shift``."""
+
+    prior: Literal["none", "shift"] = "shift"
+    sd: Positive = 1.0
+
+
+class Noise(_Piece):
+    """Period noise ε_t, independent and normal; its scale has a half-normal prior."""
+
+    distribution: Literal["normal"] = "normal"
+    sd: Positive = 1.0
+
+
+class CellVariance(_Piece):
+    """What is known of each cell.
+
+    ``exact``: the series are taken as they are. ``known``: each cell is a mean of n rows with
+    sampling variance s²/n; the latent donor cells are c_j + d_t + e_jt, and the scales below are
+    those of the half-normal priors of sd(c), sd(d) and sd(e).
+    """
+
+    variance: Literal["exact", "known"] = "exact"
+    donor_level_sd: Positive = 4.0
+    period_sd: Positive = 4.0
+    donor_noise_sd: Positive = 2.0
+
+
+class ModelSpec(_Piece):
+    """A Bayesian synthetic control, declared.
+
+    Examples
+    --------
+    >>> spec = ModelSpec.from_toml('title = "Level"\\n[weights]\\nalpha = 0.5')
+    >>> spec.weights.alpha, spec.level.prior
+    (0.5, 'shift')
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str = "custom"
+    title: str = "Custom model"
+    scale: Literal["treated"] = "treated"
+    weights: Weights = Weights()
+    level: Level = Level()
+    noise: Noise = Noise()
+    cells: CellVariance = CellVariance()
+
+    @classmethod
+    def from_toml(cls, text: str, *, name: str = "custom", source: str = "model.toml") -> Self:
+        """Read a specification; raise `SpecError` naming the line and what is allowed there."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"{source} is not valid TOML: {error}") from error
+        try:
+            return cls.model_validate({"name": name} | data)
+        except ValidationError as error:
+            raise SpecError(_explain(error, data, text, source)) from error
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read ``path``, or ``path/model.toml`` when it is a folder; the folder's name is the model's."""
+        file = path / "model.toml" if path.is_dir() else path
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SpecError(
+                f"model file {str(file)!r} cannot be read ({error.strerror}); give a model.toml or its folder"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise SpecError(f"model file {str(file)!r} is not UTF-8; save it as UTF-8") from error
+        name = file.resolve().parent.name if file.name == "model.toml" else file.stem
+        return cls.from_toml(text, name=name, source=str(file))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification as plain data, the form stored with a fit."""
+        return self.model_dump(by_alias=True)
+
+
+def _explain(error: ValidationError, data: dict[str, Any], text: str, source: str) -> str:
+    """Turn the first validation error into one line: where, what came, what is allowed."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    line = _line_of(path, text)
+    where = f"{source}, line {line}" if line else source
+    dotted = ".".join(path)
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        allowed = _keys_at(path[:-1])
+        hint = nearest(path[-1], allowed)
+        return f"{where}: unknown key {dotted!r}{hint}; allowed: {', '.join(allowed)}{more}"
+    came = first["input"]
+    if first["type"] == "literal_error":
+        return f"{where}: {dotted} = {came!r} is not allowed; it is one of {first['ctx']['expected']}{more}"
+    reason = first["msg"].removeprefix("Input should be ")
+    return f"{where}: {dotted} = {came!r} is not allowed; it should be {reason}{more}"
+
+
+def _keys_at(path: list[str]) -> list[str]:
+    """Return the keys that the vocabulary allows in the table at ``path``."""
+    model: type[BaseModel] = ModelSpec
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return [f.alias or key for key, f in model.model_fields.items() if key != "name"]
+
+
+def _line_of(path: list[str], text: str) -> int | None:
+    """Find the line that sets the key at ``path``: the last part, after its table's header."""
+    table, key = ".".join(path[:-1]), path[-1]
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\]]+)\]", line)
+        if header:
+            current = header.group(1).strip()
+            if current == ".".join(path):
+                return number
+        elif current == table and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+            return number
+    return None

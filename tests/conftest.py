@@ -1,0 +1,74 @@
+"""Shared panels and one real fit per model; every other test starts from these."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.result import Fit
+from bsynth.simulate import rollout_panel_arguments
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--save", default=None, help="folder in which drawn figures and pages are kept for eyes")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real panels; without it these tests skip, and in CI they fail."""
+    folder = Path(os.environ.get("BSYNTH_DATA", "../shared/data"))
+    if not (folder / "california_prop99.csv").is_file():
+        reason = f"no benchmark panels in {folder}; set BSYNTH_DATA"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def rollout_log() -> pd.DataFrame:
+    return bs.simulate_rollout(users=50_000, seed=42)
+
+
+@pytest.fixture(scope="session")
+def rollout_panel(rollout_log: pd.DataFrame) -> bs.Panel:
+    return bs.Panel.from_events(rollout_log, **rollout_panel_arguments())
+
+
+def _real_panel(file: Path, *, drop: tuple[str, ...] = (), **arguments: object) -> bs.Panel:
+    frame = pd.read_csv(file)
+    frame = frame[~frame["unit"].isin(drop)]
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", **arguments)
+
+
+@pytest.fixture(scope="session")
+def prop99_panel(data_dir: Path) -> bs.Panel:
+    return _real_panel(data_dir / "california_prop99.csv", treated="California", start=1989)
+
+
+@pytest.fixture(scope="session")
+def basque_panel(data_dir: Path) -> bs.Panel:
+    treated = "Basque Country (Pais Vasco)"
+    return _real_panel(data_dir / "basque.csv", drop=("Spain (Espana)",), treated=treated, start=1975)
+
+
+@pytest.fixture(scope="session")
+def germany_panel(data_dir: Path) -> bs.Panel:
+    return _real_panel(data_dir / "germany.csv", treated="West Germany", start=1990)
+
+
+@pytest.fixture(scope="session")
+def rollout_fit(rollout_panel: bs.Panel) -> Fit:
+    return bs.fit(rollout_panel, model="rollout", seed=42, progress=False)
+
+
+@pytest.fixture(scope="session")
+def prop99_fit(prop99_panel: bs.Panel) -> Fit:
+    return bs.fit(prop99_panel, model="level", seed=1, progress=False)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240607)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+from bsynth import effects
+
+
+def _draws(values: np.ndarray) -> xr.DataArray:
+    return xr.DataArray(values, dims=("chain", "draw", "time"))
+
+
+def test_lift_is_a_ratio_of_sums() -> None:
+    observed = xr.DataArray([10.0, 110.0], dims="time")
+    found = effects.effect_draws(observed, _draws(np.array([[[5.0, 100.0]]]))).squeeze()
+    assert float(found["average"]) == pytest.approx(7.5)
+    assert float(found["cumulative"]) == pytest.approx(15.0)
+    assert float(found["lift"]) == pytest.approx(15 / 105)
+
+
+def test_table_matches_known_normal(rng: np.random.Generator) -> None:
+    draws = xr.DataArray(rng.normal(2.0, 1.0, size=(4, 20_000)), dims=("chain", "draw"))
+    table = effects.posterior_table(
+        xr.Dataset({name: draws for name in effects.ESTIMANDS}), level=0.9, interval="mean", rope=1.0
+    )
+    row = table.iloc[0]
+    lower, upper = stats.norm(2, 1).interval(0.9)
+    np.testing.assert_allclose([row["lower"], row["upper"]], [lower, upper], atol=0.03)
+    np.testing.assert_allclose([row["hdi_lower"], row["hdi_upper"]], [lower, upper], atol=0.08)
+    assert row["probability_positive"] == pytest.approx(stats.norm(2, 1).sf(0), abs=0.005)
+    beyond = stats.norm(2, 1).sf(1) + stats.norm(2, 1).cdf(-1)
+    assert row["probability_beyond_rope"] == pytest.approx(beyond, abs=0.01)
+
+
+def test_same_code_serves_replicates() -> None:
+    observed = xr.DataArray([3.0, 4.0], dims="time", coords={"time": [2001, 2002]})
+    replicates = xr.DataArray([[1.0, 1.0], [2.0, 3.0], [3.0, 5.0]], dims=("replicate", "time"))
+    path = effects.path_table(observed, replicates, level=0.5, dims=("replicate",))
+    assert path["counterfactual"].tolist() == [2.0, 3.0]
+    assert path["gap_lower"].tolist() == [0.5, 0.0]

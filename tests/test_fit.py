@@ -1,0 +1,130 @@
+"""The Bayesian verb on real input: invariances, the gate, the file format."""
+
+import json
+import warnings
+from pathlib import Path
+
+import arviz_stats as azs
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.simulate import rollout_panel_arguments
+
+MCSE_UNITS = 4
+TINY = {"draws": 500, "progress": False}
+"""Sampler settings small enough for a quick suite and large enough for the convergence gate."""
+
+
+def _mean_and_error(fit: bs.Fit) -> tuple[float, float]:
+    draws = fit.effect_draws("predictive")["average"]
+    return float(draws.mean()), float(azs.mcse(draws))
+
+
+def _assert_same(a: bs.Fit, b: bs.Fit, factor: float = 1.0) -> None:
+    (m1, e1), (m2, e2) = _mean_and_error(a), _mean_and_error(b)
+    assert abs(m1 * factor - m2) <= MCSE_UNITS * np.hypot(e1 * factor, e2)
+
+
+def test_rollout_posterior_holds_the_truth_and_is_narrow(rollout_fit: bs.Fit) -> None:
+    row = rollout_fit.effects(level=0.95).iloc[0]
+    assert rollout_fit.status == "ok"
+    assert row["lower"] <= 0.05 <= row["upper"]
+    assert row["upper"] - row["lower"] <= 0.055
+
+
+def test_tree_is_arviz_shaped(rollout_fit: bs.Fit) -> None:
+    tree = rollout_fit.tree
+    for group in ("posterior", "posterior_predictive", "log_likelihood", "sample_stats", "observed_data", "constant_data"):
+        assert group in tree.children
+    assert azs.loo(tree, var_name="outcome").elpd < 1e6
+    weights = tree["posterior"]["weights"]
+    np.testing.assert_allclose(weights.sum("donor"), 1.0)
+
+
+def test_mean_interval_is_inside_the_predictive(rollout_fit: bs.Fit) -> None:
+    mean, predictive = rollout_fit.effects(interval="mean"), rollout_fit.effects()
+    assert (mean["upper"] - mean["lower"] < predictive["upper"] - predictive["lower"]).all()
+    assert set(predictive["interval"]) == {"predictive"}
+
+
+def test_lift_and_cumulative_are_consistent(rollout_fit: bs.Fit) -> None:
+    table = rollout_fit.effects().set_index("estimand")
+    assert table.loc["cumulative", "estimate"] == pytest.approx(10 * table.loc["average", "estimate"])
+    y0 = rollout_fit.counterfactual().isel(time=slice(20, None)).sum("time")
+    gap = rollout_fit.observed.isel(time=slice(20, None)).sum() - y0
+    assert table.loc["lift", "estimate"] == pytest.approx(float((gap / y0).mean()))
+
+
+def test_saves_and_loads_without_loss(rollout_fit: bs.Fit, tmp_path: Path) -> None:
+    rollout_fit.save(tmp_path / "fit.nc")
+    again = bs.load(tmp_path / "fit.nc")
+    assert again.effects().equals(rollout_fit.effects())
+    assert (again.spec, again.diagnostics, again.provenance) == (
+        rollout_fit.spec, rollout_fit.diagnostics, rollout_fit.provenance,
+    )  # fmt: skip
+    assert list(tmp_path.iterdir()) == [tmp_path / "fit.nc"]
+    (tmp_path / "junk.nc").write_text("junk")
+    with pytest.raises(bs.PanelError, match="cannot be read as a fit"):
+        bs.load(tmp_path / "junk.nc")
+
+
+def test_seed_gives_the_same_draws(prop99_panel: bs.Panel) -> None:
+    a, b = (bs.fit(prop99_panel, "level", seed=5, **TINY) for _ in range(2))
+    assert a.effects().drop(columns="seconds").equals(b.effects().drop(columns="seconds"))
+
+
+def test_units_of_measure(prop99_panel: bs.Panel, prop99_fit: bs.Fit) -> None:
+    frame = prop99_panel.to_frame()
+    frame["outcome"] *= 100
+    hundred = bs.Panel.from_long(
+        frame, unit="unit", time="time", outcome="outcome", treated="California", start=1989
+    )
+    _assert_same(prop99_fit, bs.fit(hundred, "level", seed=2, progress=False), factor=100)
+
+
+def test_donor_and_row_order(rollout_log: pd.DataFrame, rollout_fit: bs.Fit) -> None:
+    arguments = rollout_panel_arguments() | {"donors": [*range(49, 24, -1)]}
+    shuffled = bs.Panel.from_events(rollout_log.sample(frac=1.0, random_state=1), **arguments)
+    _assert_same(rollout_fit, bs.fit(shuffled, "rollout", seed=3, progress=False))
+
+
+def test_failed_gate_is_marked_everywhere(prop99_panel: bs.Panel) -> None:
+    """Weights that all but forbid sharing are multimodal: chains disagree, and the fit must say so."""
+    spec = bs.ModelSpec.from_toml('title = "Very sparse"\n[weights]\nalpha = 0.02')
+    with pytest.warns(bs.UnreliableWarning, match=r"unreliable: .*(R-hat|ESS|divergences|tree depth)"):
+        fit = bs.fit(prop99_panel, spec, draws=100, tune=100, seed=1, progress=False)
+    assert fit.status == "unreliable"
+    assert fit.diagnostics.retried
+    assert fit.provenance.draws == 200
+    assert fit.provenance.target_accept == 0.99
+    assert "UNRELIABLE" in repr(fit)
+    assert "Unreliable" in fit._repr_html_()
+    assert set(fit.effects()["status"]) == {"unreliable"}
+    json.dumps(fit.diagnostics.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"draws": 10}, "draws is 10; give at least 100"),
+        ({"chains": 1}, "chains is 1; give at least 2"),
+        ({"target_accept": 1.0}, "target_accept is 1.0"),
+        ({"model": "lvel"}, "did you mean 'level'"),
+    ],
+)
+def test_bad_request_fails_before_sampling(prop99_panel: bs.Panel, arguments: dict, message: str) -> None:
+    with pytest.raises(bs.BsynthError, match=message):
+        bs.plan(prop99_panel, **arguments)
+
+
+def test_level_of_an_interval_is_checked(rollout_fit: bs.Fit) -> None:
+    with pytest.raises(bs.PanelError, match="level is 95"):
+        rollout_fit.effects(level=95)
+
+
+def test_clean_fit_warns_of_nothing(prop99_panel: bs.Panel) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert bs.fit(prop99_panel, "level", seed=4, **TINY).status == "ok"

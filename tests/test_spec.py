@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+import bsynth as bs
+from bsynth.catalogue import choose_model, list_models, load_model, models_folder
+from bsynth.errors import SpecError
+from bsynth.spec import ModelSpec
+
+
+def test_defaults_are_the_level_model() -> None:
+    spec = ModelSpec.from_toml("")
+    assert spec.to_dict() | {"name": "level", "title": load_model("level").title} == load_model("level").to_dict()
+
+
+def test_plain_data_reads_back() -> None:
+    spec = load_model("rollout")
+    assert ModelSpec.model_validate(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[weights]\nalhpa = 1.0", r"model.toml, line 2: unknown key 'weights.alhpa', did you mean 'alpha'\?; allowed: prior, alpha"),
+        ("colour = 1", "line 1: unknown key 'colour'.*allowed: schema, title, scale, weights, level, noise, cells"),
+        ("\n[level]\nprior = 'sideways'", "line 3: level.prior = 'sideways' is not allowed; it is one of 'none' or 'shift'"),
+        ("[noise]\nsd = -1.0", "line 2: noise.sd = -1.0 is not allowed; it should be greater than 0"),
+        ("[noise]\nsd = 'wide'", "line 2: noise.sd = 'wide' is not allowed"),
+        ("[noise]\nsd = inf", "line 2: noise.sd = inf is not allowed"),
+        ("[weights", "not valid TOML"),
+        ("schema = 2", "line 1: schema = 2 is not allowed"),
+    ],
+)  # fmt: skip
+def test_bad_specification_names_line_and_allowed(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        ModelSpec.from_toml(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(SpecError, match=r"unknown model 'rolout', did you mean 'rollout'\?; allowed: default"):
+        load_model("rolout")
+
+
+def test_own_folder_is_a_model(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model.toml").write_text('title = "Mine"\n[weights]\nalpha = 0.5\n')
+    spec = load_model(folder)
+    assert (spec.name, spec.title, spec.weights.alpha) == ("mine", "Mine", 0.5)
+    with pytest.raises(SpecError, match="cannot be read"):
+        load_model(tmp_path / "absent" / "model.toml")
+
+
+def test_every_catalogue_model_has_its_files() -> None:
+    assert list_models() == ["dirichlet", "level", "rollout"]
+    for name in list_models():
+        assert load_model(name).name == name
+        card = (models_folder() / name / "card.md").read_text()
+        for heading in ("Question it answers", "Model.", "Priors in words", "It assumes", "Do not use it", "Evidence."):
+            assert heading in card, f"{name}: card lacks {heading!r}"
+
+
+def test_default_says_which_and_why(rollout_panel: bs.Panel, prop99_panel: bs.Panel) -> None:
+    by_users, by_states = choose_model(rollout_panel), choose_model(prop99_panel)
+    assert by_users.spec.name == "rollout"
+    assert "sampling variance" in by_users.reason
+    assert by_states.spec.name == "level"
+    assert "exact" in by_states.reason
+
+
+def test_known_variance_needs_counts(prop99_panel: bs.Panel) -> None:
+    with pytest.raises(bs.PanelError, match="needs the number of rows in each cell"):
+        bs.plan(prop99_panel, "rollout")
