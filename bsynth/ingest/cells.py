@@ -1,0 +1,179 @@
+"""What leaves the query engine: cell means and sums, clusters, and where they came from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from bsynth._types import FloatArray, IntArray, Label
+from bsynth.errors import some_of
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """What is known of each cell when the panel was built from users or events.
+
+    Attributes
+    ----------
+    n, total, total_sq : (T, N) arrays
+        Rows, Σy and Σy² of each cell, in the panel's time and unit order.
+    binary : bool
+        Every row's outcome is 0 or 1, so cell means are proportions.
+    design_effect : float
+        Variance of a cell mean relative to independent rows: 1 with one row per cluster and cell,
+        larger when a cluster (a user) has several correlated rows. See `design_effect`.
+    """
+
+    n: FloatArray
+    total: FloatArray
+    total_sq: FloatArray
+    binary: bool
+    design_effect: float = 1.0
+
+    @cached_property
+    def row_variance(self) -> float:
+        """Pooled variance s² of one row within its cell (p(1 − p) for proportions)."""
+        rows = float(self.n.sum())
+        if self.binary:
+            p = float(self.total.sum()) / rows
+            return p * (1.0 - p)
+        filled = self.n > 0
+        within = self.total_sq[filled] - self.total[filled] ** 2 / self.n[filled]
+        freedom = float((self.n[filled] - 1).sum())
+        return max(float(within.sum()) / freedom, 0.0) if freedom > 0 else 0.0
+
+    @cached_property
+    def variance(self) -> FloatArray:
+        """(T, N) sampling variance s²/n of each cell mean; infinite where a cell is empty."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variance = np.asarray(self.design_effect * self.row_variance / self.n, dtype=float)
+        return np.where(self.n > 0, variance, np.inf)
+
+    def take(self, periods: int, columns: Sequence[int]) -> "Cells":
+        """The first ``periods`` rows of some columns."""
+        n, total, total_sq = (a[:periods, columns] for a in (self.n, self.total, self.total_sq))
+        return replace(self, n=n, total=total, total_sq=total_sq)
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Sums per cluster (a user) and cell: what the cluster bootstrap resamples.
+
+    Attributes
+    ----------
+    count : int
+        Number of clusters in the log, those without a row in the window included.
+    cluster, time, unit : (R,) int arrays
+        Codes: cluster 0…count−1 in sorted order of its identifier, positions in ``panel.times``
+        and ``panel.units``.
+    n, total : (R,) arrays
+        Rows and Σy of that cluster in that cell.
+    """
+
+    count: int
+    cluster: IntArray
+    time: IntArray
+    unit: IntArray
+    n: FloatArray
+    total: FloatArray
+
+    def take(self, periods: int, columns: Sequence[int]) -> "Clusters":
+        """Rows of the chosen cells with positions renumbered; ``count`` and cluster codes stay."""
+        place = np.full(max(int(self.unit.max(initial=0)), *columns) + 1, -1)
+        place[list(columns)] = np.arange(len(columns))
+        unit = place[self.unit]
+        keep = (unit >= 0) & (self.time < periods)
+        return replace(
+            self,
+            cluster=self.cluster[keep],
+            time=self.time[keep],
+            unit=unit[keep].astype(np.int64),
+            n=self.n[keep],
+            total=self.total[keep],
+        )
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the numbers came from and what was done to them on the way in.
+
+    ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
+    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel.
+    """
+
+    name: str
+    sha256: str
+    rows_in: int
+    rows_used: int
+    unit: str
+    time: str
+    outcome: str
+    cluster: str | None = None
+    missing: str = "error"
+    filled: tuple[tuple[Label, Label], ...] = ()
+    dropped: tuple[Label, ...] = ()
+    rows_without_outcome: int = 0
+
+    def notes(self) -> list[str]:
+        """One sentence for each thing that was left out, filled or dropped."""
+        notes = []
+        if self.rows_without_outcome:
+            notes.append(f"{self.rows_without_outcome} of {self.rows_in} rows have no {self.outcome}; not counted.")
+        if self.filled:
+            cells = some_of(f"{u} at {t}" for u, t in self.filled)
+            notes.append(f"{len(self.filled)} missing cells were interpolated linearly in time: {cells}.")
+        if self.dropped:
+            notes.append(f"{len(self.dropped)} units with missing cells were dropped: {some_of(self.dropped)}.")
+        return notes
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """All cells of the input, before a window or units are chosen.
+
+    Attributes
+    ----------
+    mean : (T, N) array
+        Mean outcome by period and unit, NaN where no row has one.
+    units, times
+        Labels of its columns (sorted) and rows (increasing).
+    cells, clusters
+        Present when the rows were users or events, and when a cluster column was named.
+    """
+
+    mean: FloatArray
+    units: tuple[Label, ...]
+    times: pd.Index
+    source: Source
+    cells: Cells | None = None
+    clusters: Clusters | None = None
+
+
+def design_effect(clusters: Clusters, n: FloatArray, total: FloatArray, total_sq: FloatArray) -> float:
+    """How much more a cell mean varies because a cluster's rows in that cell resemble each other.
+
+    With S_c and n_c the sum and rows of cluster c in a cell of n rows and mean ȳ,
+
+        [Σ_cells Σ_c (S_c − ȳ n_c)² / Σ_cells (n − Σ_c n_c² / n)] / [Σ_cells SS_within / Σ_cells (n − 1)].
+
+    Both brackets estimate the variance of a row when rows are independent, so the ratio is then 1 on
+    average, and exactly 1 with one row per cluster and cell. Values below 1 (chance, or rows that
+    repel each other) are raised to 1: clustering is never used to narrow an interval. Correlation of
+    one cluster between cells is not in it; the cluster bootstrap has that.
+
+    Source: Kish 1965, §5.4; the numerator is the cluster-robust variance of a mean (Liang & Zeger 1986).
+    """
+    if not len(clusters.n) or clusters.n.max() <= 1:
+        return 1.0
+    at = (clusters.time, clusters.unit)
+    filled = n > 0
+    mean = np.divide(total, n, out=np.zeros_like(total), where=filled)
+    between = float(((clusters.total - mean[at] * clusters.n) ** 2).sum())
+    between_freedom = float(n.sum() - (clusters.n**2 / n[at]).sum())
+    within = float((total_sq[filled] - total[filled] * mean[filled]).sum())
+    within_freedom = float((n[filled] - 1).sum())
+    if between_freedom <= 0 or within <= 0:
+        return 1.0
+    return max(1.0, (between / between_freedom) / (within / within_freedom))

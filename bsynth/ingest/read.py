@@ -1,0 +1,254 @@
+"""From a frame, a file or a database table to cell sums: n, Σy and Σy² by unit and period.
+
+The aggregation is an Ibis expression, so a table of any Ibis backend is reduced where it lies; frames
+and files go through an embedded DuckDB. Everything that reads as text is typed here and not by the
+engine: a unit called "NA" or "007" stays what it is.
+"""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth._types import FloatArray, Label
+from bsynth.errors import PanelError
+from bsynth.ingest.cells import Cells, Clusters, Source, Table, design_effect
+from bsynth.ingest.labels import numbered, periods, show
+from bsynth.ingest.sources import Opened, open_data, require
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+NULL_TOKENS = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", ".")
+"""Text that means "no outcome", compared in lower case. Units and periods have no such tokens."""
+
+
+def read_long(data: Any, *, unit: str, time: str, outcome: str) -> Table:
+    """Read one row per unit and period.
+
+    Raises
+    ------
+    PanelError
+        When the file, a column, a label or a value cannot be used, or a (unit, time) is there twice.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"u": ["b", "a", "a"], "t": [1, 2, 1], "y": [3.0, 4.0, 5.0]})
+    >>> table = read_long(rows, unit="u", time="t", outcome="y")
+    >>> table.units, table.mean.tolist()
+    (('a', 'b'), [[5.0, 3.0], [4.0, nan]])
+    """
+    columns = {"unit": unit, "time": time, "outcome": outcome}
+    opened = open_data(data, columns)
+    grid = _aggregate(opened, columns)
+    twice = np.argwhere(grid.rows.T > 1)
+    if len(twice):
+        i, t = twice[0]
+        raise PanelError(
+            f"{opened.name}: {len(twice)} cells have more than one row, the first is {unit} "
+            f"{grid.units[i]!s}, "
+            f"{time} {show(grid.times[t])} ({int(grid.rows[t, i])} rows); from_long takes one row per unit "
+            "and period, "
+            f"use from_events if rows are users or events"
+        )
+    return _table(opened, columns, grid)
+
+
+def read_events(data: Any, *, unit: str, time: str, outcome: str, cluster: str | None = None) -> Table:
+    """Read one row per user or event; only sums by cell (and by cluster and cell) leave the engine.
+
+    A row without an outcome is not counted in n; `Source.rows_without_outcome` says how many there are.
+    """
+    columns = {"unit": unit, "time": time, "outcome": outcome} | ({"cluster": cluster} if cluster else {})
+    opened = open_data(data, columns)
+    grid = _aggregate(opened, columns)
+    parts, effect = (None, 1.0) if cluster is None else _cluster_parts(opened, columns, grid)
+    cells = Cells(grid.n, grid.total, grid.total_sq, grid.binary, effect)
+    table = _table(opened, columns, grid)
+    source = replace(table.source, rows_without_outcome=int((grid.rows - grid.n).sum()))
+    return replace(table, source=source, cells=cells, clusters=parts)
+
+
+def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
+    """Read one row per period and one column per unit; ``time=None`` takes a frame's index."""
+    if isinstance(data, pd.DataFrame):
+        name, sha = "DataFrame", ""
+        frame = data.rename_axis(index="time").reset_index() if time is None else data
+    else:
+        if time is None:
+            raise PanelError("time=None takes the index of a DataFrame; name the column of periods of a file or table")
+        opened = open_data(data, {"time": time}, whole=True)
+        name, sha, frame = opened.name, opened.sha256, opened.run(opened.table)
+    time = "time" if time is None else time
+    require(frame.columns, {"time": time}, name)
+    if not frame.columns.is_unique:
+        raise PanelError(
+            f"{name}: column {frame.columns[frame.columns.duplicated()][0]!r} appears twice; units need one each"
+        )
+    stamps = frame[time]
+    if stamps.duplicated().any():
+        raise PanelError(
+            f"{name}: {time} {show(stamps[stamps.duplicated()].iloc[0])} has more than one row; give one row per period"
+        )
+    values = frame.drop(columns=time)
+    if nameless := [c for c in values if str(c).startswith("Unnamed: ") or c == "column0"]:
+        raise PanelError(
+            f"{name}: column {nameless[0]!r} has no name of its own, it may be a saved row index; "
+            f"remove it or name the unit"
+        )
+    long = pd.concat(
+        [pd.DataFrame({"unit": [c] * len(frame), "time": stamps, "outcome": values[c].astype(object)}) for c in values]
+        or [pd.DataFrame({"unit": [], "time": [], "outcome": []})]
+    )
+    table = read_long(long, unit="unit", time="time", outcome="outcome")
+    source = replace(
+        table.source,
+        name=name,
+        unit="column",
+        time=time,
+        outcome=outcome,
+        rows_in=len(frame) * values.shape[1],
+    )
+    return replace(table, source=replace(source, sha256=sha or source.sha256))
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Cell sums on the full grid of the labels found: arrays are (T, N)."""
+
+    units: tuple[Label, ...]
+    times: pd.Index
+    rows: FloatArray
+    n: FloatArray
+    total: FloatArray
+    total_sq: FloatArray
+    binary: bool
+
+
+def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
+    table = _typed(opened, columns)
+    y = table.y
+    sums = opened.run(
+        table.group_by(["unit", "time"]).agg(
+            rows=table.count(),
+            n=y.count(),
+            total=y.sum(),
+            total_sq=(y * y).sum(),
+            other=((y != 0) & (y != 1)).sum(),
+            infinite=(y.abs() > sys.float_info.max).sum(),
+            text=table.text.sum(),
+        )
+    ).fillna({"total": 0.0, "total_sq": 0.0, "other": 0, "infinite": 0, "text": 0})
+    if sums.empty:
+        raise PanelError(f"{opened.name} has no rows")
+    for role in ("unit", "time"):
+        if (blank := sums[role].isna()).any():
+            raise _missing_label(opened, columns, role, int(sums["rows"][blank].sum()))
+    if sums["text"].any():
+        raise _text_outcome(opened, columns, table, int(sums["text"].sum()))
+    unit, units = pd.factorize(numbered(sums["unit"]), sort=True)
+    time, times = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
+    if sums["infinite"].any():
+        at = int(np.lexsort((time, unit, sums["infinite"] == 0))[0])
+        raise PanelError(
+            f"{opened.name}: column {columns['outcome']!r} is infinite in {int(sums['infinite'].sum())} "
+            "rows, "
+            f"the first at {units[unit[at]]}, {show(times[time[at]])}; correct or remove them"
+        )
+    grids = {}
+    for name in ("rows", "n", "total", "total_sq"):
+        grids[name] = np.zeros((len(times), len(units)))
+        # Two spellings of one period ("1990", "1990.0") arrive as two groups and meet here.
+        np.add.at(grids[name], (time, unit), sums[name].to_numpy(dtype=float))
+    binary = not sums["other"].any()
+    return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, **grids)
+
+
+def _typed(opened: Opened, columns: Mapping[str, str]) -> "ir.Table":
+    """Add ``y`` (float, null where missing) and ``text`` (1 where the outcome is some other text)."""
+    import ibis
+    import ibis.expr.operations as ops
+
+    table = opened.table
+    raw = table.outcome
+    kind = raw.type()
+    no_text = ibis.literal(0)
+    if kind.is_string():
+        words = raw.strip().lower()
+        number = ibis.cases((words == "true", 1.0), (words == "false", 0.0), else_=words.try_cast("float64"))
+        is_text = words.notnull() & ~words.isin(NULL_TOKENS) & number.isnull()
+        table = table.mutate(y=number, text=is_text.cast("int64"))
+    elif kind.is_boolean():
+        table = table.mutate(y=raw.cast("int64").cast("float64"), text=no_text)
+    elif kind.is_numeric() or kind.is_null():
+        table = table.mutate(y=raw.cast("float64"), text=no_text)
+    else:
+        raise PanelError(
+            f"{opened.name}: column {columns['outcome']!r} holds {kind}; the outcome must be numbers or true/false"
+        )
+    # An engine without NaN (SQLite, MySQL) stores it as null.
+    knows_nan = ibis.get_backend(table).has_operation(ops.IsNan)
+    return table.mutate(y=ibis.ifelse(table.y.isnan(), None, table.y)) if knows_nan else table
+
+
+def _missing_label(opened: Opened, columns: Mapping[str, str], role: str, count: int) -> PanelError:
+    first = opened.run(opened.table.filter(opened.table[role].isnull()).limit(1)).iloc[0]
+    seen = ", ".join(f"{columns[r]} {show(first[r])}" for r in columns if r != role)
+    return PanelError(
+        f"{opened.name}: {count} rows have no value in column {columns[role]!r}, one of them has {seen}; "
+        f"fill the column or remove those rows"
+    )
+
+
+def _text_outcome(opened: Opened, columns: Mapping[str, str], table: "ir.Table", count: int) -> PanelError:
+    first = opened.run(table.filter(table.text == 1).order_by(["unit", "time", "outcome"]).limit(1)).iloc[0]
+    return PanelError(
+        f"{opened.name}: column {columns['outcome']!r} must be numbers but {count} rows hold text, the "
+        "first is "
+        f"{first['outcome']!r} at {first['unit']}, {show(first['time'])}; correct it or leave the cell empty"
+    )
+
+
+def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> tuple[Clusters, float]:
+    table = _typed(opened, columns)
+    parts = opened.run(
+        table.group_by(["cluster", "unit", "time"]).agg(rows=table.count(), n=table.y.count(), total=table.y.sum())
+    )
+    if (blank := parts["cluster"].isna()).any():
+        raise _missing_label(opened, columns, "cluster", int(parts["rows"][blank].sum()))
+    cluster, names = pd.factorize(numbered(parts["cluster"]), sort=True)
+    unit, _ = pd.factorize(numbered(parts["unit"]), sort=True)
+    time, _ = pd.factorize(periods(parts["time"], opened.name, columns["time"]), sort=True)
+    order = np.lexsort((time, unit, cluster))
+    order = order[parts["n"].to_numpy()[order] > 0]
+    clusters = Clusters(
+        count=len(names),
+        cluster=cluster[order].astype(np.int64),
+        time=time[order].astype(np.int64),
+        unit=unit[order].astype(np.int64),
+        n=parts["n"].to_numpy(dtype=float)[order],
+        total=parts["total"].to_numpy(dtype=float)[order],
+    )
+    return clusters, design_effect(clusters, grid.n, grid.total, grid.total_sq)
+
+
+def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
+    mean = np.divide(grid.total, grid.n, out=np.full_like(grid.total, np.nan), where=grid.n > 0)
+    sums = b"".join(np.ascontiguousarray(a).tobytes() for a in (grid.n, grid.total, grid.total_sq))
+    labels = repr((grid.units, [show(t) for t in grid.times])).encode()
+    source = Source(
+        name=opened.name,
+        sha256=opened.sha256 or hashlib.sha256(labels + sums).hexdigest(),
+        rows_in=int(grid.rows.sum()),
+        rows_used=int(grid.n.sum()),
+        unit=columns["unit"],
+        time=columns["time"],
+        outcome=columns["outcome"],
+        cluster=columns.get("cluster"),
+    )
+    return Table(mean=mean, units=grid.units, times=grid.times, source=source)

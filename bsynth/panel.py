@@ -1,0 +1,414 @@
+"""The panel: validated once, frozen, the only form in which data enters a model or an estimator."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from bsynth import ingest
+from bsynth._types import FloatArray, Label, Missing, Pool
+from bsynth.errors import PanelError, some_of
+from bsynth.ingest import Cells, Clusters, Source, show
+from bsynth.ingest.labels import MIN_PRE, Roles, match_time, match_units, ordered, window
+from bsynth.ingest.missing import droppable, interpolated, missing_cells
+
+__all__ = ["Cells", "Clusters", "Panel", "Source"]
+
+MIN_DONORS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Outcomes of treated and donor units over time, with the first treated period.
+
+    Build one with `from_long`, `from_wide` or `from_events`; the constructor expects arrays that
+    are already clean.
+
+    Attributes
+    ----------
+    outcome : (T, N) array
+        Outcome by period and unit, in outcome units; columns in the order of ``units``.
+    units : tuple
+        Treated units first, then donors, each sorted.
+    times : pandas.Index
+        The T periods, increasing, none after ``end``.
+    treated : tuple
+        Treated units. Their unweighted mean is the treated series.
+    start, end : label
+        First treated and last used period, both inclusive.
+    cells : Cells or None
+        Counts and sums per cell when built from users or events.
+    clusters : Clusters or None
+        Sums per user and cell when a cluster column was given.
+    source : Source
+        Provenance.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"state": list("aaaabbbbcccc"), "year": [1, 2, 3, 4] * 3,
+    ...                    "sales": [1., 2, 3, 9, 1, 2, 4, 5, 0, 2, 3, 4]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=4)
+    >>> panel.n_pre, panel.n_post, panel.donors
+    (3, 1, ('b', 'c'))
+    """
+
+    outcome: FloatArray
+    units: tuple[Label, ...]
+    times: pd.Index
+    treated: tuple[Label, ...]
+    start: Label
+    end: Label
+    source: Source
+    cells: Cells | None = None
+    clusters: Clusters | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_long(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: Label | Sequence[Label],
+        start: Label,
+        end: Label | None = None,
+        donors: Sequence[Label] | None = None,
+        exclude: Sequence[Label] = (),
+        missing: Missing = "error",
+    ) -> Self:
+        """Build a panel from one row per unit and period.
+
+        Parameters
+        ----------
+        data : DataFrame, path of a CSV or Parquet file, or Ibis table
+        unit, time, outcome : str
+            Column names. ``time`` may hold whole numbers, dates, or text that reads as dates.
+        treated : label or sequence of labels
+            One treated unit, or several that start together and are averaged.
+        start, end : label
+            First treated period and last period used, both inclusive; ``end`` defaults to the last.
+        donors : sequence of labels, optional
+            Restrict the donor pool; by default every unit that is not treated.
+        exclude : sequence of labels
+            Units that are neither treated nor donors, such as a national total.
+        missing : {"error", "interpolate", "drop-units"}
+            What to do with missing cells. Whatever is done is recorded in ``source``.
+
+        Raises
+        ------
+        PanelError
+            One line that names the column, unit or period at fault.
+        """
+        table = ingest.read_long(data, unit=unit, time=time, outcome=outcome)
+        roles = Roles(treated, start, end, donors, exclude)
+        return cls._assemble(table, roles, missing)
+
+    @classmethod
+    def from_wide(
+        cls,
+        data: Any,
+        *,
+        time: str | None = None,
+        outcome: str = "outcome",
+        treated: Label | Sequence[Label],
+        start: Label,
+        end: Label | None = None,
+        donors: Sequence[Label] | None = None,
+        exclude: Sequence[Label] = (),
+        missing: Missing = "error",
+    ) -> Self:
+        """Build a panel from one row per period and one column per unit.
+
+        ``time`` names the column of periods; with None the DataFrame's index is used. The other
+        parameters are those of `from_long`, and so are the errors.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 4, 5], "c": [0., 2, 3, 4]},
+        ...                     index=[1, 2, 3, 4])
+        >>> Panel.from_wide(wide, treated="a", start=4)
+        Panel(a against 2 donors, 1 to 4, start 4: 3 pre + 1 post)
+        """
+        table = ingest.read_wide(data, time=time, outcome=outcome)
+        roles = Roles(treated, start, end, donors, exclude)
+        return cls._assemble(table, roles, missing)
+
+    @classmethod
+    def from_events(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: Label | Sequence[Label],
+        start: Label,
+        end: Label | None = None,
+        donors: Sequence[Label] | None = None,
+        exclude: Sequence[Label] = (),
+        cluster: str | None = None,
+        missing: Missing = "error",
+    ) -> Self:
+        """Build a panel of cell means from one row per user or event.
+
+        Only cell sums leave the query engine; the panel keeps n, Σy and Σy² of each cell, so the
+        sampling variance of each mean is known. With ``cluster`` (the user) it also keeps sums per
+        user and cell, which the user-level bootstrap resamples. Other parameters and errors as `from_long`;
+        a row without an outcome counts in no cell and is noted in ``source``.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> log = pd.DataFrame({"team": list("abc") * 8, "week": sorted([1, 2, 3, 4] * 6), "user": range(24),
+        ...                     "done": [0, 1, 1, 1, 0, 1] * 2 + [1, 0, 1, 1, 1, 0] * 2})
+        >>> panel = Panel.from_events(log, unit="team", time="week", outcome="done", cluster="user",
+        ...                           treated="a", start=4)
+        >>> panel.treated_series.tolist(), panel.cells.n[0].tolist(), panel.clusters.count
+        ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
+        """
+        table = ingest.read_events(data, unit=unit, time=time, outcome=outcome, cluster=cluster)
+        roles = Roles(treated, start, end, donors, exclude)
+        return cls._assemble(table, roles, missing)
+
+    @classmethod
+    def _assemble(cls, table: ingest.Table, roles: Roles, missing: Missing) -> Self:
+        if missing not in ("error", "interpolate", "drop-units"):
+            raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
+        name = table.source.name
+        treated, pool = roles.resolve(table)
+        first, last = window(table, roles.start, roles.end)
+        columns = [table.units.index(u) for u in (*treated, *pool)]
+        outcome = table.mean[: last + 1, columns].copy()
+        units: tuple[Label, ...] = (*treated, *pool)
+        dropped: tuple[Label, ...] = ()
+        filled: tuple[tuple[Label, Label], ...] = ()
+        if (holes := np.isnan(outcome)).any():
+            times = table.times[: last + 1]
+            if missing == "error":
+                raise missing_cells(table, units, times, holes)
+            if missing == "interpolate":
+                filled = tuple((units[i], times[t]) for i, t in np.argwhere(holes.T))
+                outcome = interpolated(outcome, units, name)
+            else:
+                dropped = droppable(units, len(treated), holes, name)
+        source = replace(table.source, missing=missing, filled=filled, dropped=dropped)
+        whole = cls(
+            outcome=outcome,
+            units=units,
+            times=table.times[: last + 1],
+            treated=treated,
+            start=table.times[first],
+            end=table.times[last],
+            source=source,
+            cells=None if table.cells is None else table.cells.take(last + 1, columns),
+            clusters=None if table.clusters is None else table.clusters.take(last + 1, columns),
+        )
+        return whole._take(treated, tuple(u for u in pool if u not in dropped), last + 1)
+
+    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], periods: int, start: Label = None) -> Self:
+        """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
+        name = self.source.name
+        if len(donors) < MIN_DONORS:
+            left = f"only {donors[0]!s} is" if donors else "none is"
+            raise PanelError(f"{name}: at least {MIN_DONORS} donors are needed and {left} left; add untreated units")
+        units = (*treated, *donors)
+        columns = [self.units.index(u) for u in units]
+        outcome = self.outcome[:periods, columns]
+        start = self.start if start is None else start
+        pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
+        if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
+            raise PanelError(
+                f"{name}: the treated series ({some_of(treated)}) is constant at {pre[0]:g} before "
+                f"{show(start)}; "
+                f"nothing can be matched to it, choose another unit or outcome"
+            )
+        outcome.setflags(write=False)
+        times = self.times[:periods]
+        cells = None if self.cells is None else self.cells.take(periods, columns)
+        filled = tuple((u, t) for u, t in self.source.filled if u in units and t <= times[-1])
+        used = outcome.size - len(filled) if cells is None else int(cells.n.sum())
+        return replace(
+            self,
+            outcome=outcome,
+            units=units,
+            times=times,
+            treated=treated,
+            start=start,
+            end=times[-1],
+            source=replace(self.source, filled=filled, rows_used=used),
+            cells=cells,
+            clusters=None if self.clusters is None else self.clusters.take(periods, columns),
+        )
+
+    @property
+    def donors(self) -> tuple[Label, ...]:
+        """Units that are not treated, in column order."""
+        return self.units[len(self.treated) :]
+
+    @property
+    def n_pre(self) -> int:
+        """Periods before ``start``."""
+        return int(self.times.searchsorted(self.start))
+
+    @property
+    def n_post(self) -> int:
+        """Periods from ``start`` to ``end``."""
+        return len(self.times) - self.n_pre
+
+    @property
+    def n_treated(self) -> int:
+        """Number of treated units."""
+        return len(self.treated)
+
+    @property
+    def n_donors(self) -> int:
+        """Number of donors."""
+        return len(self.units) - len(self.treated)
+
+    @property
+    def pre(self) -> slice:
+        """Rows before ``start``."""
+        return slice(0, self.n_pre)
+
+    @property
+    def post(self) -> slice:
+        """Rows from ``start`` on."""
+        return slice(self.n_pre, len(self.times))
+
+    @property
+    def treated_series(self) -> FloatArray:
+        """(T,) unweighted mean of the treated units, in outcome units."""
+        return np.asarray(self.outcome[:, : self.n_treated].mean(axis=1), dtype=float)
+
+    @property
+    def donor_matrix(self) -> FloatArray:
+        """(T, J) outcomes of the donors, in outcome units."""
+        return self.outcome[:, self.n_treated :]
+
+    @property
+    def treated_cell_variance(self) -> FloatArray | None:
+        """(T,) sampling variance of the treated series, Σ vᵢ / n_treated²; None without cell counts."""
+        if self.cells is None:
+            return None
+        total = self.cells.variance[:, : self.n_treated].sum(axis=1)
+        return np.asarray(total / self.n_treated**2, dtype=float)
+
+    @property
+    def donor_cell_variance(self) -> FloatArray | None:
+        """(T, J) sampling variance of each donor's cells, infinite where empty; None without cell counts."""
+        return None if self.cells is None else self.cells.variance[:, self.n_treated :]
+
+    @property
+    def treated_name(self) -> str:
+        """Label of the treated unit, or "mean of 25 units"."""
+        return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.n_treated} units"
+
+    def period_labels(self) -> list[Any]:
+        """JSON-ready periods: ints, or dates as ISO text."""
+        return [show(t) for t in self.times]
+
+    def as_treated(self, unit: Label, *, pool: Pool = "exclude") -> Self:
+        """The panel in which a donor plays the treated unit: one placebo in space.
+
+        Parameters
+        ----------
+        unit : label
+            One of ``donors``.
+        pool : {"exclude", "include"}
+            Whether the truly treated units leave, or each join the donors.
+
+        Raises
+        ------
+        PanelError
+            When ``unit`` is no donor, fewer than two donors remain, or its pre-period is constant.
+        """
+        (chosen,) = match_units(self.donors, (unit,), "donor", self.source.name)
+        others = tuple(u for u in self.donors if u != chosen)
+        joined = ordered((*others, *self.treated)) if pool == "include" else others
+        return self._take((chosen,), joined, len(self.times))
+
+    def without(self, *donors: Label) -> Self:
+        """The panel without some donors; at least two must remain."""
+        gone = match_units(self.donors, donors, "donor", self.source.name)
+        return self._take(self.treated, tuple(u for u in self.donors if u not in gone), len(self.times))
+
+    def backdated(self, start: Label) -> Self:
+        """The pre-period alone with an earlier start: one placebo in time. It ends before the real start."""
+        position = match_time(self.times, start, "start", self.source.name)
+        if not MIN_PRE <= position < self.n_pre:
+            raise PanelError(
+                f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} "
+                "with at least "
+                f"{MIN_PRE} periods before it ({show(self.times[MIN_PRE])} or later)"
+            )
+        return self._take(self.treated, self.donors, self.n_pre, self.times[position])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tidy long data: unit, time, outcome, treated, post (and n when cells are counted)."""
+        T, N = self.outcome.shape
+        frame = pd.DataFrame(
+            {
+                "unit": np.repeat(np.array(self.units, dtype=object), T),
+                "time": pd.Index(np.tile(self.times, N)),
+                "outcome": self.outcome.T.ravel(),
+                "treated": np.repeat(np.arange(N) < self.n_treated, T),
+                "post": np.tile(np.arange(T) >= self.n_pre, N),
+            }
+        )
+        return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
+
+    def summary(self) -> dict[str, Any]:
+        """What a run folder records of the panel, JSON-ready.
+
+        ``units``, ``times``, ``n_pre``, ``n_post``, ``rows_in`` and ``rows_used`` are counts; ``treated``
+        and ``donors`` are lists of labels; ``start`` and ``end`` are labels; ``missing`` is the rule asked
+        for and ``notes`` what it did, in words.
+        """
+        return {
+            "units": len(self.units),
+            "donors": [show(u) for u in self.donors],
+            "times": len(self.times),
+            "start": show(self.start),
+            "end": show(self.end),
+            "treated": [show(u) for u in self.treated],
+            "n_pre": self.n_pre,
+            "n_post": self.n_post,
+            "rows_in": self.source.rows_in,
+            "rows_used": self.source.rows_used,
+            "sha256": self.source.sha256,
+            "missing": self.source.missing,
+            "notes": self.source.notes(),
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"Panel({self.treated_name} against {self.n_donors} donors, {show(self.times[0])} to "
+            f"{show(self.end)}, "
+            f"start {show(self.start)}: {self.n_pre} pre + {self.n_post} post)"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "Treated": f"{self.treated_name}" + (f" ({some_of(self.treated)})" if self.n_treated > 1 else ""),
+            "Donors": f"{self.n_donors} ({some_of(self.donors)})",
+            "Window": f"{show(self.times[0])} to {show(self.end)}, treated from {show(self.start)}",
+            "Periods": f"{self.n_pre} before, {self.n_post} after",
+            "Outcome": f"{self.source.outcome} from {self.source.name}",
+            "Rows": f"{self.source.rows_used:,} used of {self.source.rows_in:,}",
+        }
+        if self.cells is not None:
+            n = self.cells.n
+            rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
+        if notes := self.source.notes():
+            rows["Notes"] = " ".join(notes)
+        left = 'style="text-align:left"'
+        body = "".join(
+            f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
+        )
+        return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
