@@ -1,0 +1,150 @@
+"""The answer of a classical estimator: a point, stored as a point and never as a one-draw posterior."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from bsynth import effects
+from bsynth._types import FloatArray
+from bsynth.panel import Panel
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What a classical estimator says the treated series would have been.
+
+    Attributes
+    ----------
+    estimator : str
+        Name of the estimator: ``"sc"``, ``"demeaned"``, ``"did"``.
+    panel : Panel
+        The data it was computed from.
+    weights : (J,) array
+        Weight of each donor, in the order of ``panel.donors``; non-negative, sum 1.
+    intercept : float
+        Constant added to the weighted donors, outcome units; 0 for ``sc``.
+    counterfactual : (T,) array
+        Intercept plus weighted donors in every period, outcome units.
+    solver : str
+        How the weights were found: ``"active-set"``, ``"slsqp"`` or ``"closed-form"``.
+    duality_gap : float
+        Certified relative distance of the weights' objective from its optimum.
+    regularised : float
+        Relative ridge that picked one of several optimal weight vectors; 0 when the optimum is unique.
+    seconds : float
+        Time it took.
+    notes : tuple of str
+        Sentences that belong beside the numbers.
+
+    Examples
+    --------
+    >>> from bsynth.frequentist import classical
+    >>> df = pd.DataFrame({"state": list("aaaaabbbbbccccc"), "year": [1, 2, 3, 4, 5] * 3,
+    ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
+    >>> estimate = classical(panel)
+    >>> [float(w) for w in estimate.weights.round(6)], round(float(estimate.gap[-1]), 6)
+    ([0.5, 0.5], 4.0)
+    """
+
+    estimator: str
+    panel: Panel
+    weights: FloatArray
+    intercept: float
+    counterfactual: FloatArray
+    solver: str
+    duality_gap: float
+    regularised: float
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def gap(self) -> FloatArray:
+        """(T,) observed less counterfactual, outcome units."""
+        return np.asarray(self.panel.treated_series - self.counterfactual)
+
+    @property
+    def pre_rmspe(self) -> float:
+        """Root mean squared gap over the pre-period."""
+        return _root_mean_square(self.gap[: self.panel.n_pre])
+
+    @property
+    def post_rmspe(self) -> float:
+        """Root mean squared gap over the treated periods."""
+        return _root_mean_square(self.gap[self.panel.n_pre :])
+
+    @property
+    def rmspe_ratio(self) -> float:
+        """Post over pre RMSPE; infinite when the pre-period fit is perfect."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.float64(self.post_rmspe) / self.pre_rmspe)
+
+    @property
+    def effective_donors(self) -> float:
+        """1/Σw²: 1 when one donor carries the weight, J when all share it equally."""
+        return float(1.0 / np.sum(self.weights**2))
+
+    def effects(self) -> pd.DataFrame:
+        """One row per estimand (average, cumulative, lift); a point has no bounds, so they are NaN."""
+        post = slice(self.panel.n_pre, None)
+        points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
+        table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})
+        table = table.assign(
+            lower=np.nan, upper=np.nan, level=np.nan, interval="point", p=np.nan, probability_positive=np.nan
+        )
+        return effects.complete(table, method=self.estimator, model=None, seconds=self.seconds)
+
+    def path(self) -> pd.DataFrame:
+        """One row per period: observed, counterfactual and gap, with NaN bounds."""
+        return pd.DataFrame(
+            {
+                "time": self.panel.times,
+                "observed": self.panel.treated_series,
+                "counterfactual": self.counterfactual,
+                "lower": np.nan,
+                "upper": np.nan,
+                "gap": self.gap,
+                "gap_lower": np.nan,
+                "gap_upper": np.nan,
+            }
+        )
+
+    def weights_table(self) -> pd.Series:
+        """Weights by donor, largest first (ties in donor order)."""
+        index = pd.Index(self.panel.donors, name="donor", tupleize_cols=False)
+        return pd.Series(self.weights, index=index, name="weight").sort_values(ascending=False, kind="stable")
+
+    def __repr__(self) -> str:
+        average = float(self.gap[self.panel.n_pre :].mean())
+        return (
+            f"Estimate({self.estimator}, {self.panel.treated_name}: average effect {average:.6g}, "
+            f"pre RMSPE {self.pre_rmspe:.4g}, {self.effective_donors:.1f} effective donors)"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = pd.DataFrame(
+            {
+                "average effect": [self.gap[self.panel.n_pre :].mean()],
+                "pre RMSPE": [self.pre_rmspe],
+                "post/pre ratio": [self.rmspe_ratio],
+                "effective donors": [self.effective_donors],
+                "solver": [self.solver],
+            }
+        )
+        top = self.weights_table().head(8).loc[lambda w: w > 0.001].rename_axis("donor").reset_index()
+        title = f"{self.estimator}: {self.panel.treated_name}"
+        return html_card(title, self.notes, facts, top)
+
+
+def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> str:
+    """Return a small notebook card: a title, sentences and tables, all text escaped."""
+    words = "".join(f"<p style='margin:.3em 0;max-width:46em'>{escape(s)}</p>" for s in sentences)
+    bodies = "".join(t.to_html(index=False, float_format="{:.5g}".format, border=0) for t in tables)
+    return f"<div class='bsynth'><strong>{escape(title)}</strong>{words}{bodies}</div>"
+
+
+def _root_mean_square(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2)))

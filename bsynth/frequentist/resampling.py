@@ -1,0 +1,265 @@
+"""User-level cluster bootstrap: resample users, rebuild the panel, refit the weights.
+
+Cells are re-averaged by counts: a user drawn k times counts k times (a multinomial weight), so no
+row is ever copied and a replicate costs one sparse product of users' sums with users' counts.
+"""
+
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from bsynth._types import FloatArray, IntArray
+from bsynth.effects import ESTIMANDS, check_level, equal_tailed
+from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
+from bsynth.estimate import Estimate, html_card
+from bsynth.frequentist._refit import (
+    Block,
+    Refits,
+    block_size,
+    estimand_draws,
+    gap_statistics,
+    interval_rows,
+    labelled,
+    refit,
+)
+from bsynth.frequentist.estimators import find
+from bsynth.frequentist.point import classical
+from bsynth.panel import Clusters, Panel
+
+CLUSTERS = ("user",)
+COLUMNS = ("replicate", "mean_gap", "last_gap", "pre_rmspe", "filled", "failed")
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """Replicates of the estimate over resampled users.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        On the users as they are.
+    cluster : str
+        What was resampled: ``"user"``.
+    seed : int
+    gaps : DataArray (replicate, time)
+        Treated less counterfactual of each replicate, outcome units; NaN in a failed replicate.
+    counterfactual : DataArray (replicate, time)
+        The counterfactual behind each gap, outcome units.
+    table : DataFrame
+        One row per replicate: ``replicate, mean_gap, last_gap, pre_rmspe, filled, failed``; ``filled``
+        counts interpolated cells, ``failed`` says that a unit was drawn in no period at all.
+    seconds : float
+    """
+
+    estimate: Estimate
+    cluster: str
+    seed: int
+    gaps: xr.DataArray
+    counterfactual: xr.DataArray
+    table: pd.DataFrame
+    seconds: float
+
+    @property
+    def failed(self) -> int:
+        """Replicates without an answer, because a unit kept no user at all."""
+        return int(self.table["failed"].sum())
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per estimand: the estimate, the percentile interval over replicates, and its p.
+
+        p is twice the smaller tail at which the percentile interval meets zero, at least 2/(1 + replicates).
+        """
+        check_level(level)
+        usable = ~self.table["failed"].to_numpy()
+        observed = (self.gaps + self.counterfactual).to_numpy()[usable]
+        refits = Refits(observed, self.counterfactual.to_numpy()[usable], np.empty((0, 0)))
+        draws = estimand_draws(refits, self.estimate.panel.n_pre)
+        bounds, p = {}, {}
+        for name in ESTIMANDS:
+            lower, upper = equal_tailed(draws[name], level, ("replicate",))
+            bounds[name] = (float(lower), float(upper))
+            p[name] = _percentile_p(draws[name].to_numpy())
+        return interval_rows(
+            self.estimate, bounds, level=level, interval="bootstrap-percentile", p=p, seconds=self.seconds
+        )
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about interpolated cells and failed replicates."""
+        notes, filled = [], self.table["filled"]
+        if filled.any():
+            notes.append(
+                f"{int(filled.sum())} cells without a drawn user, in {int((filled > 0).sum())} of "
+                f"{len(filled)} replicates, were interpolated linearly in time."
+            )
+        if self.failed:
+            notes.append(_failure(self.failed, len(self.table)))
+        return tuple(notes)
+
+    def sentence(self) -> str:
+        """What it found and what it conditions on."""
+        average = self.effects().iloc[0]
+        return (
+            f"User-level bootstrap: over {len(self.table) - self.failed} resamples of users the middle 95% "
+            f"of the average effect is [{average['lower']:.5g}, {average['upper']:.5g}]; it conditions on "
+            "the units, the periods and the estimator, so it holds the sampling of users alone: neither bias "
+            "nor drift."
+        )
+
+    def _repr_html_(self) -> str:
+        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
+        return html_card("User-level cluster bootstrap", [self.sentence(), *self.notes()], self.effects()[columns])
+
+
+def bootstrap(
+    panel: Panel,
+    estimator: str = "sc",
+    *,
+    cluster: str = "user",
+    replicates: int = 1000,
+    seed: int = 0,
+    progress: bool = True,
+) -> Bootstrap:
+    """Answer how far the estimate moves when other users might have been seen.
+
+    Each replicate draws as many users as the log has, with replacement, from the whole log (users
+    outside the window included), re-averages the cells, fills empty cells linearly in time and
+    refits the weights. Replicate r is the r-th ``default_rng(seed).integers(0, n, size=n)``. Sources: Efron
+    and Tibshirani 1993, chapter 13 (percentile interval); Cameron, Gelbach and Miller 2008 (clusters).
+
+    Parameters
+    ----------
+    panel : Panel
+        Built by ``Panel.from_events(..., cluster=...)``.
+    estimator : {"sc", "demeaned", "did"}
+    cluster : {"user"}
+    replicates, seed : int
+        At least 2 replicates.
+    progress : bool
+        Show a bar when it takes more than about two seconds.
+
+    Raises
+    ------
+    PanelError
+        The panel holds no sums per user, or no replicate has an answer.
+    SpecError
+        Unknown estimator or cluster; one replicate.
+
+    Examples
+    --------
+    >>> from bsynth.simulate import rollout_panel_arguments, simulate_rollout
+    >>> panel = Panel.from_events(simulate_rollout(), **rollout_panel_arguments())
+    >>> bootstrap(panel, replicates=20, seed=7).table.shape
+    (20, 6)
+    """
+    chosen = find(estimator)
+    clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
+    began = time.perf_counter()
+    estimate = classical(panel, estimator)
+    filled, failed = np.zeros(replicates, dtype=np.int64), np.zeros(replicates, dtype=bool)
+    blocks = _replicates(panel, clusters, seed, filled, failed)
+    refits = refit(chosen, blocks, panel.n_pre, total=replicates, label="bootstrap", progress=progress)
+    _say_failed(failed)
+    gaps, counterfactual = (np.where(failed[:, None], np.nan, a) for a in (refits.gaps, refits.counterfactual))
+    table = gap_statistics(gaps, panel.n_pre).assign(replicate=range(replicates), filled=filled, failed=failed)
+    return Bootstrap(
+        estimate=estimate,
+        cluster=cluster,
+        seed=seed,
+        gaps=labelled(gaps, range(replicates), panel.times),
+        counterfactual=labelled(counterfactual, range(replicates), panel.times),
+        table=table[list(COLUMNS)],
+        seconds=time.perf_counter() - began,
+    )
+
+
+def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> Clusters:
+    """Check the request and return the sums per user."""
+    if cluster not in CLUSTERS:
+        raise SpecError(f"cluster {cluster!r} is unknown{nearest(cluster, CLUSTERS)}; it can be {some_of(CLUSTERS)}")
+    if replicates < 2:
+        raise SpecError(f"replicates is {replicates}; give at least 2, better 500 or more")
+    if panel.clusters is None:
+        raise PanelError(
+            "the panel holds no sums per user, so users cannot be resampled; build it with "
+            "Panel.from_events(..., cluster='user_id') from one row per user or event"
+        )
+    return panel.clusters
+
+
+def _replicates(
+    panel: Panel, clusters: Clusters, seed: int, filled: IntArray, failed: NDArray[np.bool_]
+) -> Iterator[Block]:
+    """Panels of resampled users in blocks; ``filled`` and ``failed`` (R,) are written on the way.
+
+    Draws follow one stream, replicate by replicate, so the answer does not depend on the block size.
+    """
+    rng = np.random.default_rng(seed)
+    shape, n_treated = panel.outcome.shape, len(panel.treated)
+    sums, size = cell_sums(clusters, shape), block_size(shape[0], shape[1])
+    for first in range(0, len(filled), size):
+        rows = np.arange(first, min(first + size, len(filled)))
+        outcome = np.stack([resampled_means(sums, shape, rng) for _ in rows])
+        empty = np.isnan(outcome)
+        filled[rows] = empty.sum(axis=(1, 2))
+        lost = empty.all(axis=1)
+        failed[rows] = lost.any(axis=1)
+        # A failed replicate is blanked afterwards; the observed panel only keeps the batch solvable.
+        outcome[failed[rows]] = panel.outcome
+        for r, unit in np.argwhere(np.isnan(outcome).any(axis=1)):
+            outcome[r, :, unit] = filled_in_time(outcome[r, :, unit])
+        yield outcome[:, :, :n_treated].mean(axis=2), np.ascontiguousarray(outcome[:, :, n_treated:])
+
+
+def cell_sums(clusters: Clusters, shape: tuple[int, ...]) -> csr_matrix:
+    """(2·T·N, users) matrix that turns how often each user was drawn into n, then Σy, of each cell."""
+    cell, cells = clusters.time * shape[1] + clusters.unit, shape[0] * shape[1]
+    values = np.concatenate([clusters.n, clusters.total])
+    position = np.concatenate([cell, cell + cells]), np.concatenate([clusters.cluster, clusters.cluster])
+    sums = csr_matrix((values, position), shape=(2 * cells, clusters.count))
+    sums.eliminate_zeros()
+    return sums
+
+
+def resampled_means(sums: csr_matrix, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+    """(T, N) cell means of one resample of users with replacement; NaN where no user was drawn."""
+    users = sums.shape[1]
+    times = np.bincount(rng.integers(0, users, size=users), minlength=users)
+    n, total = (sums @ times).reshape(2, *shape)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / n)
+
+
+def filled_in_time(series: FloatArray) -> FloatArray:
+    """Fill NaN linearly between the nearest periods seen, and flat beyond the first and last of them."""
+    known = np.flatnonzero(~np.isnan(series))
+    return np.interp(np.arange(len(series)), known, series[known])
+
+
+def _percentile_p(draws: FloatArray) -> float:
+    """Two-sided p that agrees with the equal-tailed percentile interval of ``draws`` (R,)."""
+    ordered = np.sort(draws)
+    below = float(np.interp(0.0, ordered, np.linspace(0.0, 1.0, len(ordered))))
+    return max(2.0 * min(below, 1.0 - below), 2.0 / (1 + len(ordered)))
+
+
+def _say_failed(failed: NDArray[np.bool_]) -> None:
+    """Warn when some replicates have no answer; raise when none has."""
+    if failed.all():
+        raise PanelError("every replicate drew no user of some unit, so there is no answer; merge units with few users")
+    if failed.any():
+        # Two frames up is whoever called `bootstrap`.
+        warnings.warn(_failure(int(failed.sum()), len(failed)), UnreliableWarning, stacklevel=3)
+
+
+def _failure(count: int, replicates: int) -> str:
+    return (
+        f"{count} of {replicates} replicates drew no user of some unit in any period and have no answer; the "
+        "interval uses the others. Merge small units to avoid it."
+    )

@@ -1,0 +1,108 @@
+"""California's Proposition 99 (Abadie, Diamond and Hainmueller 2010), outcome-only.
+
+Reference: recomputed optima of the raw and the demeaned simplex problem (two independent solvers); the
+difference in differences is that of Arkhangelsky et al. 2021, Table 1, and of R synthdid.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import bsynth as bs
+from bsynth.frequentist import classical, leave_one_out, placebo_space
+
+GAPS = [
+    -8.4405, -9.2070, -12.6343, -13.7287, -17.5336, -22.0491, -22.8576, -23.9974, -26.2608, -23.3378,
+    -27.5203, -26.5966,
+]  # fmt: skip
+
+
+def test_synthetic_control(prop99_panel: bs.Panel, check_estimate: Callable[..., None]) -> None:
+    estimate = classical(prop99_panel)
+    check_estimate(
+        estimate,
+        {
+            "pre_ssr": 52.129583, "pre_rmspe": 1.656400, "mean_gap": -19.513631, "last_gap": -26.596643,
+            "post_rmspe": 20.605568, "ratio": 12.439968,
+        },
+        {
+            "Utah": 0.393908, "Montana": 0.231840, "Nevada": 0.204923, "Connecticut": 0.109090,
+            "New Hampshire": 0.045429, "Colorado": 0.014811,
+        },
+    )  # fmt: skip
+    np.testing.assert_allclose(estimate.gap[19:], GAPS, atol=5.1e-5)
+    assert estimate.duality_gap <= 1e-10
+
+
+def test_demeaned(prop99_panel: bs.Panel, check_estimate: Callable[..., None]) -> None:
+    check_estimate(
+        classical(prop99_panel, "demeaned"),
+        {
+            "intercept": -23.186862, "pre_rmspe": 0.955356, "mean_gap": -11.109049, "last_gap": -17.381980,
+            "ratio": 12.556483,
+        },
+        {
+            "Connecticut": 0.265976, "Nevada": 0.227635, "Illinois": 0.154108, "Colorado": 0.095875,
+            "Nebraska": 0.092588, "Montana": 0.080958, "New Hampshire": 0.058733, "Kansas": 0.013776,
+            "North Carolina": 0.010352,
+        },
+    )  # fmt: skip
+
+
+def test_difference_in_differences(prop99_panel: bs.Panel, check_estimate: Callable[..., None]) -> None:
+    estimate = classical(prop99_panel, "did")
+    check_estimate(estimate, {"mean_gap": -27.349111})
+    assert estimate.effective_donors == pytest.approx(38)
+
+
+@pytest.mark.parametrize("pool", ["exclude", "include"])
+@pytest.mark.parametrize(("estimator", "ranks"), [("sc", [3, 3, 3]), ("demeaned", [11, 11, 3])])
+def test_placebo_ranks(prop99_panel: bs.Panel, pool: str, estimator: str, ranks: list[int]) -> None:
+    placebo = placebo_space(prop99_panel, estimator, pool=pool, progress=False)
+    assert placebo.ranks["rank"].tolist() == ranks
+    assert placebo.ranks["p"].tolist() == pytest.approx([rank / 39 for rank in ranks])
+
+
+def test_placebos_above_california(prop99_panel: bs.Panel) -> None:
+    placebo = placebo_space(prop99_panel, progress=False)
+    table = placebo.table.set_index("unit")
+    top = table["ratio"].nlargest(2)
+    assert top.index.tolist() == ["Missouri", "Virginia"]
+    assert top.tolist() == pytest.approx([23.9244, 19.8276], abs=5.1e-5)
+    assert table.loc["New Hampshire", "pre_rmspe"] ** 2 == pytest.approx(3436.59, abs=0.0051)
+
+
+@pytest.mark.parametrize(("limit", "left", "mean_rank"), [(20, 34, 2), (5, 31, 1), (2, 21, 1)])
+def test_pre_fit_filter(prop99_panel: bs.Panel, limit: float, left: int, mean_rank: int) -> None:
+    placebo = placebo_space(prop99_panel, max_pre_mspe=limit, progress=False)
+    assert int(placebo.table["kept"].sum()) == left
+    assert placebo.ranks.loc["mean_gap", "rank"] == mean_rank
+    assert placebo.ranks.loc["ratio", "rank"] == 3
+    assert f"{38 - left} of 38 placebos were left out" in placebo.notes()[0]
+
+
+@pytest.mark.parametrize(("estimator", "spread"), [("sc", 10.6330), ("demeaned", 10.0692), ("did", 17.2868)])
+def test_spread_of_the_placebos(prop99_panel: bs.Panel, estimator: str, spread: float) -> None:
+    """The exhaustive placebo standard error (ddof 0), the limit of the random one."""
+    gaps = placebo_space(prop99_panel, estimator, progress=False).table["mean_gap"]
+    assert gaps.std(ddof=0) == pytest.approx(spread, abs=5.1e-5)
+
+
+def test_leave_one_out(prop99_panel: bs.Panel) -> None:
+    result = leave_one_out(prop99_panel, progress=False)
+    assert result.table["dropped"].tolist() == [
+        "Utah", "Montana", "Nevada", "Connecticut", "New Hampshire", "Colorado",
+    ]  # fmt: skip
+    for row in result.table.to_dict("records"):
+        again = classical(prop99_panel.without(row["dropped"]))
+        assert row["mean_gap"] == pytest.approx(again.gap[19:].mean(), rel=1e-9)
+        assert row["pre_rmspe"] == pytest.approx(again.pre_rmspe, rel=1e-9)
+
+
+def test_placebo_equals_the_panel_with_that_donor_treated(prop99_panel: bs.Panel) -> None:
+    for pool in ("exclude", "include"):
+        placebo = placebo_space(prop99_panel, "demeaned", pool=pool, progress=False)
+        for unit in ("Alabama", "Virginia"):
+            alone = classical(prop99_panel.as_treated(unit, pool=pool), "demeaned")
+            np.testing.assert_allclose(placebo.gaps.sel(replicate=unit), alone.gap, rtol=1e-8, atol=1e-8)
