@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth.errors import SpecError
+
 ESTIMANDS = ("average", "cumulative", "lift")
 EFFECT_COLUMNS = (
     "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p",
@@ -50,9 +52,18 @@ def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dat
     """
     gap = observed - counterfactual
     total = gap.sum("time")
-    return xr.Dataset(
-        {"average": gap.mean("time"), "cumulative": total, "lift": total / counterfactual.sum("time")}
-    )
+    return xr.Dataset({"average": gap.mean("time"), "cumulative": total, "lift": total / counterfactual.sum("time")})
+
+
+def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:
+    """Return one variable of a group of a fit's tree."""
+    return tree[group].to_dataset()[name]
+
+
+def check_level(level: float) -> None:
+    """Raise `SpecError` unless 0 < level < 1."""
+    if not 0 < level < 1:
+        raise SpecError(f"level is {level}; give a probability between 0 and 1, such as 0.95")
 
 
 def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tuple[xr.DataArray, xr.DataArray]:
@@ -62,9 +73,7 @@ def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tupl
     return bounds.isel(quantile=0, drop=True), bounds.isel(quantile=1, drop=True)
 
 
-def posterior_table(
-    draws: xr.Dataset, *, level: float, interval: str, rope: float | None = None
-) -> pd.DataFrame:
+def posterior_table(draws: xr.Dataset, *, level: float, interval: str, rope: float | None = None) -> pd.DataFrame:
     """One row per estimand: mean, median, equal-tailed and HDI interval, probabilities.
 
     Parameters

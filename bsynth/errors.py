@@ -4,7 +4,7 @@
 
     BsynthError
     ├── PanelError   (ValueError)  the data or its description cannot be used
-    ├── SpecError    (ValueError)  a model specification is not in the vocabulary
+    ├── SpecError    (ValueError)  a model or a request is outside its vocabulary
     ├── SolverError  (ValueError)  a weights problem has no usable answer
     └── FitError     (RuntimeError)  sampling itself broke down
 
@@ -25,7 +25,7 @@ class PanelError(BsynthError, ValueError):
 
 
 class SpecError(BsynthError, ValueError):
-    """A model specification holds something outside its vocabulary."""
+    """A model specification, a method or a setting is outside what is allowed."""
 
 
 class SolverError(BsynthError, ValueError):

@@ -18,7 +18,7 @@ from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.design import Design, make_design
 from bsynth.diagnostics import Diagnostics, gate
 from bsynth.engines import predict
-from bsynth.errors import PanelError, UnreliableWarning
+from bsynth.errors import SpecError, UnreliableWarning
 from bsynth.panel import Panel
 from bsynth.result import Fit, Provenance
 from bsynth.spec import ModelSpec
@@ -65,9 +65,9 @@ def plan(
     """Validate a request and return what `fit` would do; nothing is sampled. Parameters as `fit`."""
     for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
         if value < least:
-            raise PanelError(f"{name} is {value}; give at least {least}, the convergence gate needs them")
+            raise SpecError(f"{name} is {value}; give at least {least}, the convergence gate needs them")
     if not 0.5 <= target_accept < 1:
-        raise PanelError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
+        raise SpecError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
     choice = choose_model(panel, model)
     design = make_design(panel, choice.spec)
     return Plan(panel, choice.spec, choice.reason, design, draws, tune, chains, target_accept, seed)
@@ -124,9 +124,7 @@ def fit(
     >>> result.status
     'ok'
     """
-    request = plan(
-        panel, model, draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed
-    )
+    request = plan(panel, model, draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed)
     return run(request, progress=progress)
 
 
@@ -139,9 +137,7 @@ def run(request: Plan, *, progress: bool = True) -> Fit:
     result = _attempt(request, sampler, retried=False, progress=progress)
     if result.status == "unreliable":
         result = _attempt(request, sampler.stricter(), retried=True, progress=progress)
-    result = replace(
-        result, provenance=replace(result.provenance, seconds=time.perf_counter() - started)
-    )
+    result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
             f"fit of {request.spec.name!r} is unreliable: {'; '.join(result.diagnostics.failures)}",
@@ -219,9 +215,7 @@ def _assemble(
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,
-            "posterior_predictive": xr.Dataset(
-                {"counterfactual": named(design.to_outcome(draws.predictive), whole)}
-            ),
+            "posterior_predictive": xr.Dataset({"counterfactual": named(design.to_outcome(draws.predictive), whole)}),
             "log_likelihood": xr.Dataset({"outcome": named(draws.log_likelihood, pre)}),
             "sample_stats": sample_stats[numeric],
             "observed_data": xr.Dataset({"outcome": observed}),
@@ -235,10 +229,11 @@ def _assemble(
 def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
     """Apply the convergence gate to a fit's tree: both kinds of effect, and the scalar parameters."""
     posterior = tree["posterior"].to_dataset()
-    observed = tree["observed_data"]["outcome"].isel(time=slice(n_pre, None))
+    post = slice(n_pre, None)
+    observed = effects.variable(tree, "observed_data", "outcome").isel(time=post)
     quantities: dict[str, xr.DataArray] = {}
     for kind, group in (("mean", "posterior"), ("predictive", "posterior_predictive")):
-        window = tree[group]["counterfactual"].isel(time=slice(n_pre, None))
+        window = effects.variable(tree, group, "counterfactual").isel(time=post)
         for name, draws in effects.effect_draws(observed, window).items():
             quantities[f"{name} effect ({kind})"] = draws
     for name in ("level_shift", "sigma", "donor_noise"):

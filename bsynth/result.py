@@ -12,7 +12,7 @@ import xarray as xr
 from bsynth import effects
 from bsynth._types import IntervalKind, Status
 from bsynth.diagnostics import Diagnostics
-from bsynth.errors import PanelError
+from bsynth.errors import PanelError, SpecError
 from bsynth.spec import ModelSpec
 
 FORMAT = 1
@@ -65,7 +65,7 @@ class Fit:
     @property
     def observed(self) -> xr.DataArray:
         """Treated series (time,), outcome units."""
-        return self.tree["observed_data"]["outcome"]
+        return effects.variable(self.tree, "observed_data", "outcome")
 
     @property
     def n_pre(self) -> int:
@@ -75,15 +75,13 @@ class Fit:
     def counterfactual(self, interval: IntervalKind = "predictive") -> xr.DataArray:
         """Draws (chain, draw, time) of the untreated outcome; ``"mean"`` leaves out period noise."""
         if interval not in _GROUP:
-            raise PanelError(f"interval {interval!r} is not known; give 'predictive' or 'mean'")
-        return self.tree[_GROUP[interval]][_VARIABLE]
+            raise SpecError(f"interval {interval!r} is not known; give 'predictive' or 'mean'")
+        return effects.variable(self.tree, _GROUP[interval], _VARIABLE)
 
     def effect_draws(self, interval: IntervalKind = "predictive") -> xr.Dataset:
         """Draws (chain, draw) of the average, cumulative and relative effect over the treated window."""
         post = slice(self.n_pre, None)
-        return effects.effect_draws(
-            self.observed.isel(time=post), self.counterfactual(interval).isel(time=post)
-        )
+        return effects.effect_draws(self.observed.isel(time=post), self.counterfactual(interval).isel(time=post))
 
     def effects(
         self, level: float = 0.95, *, interval: IntervalKind = "predictive", rope: float | None = None
@@ -100,26 +98,22 @@ class Fit:
         rope : float, optional
             Adds P(|average effect| > rope), outcome units.
         """
-        check_level(level)
-        table = effects.posterior_table(
-            self.effect_draws(interval), level=level, interval=interval, rope=rope
-        )
+        effects.check_level(level)
+        table = effects.posterior_table(self.effect_draws(interval), level=level, interval=interval, rope=rope)
         table["status"] = self.status
-        return effects.complete(
-            table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds
-        )
+        return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals."""
-        check_level(level)
+        effects.check_level(level)
         return effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
 
     def weights(self, level: float = 0.95) -> pd.DataFrame:
         """Posterior mean and equal-tailed interval of each donor's weight, largest first."""
-        check_level(level)
-        draws = self.tree["posterior"]["weights"]
+        effects.check_level(level)
+        draws = effects.variable(self.tree, "posterior", "weights")
         lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
         table = pd.DataFrame(
             {
@@ -141,7 +135,7 @@ class Fit:
     @property
     def effective_donors(self) -> float:
         """Posterior mean of 1/Σw²: how many donors share the weight."""
-        weights = self.tree["posterior"]["weights"]
+        weights = effects.variable(self.tree, "posterior", "weights")
         return float((1.0 / (weights**2).sum("donor")).mean())
 
     def save(self, path: str | Path) -> None:
@@ -173,7 +167,7 @@ class Fit:
             else ""
         )
         columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
-        table = self.effects()[columns].to_html(index=False, float_format="%.4g", border=0)
+        table = self.effects()[columns].to_html(index=False, float_format="{:.4g}".format, border=0)
         return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}"
 
 
@@ -200,9 +194,3 @@ def load(path: str | Path) -> Fit:
     attrs.pop("bsynth_format")
     tree.attrs = attrs
     return Fit(tree, spec, Diagnostics(**diagnostics), provenance)
-
-
-def check_level(level: float) -> None:
-    """Raise `PanelError` unless 0 < level < 1."""
-    if not 0 < level < 1:
-        raise PanelError(f"level is {level}; give a probability between 0 and 1, such as 0.95")

@@ -1,5 +1,7 @@
 """Simulated worlds with a known truth."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -97,7 +99,7 @@ def simulate_rollout(*, users: int = 50_000, seed: int = 42, effect: float = ROL
     return pd.DataFrame(dict(zip(ROLLOUT_COLUMNS, columns, strict=True)))
 
 
-def rollout_panel_arguments() -> dict[str, object]:
+def rollout_panel_arguments() -> dict[str, Any]:
     """Return the keyword arguments of ``Panel.from_events`` that describe the rollout log."""
     return {
         "unit": "workspace_id", "time": "signup_week", "outcome": "task_completed",

@@ -11,6 +11,7 @@ import bsynth as bs
 from bsynth.result import Fit
 from bsynth.simulate import rollout_panel_arguments
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--save", default=None, help="folder in which drawn figures and pages are kept for eyes")
 

@@ -36,7 +36,14 @@ def test_rollout_posterior_holds_the_truth_and_is_narrow(rollout_fit: bs.Fit) ->
 
 def test_tree_is_arviz_shaped(rollout_fit: bs.Fit) -> None:
     tree = rollout_fit.tree
-    for group in ("posterior", "posterior_predictive", "log_likelihood", "sample_stats", "observed_data", "constant_data"):
+    for group in (
+        "posterior",
+        "posterior_predictive",
+        "log_likelihood",
+        "sample_stats",
+        "observed_data",
+        "constant_data",
+    ):
         assert group in tree.children
     assert azs.loo(tree, var_name="outcome").elpd < 1e6
     weights = tree["posterior"]["weights"]
@@ -78,9 +85,7 @@ def test_seed_gives_the_same_draws(prop99_panel: bs.Panel) -> None:
 def test_units_of_measure(prop99_panel: bs.Panel, prop99_fit: bs.Fit) -> None:
     frame = prop99_panel.to_frame()
     frame["outcome"] *= 100
-    hundred = bs.Panel.from_long(
-        frame, unit="unit", time="time", outcome="outcome", treated="California", start=1989
-    )
+    hundred = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated="California", start=1989)
     _assert_same(prop99_fit, bs.fit(hundred, "level", seed=2, progress=False), factor=100)
 
 
@@ -120,7 +125,7 @@ def test_bad_request_fails_before_sampling(prop99_panel: bs.Panel, arguments: di
 
 
 def test_level_of_an_interval_is_checked(rollout_fit: bs.Fit) -> None:
-    with pytest.raises(bs.PanelError, match="level is 95"):
+    with pytest.raises(bs.SpecError, match="level is 95"):
         rollout_fit.effects(level=95)
 
 

@@ -1,0 +1,5 @@
+"""``python -m bsynth``."""
+
+from bsynth.cli import main
+
+main()

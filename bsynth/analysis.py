@@ -1,0 +1,338 @@
+"""The main job: one panel, a posterior, the classical answer beside it, and a verdict."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth import frequentist
+from bsynth._types import Status
+from bsynth.catalogue import DEFAULT
+from bsynth.effects import EFFECT_COLUMNS, check_level
+from bsynth.errors import SpecError, nearest
+from bsynth.estimate import Estimate
+from bsynth.fitting import Plan, plan, run, versions
+from bsynth.frequentist import Bootstrap, LeaveOneOut, PlaceboSpace
+from bsynth.panel import Panel
+from bsynth.result import Fit
+from bsynth.spec import ModelSpec
+from bsynth.verdict import verdict
+
+SCHEMA = 1
+ESTIMATORS = ("sc", "demeaned", "did")
+INFERENCE = ("placebo", "leave-one-out", "bootstrap")
+METHODS = (*ESTIMATORS, *INFERENCE)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """Everything that was computed for one panel.
+
+    Attributes
+    ----------
+    panel : Panel
+    fits : tuple of Fit
+        Bayesian fits; the first is the main one. Empty when none was asked for.
+    estimates : tuple of Estimate
+        Classical points, ``sc`` first; ``sc`` comes twice, by the exact solver and by SLSQP.
+    placebo, leave_one_out, bootstrap : results of classical inference around ``sc``, or None
+    level : float
+        Probability of every interval.
+    seed : int
+    truth : float or None
+        True average effect, known only in simulations.
+    """
+
+    panel: Panel
+    fits: tuple[Fit, ...]
+    estimates: tuple[Estimate, ...]
+    placebo: PlaceboSpace | None
+    leave_one_out: LeaveOneOut | None
+    bootstrap: Bootstrap | None
+    level: float
+    seed: int
+    truth: float | None = None
+
+    @property
+    def status(self) -> Status:
+        """``"unreliable"`` when any fit failed its convergence gate."""
+        return "unreliable" if any(fit.status != "ok" for fit in self.fits) else "ok"
+
+    def effects(self) -> pd.DataFrame:
+        """All methods on one estimand and window, one row per method × estimand."""
+        tables = [fit.effects(self.level) for fit in self.fits]
+        tables += [fit.effects(self.level, interval="mean") for fit in self.fits]
+        tables += [
+            e.effects().assign(method=e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp")
+            for e in self.estimates
+        ]
+        for inference in (self.placebo, self.leave_one_out, self.bootstrap):
+            if inference is not None:
+                tables.append(inference.effects(self.level))
+        columns = list(EFFECT_COLUMNS) + [c for c in tables[0].columns if c not in EFFECT_COLUMNS]
+        rows = [record for table in tables for record in table.to_dict("records")]
+        return pd.DataFrame(rows).reindex(columns=columns)
+
+    @cached_property
+    def verdict(self) -> str:
+        """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
+        return verdict(self.summary_numbers())
+
+    def summary_numbers(self) -> dict[str, Any]:
+        """Return ``summary.json`` without its verdict: every number that words may use."""
+        main = self.fits[0] if self.fits else None
+        path = main.path(self.level) if main is not None else self.estimates[0].path()
+        return {
+            "schema": SCHEMA,
+            "panel": self.panel.summary(),
+            "effects": _records(self.effects()),
+            "path": _records(path.assign(time=self.panel.period_labels())),
+            "path_method": main.spec.name if main is not None else self.estimates[0].estimator,
+            "weights": self._weights(),
+            "pre_fit": self._pre_fit(),
+            "placebo": _placebo(self.placebo),
+            "leave_one_out": None if self.leave_one_out is None else _records(self.leave_one_out.table),
+            "bootstrap": _bootstrap(self.bootstrap, self.level),
+            "diagnostics": [
+                {"model": fit.spec.name, "reason": fit.provenance.reason} | _clean(fit.diagnostics.to_dict())
+                for fit in self.fits
+            ],
+            "models": [fit.spec.to_dict() for fit in self.fits],
+            "notes": [*self.panel.source.notes(), *(n for e in self.estimates for n in e.notes)],
+            "level": self.level,
+            "truth": self.truth,
+            "status": self.status,
+            "versions": versions(),
+            "seed": self.seed,
+        }
+
+    def summary(self) -> dict[str, Any]:
+        """Return the content of ``summary.json``, schema 1.
+
+        Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
+        """
+        numbers = self.summary_numbers()
+        return numbers | {"verdict": self.verdict}
+
+    def _weights(self) -> dict[str, dict[str, float]]:
+        found = {}
+        for fit in self.fits:
+            table = fit.weights(self.level)
+            found[fit.spec.name] = dict(zip(map(str, table["donor"]), table["weight"].tolist(), strict=True))
+        for estimate in self.estimates:
+            name = estimate.estimator if estimate.solver != "slsqp" else f"{estimate.estimator}-slsqp"
+            found[name] = {str(donor): float(w) for donor, w in zip(self.panel.donors, estimate.weights, strict=True)}
+        return found
+
+    def _pre_fit(self) -> list[dict[str, Any]]:
+        """How each method fits the pre-period, and the offset it puts between treated and donors."""
+        rows: list[dict[str, Any]] = []
+        for fit in self.fits:
+            intercept = fit.tree["posterior"]["intercept"]
+            rows.append(
+                {
+                    "method": "bayes",
+                    "model": fit.spec.name,
+                    "pre_rmspe": fit.pre_rmse,
+                    "intercept": float(intercept.mean()),
+                    "effective_donors": fit.effective_donors,
+                }
+            )
+        for e in self.estimates:
+            rows.append(
+                {
+                    "method": e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp",
+                    "model": None,
+                    "pre_rmspe": e.pre_rmspe,
+                    "post_rmspe": e.post_rmspe,
+                    "rmspe_ratio": e.rmspe_ratio,
+                    "intercept": e.intercept,
+                    "effective_donors": e.effective_donors,
+                    "solver": e.solver,
+                    "duality_gap": e.duality_gap,
+                }
+            )
+        return [_clean(row) for row in rows]
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisPlan:
+    """What an analysis will do, validated before anything is computed."""
+
+    panel: Panel
+    fits: tuple[Plan, ...]
+    methods: tuple[str, ...]
+    replicates: int
+    level: float
+    seed: int
+
+    def __str__(self) -> str:
+        lines = [str(p) for p in self.fits]
+        if self.methods:
+            lines.append("Classical: " + ", ".join(self.methods) + ".")
+        return "\n".join(lines)
+
+
+def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
+    """Resolve ``"all"``, ``"none"`` or a list of names; ``all`` leaves the bootstrap to panels of users."""
+    names = [methods] if isinstance(methods, str) else list(methods)
+    if names == ["none"]:
+        return ()
+    if names == ["all"]:
+        return tuple(m for m in METHODS if m != "bootstrap" or panel.clusters is not None)
+    for name in names:
+        if name not in METHODS:
+            allowed = (*METHODS, "all", "none")
+            raise SpecError(f"unknown method {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
+    return tuple(m for m in METHODS if m in names)
+
+
+def plan_analysis(
+    panel: Panel,
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    methods: str | Sequence[str] = "all",
+    draws: int = 1000,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> AnalysisPlan:
+    """Validate a request; nothing is computed. Parameters as `analyse`."""
+    check_level(level)
+    chosen = choose_methods(methods, panel)
+    fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in models if model != "none")
+    if not fits and not chosen:
+        raise SpecError("nothing to do: neither a model nor a method was asked for")
+    if "bootstrap" in chosen:
+        frequentist.check_bootstrap(panel, replicates=replicates)
+    return AnalysisPlan(panel, fits, chosen, replicates, level, seed)
+
+
+def analyse(
+    panel: Panel,
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    methods: str | Sequence[str] = "all",
+    draws: int = 1000,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+    truth: float | None = None,
+    progress: bool = True,
+) -> Analysis:
+    """Fit the models and run the classical path on one panel.
+
+    Parameters
+    ----------
+    panel : Panel
+    models : sequence of str, path or ModelSpec
+        Bayesian models, the main one first; ``["none"]`` for none.
+    methods : "all", "none" or names
+        Of ``sc``, ``demeaned``, ``did``, ``placebo``, ``leave-one-out``, ``bootstrap``; inference
+        is around ``sc``.
+    draws : int
+        Posterior draws per chain.
+    replicates : int
+        Bootstrap replicates.
+    level : float
+        Probability of every interval.
+    seed : int
+    truth : float, optional
+        True average effect, in simulations.
+    progress : bool
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=20_000, seed=1), **rollout_panel_arguments())
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
+    >>> [estimate.estimator for estimate in analysis.estimates]
+    ['sc', 'sc', 'did']
+    """
+    request = plan_analysis(
+        panel, models=models, methods=methods, draws=draws, replicates=replicates, level=level, seed=seed
+    )
+    return run_analysis(request, truth=truth, progress=progress)
+
+
+def run_analysis(
+    request: AnalysisPlan,
+    *,
+    truth: float | None = None,
+    progress: bool = True,
+    on_stage: Callable[[str], None] | None = None,
+) -> Analysis:
+    """Carry out a plan; ``on_stage`` is told what begins."""
+    tell = on_stage or (lambda _: None)
+    panel, methods = request.panel, request.methods
+    estimates = []
+    for name in (m for m in ESTIMATORS if m in methods):
+        tell(f"classical: {name}")
+        estimates.append(frequentist.classical(panel, name))
+        if name == "sc":
+            estimates.append(frequentist.classical(panel, name, solver="slsqp"))
+    placebo = leave_one_out = bootstrap = None
+    if "placebo" in methods:
+        tell(f"placebo in space: {panel.n_donors} donors")
+        placebo = frequentist.placebo_space(panel, progress=progress)
+    if "leave-one-out" in methods:
+        tell("leave one out")
+        leave_one_out = frequentist.leave_one_out(panel, progress=progress)
+    if "bootstrap" in methods:
+        tell(f"user-level bootstrap: {request.replicates} replicates")
+        bootstrap = frequentist.bootstrap(panel, replicates=request.replicates, seed=request.seed, progress=progress)
+    fits = []
+    for fit_plan in request.fits:
+        tell(f"posterior: {fit_plan.spec.name} (the first fit loads PyMC and compiles)")
+        fits.append(run(fit_plan, progress=progress))
+    return Analysis(
+        panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth
+    )  # fmt: skip
+
+
+def _placebo(placebo: PlaceboSpace | None) -> dict[str, Any] | None:
+    if placebo is None:
+        return None
+    return {
+        "pool": placebo.pool,
+        "ranks": _records(placebo.ranks.reset_index()),
+        "table": _records(placebo.table),
+    }
+
+
+def _bootstrap(bootstrap: Bootstrap | None, level: float) -> dict[str, Any] | None:
+    if bootstrap is None:
+        return None
+    return {
+        "cluster": bootstrap.cluster,
+        "replicates": len(bootstrap.table),
+        "failed": bootstrap.failed,
+        "seed": bootstrap.seed,
+        "level": level,
+        "table": _records(bootstrap.table),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [_clean(row) for row in table.to_dict("records")]
+
+
+def _clean(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(key): _plain(value) for key, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Make a value JSON-ready: NaN becomes None, infinities the strings "inf" and "-inf"."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat() if value != value.normalize() else value.date().isoformat()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

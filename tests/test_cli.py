@@ -1,0 +1,126 @@
+"""The command line as a user meets it: real files in, a run folder or one clear line out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from bsynth.cli import main
+
+BASE = ["--unit", "unit", "--time", "time", "--outcome", "outcome"]
+
+
+def _call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def small_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(5)
+    common = rng.normal(size=12).cumsum()
+    frame = pd.DataFrame(
+        [
+            {
+                "unit": name,
+                "time": 2001 + t,
+                "outcome": 10 + common[t] + rng.normal(0, 0.3) + (2 if name == "A" and t > 8 else 0),
+            }
+            for name in "ABCDEF"
+            for t in range(12)
+        ]
+    )
+    path = tmp_path_factory.mktemp("data") / "small.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_run_writes_the_whole_folder(small_csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    done = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--draws", 500, "--seed", 3, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert {p.name for p in out.iterdir()} == {"summary.json", "fit.nc", "report.html", "figures"}
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["panel"]["donors"] == list("BCDEF")
+    bayes = next(row for row in summary["effects"] if row["method"] == "bayes")
+    assert bayes["lower"] < 2 < bayes["upper"]
+    assert {p.suffix for p in (out / "figures").iterdir()} == {".png", ".svg"}
+    # A second run replaces its own folder.
+    again = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--model", "none", "--out", out)
+    assert again.exit_code == 0, again.output
+    assert not (out / "fit.nc").exists()
+
+
+def test_unreliable_fit_exits_3_and_says_so(small_csv: Path, tmp_path: Path) -> None:
+    model = tmp_path / "sparse"
+    model.mkdir()
+    (model / "model.toml").write_text('title = "Sparse"\n[weights]\nalpha = 0.005\n')
+    out = tmp_path / "run"
+    done = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--model", model, "--draws", 100,
+                 "--methods", "none", "--out", out)  # fmt: skip
+    assert done.exit_code == 3, done.output
+    assert "UNRELIABLE" in done.output
+    assert json.loads((out / "summary.json").read_text())["status"] == "unreliable"
+    assert "nreliable" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--unit", "stat", "--time", "time", "--outcome", "outcome", "--treated", "A", "--start", 2010], "stat"),
+        ([*BASE, "--treated", "Z", "--start", 2010], "'Z'"),
+        ([*BASE, "--treated", "A", "--start", 2002], "2002"),
+        ([*BASE, "--treated", "A", "--start", 2030], "2030"),
+        ([*BASE, "--treated", "A", "--start", 2010, "--donors", "A,B"], "A"),
+        ([*BASE, "--treated", "A", "--start", 2010, "--model", "lvel"], "did you mean 'level'"),
+        ([*BASE, "--treated", "A", "--start", 2010, "--methods", "bootstrap"], "no sums per user"),
+        ([*BASE, "--treated", "A", "--start", 2010, "--level", 95], "level is 95"),
+    ],
+)  # fmt: skip
+def test_bad_input_exits_2_with_one_line_and_writes_nothing(
+    small_csv: Path, tmp_path: Path, arguments: list, message: str
+) -> None:
+    out = tmp_path / "run"
+    done = _call("run", small_csv, *arguments, "--out", out)
+    assert done.exit_code == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert message in done.stderr
+    assert not out.exists()
+
+
+def test_out_is_not_overwritten(small_csv: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    done = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "not empty and not a run folder" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["precious.txt"]
+
+
+def test_simulated_log_is_the_published_file(tmp_path: Path) -> None:
+    import hashlib
+
+    out = tmp_path / "log.csv"
+    assert _call("simulate", "rollout", "--out", out).exit_code == 0
+    published = "4cda3829d4ffe514a7167f5ff5e3c1f1af24ea94ce192640197ac4d96c6562c6"
+    assert hashlib.sha256(out.read_bytes()).hexdigest() == published
+    absent = _call("simulate", "rollout", "--out", tmp_path / "no" / "log.csv")
+    assert absent.exit_code == 2
+    assert "does not exist" in absent.stderr
+
+
+def test_models_lists_and_shows_cards() -> None:
+    listed = _call("models")
+    assert listed.exit_code == 0
+    assert "rollout" in listed.output
+    assert "Priors in words" in _call("models", "level").output
+    assert _call("models", "nope").exit_code == 2
+
+
+def test_installed_command_runs() -> None:
+    done = subprocess.run([sys.executable, "-m", "bsynth", "--version"], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "0.1.0" in done.stdout

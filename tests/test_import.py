@@ -1,0 +1,36 @@
+"""Starting up is cheap, and the public names are what they say."""
+
+import subprocess
+import sys
+
+import pytest
+
+import bsynth as bs
+
+HEAVY = ("pymc", "pytensor", "nutpie", "numba", "matplotlib")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import bsynth",
+        "import bsynth; bsynth.Panel, bsynth.simulate_rollout, bsynth.frequentist, bsynth.load_model",
+        "from click.testing import CliRunner; from bsynth.cli import main; CliRunner().invoke(main, ['--help'])",
+        "from click.testing import CliRunner; from bsynth.cli import main; CliRunner().invoke(main, ['run', '--help'])",
+    ],
+)
+def test_start_up_loads_neither_pymc_nor_matplotlib(code: str) -> None:
+    check = f"{code}\nimport sys\nprint([m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_public_names() -> None:
+    assert bs.__all__ == sorted(bs.__all__)
+    for name in bs.__all__:
+        value = getattr(bs, name)
+        assert value.__name__ == name
+        assert value.__doc__, name
+    assert set(bs.__all__) <= set(dir(bs))
+    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+        bs.fitt  # noqa: B018
