@@ -9,11 +9,12 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bsynth.errors import SpecError, nearest
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Piece(BaseModel):
@@ -21,10 +22,16 @@ class _Piece(BaseModel):
 
 
 class Weights(_Piece):
-    """Prior of the donor weights: a symmetric Dirichlet with concentration ``alpha`` per donor."""
+    """Prior of the donor weights on the simplex.
 
-    prior: Literal["dirichlet"] = "dirichlet"
-    alpha: Positive = 1.0
+    ``dirichlet``: symmetric, concentration ``alpha`` per donor; ``alpha = "averaged"`` fits a grid of
+    concentrations and averages their posteriors by marginal likelihood. ``softmax-normal``: softmax of
+    independent N(0, sd²) scores.
+    """
+
+    prior: Literal["dirichlet", "softmax-normal"] = "dirichlet"
+    alpha: Positive | Literal["averaged"] = 1.0
+    sd: Positive = 1.0
 
 
 class Level(_Piece):
@@ -34,22 +41,40 @@ class Level(_Piece):
     sd: Positive = 1.0
 
 
-class Noise(_Piece):
-    """Period noise ε_t, independent and normal; its scale has a half-normal prior."""
+class Drift(_Piece):
+    """Slow departure u_t of the treated unit from its donors, and how likely it is to be there.
 
-    distribution: Literal["normal"] = "normal"
+    ``walk``: u is a random walk with steps N(0, q²). ``ar1``: stationary AR(1) with standard deviation q
+    and ρ ~ Beta(2, 2). ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the
+    slope's steps ~ HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior
+    probability π, marginalised.
+    """
+
+    process: Literal["none", "ar1", "walk", "local-trend"] = "none"
+    probability: Probability = 1.0
+    sd: Positive = 0.25
+    slope_sd: Positive = 0.1
+
+
+class Noise(_Piece):
+    """Independent period noise ε_t; its scale is HalfNormal(sd). ``student-t`` has ``degrees`` of freedom."""
+
+    distribution: Literal["normal", "student-t"] = "normal"
     sd: Positive = 1.0
+    degrees: Positive = 4.0
 
 
 class CellVariance(_Piece):
     """What is known of each cell.
 
     ``exact``: the series are taken as they are. ``known``: each cell is a mean of n rows with
-    sampling variance s²/n; the latent donor cells are c_j + d_t + e_jt, and the scales below are
-    those of the half-normal priors of sd(c), sd(d) and sd(e).
+    sampling variance s²/n; the latent donor cells are c_j + d_t + e_jt, the scales below are those of
+    the half-normal priors of sd(c), sd(d) and sd(e), and ``level_sd`` replaces that of the level, since
+    donors are then not centred. ``auto``: known when the panel was built from rows, else exact.
     """
 
-    variance: Literal["exact", "known"] = "exact"
+    variance: Literal["exact", "known", "auto"] = "exact"
+    level_sd: Positive = 4.0
     donor_level_sd: Positive = 4.0
     period_sd: Positive = 4.0
     donor_noise_sd: Positive = 2.0
@@ -57,6 +82,9 @@ class CellVariance(_Piece):
 
 class ModelSpec(_Piece):
     """A Bayesian synthetic control, declared.
+
+    ``scale = "treated"`` puts every series on the treated unit's pre-period mean and standard deviation;
+    ``"each"`` standardises every series by its own, which changes the answer (R's bsynth).
 
     Examples
     --------
@@ -68,11 +96,24 @@ class ModelSpec(_Piece):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     name: str = "custom"
     title: str = "Custom model"
-    scale: Literal["treated"] = "treated"
+    scale: Literal["treated", "each"] = "treated"
     weights: Weights = Weights()
     level: Level = Level()
+    drift: Drift = Drift()
     noise: Noise = Noise()
     cells: CellVariance = CellVariance()
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        """Refuse pieces that have no common likelihood."""
+        if self.noise.distribution == "student-t":
+            if self.drift.process != "none":
+                raise ValueError("noise.distribution = 'student-t' needs drift.process = 'none'")
+            if self.cells.variance != "exact":
+                raise ValueError("noise.distribution = 'student-t' needs cells.variance = 'exact'")
+        if self.scale == "each" and self.cells.variance != "exact":
+            raise ValueError("scale = 'each' needs cells.variance = 'exact'")
+        return self
 
     @classmethod
     def from_toml(cls, text: str, *, name: str = "custom", source: str = "model.toml") -> Self:
@@ -113,6 +154,8 @@ def _explain(error: ValidationError, data: dict[str, Any], text: str, source: st
     line = _line_of(path, text)
     where = f"{source}, line {line}" if line else source
     dotted = ".".join(path)
+    if first["type"] == "value_error":
+        return f"{source}: {first['ctx']['error']}"
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         allowed = _keys_at(path[:-1])

@@ -63,7 +63,8 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     }
     if design.donor_precision is None:
         return shared | {"X_pre": design.X[pre]}
-    assert design.treated_variance is not None and design.treated_seen is not None
+    assert design.treated_variance is not None
+    assert design.treated_seen is not None
     return shared | {
         "X": design.X,
         "donor_precision": design.donor_precision,
@@ -115,9 +116,8 @@ def _known_variance(
     n_times, n_donors = shape
     X, precision = data["X"], data["donor_precision"]
     grand = data["grand_mean_sd"] * pm.Normal("grand_z")
-    donor_level = (
-        grand
-        + data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z") * pm.Normal("donor_z", shape=n_donors)
+    donor_level = grand + data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z") * pm.Normal(
+        "donor_z", shape=n_donors
     )
     period = data["period_sd"] * pm.HalfNormal("period_sd_z") * pm.Normal("period_z", shape=n_times)
     noise2 = (data["donor_noise_sd"] * pm.HalfNormal("donor_noise_sd_z")) ** 2
@@ -151,7 +151,7 @@ def sample(design: Design, spec: ModelSpec, sampler: Sampler, seed: int) -> xr.D
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            tree = nutpie.sample(
+            tree: xr.DataTree = nutpie.sample(
                 compiled,
                 draws=sampler.draws,
                 tune=sampler.tune,
@@ -185,8 +185,7 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
         return found
     grand = data["grand_mean_sd"] * raw["grand_z"][..., None]
     return found | {
-        "donor_level": grand
-        + data["donor_level_sd"] * raw["donor_level_sd_z"][..., None] * raw["donor_z"],
+        "donor_level": grand + data["donor_level_sd"] * raw["donor_level_sd_z"][..., None] * raw["donor_z"],
         "period": data["period_sd"] * raw["period_sd_z"][..., None] * raw["period_z"],
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

@@ -30,9 +30,7 @@ class Counterfactual:
     log_likelihood: FloatArray
 
 
-def counterfactual(
-    parameters: Mapping[str, FloatArray], design: Design, rng: np.random.Generator
-) -> Counterfactual:
+def counterfactual(parameters: Mapping[str, FloatArray], design: Design, rng: np.random.Generator) -> Counterfactual:
     """Draw the counterfactual of every period, one draw per posterior sample."""
     weights = parameters["weights"]
     centre, latent_variance = _linear_predictor(parameters, design)
