@@ -21,18 +21,19 @@ class Design:
     Attributes
     ----------
     y : (T,) treated series; (y − center) / scale.
-    X : (T, J) donors on the same scale. Centred on their own pre-period means when the model has
-        a level shift and exact cells: the level is then the offset between pre-period means.
+    X : (T, J) donors, (x − donor_center) / donor_scale.
     n_pre : int
         The first ``n_pre`` periods enter the likelihood of the treated series.
     center, scale : float
         ``outcome = center + scale · scaled``.
-    donor_center : (J,)
-        What was subtracted from each donor, in outcome units.
+    donor_center, donor_scale : (J,)
+        Outcome units. One scale for all but with ``scale = "each"``. Each donor's own pre-period mean
+        is its centre when the model has a level shift and exact cells: the level is then the offset
+        between pre-period means.
     donor_precision : (T, J) or None
-        1 / sampling variance of each donor cell, scaled; 0 where the cell is empty.
-    treated_variance : (T,) or None
-        Sampling variance of the treated series, scaled.
+        1 / sampling variance of each donor cell, scaled; 0 where the cell is empty. None: exact cells.
+    treated_variance : (T,)
+        Sampling variance of the treated series, scaled; 0 with exact cells.
     treated_seen : (T,) of 0 or 1
         0 where a treated cell is empty, so the period carries no likelihood.
     """
@@ -43,9 +44,10 @@ class Design:
     center: float
     scale: float
     donor_center: FloatArray
-    donor_precision: FloatArray | None = None
-    treated_variance: FloatArray | None = None
-    treated_seen: FloatArray | None = None
+    donor_scale: FloatArray
+    donor_precision: FloatArray | None
+    treated_variance: FloatArray
+    treated_seen: FloatArray
 
     @property
     def known_variance(self) -> bool:
@@ -56,6 +58,10 @@ class Design:
         """Map scaled values of the treated series back to outcome units."""
         return self.center + self.scale * scaled
 
+    def intercept(self, weights: FloatArray, level: FloatArray) -> FloatArray:
+        """Constant of ``outcome = intercept + Σ slope_j x_jt``; weights (..., J), level (...)."""
+        return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
+
 
 def make_design(panel: Panel, spec: ModelSpec) -> Design:
     """Scale the panel for ``spec``.
@@ -65,15 +71,35 @@ def make_design(panel: Panel, spec: ModelSpec) -> Design:
     PanelError
         When the specification needs cell counts that the panel does not have.
     """
+    known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
     pre = slice(0, panel.n_pre)
     treated, donors = panel.treated_series, panel.donor_matrix
     center, scale = float(treated[pre].mean()), float(treated[pre].std(ddof=1))
-    y = (treated - center) / scale
-    if spec.cells.variance == "exact":
-        own = spec.level.prior == "shift"
-        donor_center = donors[pre].mean(axis=0) if own else np.full(panel.n_donors, center)
-        X = (donors - donor_center) / scale
-        return Design(y, X, panel.n_pre, center=center, scale=scale, donor_center=donor_center)
+    donor_center, donor_scale = np.full(panel.n_donors, center), np.full(panel.n_donors, scale)
+    if spec.scale == "each" or (spec.level.prior == "shift" and not known):
+        donor_center = donors[pre].mean(axis=0)
+    if spec.scale == "each":
+        donor_scale = donors[pre].std(axis=0, ddof=1)
+        # A constant donor says nothing; any scale leaves it at zero.
+        donor_scale = np.where(donor_scale > 0, donor_scale, 1.0)
+    precision, own_variance = _cell_precision(panel, spec) if known else (None, np.zeros(len(treated)))
+    seen = np.isfinite(own_variance)
+    return Design(
+        y=(treated - center) / scale,
+        X=(donors - donor_center) / donor_scale,
+        n_pre=panel.n_pre,
+        center=center,
+        scale=scale,
+        donor_center=donor_center,
+        donor_scale=donor_scale,
+        donor_precision=None if precision is None else scale**2 * precision,
+        treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
+        treated_seen=seen.astype(float),
+    )
+
+
+def _cell_precision(panel: Panel, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
+    """Return 1/variance of the donor cells and the variance of the treated series, outcome units."""
     donor_variance, own_variance = panel.donor_cell_variance, panel.treated_cell_variance
     if donor_variance is None or own_variance is None:
         raise PanelError(
@@ -85,15 +111,4 @@ def make_design(panel: Panel, spec: ModelSpec) -> Design:
             "the outcome does not vary within cells, so their sampling variance is zero; "
             "use a model with exact cells such as 'level'"
         )
-    seen = np.isfinite(own_variance)
-    return Design(
-        y=y,
-        X=(donors - center) / scale,
-        n_pre=panel.n_pre,
-        center=center,
-        scale=scale,
-        donor_center=np.full(panel.n_donors, center),
-        donor_precision=scale**2 / donor_variance,
-        treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
-        treated_seen=seen.astype(float),
-    )
+    return 1.0 / donor_variance, own_variance

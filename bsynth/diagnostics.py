@@ -52,6 +52,11 @@ class Diagnostics:
     bfmi_min: float
     retried: bool = False
 
+    def failed(self, limit: int = 3) -> str:
+        """Return the first failures and the count of the others, for one line of text."""
+        more = len(self.failures) - limit
+        return "; ".join(self.failures[:limit]) + (f"; and {more} more" if more > 0 else "")
+
     def to_dict(self) -> dict[str, object]:
         """Return plain data for ``summary.json``."""
         return asdict(self) | {"failures": list(self.failures)}

@@ -140,7 +140,7 @@ def run(request: Plan, *, progress: bool = True) -> Fit:
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
-            f"fit of {request.spec.name!r} is unreliable: {'; '.join(result.diagnostics.failures)}",
+            f"fit of {request.spec.name!r} is unreliable: {result.diagnostics.failed()}",
             UnreliableWarning,
             stacklevel=3,
         )
@@ -156,7 +156,7 @@ def _attempt(request: Plan, sampler: "Sampler", *, retried: bool, progress: bool
         raw = bayes.sample(design, spec, sampler, int(sampler_seed.generate_state(1)[0]))
     parameters = bayes.parameters(raw, design, spec)
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
-    draws = predict.counterfactual(flat, design, np.random.default_rng(predictive_seed))
+    draws = predict.counterfactual(flat, design, spec, np.random.default_rng(predictive_seed))
     tree = _assemble(request, raw, parameters, draws)
     diagnostics = judge(tree, request.panel.n_pre, retried=retried)
     provenance = Provenance(
@@ -196,10 +196,16 @@ def _assemble(
         coords=coords | {"donor": list(panel.donors)},
     )
     level = design.scale * parameters["level"]
-    intercept = design.center + level - parameters["weights"] @ design.donor_center
+    intercept = design.intercept(parameters["weights"], parameters["level"])
     scalars = {"level_shift": level, "intercept": intercept, "sigma": design.scale * parameters["sigma"]}
-    if "donor_noise" in parameters:
-        scalars["donor_noise"] = design.scale * parameters["donor_noise"]
+    scalars |= {
+        name: (1.0 if name == "rho" else design.scale) * parameters[name]
+        for name in ("donor_noise", "drift_sd", "slope_sd", "rho")
+        if name in parameters
+    }
+    if draws.log_odds is not None and draws.drifting is not None:
+        scalars["drift_log_odds"] = draws.log_odds.reshape(shape)
+        scalars["drifting"] = draws.drifting.astype(float).reshape(shape)
     posterior = xr.Dataset(
         {"weights": weights}
         | {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in scalars.items()}
@@ -236,7 +242,7 @@ def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
         window = effects.variable(tree, group, "counterfactual").isel(time=post)
         for name, draws in effects.effect_draws(observed, window).items():
             quantities[f"{name} effect ({kind})"] = draws
-    for name in ("level_shift", "sigma", "donor_noise"):
+    for name in ("level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho"):
         if name in posterior:
             quantities[name] = posterior[name]
     return gate(quantities, posterior["weights"], tree["sample_stats"].to_dataset(), retried=retried)

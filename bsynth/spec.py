@@ -150,7 +150,7 @@ class ModelSpec(_Piece):
 def _explain(error: ValidationError, data: dict[str, Any], text: str, source: str) -> str:
     """Turn the first validation error into one line: where, what came, what is allowed."""
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    path = [str(part) for part in first["loc"][:2]]  # a union adds the names of its members
     line = _line_of(path, text)
     where = f"{source}, line {line}" if line else source
     dotted = ".".join(path)

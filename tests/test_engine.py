@@ -24,6 +24,7 @@ def _small_known_design(rng: np.random.Generator) -> Design:
         center=0.0,
         scale=1.0,
         donor_center=np.zeros(J),
+        donor_scale=np.ones(J),
         donor_precision=precision,
         treated_variance=rng.uniform(0.1, 0.5, T),
         treated_seen=np.array([1, 1, 0, 1, 1, 1], dtype=float),
@@ -80,7 +81,7 @@ def test_counterfactual_has_the_stated_moments(rng: np.random.Generator) -> None
         "donor_level": rng.normal(size=3), "period": rng.normal(size=6), "donor_noise": np.array(0.9),
     }  # fmt: skip
     many = {name: np.broadcast_to(v, (S, *np.shape(v))).copy() for name, v in one.items()}
-    found = predict.counterfactual(many, design, rng)
+    found = predict.counterfactual(many, design, load_model("rollout"), rng)
     w, noise2 = one["weights"], 0.9**2
     for t in range(6):
         smooth = one["donor_level"] + one["period"][t]

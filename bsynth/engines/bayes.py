@@ -2,7 +2,7 @@
 
 The model of the treated series over the pre-period, all on the scale of `bsynth.design`::
 
-    y_t = a + Σ_j w_j x_jt + ε_t,    w ~ Dirichlet(α),  a ~ N(0, s_a²),  ε_t ~ N(0, σ²)
+    y_t = a + Σ_j w_j x_jt + u_t + ε_t,    w on the simplex,  a ~ N(0, s_a²),  ε_t ~ N(0, σ²) or Student-t
 
 With known cell variance the donors are latent (x_jt = c_j + d_t + e_jt) and integrate out exactly:
 with precision ρ_jt of an observed cell and reliability λ_jt = σ_e² ρ_jt / (1 + σ_e² ρ_jt) ::
@@ -10,7 +10,13 @@ with precision ρ_jt of an observed cell and reliability λ_jt = σ_e² ρ_jt / 
     x̃_jt = c_j + d_t + λ_jt (X_jt − c_j − d_t),    V_jt = σ_e² / (1 + σ_e² ρ_jt)
     y_t ~ N(a + Σ_j w_j x̃_jt,  σ² + Σ_j w_j² V_jt + v0_t)
 
-This is the only module that imports PyMC.
+The drift u integrates out too: given the rest, r = y − a − Σ w x̃ is N(0, D) without it and N(0, K + D)
+with it, and a switch of prior probability π mixes the two,
+
+    p(y) = (1 − π) N(r; 0, D) + π N(r; 0, D + K(q, ρ)).
+
+Options that only change a number are data of the graph, so a handful of compiled structures serve every
+model. This is the only module that imports PyMC.
 """
 
 import warnings
@@ -26,11 +32,23 @@ import xarray as xr
 
 from bsynth._types import FloatArray
 from bsynth.design import Design
+from bsynth.engines import drift
 from bsynth.errors import FitError
 from bsynth.spec import ModelSpec
 
-_compiled: dict[tuple[str, int, int], Any] = {}
-"""Compiled structures of this process, by name and the sizes that the parameters depend on."""
+_MAX_LOGIT = 690.0
+"""exp(690) is still finite: π = 0 is exact in double precision and the gradient stays defined."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What decides the graph; everything else is data."""
+
+    known: bool
+    softmax: bool
+    student: bool
+    drift: str
+    """"none"; "rotated": a walk over exact cells, diagonal in the eigenbasis; "dense": one Cholesky."""
 
 
 @dataclass(frozen=True)
@@ -48,23 +66,42 @@ class Sampler:
         return Sampler(self.draws * 2, self.tune * 3, self.chains, 0.99, self.cores)
 
 
-def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
-    """Return the data of the graph: arrays and prior scales, everything but sizes and structure.
+def structure(design: Design, spec: ModelSpec) -> Structure:
+    """Return the structure that a design and a specification share with others."""
+    process = spec.drift.process
+    form = "none" if process == "none" else "dense"
+    if process == "walk" and not design.known_variance:
+        form = "rotated"
+    return Structure(
+        known=design.known_variance,
+        softmax=spec.weights.prior == "softmax-normal",
+        student=spec.noise.distribution == "student-t",
+        drift=form,
+    )
 
-    Options that only change a number (no level is a level with scale zero) live here, so they
-    share one compiled structure.
-    """
+
+def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
+    """Return the data of the graph: arrays and prior scales, everything but sizes and structure."""
+    form = structure(design, spec)
     pre = slice(0, design.n_pre)
+    level_sd = spec.cells.level_sd if form.known else spec.level.sd
     shared: dict[str, Any] = {
         "y_pre": design.y[pre],
-        "alpha": float(spec.weights.alpha),
-        "level_sd": float(spec.level.sd) if spec.level.prior == "shift" else 0.0,
+        # No level is a level with scale zero.
+        "level_sd": float(level_sd) if spec.level.prior == "shift" else 0.0,
         "noise_sd": float(spec.noise.sd),
     }
+    if form.softmax:
+        shared["score_sd"] = float(spec.weights.sd)
+    elif spec.weights.alpha == "averaged":
+        raise ValueError("an averaged alpha is fitted one concentration at a time")
+    else:
+        shared["alpha"] = float(spec.weights.alpha)
+    if form.student:
+        shared["degrees"] = float(spec.noise.degrees)
+    shared |= _drift_inputs(design, spec, form.drift)
     if design.donor_precision is None:
         return shared | {"X_pre": design.X[pre]}
-    assert design.treated_variance is not None
-    assert design.treated_seen is not None
     return shared | {
         "X": design.X,
         "donor_precision": design.donor_precision,
@@ -77,48 +114,116 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     }
 
 
+def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
+    if form == "none":
+        return {}
+    with np.errstate(divide="ignore"):
+        logit = np.log(spec.drift.probability) - np.log1p(-spec.drift.probability)
+    shared: dict[str, Any] = {
+        "logit_pi": float(np.clip(logit, -_MAX_LOGIT, _MAX_LOGIT)),
+        "always": float(spec.drift.probability == 1.0),
+        "drift_sd": float(spec.drift.sd),
+    }
+    if form == "rotated":
+        values, vectors = np.linalg.eigh(drift.walk(design.n_pre))
+        return shared | {"eigenvalues": values, "eigenvectors": vectors}
+    process = spec.drift.process
+    return shared | {
+        "walk": drift.walk(design.n_pre),
+        "integrated": drift.integrated_walk(design.n_pre),
+        "lags": drift.lags(design.n_pre),
+        "slope_sd": float(spec.drift.slope_sd) if process == "local-trend" else 0.0,
+        "is_ar1": 1.0 if process == "ar1" else 0.0,
+    }
+
+
 def build(design: Design, spec: ModelSpec) -> pm.Model:
     """Return the PyMC model; its data can be swapped for any panel of the same sizes.
 
-    Weights are normalised Gamma(α, 1) variables: the same Dirichlet, without the funnels of the
+    Dirichlet weights are normalised Gamma(α, 1) variables: the same prior, without the funnels of the
     simplex transform (Prop 99: 0 divergences against 114).
     """
     n_donors = design.X.shape[1]
+    form = structure(design, spec)
     with pm.Model(check_bounds=False) as model:
         data = {name: pm.Data(name, value) for name, value in inputs(design, spec).items()}
-        gamma = pm.Gamma("gamma", alpha=data["alpha"], beta=1.0, shape=n_donors)
-        level_z = pm.Normal("level_z")
-        sigma_z = pm.HalfNormal("sigma_z")
-        weights = gamma / gamma.sum()
-        level = data["level_sd"] * level_z
-        sigma2 = (data["noise_sd"] * sigma_z) ** 2
-        if design.known_variance:
-            _known_variance(data, weights, level, sigma2, design.X.shape)
+        if form.softmax:
+            weights = pt.special.softmax(data["score_sd"] * pm.Normal("score_z", shape=n_donors))
         else:
-            mean = level + data["X_pre"] @ weights
-            pm.Potential("treated", _normal(data["y_pre"] - mean, sigma2).sum())
+            gamma = pm.Gamma("gamma", alpha=data["alpha"], beta=1.0, shape=n_donors)
+            weights = gamma / gamma.sum()
+        level = data["level_sd"] * pm.Normal("level_z")
+        sigma2 = (data["noise_sd"] * pm.HalfNormal("sigma_z")) ** 2
+        if form.known:
+            centre, variance = _latent_donors(data, weights, sigma2, design.X.shape)
+            seen = data["treated_seen"]
+        else:
+            centre, variance = data["X_pre"] @ weights, sigma2 * pt.ones_like(data["y_pre"])
+            seen = pt.ones_like(data["y_pre"])
+        residual = data["y_pre"] - level - centre
+        _treated_likelihood(data, form, residual, variance, seen, sigma2)
     return model
 
 
-def _normal(residual: pt.TensorVariable, variance: pt.TensorVariable) -> pt.TensorVariable:
-    """Log density of N(0, variance) up to the constant −½ log 2π."""
-    return -0.5 * (residual**2 / variance + pt.log(variance))
-
-
-def _known_variance(
+def _treated_likelihood(
     data: Mapping[str, Any],
-    weights: pt.TensorVariable,
-    level: pt.TensorVariable,
+    form: Structure,
+    residual: pt.TensorVariable,
+    variance: pt.TensorVariable,
+    seen: pt.TensorVariable,
     sigma2: pt.TensorVariable,
-    shape: tuple[int, ...],
 ) -> None:
-    """Add the donors' latent cells and both likelihoods, cells integrated out."""
+    """Add the log density of the treated pre-period, up to constants."""
+    if form.student:
+        df = data["degrees"]
+        terms = -0.5 * (df + 1) * pt.log1p(residual**2 / (df * sigma2)) - 0.5 * pt.log(sigma2)
+        pm.Potential("treated", terms.sum())
+        return
+    without = -0.5 * ((residual**2 / variance + pt.log(variance)) * seen).sum()
+    if form.drift == "none":
+        pm.Potential("treated", without)
+        return
+    drift2 = (data["drift_sd"] * pm.HalfNormal("drift_z")) ** 2
+    if form.drift == "rotated":
+        spectrum = sigma2 + drift2 * data["eigenvalues"]
+        rotated = data["eigenvectors"].T @ residual
+        with_drift = -0.5 * (rotated**2 / spectrum + pt.log(spectrum)).sum()
+    else:
+        with_drift = _dense(data, drift2, residual, variance, seen)
+    logit = data["logit_pi"]
+    mixed = without + pt.softplus(with_drift - without + logit) - pt.softplus(logit)
+    # π = 1 needs its own branch: far from the mode the mixture would fall back on the component without drift.
+    pm.Potential("treated", pt.switch(pt.gt(data["always"], 0.5), with_drift, mixed))
+
+
+def _dense(
+    data: Mapping[str, Any],
+    drift2: pt.TensorVariable,
+    residual: pt.TensorVariable,
+    variance: pt.TensorVariable,
+    seen: pt.TensorVariable,
+) -> pt.TensorVariable:
+    """Log density of N(0, D + K) by one Cholesky; unseen periods become independent unit noise."""
+    rho = pm.Beta("rho", 2.0, 2.0)
+    slope2 = (data["slope_sd"] * pm.HalfNormal("slope_z")) ** 2
+    correlation = pt.switch(pt.gt(data["is_ar1"], 0.5), rho ** data["lags"], data["walk"])
+    K = drift2 * correlation + slope2 * data["integrated"]
+    K = K * seen[:, None] * seen[None, :]
+    cov = K + pt.diag(pt.switch(pt.gt(seen, 0.5), variance, 1.0))
+    L = pt.linalg.cholesky(cov)
+    z = pt.linalg.solve_triangular(L, residual * seen, lower=True)
+    return -0.5 * (z**2).sum() - pt.log(pt.diagonal(L)).sum()
+
+
+def _latent_donors(
+    data: Mapping[str, Any], weights: pt.TensorVariable, sigma2: pt.TensorVariable, shape: tuple[int, ...]
+) -> tuple[pt.TensorVariable, pt.TensorVariable]:
+    """Add the donors' likelihood; return Σ w x̃ and the treated variance over the pre-period."""
     n_times, n_donors = shape
     X, precision = data["X"], data["donor_precision"]
     grand = data["grand_mean_sd"] * pm.Normal("grand_z")
-    donor_level = grand + data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z") * pm.Normal(
-        "donor_z", shape=n_donors
-    )
+    spread = data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z")
+    donor_level = grand + spread * pm.Normal("donor_z", shape=n_donors)
     period = data["period_sd"] * pm.HalfNormal("period_sd_z") * pm.Normal("period_z", shape=n_times)
     noise2 = (data["donor_noise_sd"] * pm.HalfNormal("donor_noise_sd_z")) ** 2
     smooth = donor_level[None, :] + period[:, None]
@@ -131,15 +236,17 @@ def _known_variance(
     n_pre = data["y_pre"].shape[0]
     latent = (smooth + noise2 * precision / inflation * residual)[:n_pre]
     latent_variance = (noise2 / inflation)[:n_pre]
-    variance = sigma2 + latent_variance @ weights**2 + data["treated_variance"]
-    treated = _normal(data["y_pre"] - level - latent @ weights, variance)
-    pm.Potential("treated", (treated * data["treated_seen"]).sum())
+    return latent @ weights, sigma2 + latent_variance @ weights**2 + data["treated_variance"]
+
+
+_compiled: dict[tuple[Structure, int, int], Any] = {}
+"""Compiled structures of this process, with the sizes that the parameters depend on."""
 
 
 def compile_structure(design: Design, spec: ModelSpec) -> Any:
     """Return the compiled model of this structure and size, holding this design's data."""
     n_times, n_donors = design.X.shape
-    key = ("known", n_donors, n_times) if design.known_variance else ("exact", n_donors, 0)
+    key = (structure(design, spec), n_donors, n_times if design.known_variance else 0)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(build(design, spec))
     return _compiled[key].with_data(**inputs(design, spec))
@@ -170,22 +277,34 @@ def sample(design: Design, spec: ModelSpec, sampler: Sampler, seed: int) -> xr.D
 def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, FloatArray]:
     """Return the model's parameters on the design's scale, each (chain, draw, ...).
 
-    Keys: ``weights``, ``level``, ``sigma`` and, with known cell variance, ``donor_level``,
-    ``period``, ``donor_noise``.
+    Keys: ``weights``, ``level``, ``sigma``; with a drift ``drift_sd`` (and ``rho`` or ``slope_sd``); with
+    known cell variance ``donor_level``, ``period``, ``donor_noise``.
     """
     raw = {str(name): np.asarray(values) for name, values in tree["posterior"].items()}
     data = inputs(design, spec)
-    gamma = raw["gamma"]
+    if "gamma" in raw:
+        weights = raw["gamma"] / raw["gamma"].sum(axis=-1, keepdims=True)
+    else:
+        scores = data["score_sd"] * raw["score_z"]
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
     found = {
-        "weights": gamma / gamma.sum(axis=-1, keepdims=True),
+        "weights": weights,
         "level": data["level_sd"] * raw["level_z"],
         "sigma": data["noise_sd"] * raw["sigma_z"],
     }
+    if "drift_z" in raw:
+        found["drift_sd"] = data["drift_sd"] * raw["drift_z"]
+    if spec.drift.process == "ar1":
+        found["rho"] = raw["rho"]
+    if spec.drift.process == "local-trend":
+        found["slope_sd"] = data["slope_sd"] * raw["slope_z"]
     if not design.known_variance:
         return found
     grand = data["grand_mean_sd"] * raw["grand_z"][..., None]
+    spread = data["donor_level_sd"] * raw["donor_level_sd_z"][..., None]
     return found | {
-        "donor_level": grand + data["donor_level_sd"] * raw["donor_level_sd_z"][..., None] * raw["donor_z"],
+        "donor_level": grand + spread * raw["donor_z"],
         "period": data["period_sd"] * raw["period_sd_z"][..., None] * raw["period_z"],
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

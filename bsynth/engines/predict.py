@@ -7,49 +7,69 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special, stats
 
 from bsynth._types import FloatArray
 from bsynth.design import Design
+from bsynth.engines import drift
+from bsynth.spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """Draws of the untreated outcome on the design's scale, each (S, T).
+    """Draws of the untreated outcome on the design's scale.
 
     Attributes
     ----------
-    mean : the counterfactual mean: weights, level and latent donor cells are uncertain.
-    predictive : the mean plus the noise of the periods seen and, with known cell variance, the
-        sampling noise of the treated cells.
-    log_likelihood : (S, n_pre) pointwise log density of the treated pre-period; NaN where a
-        treated cell is empty.
+    mean : (S, T)
+        The counterfactual mean: weights, level, drift and latent donor cells are uncertain.
+    predictive : (S, T)
+        The mean plus the noise of the periods seen and, with known cell variance, the sampling noise
+        of the treated cells.
+    log_likelihood : (S, n_pre)
+        Log density of each treated pre-period in outcome units: given the parameters, and with a drift
+        given also the earlier periods, so that it sums to the log likelihood. NaN where a treated cell
+        is empty.
+    log_odds : (S,) or None
+        With a drift: log likelihood with it less that without it (log Bayes factor of the draw).
+    drifting : (S,) of bool or None
+        Whether the draw has its drift switched on.
     """
 
     mean: FloatArray
     predictive: FloatArray
     log_likelihood: FloatArray
+    log_odds: FloatArray | None = None
+    drifting: FloatArray | None = None
 
 
-def counterfactual(parameters: Mapping[str, FloatArray], design: Design, rng: np.random.Generator) -> Counterfactual:
+def counterfactual(
+    parameters: Mapping[str, FloatArray], design: Design, spec: ModelSpec, rng: np.random.Generator
+) -> Counterfactual:
     """Draw the counterfactual of every period, one draw per posterior sample."""
-    weights = parameters["weights"]
-    centre, latent_variance = _linear_predictor(parameters, design)
-    own = np.zeros(design.y.size) if design.treated_variance is None else design.treated_variance
-    noise = parameters["sigma"][:, None] ** 2 + own
-    shape = (weights.shape[0], design.y.size)
-    mean = centre + np.sqrt(latent_variance) * rng.standard_normal(shape)
-    predictive = mean + np.sqrt(noise) * rng.standard_normal(shape)
+    centre, latent_variance = linear_predictor(parameters, design)
+    noise = parameters["sigma"][:, None] ** 2 + design.treated_variance
+    mean = centre + np.sqrt(latent_variance) * rng.standard_normal(centre.shape)
     pre = slice(0, design.n_pre)
+    residual = (design.y - centre)[:, pre]
     variance = (noise + latent_variance)[:, pre]
-    residual = design.y[pre] - centre[:, pre]
-    log_likelihood = -0.5 * (residual**2 / variance + np.log(2 * np.pi * variance))
-    log_likelihood -= np.log(design.scale)  # density per outcome unit
-    if design.treated_seen is not None:
-        log_likelihood[:, design.treated_seen[pre] == 0] = np.nan
-    return Counterfactual(mean, predictive, log_likelihood)
+    log_likelihood = _independent(residual, variance, spec)
+    log_likelihood[:, design.treated_seen[pre] == 0] = np.nan
+    log_odds = drifting = None
+    if spec.drift.process != "none":
+        system = drift.state_space(parameters, spec.drift.process)
+        found = drift.condition(system, residual, variance, design.treated_seen[pre], design.y.size, rng)
+        log_odds = np.nansum(found.log_predictive, axis=1) - np.nansum(log_likelihood, axis=1)
+        probability = spec.drift.probability
+        on = special.expit(log_odds + special.logit(probability))
+        drifting = rng.random(len(on)) < on
+        mean += np.where(drifting[:, None], found.u, 0.0)
+        log_likelihood = _mixed(log_likelihood, found.log_predictive, probability)
+    predictive = mean + _period_noise(noise, spec, rng)
+    return Counterfactual(mean, predictive, log_likelihood - np.log(design.scale), log_odds, drifting)
 
 
-def _linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
+def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
     """Return a + Σ w x̃ and Σ w² V, each (S, T); the second is zero with exact cells."""
     weights, level = parameters["weights"], parameters["level"][:, None]
     if design.donor_precision is None:
@@ -66,3 +86,29 @@ def _linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> t
         centre[:, t] = (weights * latent).sum(axis=1)
         variance[:, t] = (weights**2 * noise2 / inflation).sum(axis=1)
     return centre + level, variance
+
+
+def _independent(residual: FloatArray, variance: FloatArray, spec: ModelSpec) -> FloatArray:
+    """Log density of residuals (S, n_pre) without drift."""
+    scale = np.sqrt(variance)
+    if spec.noise.distribution == "student-t":
+        return np.asarray(stats.t.logpdf(residual, spec.noise.degrees, scale=scale))
+    return np.asarray(stats.norm.logpdf(residual, scale=scale))
+
+
+def _mixed(without: FloatArray, with_drift: FloatArray, probability: float) -> FloatArray:
+    """One-step-ahead log density of the mixture: each term weighs the components by the earlier periods."""
+    if probability in (0.0, 1.0):
+        return with_drift if probability else without
+    before = [np.cumsum(np.nan_to_num(terms), axis=1) - np.nan_to_num(terms) for terms in (without, with_drift)]
+    joint = np.stack([np.log1p(-probability) + before[0], np.log(probability) + before[1]])
+    return np.asarray(
+        special.logsumexp(joint + np.stack([without, with_drift]), axis=0) - special.logsumexp(joint, axis=0)
+    )
+
+
+def _period_noise(variance: FloatArray, spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
+    """Noise of the periods, one draw each."""
+    if spec.noise.distribution == "student-t":
+        return np.sqrt(variance) * rng.standard_t(spec.noise.degrees, size=variance.shape)
+    return np.sqrt(variance) * rng.standard_normal(variance.shape)

@@ -1,0 +1,130 @@
+"""The drift u_t as a state-space model: exact conditioning on the pre-period, and its evidence. Arrays only.
+
+The residual r_t = y_t − a − Σ w x of the pre-period is u_t + e_t with e_t ~ N(0, v_t) independent.
+
+- ``walk``: u_t = u_{t−1} + N(0, q²), u_0 = 0, so that cov(u_t, u_s) = q² min(t, s).
+- ``ar1``: stationary, cov(u_t, u_s) = q² ρ^|t−s|.
+- ``local-trend``: a walk to which a slope is added each period; the slope is itself a walk.
+
+Forward filtering and backward sampling (Carter and Kohn 1994; Frühwirth-Schnatter 1994), vectorised over
+posterior draws, gives draws of u over all periods from their exact joint conditional, and the
+one-step-ahead log densities whose sum is the log likelihood.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bsynth._types import FloatArray
+
+
+def walk(n_times: int) -> FloatArray:
+    """(T, T) covariance of a random walk with unit steps, min(t, s) for t, s = 1…T."""
+    steps = np.arange(1, n_times + 1, dtype=float)
+    return np.minimum.outer(steps, steps)
+
+
+def integrated_walk(n_times: int) -> FloatArray:
+    """(T, T) covariance of the running sum of a random walk, one period late."""
+    total = np.tril(np.ones((n_times, n_times)), k=-1)
+    return np.asarray(total @ walk(n_times) @ total.T)
+
+
+def lags(n_times: int) -> FloatArray:
+    """(T, T) absolute lags |t − s|."""
+    index = np.arange(n_times, dtype=float)
+    return np.abs(np.subtract.outer(index, index))
+
+
+@dataclass(frozen=True, eq=False)
+class StateSpace:
+    """x_{t+1} = F x_t + N(0, Q), x_1 ~ N(0, P1), u_t = x_t[0]; each (S, d, d)."""
+
+    F: FloatArray
+    Q: FloatArray
+    P1: FloatArray
+
+
+def state_space(parameters: Mapping[str, FloatArray], process: str) -> StateSpace:
+    """Return the state-space form of a process for draws (S,) of its parameters."""
+    q2 = parameters["drift_sd"] ** 2
+    if process == "local-trend":
+        Q = np.zeros((len(q2), 2, 2))
+        Q[:, 0, 0], Q[:, 1, 1] = q2, parameters["slope_sd"] ** 2
+        F = np.broadcast_to(np.array([[1.0, 1.0], [0.0, 1.0]]), Q.shape)
+        return StateSpace(F, Q, Q)
+    phi = parameters["rho"] if process == "ar1" else np.ones_like(q2)
+    step = q2 * (1 - phi**2) if process == "ar1" else q2
+    F, Q, P1 = (values[:, None, None] for values in (phi, step, q2))
+    return StateSpace(F, Q, P1)
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioned:
+    """What the pre-period says of the drift.
+
+    Attributes
+    ----------
+    u : (S, T) draws of the drift given the pre-period residuals.
+    log_predictive : (S, n_pre) log density of each residual given the earlier ones; NaN where unseen.
+    """
+
+    u: FloatArray
+    log_predictive: FloatArray
+
+
+def condition(
+    system: StateSpace,
+    residual: FloatArray,
+    variance: FloatArray,
+    seen: FloatArray,
+    n_times: int,
+    rng: np.random.Generator,
+) -> Conditioned:
+    """Draw the drift of ``n_times`` periods given residuals (S, n_pre) of noise ``variance`` (S, n_pre).
+
+    ``seen`` (n_pre,) is 0 for periods that carry no information.
+    """
+    n_draws, n_pre = residual.shape
+    d = system.F.shape[1]
+    mean, cov = np.zeros((n_draws, d)), system.P1.copy()
+    filtered: list[tuple[FloatArray, FloatArray]] = []
+    log_predictive = np.full(residual.shape, np.nan)
+    for t in range(n_pre):
+        if t:
+            mean, cov = _step(system, mean, cov)
+        if seen[t]:
+            total = cov[:, 0, 0] + variance[:, t]
+            error = residual[:, t] - mean[:, 0]
+            log_predictive[:, t] = -0.5 * (error**2 / total + np.log(2 * np.pi * total))
+            gain = cov[:, :, 0] / total[:, None]
+            mean = mean + gain * error[:, None]
+            cov = cov - gain[:, :, None] * cov[:, None, 0, :]
+        filtered.append((mean, cov))
+    states = np.empty((n_draws, n_times, d))
+    states[:, n_pre - 1] = _draw(mean, cov, rng)
+    for t in range(n_pre, n_times):
+        ahead = np.einsum("sij,sj->si", system.F, states[:, t - 1])
+        states[:, t] = _draw(ahead, system.Q, rng)
+    for t in range(n_pre - 2, -1, -1):
+        mean, cov = filtered[t]
+        ahead_mean, ahead_cov = _step(system, mean, cov)
+        gain = np.swapaxes(np.linalg.solve(ahead_cov, system.F @ cov), 1, 2)
+        back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean)
+        states[:, t] = _draw(back, cov - gain @ system.F @ cov, rng)
+    return Conditioned(states[:, :, 0], log_predictive)
+
+
+def _step(system: StateSpace, mean: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Predict the next state."""
+    return np.einsum("sij,sj->si", system.F, mean), system.F @ cov @ np.swapaxes(system.F, 1, 2) + system.Q
+
+
+def _draw(mean: FloatArray, cov: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Draw from N(mean, cov) for each sample; symmetric square root, since cov may be singular."""
+    shocks = rng.standard_normal(mean.shape)
+    if mean.shape[1] == 1:
+        return mean + np.sqrt(np.maximum(cov[:, :, 0], 0.0)) * shocks
+    values, vectors = np.linalg.eigh(0.5 * (cov + np.swapaxes(cov, 1, 2)))
+    return mean + np.einsum("sij,sj->si", vectors, np.sqrt(np.maximum(values, 0.0)) * shocks)

@@ -1,0 +1,150 @@
+"""The drift: the graph's likelihood and the conditional draws, held to dense Gaussians."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bsynth.design import Design
+from bsynth.engines import bayes, drift, predict
+from bsynth.spec import ModelSpec
+
+PROCESSES = ("walk", "ar1", "local-trend")
+THETA = {"drift_sd": 0.7, "rho": 0.6, "slope_sd": 0.3}
+
+
+def _dense_covariance(process: str, n: int) -> np.ndarray:
+    """cov(u) from the definitions, element by element."""
+    q2, rho, slope2 = THETA["drift_sd"] ** 2, THETA["rho"], THETA["slope_sd"] ** 2
+    if process == "ar1":
+        return np.array([[q2 * rho ** abs(t - s) for s in range(n)] for t in range(n)])
+    shocks = np.tril(np.ones((n, n)))  # u = shocks @ η for the walk
+    found = q2 * shocks @ shocks.T
+    if process == "local-trend":
+        late = np.tril(np.ones((n, n)), k=-1) @ shocks
+        found = found + slope2 * late @ late.T
+    return found
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_conditional_draws_follow_the_dense_gaussian(process: str, rng: np.random.Generator) -> None:
+    n_pre, n = 6, 9
+    residual, variance = rng.normal(size=n_pre), rng.uniform(0.2, 1.0, n_pre)
+    seen = np.array([1, 1, 0, 1, 1, 1])
+    S = 100_000
+    parameters = {name: np.full(S, value) for name, value in THETA.items()}
+    tile = np.broadcast_to
+    found = drift.condition(
+        drift.state_space(parameters, process), tile(residual, (S, n_pre)), tile(variance, (S, n_pre)), seen, n, rng
+    )
+    K, kept = _dense_covariance(process, n), np.flatnonzero(seen)
+    C = K[np.ix_(kept, kept)] + np.diag(variance[kept])
+    gain = np.linalg.solve(C, K[kept]).T
+    np.testing.assert_allclose(found.u.mean(axis=0), gain @ residual[kept], atol=0.03)
+    np.testing.assert_allclose(np.cov(found.u.T), K - gain @ K[kept], atol=0.06 * K.max())
+    dense = stats.multivariate_normal(np.zeros(len(kept)), C).logpdf(residual[kept])
+    assert np.nansum(found.log_predictive[0]) == pytest.approx(dense, rel=1e-10)
+
+
+def _exact_design(rng: np.random.Generator) -> Design:
+    T, J = 7, 3
+    return Design(
+        y=rng.normal(size=T),
+        X=rng.normal(size=(T, J)),
+        n_pre=5,
+        center=0.0,
+        scale=1.0,
+        donor_center=np.zeros(J),
+        donor_scale=np.ones(J),
+        donor_precision=None,
+        treated_variance=np.zeros(T),
+        treated_seen=np.ones(T),
+    )
+
+
+def _toml(process: str, probability: float) -> ModelSpec:
+    return ModelSpec.from_toml(f'[drift]\nprocess = "{process}"\nprobability = {probability}')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("process", "probability"), [("walk", 0.3), ("walk", 0.0), ("walk", 1.0), ("ar1", 1.0), ("local-trend", 0.6)]
+)
+def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: np.random.Generator) -> None:
+    design, spec = _exact_design(rng), _toml(process, probability)
+    model = bayes.build(design, spec)
+    likelihood = model.compile_fn(sum(model.potentials), inputs=model.free_RVs, on_unused_input="ignore")
+    graph, dense = [], []
+    for _ in range(4):
+        raw = {
+            "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": 1.0,
+            "drift_z": THETA["drift_sd"] / spec.drift.sd,
+        }  # fmt: skip
+        if process != "walk":
+            raw |= {"rho": THETA["rho"], "slope_z": THETA["slope_sd"] / spec.drift.slope_sd}
+        graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
+        residual = (design.y - raw["level_z"] - design.X @ raw["gamma"] / raw["gamma"].sum())[:5]
+        without = stats.norm.logpdf(residual).sum()
+        K = _dense_covariance(process, 5)
+        with_drift = stats.multivariate_normal(np.zeros(5), K + np.eye(5)).logpdf(residual)
+        with np.errstate(divide="ignore"):
+            dense.append(np.logaddexp(np.log1p(-probability) + without, np.log(probability) + with_drift))
+    np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
+
+
+def test_pointwise_log_likelihood_sums_to_the_mixture(rng: np.random.Generator) -> None:
+    design, spec = _exact_design(rng), _toml("walk", 0.3)
+    one = {
+        "weights": np.array([0.2, 0.3, 0.5]),
+        "level": np.array(0.1),
+        "sigma": np.array(0.8),
+        "drift_sd": np.array(0.7),
+    }
+    many = {name: np.broadcast_to(v, (50, *np.shape(v))).copy() for name, v in one.items()}
+    found = predict.counterfactual(many, design, spec, rng)
+    residual = (design.y - 0.1 - design.X @ one["weights"])[:5]
+    without = stats.norm.logpdf(residual, scale=0.8).sum()
+    C = 0.49 * drift.walk(5) + 0.64 * np.eye(5)
+    with_drift = stats.multivariate_normal(np.zeros(5), C).logpdf(residual)
+    expected = np.logaddexp(np.log(0.7) + without, np.log(0.3) + with_drift)
+    np.testing.assert_allclose(found.log_likelihood.sum(axis=1), expected)
+    np.testing.assert_allclose(found.log_odds, with_drift - without)
+
+
+def test_switched_off_drift_leaves_the_counterfactual_alone(rng: np.random.Generator) -> None:
+    design = _exact_design(rng)
+    parameters = {"weights": np.full((9, 3), 1 / 3), "level": np.zeros(9), "sigma": np.ones(9), "drift_sd": np.ones(9)}
+    off = predict.counterfactual(parameters, design, _toml("walk", 0.0), rng)
+    assert not off.drifting.any()
+    np.testing.assert_allclose(off.mean, np.tile(design.X.mean(axis=1), (9, 1)))
+    on = predict.counterfactual(parameters, design, _toml("walk", 1.0), rng)
+    assert on.drifting.all()
+
+
+def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> None:
+    """With known variance the dense form takes each period's own variance; an unseen period drops out."""
+    design = _exact_design(rng)
+    design = dataclasses.replace(
+        design,
+        donor_precision=rng.uniform(0.5, 3.0, design.X.shape),
+        treated_variance=rng.uniform(0.1, 0.5, 7),
+        treated_seen=np.array([1, 0, 1, 1, 1, 1, 1.0]),
+    )
+    spec = ModelSpec.from_toml('[drift]\nprocess = "walk"\nprobability = 0.4\n[cells]\nvariance = "known"')
+    model = bayes.build(design, spec)
+    treated = next(p for p in model.potentials if p.name == "treated")
+    value = model.compile_fn(treated, inputs=model.free_RVs, on_unused_input="ignore")
+    graph, array = [], []
+    for _ in range(3):
+        raw = {
+            "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
+            "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=3),
+            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "donor_noise_sd_z": abs(rng.normal()),
+            "drift_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
+        }  # fmt: skip
+        graph.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
+        posterior = {name: np.asarray(v)[None, None] for name, v in raw.items()}
+        p = {k: v[0] for k, v in bayes.parameters({"posterior": posterior}, design, spec).items()}
+        array.append(np.nansum(predict.counterfactual(p, design, spec, rng).log_likelihood))
+    np.testing.assert_allclose(np.diff(graph), np.diff(array), rtol=1e-8)
