@@ -86,13 +86,13 @@ class Analysis:
     def summary_numbers(self) -> dict[str, Any]:
         """Return ``summary.json`` without its verdict: every number that words may use."""
         main = self.fits[0] if self.fits else None
-        path = main.path(self.level) if main is not None else self.estimates[0].path()
+        path = main.path(self.level) if main is not None else self._point().path()
         return {
             "schema": SCHEMA,
             "panel": self.panel.summary(),
             "effects": _records(self.effects()),
             "path": _records(path.assign(time=self.panel.period_labels())),
-            "path_method": main.spec.name if main is not None else self.estimates[0].estimator,
+            "path_method": main.spec.name if main is not None else self._point().estimator,
             "weights": self._weights(),
             "pre_fit": self._pre_fit(),
             "placebo": _placebo(self.placebo),
@@ -118,6 +118,14 @@ class Analysis:
         """
         numbers = self.summary_numbers()
         return numbers | {"verdict": self.verdict}
+
+    def _point(self) -> Estimate:
+        """The classical estimate that stands for the analysis when there is no posterior."""
+        if self.estimates:
+            return self.estimates[0]
+        inference = self.placebo or self.leave_one_out or self.bootstrap
+        assert inference is not None
+        return inference.estimate
 
     def _weights(self) -> dict[str, dict[str, float]]:
         found = {}
@@ -250,7 +258,7 @@ def analyse(
     --------
     >>> import bsynth as bs
     >>> from bsynth.simulate import rollout_panel_arguments
-    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=20_000, seed=1), **rollout_panel_arguments())
+    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
     >>> [estimate.estimator for estimate in analysis.estimates]
     ['sc', 'sc', 'did']

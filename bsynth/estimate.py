@@ -1,7 +1,7 @@
 """The answer of a classical estimator: a point, stored as a point and never as a one-draw posterior."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 
 import numpy as np
@@ -19,17 +19,17 @@ class Estimate:
     Attributes
     ----------
     estimator : str
-        Name of the estimator: ``"sc"``, ``"demeaned"``, ``"did"``.
+        Name of the estimator, such as ``"sc"``; ``"given"`` for weights that came from elsewhere.
     panel : Panel
         The data it was computed from.
     weights : (J,) array
-        Weight of each donor, in the order of ``panel.donors``; non-negative, sum 1.
+        Weight of each donor, in the order of ``panel.donors``; sum 1, and not negative except by ``ascm``.
     intercept : float
         Constant added to the weighted donors, outcome units; 0 for ``sc``.
     counterfactual : (T,) array
         Intercept plus weighted donors in every period, outcome units.
     solver : str
-        How the weights were found: ``"active-set"``, ``"slsqp"`` or ``"closed-form"``.
+        How the weights were found: ``"active-set"``, ``"slsqp"``, ``"closed-form"`` or ``"given"``.
     duality_gap : float
         Certified relative distance of the weights' objective from its optimum.
     regularised : float
@@ -38,6 +38,14 @@ class Estimate:
         Time it took.
     notes : tuple of str
         Sentences that belong beside the numbers.
+    time_weights : (T0,) array or None
+        Weight of each pre-period (``sdid``): the intercept is the gap's mean under them.
+    settings : mapping of str to float
+        What the estimator settled from the data: ``sigma`` and ``zeta`` (``sdid``, outcome units), ``ridge``
+        (``ascm``, squared outcome units), ``loss`` (``predictors``: pre-period mean squared gap).
+    predictors : DataFrame or None
+        Matched predictors, one row each: ``v`` (sum 1), ``v_low`` and ``v_high`` (how far v can move without
+        changing the donor weights), then ``treated, synthetic, donors_mean`` in the predictor's units.
 
     Examples
     --------
@@ -60,6 +68,9 @@ class Estimate:
     regularised: float
     seconds: float
     notes: tuple[str, ...] = ()
+    time_weights: FloatArray | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
+    predictors: pd.DataFrame | None = None
 
     @property
     def gap(self) -> FloatArray:
@@ -136,7 +147,8 @@ class Estimate:
         )
         top = self.weights_table().head(8).loc[lambda w: w > 0.001].rename_axis("donor").reset_index()
         title = f"{self.estimator}: {self.panel.treated_name}"
-        return html_card(title, self.notes, facts, top)
+        matched = [] if self.predictors is None else [self.predictors.reset_index()]
+        return html_card(title, self.notes, facts, top, *matched)
 
 
 def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> str:

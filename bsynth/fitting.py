@@ -117,7 +117,7 @@ def fit(
     Examples
     --------
     >>> import bsynth as bs
-    >>> log = bs.simulate_rollout(users=20_000, seed=1)
+    >>> log = bs.simulate_rollout(users=30_000, seed=1)
     >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
     ...     outcome="task_completed", treated=range(25), start=20, end=29)
     >>> result = bs.fit(panel, model="level", draws=500, seed=1, progress=False)
@@ -195,23 +195,14 @@ def _assemble(
         dims=("chain", "draw", "donor"),
         coords=coords | {"donor": list(panel.donors)},
     )
-    level = design.scale * parameters["level"]
-    intercept = design.intercept(parameters["weights"], parameters["level"])
-    scalars = {"level_shift": level, "intercept": intercept, "sigma": design.scale * parameters["sigma"]}
-    scalars |= {
-        name: (1.0 if name == "rho" else design.scale) * parameters[name]
-        for name in ("donor_noise", "drift_sd", "slope_sd", "rho")
-        if name in parameters
-    }
-    if draws.log_odds is not None and draws.drifting is not None:
-        scalars["drift_log_odds"] = draws.log_odds.reshape(shape)
-        scalars["drifting"] = draws.drifting.astype(float).reshape(shape)
+    scalars = _scalars(design, parameters, draws)
     posterior = xr.Dataset(
         {"weights": weights}
         | {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in scalars.items()}
         | {"counterfactual": named(design.to_outcome(draws.mean), slice(None))}
     )
-    whole, pre = slice(None), slice(0, panel.n_pre)
+    predictive = named(design.to_outcome(draws.predictive), slice(None))
+    slope = xr.DataArray(design.scale / design.donor_scale, dims="donor", coords={"donor": list(panel.donors)})
     observed = xr.DataArray(panel.treated_series, dims="time", coords={"time": time_index})
     donors = xr.DataArray(
         panel.donor_matrix, dims=("time", "donor"), coords={"time": time_index, "donor": list(panel.donors)}
@@ -221,15 +212,41 @@ def _assemble(
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,
-            "posterior_predictive": xr.Dataset({"counterfactual": named(design.to_outcome(draws.predictive), whole)}),
-            "log_likelihood": xr.Dataset({"outcome": named(draws.log_likelihood, pre)}),
+            "posterior_predictive": xr.Dataset({"counterfactual": predictive}),
+            "log_likelihood": xr.Dataset({"outcome": named(draws.log_likelihood, slice(0, panel.n_pre))}),
             "sample_stats": sample_stats[numeric],
             "observed_data": xr.Dataset({"outcome": observed}),
-            "constant_data": xr.Dataset({"donors": donors}),
+            "constant_data": xr.Dataset({"donors": donors, "slope": slope}),
         }
     )
-    tree.attrs = {"n_pre": panel.n_pre, "treated": panel.treated_name, "outcome": panel.source.outcome}
+    tree.attrs = {
+        "n_pre": panel.n_pre,
+        "treated": panel.treated_name,
+        "outcome": panel.source.outcome,
+        "time": panel.source.time,
+    }
     return tree
+
+
+def _scalars(
+    design: Design, parameters: Mapping[str, FloatArray], draws: predict.Counterfactual
+) -> dict[str, FloatArray]:
+    """Parameters of one number per draw, (chain, draw), in outcome units."""
+    shape = parameters["sigma"].shape
+    found = {
+        "level_shift": design.scale * parameters["level"],
+        "intercept": design.intercept(parameters["weights"], parameters["level"]),
+        "sigma": design.scale * parameters["sigma"],
+    }
+    for name in ("donor_noise", "drift_sd", "slope_sd"):
+        if name in parameters:
+            found[name] = design.scale * parameters[name]
+    if "rho" in parameters:
+        found["rho"] = parameters["rho"]
+    if draws.log_odds is not None and draws.drifting is not None:
+        found["drift_log_odds"] = draws.log_odds.reshape(shape)
+        found["drifting"] = draws.drifting.astype(float).reshape(shape)
+    return found
 
 
 def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:

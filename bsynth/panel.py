@@ -224,8 +224,7 @@ class Panel:
         pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
         if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
             raise PanelError(
-                f"{name}: the treated series ({some_of(treated)}) is constant at {pre[0]:g} before "
-                f"{show(start)}; "
+                f"{name}: the treated series ({some_of(treated)}) is constant at {pre[0]:g} before {show(start)}; "
                 f"nothing can be matched to it, choose another unit or outcome"
             )
         outcome.setflags(write=False)
@@ -269,17 +268,7 @@ class Panel:
     @property
     def n_donors(self) -> int:
         """Number of donors."""
-        return len(self.units) - len(self.treated)
-
-    @property
-    def pre(self) -> slice:
-        """Rows before ``start``."""
-        return slice(0, self.n_pre)
-
-    @property
-    def post(self) -> slice:
-        """Rows from ``start`` on."""
-        return slice(self.n_pre, len(self.times))
+        return len(self.donors)
 
     @property
     def treated_series(self) -> FloatArray:
@@ -343,8 +332,7 @@ class Panel:
         position = match_time(self.times, start, "start", self.source.name)
         if not MIN_PRE <= position < self.n_pre:
             raise PanelError(
-                f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} "
-                "with at least "
+                f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} with at least "
                 f"{MIN_PRE} periods before it ({show(self.times[MIN_PRE])} or later)"
             )
         return self._take(self.treated, self.donors, self.n_pre, self.times[position])
@@ -387,11 +375,9 @@ class Panel:
         }
 
     def __repr__(self) -> str:
-        return (
-            f"Panel({self.treated_name} against {self.n_donors} donors, {show(self.times[0])} to "
-            f"{show(self.end)}, "
-            f"start {show(self.start)}: {self.n_pre} pre + {self.n_post} post)"
-        )
+        window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"
+        roles = f"{self.treated_name} against {self.n_donors} donors"
+        return f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)"
 
     def _repr_html_(self) -> str:
         rows = {

@@ -125,12 +125,17 @@ class Fit:
         )
         return table.sort_values("weight", ascending=False, ignore_index=True)
 
+    def synthetic(self) -> xr.DataArray:
+        """Posterior mean (time,) of level plus weighted donors, outcome units: the counterfactual without drift."""
+        posterior, constant = self.tree["posterior"].to_dataset(), self.tree["constant_data"].to_dataset()
+        weights = posterior["weights"].mean(effects.POSTERIOR_DIMS) * constant["slope"]
+        return posterior["intercept"].mean() + (constant["donors"] * weights).sum("donor")
+
     @property
     def pre_rmse(self) -> float:
-        """RMSE of the posterior mean counterfactual over the pre-period, outcome units."""
-        pre = slice(0, self.n_pre)
-        centre = self.counterfactual("mean").mean(effects.POSTERIOR_DIMS)
-        return float(((self.observed - centre).isel(time=pre) ** 2).mean() ** 0.5)
+        """RMSE over the pre-period of the observed series about `synthetic`, outcome units."""
+        residual = (self.observed - self.synthetic()).isel(time=slice(0, self.n_pre))
+        return float((residual**2).mean() ** 0.5)
 
     @property
     def effective_donors(self) -> float:

@@ -105,3 +105,74 @@ def rollout_panel_arguments() -> dict[str, Any]:
         "unit": "workspace_id", "time": "signup_week", "outcome": "task_completed",
         "treated": list(range(_WAVE_1)), "start": 20, "end": 29, "cluster": "user_id",
     }  # fmt: skip
+
+
+def simulate_factor(
+    *,
+    donors: int = 20,
+    n_pre: int = 30,
+    n_post: int = 10,
+    factors: int = 2,
+    rho: float = 0.5,
+    noise: float = 0.5,
+    effect: float = 0.0,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Simulate a panel from a linear factor model in which any unit could have been the treated one.
+
+    y_it = δ_t + Σ_k λ_ik f_kt + e_it, with loadings λ uniform on (0, 1), and δ, f and e stationary AR(1) with
+    coefficient ``rho``; δ and f have variance 1, e has sd ``noise``. Unit 0 is treated from period ``n_pre``. Loadings
+    are independent across units, so that the units are exchangeable when ``effect`` is 0.
+
+    Parameters
+    ----------
+    donors, n_pre, n_post : int
+        Untreated units, periods before and after the start; at least 1 each.
+    factors : int
+        Number of factors beside the common one, at least 0.
+    rho : float
+        Autocorrelation, −1 < rho < 1.
+    noise : float
+        Standard deviation of e, outcome units, at least 0.
+    effect : float
+        Constant added to the treated unit after the start, outcome units.
+    seed : int
+        Seed of ``numpy.random.default_rng``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``unit, time, outcome``, one row per unit and period.
+
+    Raises
+    ------
+    PanelError
+        A setting outside its range.
+
+    Examples
+    --------
+    >>> simulate_factor(donors=3, n_pre=4, n_post=2).shape
+    (24, 3)
+    """
+    if min(donors, n_pre, n_post) < 1 or factors < 0 or not -1 < rho < 1 or not noise >= 0:
+        raise PanelError(
+            f"donors {donors}, n_pre {n_pre}, n_post {n_post} must be at least 1, factors {factors} and noise {noise} "
+            f"at least 0, rho {rho} between -1 and 1"
+        )
+    rng = np.random.default_rng(seed)
+    units, periods = donors + 1, n_pre + n_post
+    loadings = rng.uniform(size=(units, factors))
+    common = _autoregression(rng, (1 + factors, periods), rho)
+    own = noise * _autoregression(rng, (units, periods), rho)
+    outcome = common[0] + loadings @ common[1:] + own
+    outcome[0, n_pre:] += effect
+    unit, period = np.divmod(np.arange(units * periods), periods)
+    return pd.DataFrame({"unit": unit, "time": period, "outcome": outcome.ravel()})
+
+
+def _autoregression(rng: np.random.Generator, shape: tuple[int, int], rho: float) -> np.ndarray:
+    """Stationary AR(1) series of variance 1, one per row."""
+    series = rng.normal(size=shape)
+    for t in range(1, shape[1]):
+        series[:, t] = rho * series[:, t - 1] + np.sqrt(1 - rho**2) * series[:, t]
+    return series

@@ -150,12 +150,12 @@ class ModelSpec(_Piece):
 def _explain(error: ValidationError, data: dict[str, Any], text: str, source: str) -> str:
     """Turn the first validation error into one line: where, what came, what is allowed."""
     first = error.errors()[0]
+    if not first["loc"]:  # a combination of pieces, not one key
+        return f"{source}: {first['ctx']['error']}"
     path = [str(part) for part in first["loc"][:2]]  # a union adds the names of its members
     line = _line_of(path, text)
     where = f"{source}, line {line}" if line else source
     dotted = ".".join(path)
-    if first["type"] == "value_error":
-        return f"{source}: {first['ctx']['error']}"
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         allowed = _keys_at(path[:-1])

@@ -29,6 +29,21 @@ def number(value: float | str | None, digits: int = 3) -> str:
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
+def probability(p: float) -> str:
+    """Say how probable a positive effect is; a probability of exactly 0 or 1 only means no draw was left.
+
+    Examples
+    --------
+    >>> probability(0.972), probability(1.0)
+    ('the probability that it is positive is 0.972', 'practically every draw is positive')
+    """
+    if p > 0.9995:
+        return "practically every draw is positive"
+    if p < 0.0005:
+        return "practically every draw is negative"
+    return f"the probability that it is positive is {number(p)}"
+
+
 def interval(row: Row) -> str:
     """Write a row's interval with its level and kind, such as ``95% predictive interval [0.03, 0.07]``."""
     return f"{row['level']:.0%} {row['interval']} interval [{number(row['lower'])}, {number(row['upper'])}]"
@@ -68,7 +83,7 @@ def verdict(summary: dict[str, Any]) -> str:
 def _posterior(row: Row) -> str:
     return (
         f"The posterior ({row['model']}) puts the average effect at {number(row['estimate'])}, "
-        f"{interval(row)}; the probability that it is positive is {number(row['probability_positive'])}."
+        f"{interval(row)}; {probability(row['probability_positive'])}."
     )
 
 
@@ -113,7 +128,8 @@ def _agreement(bayes: Row, sc: Row, effects: list[Row], pre_fit: list[Row]) -> l
         words.append(
             f"The reason is the level: the treated series sits {number(abs(offset))} {word} its weighted donors "
             "before the start (intercept of the demeaned fit), which weights without an intercept can only "
-            "chase through the donors' noise. Trust the posterior and the demeaned fit, which agree."
+            "chase through the donors' noise. "
+            + ("Trust the posterior and the demeaned fit, which agree." if bayes["status"] == "ok" else "")
         )
     if bayes["lower"] <= 0 <= bayes["upper"]:
         words.append("Zero lies inside the posterior interval: no effect remains a possibility.")

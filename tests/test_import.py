@@ -14,7 +14,7 @@ HEAVY = ("pymc", "pytensor", "nutpie", "numba", "matplotlib")
     "code",
     [
         "import bsynth",
-        "import bsynth; bsynth.Panel, bsynth.simulate_rollout, bsynth.frequentist, bsynth.load_model",
+        "import bsynth; bsynth.Panel, bsynth.simulate_rollout, bsynth.classical, bsynth.load_model",
         "from click.testing import CliRunner; from bsynth.cli import main; CliRunner().invoke(main, ['--help'])",
         "from click.testing import CliRunner; from bsynth.cli import main; CliRunner().invoke(main, ['run', '--help'])",
     ],
@@ -32,5 +32,5 @@ def test_public_names() -> None:
         assert value.__name__ == name
         assert value.__doc__, name
     assert set(bs.__all__) <= set(dir(bs))
-    with pytest.raises(AttributeError, match="no attribute 'fitt'"):
+    with pytest.raises(AttributeError, match="No bsynth attribute fitt"):
         bs.fitt  # noqa: B018

@@ -50,7 +50,6 @@ def test_roles_window_and_shapes() -> None:
     assert p.units == ("b", "d", "a", "c", "e")
     assert (p.treated, p.donors) == (("b", "d"), ("a", "c", "e"))
     assert (p.n_pre, p.n_post, p.n_treated, p.n_donors) == (5, 2, 2, 3)
-    assert (p.pre, p.post) == (slice(0, 5), slice(5, 7))
     np.testing.assert_allclose(p.treated_series, table[["b", "d"]].mean(axis=1))
     np.testing.assert_array_equal(p.donor_matrix, table[["a", "c", "e"]])
     assert (p.treated_cell_variance, p.donor_cell_variance) == (None, None)

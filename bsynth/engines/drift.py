@@ -22,7 +22,7 @@ from bsynth._types import FloatArray
 def walk(n_times: int) -> FloatArray:
     """(T, T) covariance of a random walk with unit steps, min(t, s) for t, s = 1…T."""
     steps = np.arange(1, n_times + 1, dtype=float)
-    return np.minimum.outer(steps, steps)
+    return np.asarray(np.minimum.outer(steps, steps))
 
 
 def integrated_walk(n_times: int) -> FloatArray:
@@ -34,7 +34,7 @@ def integrated_walk(n_times: int) -> FloatArray:
 def lags(n_times: int) -> FloatArray:
     """(T, T) absolute lags |t − s|."""
     index = np.arange(n_times, dtype=float)
-    return np.abs(np.subtract.outer(index, index))
+    return np.asarray(np.abs(np.subtract.outer(index, index)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,4 +127,5 @@ def _draw(mean: FloatArray, cov: FloatArray, rng: np.random.Generator) -> FloatA
     if mean.shape[1] == 1:
         return mean + np.sqrt(np.maximum(cov[:, :, 0], 0.0)) * shocks
     values, vectors = np.linalg.eigh(0.5 * (cov + np.swapaxes(cov, 1, 2)))
-    return mean + np.einsum("sij,sj->si", vectors, np.sqrt(np.maximum(values, 0.0)) * shocks)
+    scaled = np.sqrt(np.maximum(values, 0.0)) * shocks
+    return np.asarray(mean + np.einsum("sij,sj->si", vectors, scaled))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special, stats
 
 from bsynth._types import FloatArray
@@ -40,7 +41,7 @@ class Counterfactual:
     predictive: FloatArray
     log_likelihood: FloatArray
     log_odds: FloatArray | None = None
-    drifting: FloatArray | None = None
+    drifting: NDArray[np.bool_] | None = None
 
 
 def counterfactual(

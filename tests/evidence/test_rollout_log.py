@@ -40,7 +40,7 @@ def _summary(rows: list[dict]) -> dict[str, dict[str, float]]:
         errors = estimates - ROLLOUT_EFFECT
         table[name] = {
             "bias": float(errors.mean()),
-            "bias_mcse": float(errors.std(ddof=1) / math.sqrt(len(rows))),
+            "bias_mcse": float(errors.std() / math.sqrt(len(rows))),
             "rmse": float(np.sqrt((errors**2).mean())),
         }
         if name in MODELS:

@@ -1,0 +1,302 @@
+"""The calibrated intervals of a treated unit."""
+
+import math
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bsynth import effects
+from bsynth._types import Label
+from bsynth.calibration.inflation import Inflation, learn_inflation, learn_share
+from bsynth.calibration.placebos import PlaceboFit, placebo_fits
+from bsynth.catalogue import DEFAULT, choose_model
+from bsynth.errors import PanelError
+from bsynth.estimate import html_card
+from bsynth.fitting import fit
+from bsynth.panel import Panel
+from bsynth.result import Fit
+from bsynth.spec import ModelSpec
+
+FEW = 100
+"""With fewer draws of a component than this, moving weight to it needs a refit."""
+MIN_PLACEBOS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """A fit, its donors' placebo fits, and what they say about its intervals.
+
+    Attributes
+    ----------
+    fit : Fit
+        The treated unit's fit at the learned π: the base intervals.
+    placebos : tuple of PlaceboFit
+        One per donor, at the model's own π.
+    share : float or None
+        Learned π; None when the model has no drift switch.
+    factor : float
+        Weight of drifting placebo draws relative to the others when π moves to ``share``.
+    inflation : Inflation
+        Posterior of c and d.
+    skipped : tuple of (unit, reason)
+        Donors that could not play the treated unit.
+    seconds : float
+    """
+
+    fit: Fit
+    placebos: tuple[PlaceboFit, ...]
+    share: float | None
+    factor: float
+    inflation: Inflation
+    skipped: tuple[tuple[Label, str], ...]
+    seconds: float
+
+    @cached_property
+    def scale(self) -> float:
+        """Pre-period standard deviation of the treated series, outcome units."""
+        return float(self.fit.observed.isel(time=slice(0, self.fit.n_pre)).std(ddof=1))
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row per donor: error and model sd of its average gap (pre-sd units), odds of drift, status."""
+        rows = []
+        for placebo in self.placebos:
+            error, sd = placebo.reweighted(self.factor)
+            rows.append((placebo.unit, error, sd, error / sd, placebo.odds, placebo.status))
+        return pd.DataFrame(rows, columns=["unit", "error", "sd", "z", "odds", "status"])
+
+    def _centre(self, draws: xr.DataArray) -> tuple[float, float]:
+        return float(draws.mean()) / self.scale, float(draws.std()) / self.scale
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
+        effects.check_level(level)
+        mean, sd = self._centre(self.fit.effect_draws("predictive")["average"])
+        lower, upper = (self.scale * bound for bound in self.inflation.interval(level, mean, sd))
+        positive = 1 - self.inflation.cdf(0.0, mean, sd)
+        observed = float(self.fit.observed.isel(time=slice(self.fit.n_pre, None)).mean())
+        n_post = self.fit.observed.sizes["time"] - self.fit.n_pre
+        base = self.fit.effects(level)
+        bounds = {
+            "average": (lower, upper),
+            "cumulative": (n_post * lower, n_post * upper),
+            "lift": _lift(lower, upper, observed),
+        }
+        table = base[["estimand", "estimate"]].assign(
+            lower=[bounds[name][0] for name in base["estimand"]],
+            upper=[bounds[name][1] for name in base["estimand"]],
+            level=level,
+            interval="calibrated",
+            p=np.nan,
+            probability_positive=positive,
+            status=self.status,
+        )
+        return effects.complete(table, method="bayes", model=self.fit.spec.name, seconds=self.seconds)
+
+    def path(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per treated period with the calibrated interval of its gap.
+
+        The same form as the average (deviations scaled by c, an offset of sd d), which is measured but not
+        proven for single periods.
+        """
+        effects.check_level(level)
+        table = self.fit.path(level).iloc[self.fit.n_pre :].reset_index(drop=True)
+        gaps = (self.fit.observed - self.fit.counterfactual("predictive")).isel(time=slice(self.fit.n_pre, None))
+        found = np.array(
+            [self.inflation.interval(level, *self._centre(gaps.isel(time=t))) for t in range(gaps.sizes["time"])]
+        )
+        lower, upper = self.scale * found.T
+        observed = table["observed"].to_numpy()
+        return table.assign(gap_lower=lower, gap_upper=upper, lower=observed - upper, upper=observed - lower)
+
+    @property
+    def status(self) -> str:
+        """Unreliable when the treated unit's fit or more than one placebo in ten failed its gate."""
+        failed = sum(p.status != "ok" for p in self.placebos)
+        return "unreliable" if self.fit.status != "ok" or failed > 0.1 * len(self.placebos) else "ok"
+
+    @property
+    def resolution(self) -> float:
+        """1/(J + 1): no coverage can be told apart more finely with J donors."""
+        return 1.0 / (len(self.placebos) + 1)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the donors say, and what this cannot prove, in words."""
+        sd = self._centre(self.fit.effect_draws("predictive")["average"])[1]
+        c, d = self.inflation.c_mean, self.inflation.d_mean
+        words = [
+            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: c = {c:.2f}, d = {d:.2f} pre-period sd"
+            + ("" if self.share is None else f", share of drifting units π = {self.share:.2f}")
+            + f"; resolution 1/{len(self.placebos) + 1}."
+        ]
+        if c > 1.5 or d > 2 * sd:
+            words.append("The donors drift more after the start than their own fits expect, so the interval widens.")
+        words.append(
+            "It presumes that the treated unit is exchangeable with its donors; coverage on those same donors is "
+            "close to automatic and proves nothing about the model."
+        )
+        failed = [p.unit for p in self.placebos if p.status != "ok"]
+        if failed:
+            words.append(f"{len(failed)} placebo fits did not pass the convergence gate and are used as they are.")
+        for unit, reason in self.skipped:
+            words.append(f"Donor {unit} could not play the treated unit: {reason}.")
+        return tuple(words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``summary.json``."""
+        return {
+            "model": self.fit.spec.name,
+            "pi": self.share,
+            "c": self.inflation.c_mean,
+            "c_interval": list(self.inflation.spread(self.inflation.c)),
+            "d": self.inflation.d_mean,
+            "d_interval": list(self.inflation.spread(self.inflation.d)),
+            "donors": len(self.placebos),
+            "resolution": self.resolution,
+            "status": self.status,
+            "notes": list(self.notes()),
+        }
+
+    def __repr__(self) -> str:
+        row = self.effects().iloc[0]
+        return (
+            f"<Calibration of {self.fit.spec.name!r} on {len(self.placebos)} donors: average effect "
+            f"{row.estimate:.4g}, 95% calibrated [{row.lower:.4g}, {row.upper:.4g}]>"
+        )
+
+    def _repr_html_(self) -> str:
+        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
+        both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)[columns]
+        return html_card("Donor calibration", self.notes(), both)
+
+
+def _lift(lower: float, upper: float, observed: float) -> tuple[float, float]:
+    """Bounds of gap / counterfactual, monotone in the gap while the counterfactual keeps its sign."""
+    if (observed - lower) * (observed - upper) <= 0:
+        return -math.inf, math.inf
+    bounds = sorted((lower / (observed - lower), upper / (observed - upper)))
+    return bounds[0], bounds[1]
+
+
+def calibrate(
+    panel: Panel,
+    model: str | Path | ModelSpec = DEFAULT,
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    store: str | Path | None = None,
+    progress: bool = True,
+) -> Calibration:
+    """Fit the model to every donor as pseudo-treated and widen the treated unit's interval by what they show.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : str, path or ModelSpec
+    draws : int
+        Posterior draws per chain and fit.
+    seed : int
+    n_jobs : int, optional
+        Parallel fits, through joblib: threads by default, since one compiled model serves all of them;
+        ``joblib.parallel_config`` moves the same call to processes or a cluster.
+    store : path, optional
+        File (JSON lines) to which each finished placebo fit is appended. Called again with the same panel
+        and settings, finished fits are read from it and only the rest is computed.
+    progress : bool
+
+    Returns
+    -------
+    Calibration
+        Base intervals in ``.fit``, calibrated ones in ``.effects()`` and ``.path()``.
+
+    Raises
+    ------
+    PanelError
+        With fewer than 4 usable donors.
+    """
+    began = time.perf_counter()
+    spec = choose_model(panel, model).spec
+    usable, skipped = _usable_donors(panel)
+    if len(usable) < MIN_PLACEBOS:
+        raise PanelError(
+            f"{len(usable)} donors can play the treated unit and calibration needs {MIN_PLACEBOS}; "
+            "add donors, or use the base interval"
+        )
+    placebos = placebo_fits(panel, spec, usable, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
+    prior = spec.drift.probability
+    switched = spec.drift.process != "none" and 0 < prior < 1
+    share, factor = None, 1.0
+    if switched:
+        share = learn_share([p.odds for p in placebos])
+        factor = share / (1 - share) * (1 - prior) / prior
+        placebos = _refit_thin(panel, spec, placebos, share, factor, draws=draws, seed=seed, progress=progress)
+        spec = spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": share})})
+    found = [p.reweighted(factor) for p in placebos]
+    inflation = learn_inflation([e for e, _ in found], [s for _, s in found])
+    treated = fit(panel, spec, draws=draws, seed=seed, progress=progress)
+    return Calibration(
+        fit=treated,
+        placebos=placebos,
+        share=share,
+        factor=factor,
+        inflation=inflation,
+        skipped=skipped,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _usable_donors(panel: Panel) -> tuple[list[Label], tuple[tuple[Label, str], ...]]:
+    usable, skipped = [], []
+    for unit in panel.donors:
+        try:
+            panel.as_treated(unit)
+        except PanelError as error:
+            skipped.append((unit, str(error)))
+        else:
+            usable.append(unit)
+    return usable, tuple(skipped)
+
+
+def _refit_thin(
+    panel: Panel,
+    spec: ModelSpec,
+    placebos: tuple[PlaceboFit, ...],
+    share: float,
+    factor: float,
+    *,
+    draws: int,
+    seed: int,
+    progress: bool,
+) -> tuple[PlaceboFit, ...]:
+    """Refit at the learned π where a component with few draws would carry real weight.
+
+    A refitted placebo's draws already stand at π, so they are weighted back to the model's own for the
+    common ``factor`` to apply.
+    """
+    moved = spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": share})})
+    renewed = []
+    for placebo in placebos:
+        on = float(placebo.drifting.sum())
+        off = len(placebo.drifting) - on
+        mass_on = factor * on / (factor * on + off)
+        thin = (on < FEW and mass_on > 0.1) or (off < FEW and 1 - mass_on > 0.1)
+        if not thin:
+            renewed.append(placebo)
+            continue
+        again = placebo_fits(panel, moved, [placebo.unit], draws=draws, seed=seed, progress=False)[0]
+        renewed.append(_at_prior(again, factor, np.random.default_rng(seed)))
+    return tuple(renewed)
+
+
+def _at_prior(placebo: PlaceboFit, factor: float, rng: np.random.Generator) -> PlaceboFit:
+    """Resample draws so that weighting drifting ones by ``factor`` gives back the distribution they have now."""
+    weights = np.where(placebo.drifting > 0, 1 / factor, 1.0)
+    chosen = rng.choice(len(weights), size=4 * len(weights), p=weights / weights.sum())
+    return replace(placebo, average=placebo.average[chosen], drifting=placebo.drifting[chosen])

@@ -1,0 +1,83 @@
+"""What the placebos teach: π, the share of drifting units, and c and d, which widen an interval."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, stats
+
+from bsynth._types import FloatArray
+
+DEGREES = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Inflation:
+    """Posterior of (c, d) on a grid: ``c``, ``d`` and ``weight`` are (G,), weights sum to 1."""
+
+    c: FloatArray
+    d: FloatArray
+    weight: FloatArray
+
+    @property
+    def c_mean(self) -> float:
+        """Posterior mean of c."""
+        return float(self.c @ self.weight)
+
+    @property
+    def d_mean(self) -> float:
+        """Posterior mean of d, pre-period sd units."""
+        return float(self.d @ self.weight)
+
+    def spread(self, values: FloatArray, level: float = 0.95) -> tuple[float, float]:
+        """Equal-tailed interval of ``values`` (``c`` or ``d``) under the posterior."""
+        order = np.argsort(values, kind="stable")
+        cumulative = np.cumsum(self.weight[order])
+        tail = (1 - level) / 2
+        lower, upper = values[order][np.searchsorted(cumulative, [tail, 1 - tail])]
+        return float(lower), float(upper)
+
+    def cdf(self, x: float, mean: float, sd: float) -> float:
+        """P(effect ≤ x) of the calibrated distribution around ``mean`` with model sd ``sd``."""
+        scale = np.sqrt((self.c * sd) ** 2 + self.d**2)
+        return float(self.weight @ stats.t.cdf((x - mean) / scale, DEGREES))
+
+    def quantile(self, q: float, mean: float, sd: float) -> float:
+        """Inverse of `cdf`."""
+        reach = float(np.sqrt((self.c.max() * sd) ** 2 + self.d.max() ** 2)) * 200
+        root = optimize.brentq(lambda x: self.cdf(x, mean, sd) - q, mean - reach, mean + reach, xtol=1e-12 * reach)
+        return float(root)
+
+    def interval(self, level: float, mean: float, sd: float) -> tuple[float, float]:
+        """Equal-tailed calibrated interval."""
+        tail = (1 - level) / 2
+        return self.quantile(tail, mean, sd), self.quantile(1 - tail, mean, sd)
+
+
+def learn_inflation(errors: Sequence[float] | FloatArray, sds: Sequence[float] | FloatArray) -> Inflation:
+    """Return the posterior of (c, d) given placebo errors e_k and model sds s_k, both (J,) in sd units."""
+    e, s = np.asarray(errors, dtype=float), np.asarray(sds, dtype=float)
+    log_c = np.linspace(-2.0, 2.0, 81)
+    d_values = np.concatenate([[0.0], np.geomspace(1e-3, 3.0, 80)])
+    c, d = (grid.ravel() for grid in np.meshgrid(np.exp(log_c), d_values, indexing="ij"))
+    # The d axis is not evenly spaced, so each point carries the width of its cell.
+    edges = np.concatenate([[0.0], 0.5 * (d_values[1:] + d_values[:-1]), [d_values[-1]]])
+    width = np.tile(np.diff(edges), len(log_c))
+    scale = np.sqrt((c[:, None] * s) ** 2 + d[:, None] ** 2)
+    log_posterior = stats.t.logpdf(e / scale, DEGREES).sum(axis=1) - np.log(scale).sum(axis=1)
+    log_posterior += stats.norm.logpdf(np.log(c), 0, 0.5) + stats.halfnorm.logpdf(d, scale=0.5) + np.log(width)
+    weight = np.exp(log_posterior - log_posterior.max())
+    return Inflation(c, d, weight / weight.sum())
+
+
+def learn_share(odds: Sequence[float] | FloatArray) -> float:
+    """Return π, the share of drifting units, from each donor's odds of drift at even prior odds."""
+    o = np.asarray(odds, dtype=float)
+    share = 0.5
+    for _ in range(10_000):
+        drifting = np.where(np.isinf(o), 1.0, share * o / (1 - share + share * np.where(np.isinf(o), 1.0, o)))
+        updated = (1 + drifting.sum()) / (2 + len(o))
+        if abs(updated - share) < 1e-12:
+            break
+        share = updated
+    return float(share)

@@ -1,0 +1,174 @@
+"""Fits of untreated units as pseudo-treated: one compiled model, resumable, in parallel."""
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from bsynth._progress import progress_bar
+from bsynth._types import FloatArray, Label
+from bsynth.errors import UnreliableWarning
+from bsynth.fitting import fit
+from bsynth.panel import Panel
+from bsynth.result import Fit
+from bsynth.spec import ModelSpec
+
+KEPT = 1000
+"""Draws kept of each placebo's average gap."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceboFit:
+    """What calibration keeps of one donor's fit as pseudo-treated, in pre-period sd units of that donor.
+
+    Attributes
+    ----------
+    unit : label
+    average : (n,) draws of the average predictive gap over the post period.
+    drifting : (n,) of bool, whether each draw has its drift on.
+    path_mean, path_sd : (n_post,) mean and sd of the predictive gap of each period.
+    odds : float
+        Posterior odds of drift at even prior odds; NaN for a model without a switch.
+    scale : float
+        Pre-period standard deviation of the donor, outcome units.
+    status : "ok" or "unreliable"
+    seconds : float
+    """
+
+    unit: Label
+    average: FloatArray
+    drifting: FloatArray
+    path_mean: FloatArray
+    path_sd: FloatArray
+    odds: float
+    scale: float
+    status: str
+    seconds: float
+
+    def reweighted(self, factor: float) -> tuple[float, float]:
+        """Mean and sd of the average gap when drifting draws weigh ``factor`` times the others."""
+        weights = np.where(self.drifting > 0, factor, 1.0)
+        mean = float(np.average(self.average, weights=weights))
+        return mean, float(np.sqrt(np.average((self.average - mean) ** 2, weights=weights)))
+
+    def interval(self, level: float, factor: float = 1.0) -> tuple[float, float]:
+        """Equal-tailed interval of the average gap, drifting draws weighing ``factor`` times the others."""
+        order = np.argsort(self.average)
+        weights = np.where(self.drifting[order] > 0, factor, 1.0)
+        cumulative = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
+        tail = (1 - level) / 2
+        lower, upper = np.interp([tail, 1 - tail], cumulative, self.average[order])
+        return float(lower), float(upper)
+
+
+def placebo_fits(
+    panel: Panel,
+    spec: ModelSpec,
+    units: Sequence[Label],
+    *,
+    draws: int,
+    seed: int,
+    n_jobs: int | None = None,
+    store: str | Path | None = None,
+    progress: bool = True,
+) -> tuple[PlaceboFit, ...]:
+    """Fit each unit as pseudo-treated against the other donors; finished fits come from ``store``."""
+    key = _key(panel, spec, draws, seed)
+    file = None if store is None else Path(store)
+    done = {} if file is None else _stored(file, key)
+    missing = [unit for unit in units if _text(unit) not in done]
+    seeds = dict(zip(panel.donors, np.random.SeedSequence(seed).generate_state(panel.n_donors), strict=True))
+    with progress_bar(f"placebo fits of {spec.name}", len(units), progress) as bar:
+        bar.advance(bar.task_ids[0], len(units) - len(missing))
+        # The first fit compiles the model; the others then share it.
+        head, tail = missing[:1], missing[1:]
+        jobs = [joblib.delayed(_placebo)(panel, spec, unit, draws, int(seeds[unit])) for unit in tail]
+        first: Iterable[PlaceboFit] = (_placebo(panel, spec, unit, draws, int(seeds[unit])) for unit in head)
+        parallel = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+        for results in (first, parallel(jobs)):
+            for result in results:
+                done[_text(result.unit)] = result
+                if file is not None:
+                    _append(file, key, result)
+                bar.advance(bar.task_ids[0])
+    return tuple(done[_text(unit)] for unit in units)
+
+
+def _placebo(panel: Panel, spec: ModelSpec, unit: Label, draws: int, seed: int) -> PlaceboFit:
+    """Fit one donor as pseudo-treated and keep what calibration needs."""
+    with warnings.catch_warnings():
+        # Counted and reported by the calibration as a whole.
+        warnings.simplefilter("ignore", UnreliableWarning)
+        found = fit(panel.as_treated(unit), spec, draws=draws, seed=seed, progress=False)
+    return summarise_placebo(found, unit)
+
+
+def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
+    """Reduce a fit of a pseudo-treated unit to its placebo summary."""
+    post = slice(found.n_pre, None)
+    scale = float(found.observed.isel(time=slice(0, found.n_pre)).std(ddof=1))
+    gaps = ((found.observed - found.counterfactual("predictive")) / scale).isel(time=post)
+    gaps = gaps.stack(sample=("chain", "draw"))
+    every = max(1, gaps.sizes["sample"] // KEPT)
+    average = gaps.mean("time").values
+    posterior = found.tree["posterior"].to_dataset()
+    drifting, odds = np.ones_like(average), math.nan
+    if "drift_log_odds" in posterior:
+        drifting = posterior["drifting"].stack(sample=("chain", "draw")).values
+        prior = found.spec.drift.probability
+        if 0 < prior < 1:
+            with np.errstate(over="ignore"):
+                on = 1 / (1 + (1 - prior) / prior * np.exp(-posterior["drift_log_odds"].values))
+            share = float(on.mean())
+            # Posterior odds over prior odds, so that they are those at even prior odds.
+            odds = math.inf if share >= 1 else share / (1 - share) * (1 - prior) / prior
+    return PlaceboFit(
+        unit=unit,
+        average=average[::every],
+        drifting=drifting[::every],
+        path_mean=gaps.mean("sample").values,
+        path_sd=gaps.std("sample").values,
+        odds=odds,
+        scale=scale,
+        status=found.status,
+        seconds=found.provenance.seconds,
+    )
+
+
+def _key(panel: Panel, spec: ModelSpec, draws: int, seed: int) -> str:
+    described = json.dumps([panel.summary(), spec.to_dict(), draws, seed], sort_keys=True, default=str)
+    return hashlib.sha256(described.encode() + panel.outcome.tobytes()).hexdigest()[:16]
+
+
+def _text(unit: Label) -> str:
+    return str(unit)
+
+
+def _append(file: Path, key: str, placebo: PlaceboFit) -> None:
+    record = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
+    line = json.dumps({"key": key} | record | {"unit": _text(placebo.unit)})
+    with file.open("a", encoding="utf-8") as out:
+        out.write(line + "\n")
+
+
+def _stored(file: Path, key: str) -> dict[str, PlaceboFit]:
+    """Read finished fits of these settings; a line cut short by a kill is passed over."""
+    found: dict[str, PlaceboFit] = {}
+    if not file.is_file():
+        return found
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if record.pop("key", None) != key:
+            continue
+        arrays = {n: np.asarray(v, dtype=float) for n, v in record.items() if isinstance(v, list)}
+        found[record["unit"]] = PlaceboFit(**(record | arrays))
+    return found

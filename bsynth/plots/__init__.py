@@ -1,0 +1,19 @@
+"""Pictures: one function per picture, from results to axes; they never compute and never show."""
+
+from bsynth.plots.forest import plot_effects
+from bsynth.plots.gap import plot_gap
+from bsynth.plots.leave_out import plot_leave_one_out
+from bsynth.plots.placebo import plot_placebo
+from bsynth.plots.resampling import plot_bootstrap
+from bsynth.plots.trajectory import plot_trajectory
+from bsynth.plots.weights import plot_weights
+
+__all__ = [
+    "plot_bootstrap",
+    "plot_effects",
+    "plot_gap",
+    "plot_leave_one_out",
+    "plot_placebo",
+    "plot_trajectory",
+    "plot_weights",
+]

@@ -1,0 +1,168 @@
+"""Forest of all answers to one question."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+from bsynth.effects import ESTIMANDS
+from bsynth.errors import PanelError, nearest, some_of
+from bsynth.plots import style
+from bsynth.plots.labels import METHODS, bracket, decimals_of, drawn, interval_words, numbers, percents
+from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILLION
+
+ROW = 0.46
+"""Height of a row of two lines, inches."""
+WIDEST = 8.0
+"""Intervals wider than this many median widths are cut, with an arrow, so that the others stay readable."""
+_LOOK = {"bayes": (BLUE, "o"), "placebo": (GREEN, "s"), "bootstrap-percentile": (ORANGE, "^")}
+"""Colour and marker: of a posterior, else of the interval's kind."""
+
+
+def plot_effects(
+    effects: pd.DataFrame,
+    *,
+    ax: Axes | None = None,
+    estimand: str = "average",
+    truth: float | None = None,
+) -> Axes:
+    """Show every method's answer to one question on one axis.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        Rows of ``effects()`` of any results: the columns of `bsynth.effects.EFFECT_COLUMNS`; a
+        column ``status`` marks unreliable fits. Rows without bounds are points without a bar; an
+        interval without an end, or far wider than the others, ends in an arrow.
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+    estimand : {"average", "cumulative", "lift"}
+    truth : float, optional
+        The true value, where it is known: simulated data.
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    PanelError
+        Unknown estimand, or no row of it.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> log = bs.simulate_rollout(users=30_000, seed=1)
+    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
+    ...     outcome="task_completed", treated=range(25), start=20, end=29)
+    >>> [text.get_text() for text in plot_effects(bs.classical(panel).effects()).get_yticklabels()]
+    ['Synthetic control\\npoint, no interval']
+    """
+    if estimand not in ESTIMANDS:
+        raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
+    rows = effects.loc[effects["estimand"] == estimand].reset_index(drop=True)
+    if rows.empty:
+        raise PanelError(f"the table has no row of the estimand {estimand!r}; give a table of effects")
+    with style.house():
+        ax = style.new_axes(ax, style.row_size(len(rows), each=ROW))
+        ax.set_xlim(*_limits(rows, truth))
+        decimals = decimals_of(rows["estimate"].to_list())
+        bad = _unreliable(rows)
+        for y, (_, row) in enumerate(rows.iterrows()):
+            _draw(ax, y, row, decimals, bool(bad.iloc[y]))
+        ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
+        if truth is not None:
+            ax.axvline(truth, color=VERMILLION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
+        style.row_axis(ax, [_name(row) for _, row in rows.iterrows()])
+        for tick, marked in zip(ax.get_yticklabels(), bad, strict=True):
+            tick.set_color(RED if marked else style.INK)
+        _name_axes(ax, estimand, truth, unreliable=bool(bad.any()))
+    return ax
+
+
+def _name_axes(ax: Axes, estimand: str, truth: float | None, *, unreliable: bool) -> None:
+    """Axis label, title, and what the dashed line and arrows mean, where there are any."""
+    name = "lift" if estimand == "lift" else f"{estimand} effect"
+    ax.set_xlabel(name, color=style.INK)
+    if estimand == "lift":
+        ax.xaxis.set_major_formatter(PercentFormatter(1.0))
+    known = "" if truth is None else f"Dashed line: truth, {_format(estimand, None, truth)[0]}. "
+    cut = any(line.get_gid() == "cut" for line in ax.get_lines())
+    arrows = "Arrow: the interval goes on; its bounds are at the right" if cut else ""
+    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [known + arrows], unreliable=unreliable)
+
+
+def _draw(ax: Axes, y: int, row: pd.Series, decimals: int, bad: bool) -> None:
+    """One row: bar with arrows where it has no end, marker, numbers at the right."""
+    color, marker = _LOOK.get(row["method"], _LOOK.get(row["interval"], ("#555555", "D")))
+    color = RED if bad else color
+    estimate, lower, upper = float(row["estimate"]), float(row["lower"]), float(row["upper"])
+    left, right = ax.get_xlim()
+    if not math.isnan(lower) and not math.isnan(upper):
+        ax.plot(
+            [max(lower, left), min(upper, right)],
+            [y, y],
+            color=color,
+            linewidth=2.2,
+            alpha=0.75,
+            solid_capstyle="butt",
+            gid="interval",
+        )
+        for beyond, edge, arrow in ((lower < left, left, "<"), (upper > right, right, ">")):
+            if beyond:
+                ax.plot([edge], [y], arrow, color=color, markersize=8, clip_on=False, gid="cut")
+    ax.plot(
+        [estimate],
+        [y],
+        marker,
+        color=color,
+        markeredgecolor="black",
+        markeredgewidth=0.6,
+        markersize=6.5,
+        zorder=4,
+        gid="estimate",
+    )
+    words = _format(row["estimand"], decimals, estimate, lower, upper)
+    text = words[0] if math.isnan(lower) else f"{words[0]}  {bracket(words[1:])}"
+    ax.annotate(
+        text,
+        (1, y),
+        (8, 0),
+        xycoords=ax.get_yaxis_transform(),
+        textcoords="offset points",
+        va="center",
+        fontsize=8.5,
+        color=color if bad else style.INK,
+        annotation_clip=False,
+    )
+
+
+def _name(row: pd.Series) -> str:
+    """Method, model and solver on one line, kind of interval on the next."""
+    name = METHODS.get(row["method"], str(row["method"]))
+    extra = [row.get("model"), row.get("solver")]
+    named = ", ".join([name, *(str(e) for e in extra if isinstance(e, str) and e and e != "exact")])
+    return f"{drawn(named, 44)}\n{interval_words(row['interval'], float(row['level']))}"
+
+
+def _unreliable(rows: pd.DataFrame) -> pd.Series:
+    if "status" not in rows:
+        return pd.Series(False, index=rows.index)
+    return rows["status"] == "unreliable"
+
+
+def _limits(rows: pd.DataFrame, truth: float | None) -> tuple[float, float]:
+    """X limits around zero, the truth, every estimate, and every interval that is not far wider than most."""
+    width = (rows["upper"] - rows["lower"]).astype(float)
+    finite = width[np.isfinite(width)]
+    readable = rows.loc[width <= WIDEST * finite.median()] if len(finite) else rows.iloc[:0]
+    values = [*rows["estimate"], *readable["lower"], *readable["upper"], 0.0]
+    values += [] if truth is None else [truth]
+    pad = 0.07 * (max(values) - min(values) or 1.0)
+    return float(min(values) - pad), float(max(values) + pad)
+
+
+def _format(estimand: str, decimals: int | None, *values: float) -> list[str]:
+    return percents(*values, signed=True) if estimand == "lift" else numbers(*values, signed=True, decimals=decimals)

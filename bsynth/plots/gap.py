@@ -1,0 +1,103 @@
+"""Observed less counterfactual over time."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from bsynth._types import IntervalKind
+from bsynth.estimate import Estimate
+from bsynth.plots import style
+from bsynth.plots.labels import bracket, drawn, numbers
+from bsynth.plots.style import BLACK, BLUE, VERMILLION, EndLabel
+from bsynth.plots.view import View, view
+from bsynth.plots.window import focus, window_words
+from bsynth.result import Fit
+
+
+def plot_gap(
+    result: Fit | Estimate,
+    *,
+    ax: Axes | None = None,
+    level: float = 0.95,
+    interval: IntervalKind = "predictive",
+) -> Axes:
+    """Show the effect period by period: observed less counterfactual, and its average after the start.
+
+    Parameters
+    ----------
+    result : Fit or Estimate
+        A point estimate has no band.
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+    level : float
+        Probability inside the band and the interval of the average.
+    interval : {"predictive", "mean"}
+        Kind of both, named beside them.
+
+    Returns
+    -------
+    Axes
+        With lines of gid ``gap``, ``average``, ``zero`` and ``start``.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> log = bs.simulate_rollout(users=30_000, seed=1)
+    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
+    ...     outcome="task_completed", treated=range(25), start=20, end=29)
+    >>> len(plot_gap(bs.classical(panel)).get_lines())
+    4
+    """
+    seen = view(result, level=level, interval=interval)
+    with style.house():
+        ax = style.new_axes(ax)
+        x, path = style.positions(seen.times), seen.path
+        _lines(ax, x, seen)
+        style.time_axis(ax, seen.times, seen.time)
+        ax.set_ylabel(f"gap in {drawn(seen.outcome)}", color=style.INK)
+        focus(ax, path[["gap", "gap_lower", "gap_upper"]].assign(zero=0.0).to_numpy(dtype=float), None)
+        style.start_line(ax, x[seen.n_pre])
+        style.end_labels(
+            ax,
+            [
+                EndLabel(x[-1], float(path["gap"].iloc[-1]), "gap", BLACK),
+                EndLabel(x[-1], float(seen.average["estimate"]), _average_words(seen), VERMILLION),
+            ],
+        )
+        band = f"Band: {seen.interval} of each period" if seen.interval else ""
+        style.heading(
+            ax,
+            f"Gap in {drawn(seen.outcome)}, observed less counterfactual: {drawn(seen.treated, 40)}",
+            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", band],
+            unreliable=seen.unreliable,
+        )
+    return ax
+
+
+def _lines(ax: Axes, x: NDArray[Any], seen: View) -> None:
+    """Band, zero line, gap and its average after the start, in this order from the back."""
+    path = seen.path
+    if seen.interval:
+        ax.fill_between(x, path["gap_lower"], path["gap_upper"], color=BLUE, alpha=0.18, linewidth=0, gid="band")
+    ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
+    ax.plot(x, path["gap"], color=BLACK, linewidth=1.7, marker="o", markersize=3, zorder=4, gid="gap")
+    average = float(seen.average["estimate"])
+    ax.plot(
+        [x[seen.n_pre], x[-1]],
+        [average, average],
+        color=VERMILLION,
+        linewidth=1.8,
+        linestyle=(0, (5, 1.5)),
+        zorder=5,
+        gid="average",
+    )
+
+
+def _average_words(seen: View) -> str:
+    """Return "average +1.2" and, when there is one, its interval on further lines."""
+    row = seen.average
+    estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
+    if not seen.interval:
+        return f"average {estimate}"
+    return f"average {estimate}\n{bracket((lower, upper))}\n" + seen.interval.replace(" interval", "\ninterval", 1)

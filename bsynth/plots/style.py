@@ -1,0 +1,220 @@
+"""The house style of every picture: Okabe-Ito colours, line styles that survive black and white.
+
+Colours: Okabe and Ito 2008, "Color universal design". Everything is set on the axes themselves, so
+a picture drawn into somebody else's axes looks the same.
+"""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from numpy.typing import NDArray
+
+from bsynth.plots.labels import drawn, families
+
+BLACK, BLUE, VERMILLION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
+GREY, PALE, INK = "#767676", "#BDBDBD", "#333333"
+RED = "#B00020"
+SIZE = (8.0, 4.6)
+UNRELIABLE = "UNRELIABLE: convergence gate failed"
+_LINE = 12.5
+"""Height of a line of subtitle in points."""
+
+
+@dataclass(frozen=True)
+class EndLabel:
+    """A direct label at the right end of a line: its data position, words and colour."""
+
+    x: Any
+    y: float
+    text: str
+    color: str
+
+
+@contextmanager
+def house() -> Iterator[None]:
+    """Apply the style's fonts and sizes to what is created inside; nothing leaks out."""
+    settings: dict[str, Any] = {
+        "font.family": families(),
+        "font.size": 9.5,
+        "text.usetex": False,
+        "axes.unicode_minus": True,
+        "figure.dpi": 120,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "bsynth",
+    }
+    with mpl.rc_context(settings):  # type: ignore[arg-type]
+        yield
+
+
+def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
+    """Return ``ax``, or the axes of a new pyplot figure; either way with the light frame."""
+    if ax is None:
+        ax = plt.subplots(figsize=size, layout="constrained")[1]
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.spines[["left", "bottom"]].set_color(PALE)
+    ax.grid(True, color="#E8E8E8", linewidth=0.7)
+    ax.set_axisbelow(True)
+    ax.tick_params(colors=INK, length=3, color=PALE, labelsize=9)
+    return ax
+
+
+def new_figure(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
+    """Return a figure that pyplot does not know, and its axes: for files, where nothing may leak."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots()
+
+
+def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool = False) -> None:
+    """Write title and subtitle at the left above the axes, and the red mark above both when asked."""
+    points = _heading_width(ax)
+    head = _wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
+    small = FontProperties(family=families(), size=9)
+    sub = [line for text in subtitle if text for line in _wrapped(text, points, small)]
+    above = 6 + _LINE * len(sub)
+    ax.set_title("\n".join(head), loc="left", fontsize=12, fontweight="bold", color=BLACK, pad=above + 3)
+    ax.annotate(
+        "\n".join(sub),
+        (0, 1),
+        (0, 6),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=9,
+        color="#555555",
+        va="bottom",
+        annotation_clip=False,
+    )
+    if unreliable:
+        ax.annotate(
+            UNRELIABLE,
+            (0, 1),
+            (4, above + 12 + 16.5 * len(head)),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=11,
+            fontweight="bold",
+            color="white",
+            va="bottom",
+            annotation_clip=False,
+            bbox={"facecolor": RED, "edgecolor": RED, "pad": 4},
+        )
+
+
+def _wrapped(text: str, points: float, font: FontProperties) -> list[str]:
+    """Break a text into lines of at most so many points, by its mean width of a character."""
+    each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
+    return textwrap.wrap(text, max(20, int(0.97 * points / each)))
+
+
+def _heading_width(ax: Axes) -> float:
+    """Points that a heading may be wide: to the figure's right edge when the axes stand alone in it."""
+    figure = ax.figure
+    if len(figure.axes) > 1:
+        return float(ax.get_window_extent().width * 72.0 / figure.dpi)
+    longest = max((len(t.get_text().split("\n")[0]) for t in ax.get_yticklabels()), default=0)
+    return float(figure.bbox.width * 72.0 / figure.dpi - max(60.0, 5.8 * longest + 42.0))
+
+
+def positions(times: pd.Index) -> NDArray[Any]:
+    """Return the x positions of periods: numbers and dates as they are, other labels by their rank."""
+    if isinstance(times, pd.PeriodIndex):
+        times = times.to_timestamp()
+    numeric = isinstance(times, pd.DatetimeIndex) or pd.api.types.is_numeric_dtype(times)
+    return times.to_numpy() if numeric else np.arange(len(times))
+
+
+def time_axis(ax: Axes, times: pd.Index, name: str) -> None:
+    """Label the x axis: whole numbers without decimals, dates in their shortest form."""
+    x = positions(times)
+    if np.issubdtype(x.dtype, np.datetime64):
+        locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
+        ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
+    ax.margins(x=0.012)
+    ax.set_xlabel(drawn(name), color=INK)
+
+
+def start_line(ax: Axes, x: Any, words: str = "first treated period") -> None:
+    """Draw the vertical line of the first treated period with its name beside it, at the top."""
+    ax.axvline(x, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)), zorder=1.5, gid="start")
+    left, right = ax.get_xlim()
+    at = float(ax.convert_xunits(x))  # type: ignore[no-untyped-call]
+    side = -1 if (at - left) / (right - left) > 0.4 else 1
+    ax.annotate(
+        words,
+        (at, 1),
+        (4 * side, -3),
+        xycoords=ax.get_xaxis_transform(),
+        textcoords="offset points",
+        ha="right" if side < 0 else "left",
+        va="top",
+        fontsize=8.5,
+        color=INK,
+        zorder=6,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+    )
+
+
+def end_labels(ax: Axes, labels: Sequence[EndLabel]) -> None:
+    """Write labels at the right ends of lines, moved apart where they would overlap.
+
+    Call it when the y limits are final.
+    """
+    height = ax.get_window_extent().height * 72.0 / ax.figure.dpi
+    low, high = ax.get_ylim()
+    order = sorted(labels, key=lambda label: label.y)
+    at = [min(max((label.y - low) / (high - low), 0.0), 1.0) * height for label in order]
+    sizes = [12.0 * (label.text.count("\n") + 1) for label in order]
+    placed = _apart(at, sizes, height)
+    for label, start, end in zip(order, at, placed, strict=True):
+        y = min(max(label.y, low), high)
+        ax.annotate(
+            label.text,
+            (label.x, y),
+            (7, end - start),
+            textcoords="offset points",
+            color=label.color,
+            fontsize=9,
+            va="center",
+            ha="left",
+            annotation_clip=False,
+        )
+
+
+def _apart(at: Sequence[float], sizes: Sequence[float], height: float) -> list[float]:
+    """Centres of stacked boxes near ``at`` (increasing), without overlap and within the axes if they fit."""
+    placed: list[float] = []
+    for centre, size in zip(at, sizes, strict=True):
+        floor = placed[-1] + (sizes[len(placed) - 1] + size) / 2 if placed else 0.0
+        placed.append(max(centre, floor))
+    # Half of the push goes back down, so that two close labels share the displacement.
+    shift = max((p - a for p, a in zip(placed, at, strict=True)), default=0.0) / 2
+    return [p - shift for p in placed]
+
+
+def row_axis(ax: Axes, names: Sequence[str]) -> None:
+    """Make a y axis of named rows, the first on top."""
+    ax.set_yticks(range(len(names)), names)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(False, axis="y")
+
+
+def row_size(rows: int, *, each: float = 0.29) -> tuple[float, float]:
+    """Return the size in inches of a figure with so many named rows, ``each`` inches high."""
+    return SIZE[0], 1.7 + each * max(rows, 3)

@@ -1,0 +1,118 @@
+"""Observed and counterfactual series over time."""
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from bsynth._types import FloatArray, IntervalKind
+from bsynth.estimate import Estimate
+from bsynth.plots import style
+from bsynth.plots.labels import drawn
+from bsynth.plots.style import BLACK, BLUE, PALE, VERMILLION, EndLabel
+from bsynth.plots.view import View, view
+from bsynth.plots.window import focus, window_words
+from bsynth.result import Fit
+
+
+def plot_trajectory(
+    result: Fit | Estimate,
+    *,
+    ax: Axes | None = None,
+    level: float = 0.95,
+    interval: IntervalKind = "predictive",
+    donors: bool = True,
+) -> Axes:
+    """Show what the treated series did and what it would have done untreated.
+
+    Parameters
+    ----------
+    result : Fit or Estimate
+        A point estimate has no band.
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+    level : float
+        Probability inside the band.
+    interval : {"predictive", "mean"}
+        Kind of the band, named beside it.
+    donors : bool
+        Draw the donors thin in the background. They do not stretch the y axis beyond what leaves
+        the treated series readable; how many run outside is said in the subtitle.
+
+    Returns
+    -------
+    Axes
+        With lines of gid ``observed``, ``counterfactual``, ``donor`` and ``start``.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> log = bs.simulate_rollout(users=30_000, seed=1)
+    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
+    ...     outcome="task_completed", treated=range(25), start=20, end=29)
+    >>> plot_trajectory(bs.classical(panel)).get_xlabel()
+    'signup_week'
+    """
+    seen = view(result, level=level, interval=interval)
+    with style.house():
+        ax = style.new_axes(ax)
+        x = style.positions(seen.times)
+        _lines(ax, x, seen, donors=donors)
+        style.time_axis(ax, seen.times, seen.time)
+        ax.set_ylabel(drawn(seen.outcome), color=style.INK)
+        outside = focus(ax, _core(seen), seen.donors if donors else None)
+        style.start_line(ax, x[seen.n_pre])
+        style.end_labels(ax, _labels(seen, x[-1], bool(seen.interval)))
+        background = "" if not donors else f"Grey: {seen.donors.shape[1]} donors"
+        if outside:
+            background += f", {outside} of them partly outside the picture"
+        style.heading(
+            ax,
+            f"Observed and counterfactual {drawn(seen.outcome)}: {drawn(seen.treated, 40)}",
+            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", background],
+            unreliable=seen.unreliable,
+        )
+    return ax
+
+
+def _lines(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
+    """Donors, band, shaded effect and the two series, in this order from the back."""
+    path, post = seen.path, slice(seen.n_pre, None)
+    if donors:
+        for j in range(seen.donors.shape[1]):
+            ax.plot(x, seen.donors[:, j], color=PALE, linewidth=0.6, alpha=0.7, zorder=1.2, gid="donor")
+    if seen.interval:
+        ax.fill_between(x, path["lower"], path["upper"], color=BLUE, alpha=0.18, linewidth=0, zorder=2, gid="band")
+    ax.fill_between(
+        x[post],
+        path["observed"].iloc[post],
+        path["counterfactual"].iloc[post],
+        color=VERMILLION,
+        alpha=0.10,
+        linewidth=0,
+        zorder=2.1,
+        gid="effect",
+    )
+    ax.plot(
+        x,
+        path["counterfactual"],
+        color=BLUE,
+        linewidth=1.8,
+        linestyle=(0, (4, 1.6)),
+        zorder=4,
+        gid="counterfactual",
+    )
+    ax.plot(x, path["observed"], color=BLACK, linewidth=1.8, zorder=5, gid="observed")
+
+
+def _core(seen: View) -> FloatArray:
+    return seen.path[["observed", "counterfactual", "lower", "upper"]].to_numpy(dtype=float)
+
+
+def _labels(seen: View, x: object, band: bool) -> list[EndLabel]:
+    last = seen.path.iloc[-1]
+    words = f"counterfactual,\n{seen.interval}".replace(" interval", "\ninterval") if band else "counterfactual"
+    return [
+        EndLabel(x, float(last["observed"]), "observed", BLACK),
+        EndLabel(x, float(last["counterfactual"]), words, BLUE),
+    ]

@@ -1,0 +1,38 @@
+"""The window of a picture: its periods in words, and y limits that keep the main series readable."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from bsynth._types import FloatArray
+from bsynth.ingest import show
+from bsynth.plots.labels import drawn
+
+STRETCH = 2.2
+"""The background may make the y range this many times that of the main series."""
+
+
+def window_words(times: pd.Index, n_pre: int) -> str:
+    """Return the pre-period and the treated window in words, dollars escaped."""
+    first, before, start, last = (drawn(show(times[i])) for i in (0, n_pre - 1, n_pre, -1))
+    return f"Before: {first} to {before}; treated: {start} to {last}"
+
+
+def focus(ax: Axes, core: FloatArray, background: FloatArray | None) -> int:
+    """Set y limits that show ``core`` whole and as much of ``background`` (T, n) as leaves it readable.
+
+    Returns how many background series leave the picture.
+    """
+    low, high = float(np.nanmin(core)), float(np.nanmax(core))
+    span = (high - low) or abs(high) or 1.0
+    if background is not None and background.size:
+        room = (STRETCH - 1.0) * span / 2
+        low = min(low, max(float(np.nanmin(background)), low - room))
+        high = max(high, min(float(np.nanmax(background)), high + room))
+    pad = 0.06 * (high - low or 1.0)
+    # More room at the top, where the start line has its label.
+    low, high = low - pad, high + 1.8 * pad
+    ax.set_ylim(low, high)
+    if background is None or not background.size:
+        return 0
+    return int(((background < low) | (background > high)).any(axis=0).sum())

@@ -1,0 +1,311 @@
+"""What a report says, as data: titles, sentences, tables and the keys of pictures.
+
+Sentences are built from ``summary()`` alone, so that no number can appear in words that is not in
+``summary.json``; tables may add settings.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bsynth.analysis import Analysis
+from bsynth.plots.labels import METHODS, bracket, interval_words, numbers, percent, plain
+from bsynth.plots.style import UNRELIABLE
+from bsynth.reporting import tables
+from bsynth.reporting.tables import Table
+from bsynth.reporting.words import as_float, decapitalised, find, p_words, title_of, unit_words
+
+ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of a report.
+
+    Attributes
+    ----------
+    title, slug : str
+        Heading, and its name in addresses and tests.
+    paragraphs : tuple of str
+        Plain text; nothing in it is markup.
+    tables : tuple of Table
+    figures : tuple of str
+        Keys of `bsynth.reporting.figures.figures`.
+    """
+
+    title: str
+    slug: str
+    paragraphs: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+    figures: tuple[str, ...] = ()
+
+
+def sections(analysis: Analysis) -> tuple[Section, ...]:
+    """Return the report of an analysis, the answer first.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
+    >>> [section.slug for section in sections(analysis)][:3]
+    ['answer', 'picture', 'certainty']
+    """
+    summary = analysis.summary()
+    found = [
+        _answer(analysis, summary),
+        _picture(analysis, summary),
+        _certainty(analysis, summary),
+        _classical(analysis, summary),
+        _weights(analysis, summary),
+        _placebo(analysis, summary),
+        _leave_one_out(analysis, summary),
+        _bootstrap(analysis, summary),
+        _assumptions(),
+        _methods(analysis, summary),
+        _data(analysis, summary),
+    ]
+    return tuple(section for section in found if section is not None)
+
+
+def headline(summary: dict[str, Any], outcome: str) -> str:
+    """Return the answer in one sentence, with its interval when the main result has one."""
+    row = find(summary, summary["path_method"])
+    panel = summary["panel"]
+    estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
+    mark = f"{UNRELIABLE}. " if summary["status"] != "ok" else ""
+    words = (
+        f"{mark}From {plain(panel['start'])} to {plain(panel['end'])}, {plain(outcome)} of "
+        f"{unit_words(panel)} differed on average by {estimate} from what it would have been without the treatment"
+    )
+    if row["lower"] is None:
+        return f"{words} ({title_of(row)}, a point without an interval)."
+    kind = interval_words(row["interval"], as_float(row["level"]))
+    return f"{words} ({title_of(row)}, {kind} {bracket(bounds)})."
+
+
+def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    main = summary["path_method"]
+    rows = [r for r in summary["effects"] if main in (r["model"], r["method"])]
+    frame = pd.DataFrame(
+        [
+            {
+                "Quantity": ESTIMAND_WORDS[r["estimand"]],
+                "Estimate": words[0],
+                "Interval": "–" if r["lower"] is None else bracket(words[1:]),
+                "Kind": interval_words(r["interval"], as_float(r["level"])),
+                "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
+            }
+            for r in rows
+            for words in [tables.effect_words(r)]
+        ]
+    )
+    caption = f"{title_of(rows[0])}: the effect over the treated window"
+    bad = any(r.get("status") == "unreliable" for r in rows)
+    return Section(
+        "The answer",
+        "answer",
+        (headline(summary, analysis.panel.source.outcome), summary["verdict"]),
+        (Table(frame, caption, unreliable=bad),),
+    )
+
+
+def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    panel = summary["panel"]
+    words = (
+        f"The line of the counterfactual says what {unit_words(panel)} would have done untreated; up to the "
+        f"start ({plain(panel['start'])}) it should follow the observed line, since only that period was used "
+        "to fit it. The gap between the two after the start is the effect."
+    )
+    further = tuple(f"trajectory-{n}" for n in range(2, len(analysis.fits) + 1))
+    return Section("The picture", "picture", (words,), (), ("trajectory", "gap", *further))
+
+
+def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    if not summary["diagnostics"]:
+        words = (
+            "No posterior was computed, so there is no probability of an effect. What follows gives points, "
+            "and the intervals of the classical procedures that were run."
+        )
+        return Section("How sure, and why", "certainty", (words, *_pre_fit_words(summary)))
+    paragraphs = []
+    for model in summary["diagnostics"]:
+        paragraphs += _gate_words(model)
+    for kind, words in (
+        ("predictive", "adds the noise of single periods to what is not known of weights and level"),
+        ("mean", "leaves the noise of single periods out"),
+    ):
+        row = find(summary, summary["path_method"], kind=kind)
+        bounds = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
+        paragraphs.append(f"The {percent(as_float(row['level']))} {kind} interval {bracket(bounds)} {words}.")
+    paragraphs += _pre_fit_words(summary)
+    paragraphs.append(
+        "The model takes the noise of different periods as independent. Where the treated unit and its donors "
+        "drift apart slowly, the interval of an average over many periods is then too narrow; the placebo "
+        "section, if there is one, shows how far untreated donors drift."
+    )
+    return Section("How sure, and why", "certainty", tuple(paragraphs), (tables.diagnostics(summary),))
+
+
+def _gate_words(model: dict[str, Any]) -> list[str]:
+    name = plain(model["model"])
+    rhat, ess = f"{as_float(model['rhat_max']):.3f}", numbers(as_float(model["ess_min"]), decimals=0)[0]
+    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
+    if model["status"] == "ok":
+        return [f"The sampler passed its convergence gate for model {name}: {worst}."]
+    failures = "; ".join(model["failures"])
+    return [
+        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
+        f"What failed: {failures}."
+    ]
+
+
+def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
+    main = summary["path_method"]
+    row = next(r for r in summary["pre_fit"] if main in (r["model"], r["method"]))
+    size, donors = numbers(as_float(row["pre_rmspe"]))[0], numbers(as_float(row["effective_donors"]), decimals=1)[0]
+    return [
+        f"Before the start the counterfactual misses the observed series by {size} (root mean square), and its "
+        f"weights are worth {donors} equally weighted donors."
+    ]
+
+
+def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    """All methods in one table and one picture, with the sentences on what each presumes."""
+    notes = list(dict.fromkeys(summary["notes"]))
+    words = "Every method answers the same question on the same panel: the average effect over the treated window."
+    if analysis.estimates:
+        words += " Each classical estimator rests on a condition of its own; they follow."
+    return Section(
+        "The classical answer beside it",
+        "classical",
+        (words, *notes),
+        (tables.methods(summary),),
+        ("effects",),
+    )
+
+
+def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    words = (
+        "The counterfactual is made of these donors. The effect may be well known although single weights are "
+        "not: donors that move together can stand in for each other."
+    )
+    return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.status),), ("weights",))
+
+
+def _placebo(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
+    if summary["placebo"] is None or analysis.placebo is None:
+        return None
+    rank = next(r for r in summary["placebo"]["ranks"] if r["statistic"] == "mean_gap")
+    row = find(summary, analysis.placebo.estimate.estimator, kind="placebo")
+    words = (
+        f"Every donor was treated as if it had started at the same time. By the size of its mean gap "
+        f"{unit_words(summary['panel'])} has rank {rank['rank']} against {rank['placebos']} placebos, "
+        f"p = {p_words(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
+    )
+    level = percent(as_float(row["level"]))
+    if isinstance(row["lower"], str):
+        bounds = (
+            f"There are too few placebos for a {level} interval: the test can reject no effect at that level, "
+            "so its interval is unbounded."
+        )
+    else:
+        values = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
+        bounds = f"The constant effects that the test does not reject at {level} are {bracket(values)}."
+    return Section("Placebo in space", "placebo", (words, bounds), tables.placebo(summary), ("placebo",))
+
+
+def _leave_one_out(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
+    if summary["leave_one_out"] is None or analysis.leave_one_out is None:
+        return None
+    row = find(summary, analysis.leave_one_out.estimate.estimator, kind="leave-one-out-range")
+    full, low, high = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
+    words = (
+        f"Without each weighted donor in turn the average effect lies between {low} and {high}; with all of "
+        f"them it is {full}. This is a range, not a confidence interval."
+    )
+    table = tables.leave_one_out(summary)
+    return Section("Leave one out", "leave-one-out", (words,), (table,), ("leave-one-out",))
+
+
+def _bootstrap(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
+    boot = summary["bootstrap"]
+    if boot is None or analysis.bootstrap is None:
+        return None
+    row = find(summary, analysis.bootstrap.estimate.estimator, kind="bootstrap-percentile")
+    estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
+    words = (
+        f"Users were drawn again with replacement {boot['replicates']} times (seed {boot['seed']}), the panel "
+        f"rebuilt and the weights refitted each time. The middle {percent(as_float(row['level']))} of the average "
+        f"effects is {bracket(bounds)}, around an estimate of {estimate}. It holds the sampling of users alone: "
+        "an estimator that is off by its design is off in every resample too."
+    )
+    lost = f"{boot['failed']} replicates had a unit without any user and have no answer." if boot["failed"] else ""
+    return Section("User-level bootstrap", "bootstrap", tuple(w for w in (words, lost) if w), (), ("bootstrap",))
+
+
+def _assumptions() -> Section:
+    return Section(
+        "What must be true",
+        "assumptions",
+        (
+            "No interference: the treatment of the treated unit does not change the outcomes of the donors. "
+            "Spillovers, shared customers or a moved budget break this, and the gap is then off by what spilled over.",
+            "Donors untouched: no donor received the treatment, or another shock of its own, in the window. "
+            "A donor with a shock carries it into the counterfactual by its weight.",
+            "The match before the start captures the confounders: a weighted mean of donors that follows the "
+            "treated unit before the start would have followed it afterwards. It cannot be tested; a close fit "
+            "over many periods makes it plausible, a poor one makes it doubtful.",
+        ),
+    )
+
+
+def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    paragraphs = [_model_words(spec) for spec in summary["models"]]
+    paragraphs += [d["reason"] for d in summary["diagnostics"] if d["reason"]]
+    names = dict.fromkeys(r["method"] for r in summary["pre_fit"] if r["method"] != "bayes")
+    if names:
+        listed = ", ".join(decapitalised(METHODS.get(n, plain(n))) for n in names)
+        paragraphs.append(
+            f"Classical estimators: {listed}. Weights are non-negative and add up to one, and are fitted by "
+            "least squares over the periods before the start; difference in differences weights all donors alike."
+        )
+    paragraphs.append(
+        f"All intervals have level {percent(as_float(summary['level']))}; posterior intervals are equal-tailed. "
+        f"The seed is {summary['seed']}. Lift is the sum of the gaps over the sum of the counterfactual."
+    )
+    found = tables.sampler(analysis)
+    return Section("Methods", "methods", tuple(paragraphs), () if found is None else (found,))
+
+
+def _model_words(spec: dict[str, Any]) -> str:
+    """Describe a model from its own settings."""
+    alpha = f"{spec['weights']['alpha']:g}"
+    noise = f"{spec['noise']['sd']:g}"
+    words = (
+        f"Model {plain(spec['name'])} ({plain(spec['title'])}): a Dirichlet prior with concentration {alpha} on "
+        f"the donor weights, period noise with a half-normal prior of scale {noise}"
+    )
+    if spec["level"]["prior"] == "shift":
+        words += (
+            f", and a constant offset between the treated unit and its donors with prior sd {spec['level']['sd']:g}"
+        )
+    words += ", in standard deviations of the treated series before the start."
+    if spec["cells"]["variance"] == "known":
+        words += (
+            " Cells are means of users: their sampling variance is known and part of the model, so that donors "
+            "are not matched on noise."
+        )
+    return words
+
+
+def _data(analysis: Analysis, summary: dict[str, Any]) -> Section:
+    panel = summary["panel"]
+    words = (
+        f"{panel['rows_used']:,} of {panel['rows_in']:,} rows were used: {panel['units']} units over "
+        f"{panel['times']} periods, {panel['n_pre']} before the start and {panel['n_post']} from it on."
+    )
+    found = (tables.data(analysis, summary), tables.versions(summary))
+    return Section("Data and versions", "data", (words, *panel["notes"]), found)

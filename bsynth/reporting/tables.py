@@ -1,0 +1,196 @@
+"""The tables of a report, as frames of finished words."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bsynth.analysis import Analysis
+from bsynth.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
+from bsynth.errors import some_of
+from bsynth.plots.labels import METHODS, bracket, interval_words, number, numbers, percents, plain
+from bsynth.plots.style import UNRELIABLE
+from bsynth.reporting.words import as_float, p_words, title_of
+
+ROWS = 20
+"""Longest table of donors; the rest is counted in the caption and stands in summary.json."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of a report: the first column names the rows.
+
+    ``unreliable`` marks a table that holds numbers of a fit which failed its convergence gate.
+    """
+
+    frame: pd.DataFrame
+    caption: str
+    unreliable: bool = False
+
+    @property
+    def title(self) -> str:
+        """Caption, behind the mark when unreliable."""
+        return f"{UNRELIABLE}. {self.caption}" if self.unreliable else self.caption
+
+
+def effect_words(row: dict[str, Any]) -> list[str]:
+    """Format estimate, lower and upper of a row of effects; a lift as a percentage."""
+    values = [as_float(row[key]) for key in ("estimate", "lower", "upper")]
+    return percents(*values, signed=True) if row["estimand"] == "lift" else numbers(*values, signed=True)
+
+
+def methods(summary: dict[str, Any]) -> Table:
+    """One row per method and kind of interval, on the average effect."""
+    rows = [r for r in summary["effects"] if r["estimand"] == "average"]
+    frame = pd.DataFrame(
+        [
+            {
+                "Method": title_of(r),
+                "Average effect": words[0],
+                "Interval": "–" if r["lower"] is None else bracket(words[1:]),
+                "Kind": interval_words(r["interval"], as_float(r["level"])),
+                "p": p_words(r["p"]),
+                "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
+                "Seconds": f"{as_float(r['seconds']):.1f}",
+                "Status": r.get("status") or "–",
+            }
+            for r in rows
+            for words in [effect_words(r)]
+        ]
+    )
+    if summary["truth"] is not None:
+        truth = dict.fromkeys(frame.columns, "–") | {"Method": "Truth of the simulation"}
+        truth["Average effect"] = number(as_float(summary["truth"]), signed=True)
+        frame = pd.concat([pd.DataFrame([truth]), frame], ignore_index=True)
+    bad = any(r.get("status") == "unreliable" for r in rows)
+    return Table(frame, "The average effect by method", unreliable=bad)
+
+
+def diagnostics(summary: dict[str, Any]) -> Table:
+    """What the convergence gate saw, beside what it asks for."""
+    asked = {
+        "rhat_max": ("Worst R-hat of effects and scalars", f"below {RHAT_MAX}", 3),
+        "ess_min": ("Smallest effective sample size", f"at least {ESS_MIN}", 0),
+        "rhat_max_weight": ("Worst R-hat of a weight", f"below {RHAT_MAX_WEIGHT}", 3),
+        "divergences": ("Divergences", "none", 0),
+        "saturated": ("Draws at the maximum tree depth", "none", 0),
+        "bfmi_min": ("Smallest BFMI", f"above {BFMI_MIN}", 2),
+    }
+    found = summary["diagnostics"]
+    rows = [
+        {"Diagnostic": title}
+        | {plain(m["model"]): numbers(as_float(m[key]), decimals=decimals)[0] for m in found}
+        | {"Gate": gate}
+        for key, (title, gate, decimals) in asked.items()
+    ]
+    bad = any(m["status"] == "unreliable" for m in found)
+    return Table(pd.DataFrame(rows), "Health of the sampling", unreliable=bad)
+
+
+def weights(summary: dict[str, Any], status: str) -> Table:
+    """One row per donor with a column per method, the main method's largest first."""
+    names = list(summary["weights"])
+    main = summary["weights"][names[0]]
+    order = sorted(main, key=lambda donor: -max(summary["weights"][n][donor] for n in names[:2]))[:ROWS]
+    order.sort(key=lambda donor: -main[donor])
+    frame = pd.DataFrame(
+        [
+            {"Donor": plain(d)} | {METHODS.get(n, plain(n)): f"{summary['weights'][n][d]:.3f}" for n in names}
+            for d in order
+        ]
+    )
+    rest = len(main) - len(order)
+    further = f"; {rest} further donors with smaller weights are in summary.json" if rest else ""
+    return Table(frame, f"Weights by method (posterior means for models){further}", status == "unreliable")
+
+
+def placebo(summary: dict[str, Any]) -> tuple[Table, ...]:
+    """Ranks by statistic, and the placebos with the largest mean gaps."""
+    titles = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
+    ranks = pd.DataFrame(
+        [
+            {
+                "Statistic": titles.get(r["statistic"], r["statistic"]),
+                "Treated": number(as_float(r["treated"])),
+                "Rank": str(r["rank"]),
+                "Placebos": str(r["placebos"]),
+                "p": p_words(r["p"]),
+            }
+            for r in summary["placebo"]["ranks"]
+        ]
+    )
+    rows = sorted(summary["placebo"]["table"], key=lambda r: -abs(as_float(r["mean_gap"])))
+    donors = _donor_rows(rows[:ROWS], "unit", ("mean_gap", "last_gap", "pre_rmspe", "post_rmspe", "ratio"))
+    donors["Counted"] = ["yes" if r["kept"] else "no: poor fit before" for r in rows[:ROWS]]
+    rest = len(rows) - len(donors)
+    further = f"; {rest} further ones are in summary.json" if rest else ""
+    return (
+        Table(ranks, "Rank of the treated unit among the placebos, by statistic"),
+        Table(donors, f"Placebos, the largest mean gaps first{further}"),
+    )
+
+
+def leave_one_out(summary: dict[str, Any]) -> Table:
+    """One row per dropped donor."""
+    rows = summary["leave_one_out"]
+    frame = _donor_rows(rows[:ROWS], "dropped", ("weight", "mean_gap", "change", "pre_rmspe"))
+    rest = len(rows) - len(frame)
+    further = f"; {rest} further ones are in summary.json" if rest else ""
+    return Table(frame, f"The average effect without each donor, the largest weight first{further}")
+
+
+def sampler(analysis: Analysis) -> Table | None:
+    """Return the settings of each fit; None without fits."""
+    settings = ("seed", "draws", "tune", "chains", "target_accept")
+    rows = [
+        {"Model": plain(fit.spec.name)}
+        | {name.replace("_", " "): f"{getattr(fit.provenance, name):g}" for name in settings}
+        | {"seconds": f"{fit.provenance.seconds:.1f}"}
+        for fit in analysis.fits
+    ]
+    return Table(pd.DataFrame(rows), "Settings of the sampler") if rows else None
+
+
+def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
+    """Return where the numbers came from and what was done to them."""
+    source, panel = analysis.panel.source, summary["panel"]
+    facts = {
+        "Source": plain(source.name, 80),
+        "SHA-256": panel["sha256"],
+        "Columns": "; ".join(
+            f"{role}: {plain(name)}"
+            for role, name in (
+                ("unit", source.unit),
+                ("time", source.time),
+                ("outcome", source.outcome),
+                ("cluster", source.cluster),
+            )
+            if name is not None
+        ),
+        "Treated": _listed(panel["treated"]),
+        "Donors": _listed(panel["donors"]),
+        "Start and end": f"{plain(panel['start'])} to {plain(panel['end'])}, both included",
+        "Missing cells": panel["missing"],
+        "Seed": str(summary["seed"]),
+    }
+    return Table(pd.DataFrame({"Fact": list(facts), "Value": list(facts.values())}), "Data")
+
+
+def versions(summary: dict[str, Any]) -> Table:
+    """Return the versions of the packages that made the numbers."""
+    found = summary["versions"]
+    return Table(pd.DataFrame({"Package": list(found), "Version": list(found.values())}), "Versions")
+
+
+def _listed(names: Iterable[object]) -> str:
+    return some_of((plain(n) for n in names), limit=50)
+
+
+def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    """One row per donor, each column with common decimals."""
+    frame = pd.DataFrame({name.capitalize(): [plain(r[name]) for r in rows]})
+    for column in columns:
+        title = column.replace("_", " ").replace("rmspe", "RMSPE").capitalize().replace("rmspe", "RMSPE")
+        frame[title] = numbers(*(as_float(r[column]) for r in rows))
+    return frame

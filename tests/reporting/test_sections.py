@@ -1,0 +1,128 @@
+"""The report as data: its order, and that its words hold no number of their own."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from bsynth.analysis import Analysis
+from bsynth.plots.style import UNRELIABLE
+from bsynth.reporting import figures, sections
+from bsynth.reporting.html import alternative
+
+NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?%?")
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Numbers and strings of a summary, and the lengths of its panel's lists."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from leaves(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from leaves(each)
+    else:
+        yield value
+
+
+def unexplained(text: str, summary: dict[str, Any], names: tuple[str, ...]) -> list[str]:
+    """Numbers of ``text`` that are no rounded number of the summary and in none of its strings."""
+    found = list(leaves(summary))
+    values = [float(v) for v in found if isinstance(v, int | float) and not isinstance(v, bool)]
+    values += [float(len(summary["panel"][key])) for key in ("treated", "donors")]
+    strings = " ".join([*(v for v in found if isinstance(v, str)), *names])
+    left = []
+    for word in NUMBER.findall(text):
+        digits = word.replace(",", "").replace("−", "-").rstrip("%")
+        scale = 100 if word.endswith("%") else 1
+        tolerance = 0.5 * 10.0 ** -len(digits.partition(".")[2]) * (1 + 1e-9)
+        if not any(abs(scale * v - float(digits)) <= tolerance for v in values) and word not in strings:
+            left.append(word)
+    return left
+
+
+@pytest.mark.parametrize("name", ["analysis", "unreliable", "posterior_only", "classical_only", "hostile"])
+def test_every_number_in_the_prose_is_in_the_summary(name: str, request: pytest.FixtureRequest) -> None:
+    found: Analysis = request.getfixturevalue(name)
+    summary, source = found.summary(), found.panel.source
+    for section in sections(found):
+        for text in section.paragraphs:
+            assert not unexplained(text, summary, (source.outcome, source.unit, source.time)), (section.slug, text)
+
+
+def test_the_check_of_numbers_can_fail(analysis: Analysis) -> None:
+    assert unexplained("an effect of 0.0777", analysis.summary(), ()) == ["0.0777"]
+
+
+def test_order_answer_first_data_last(analysis: Analysis, classical_only: Analysis) -> None:
+    assert [s.slug for s in sections(analysis)] == [
+        "answer", "picture", "certainty", "classical", "weights", "placebo", "leave-one-out", "bootstrap",
+        "assumptions", "methods", "data",
+    ]  # fmt: skip
+    assert "bootstrap" not in [s.slug for s in sections(classical_only)]
+
+
+def test_the_answer_has_its_interval_and_the_verdict(analysis: Analysis) -> None:
+    answer = sections(analysis)[0]
+    row = analysis.fits[0].effects().iloc[0]
+    assert "95% predictive interval [+" in answer.paragraphs[0]
+    assert f"{row['estimate']:+.4f}" in answer.paragraphs[0]
+    assert answer.paragraphs[1] == analysis.verdict
+
+
+def test_figures_of_sections_are_those_drawn(
+    analysis: Analysis, posterior_only: Analysis, pictures: dict[str, Figure]
+) -> None:
+    for each, drawn in ((analysis, pictures), (posterior_only, figures(posterior_only))):
+        named = {key for section in sections(each) for key in section.figures}
+        assert named == set(drawn)
+
+
+def test_further_fits_have_pictures_and_rows(analysis: Analysis) -> None:
+    (fit,) = analysis.fits
+    both = replace(analysis, fits=(fit, replace(fit, spec=fit.spec.model_copy(update={"name": "second"}))))
+    picture = next(s for s in sections(both) if s.slug == "picture")
+    assert picture.figures == ("trajectory", "gap", "trajectory-2")
+    assert "second" in figures(both)["trajectory-2"].axes[0].texts[-1].get_text()
+    health = next(s for s in sections(both) if s.slug == "certainty").tables[0].frame
+    assert list(health.columns) == ["Diagnostic", "rollout", "second", "Gate"]
+
+
+def test_alternative_text_says_what_the_picture_shows(pictures: dict[str, Figure]) -> None:
+    assert "mean of 25 units" in alternative("trajectory", pictures["trajectory"])
+    assert "ranks 1 of 26" in alternative("placebo", pictures["placebo"])
+
+
+def test_unreliable_marks_every_table_made_from_the_fit(analysis: Analysis, unreliable: Analysis) -> None:
+    marked = {t.caption.split(":")[0].split(" (")[0] for s in sections(unreliable) for t in s.tables if t.unreliable}
+    assert marked >= {
+        "Bayesian, rollout",
+        "Health of the sampling",
+        "The average effect by method",
+        "Weights by method",
+    }
+    assert all(t.title.startswith(UNRELIABLE) for s in sections(unreliable) for t in s.tables if t.unreliable)
+    assert sections(unreliable)[0].paragraphs[0].startswith(UNRELIABLE)
+    assert not any(t.unreliable for s in sections(analysis) for t in s.tables)
+
+
+def test_the_table_of_methods_has_every_row(analysis: Analysis) -> None:
+    (table,) = next(s for s in sections(analysis) if s.slug == "classical").tables
+    effects = analysis.effects()
+    assert len(table.frame) == int((effects["estimand"] == "average").sum()) + 1
+    assert table.frame.iloc[0]["Average effect"] == "+0.0500"
+
+
+def test_settings_of_the_user_are_stated(analysis: Analysis) -> None:
+    methods = next(s for s in sections(analysis) if s.slug == "methods")
+    assert "The seed is 7" in " ".join(methods.paragraphs)
+    provenance = analysis.fits[0].provenance
+    row = methods.tables[0].frame.iloc[0]
+    assert (row["draws"], row["chains"], row["seed"]) == tuple(
+        str(v) for v in (provenance.draws, provenance.chains, provenance.seed)
+    )
+    data = next(s for s in sections(analysis) if s.slug == "data")
+    assert analysis.panel.source.sha256 in data.tables[0].frame["Value"].to_list()

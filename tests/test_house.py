@@ -1,0 +1,45 @@
+"""The house rules that a reader of the code relies on, checked against the code itself."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "bsynth").rglob("*.py"))
+
+
+def _rooms() -> set[str]:
+    package = ROOT / "bsynth"
+    modules = {p.stem for p in package.glob("*.py")} - {"__init__", "__main__"}
+    return modules | {p.parent.name for p in package.glob("*/__init__.py")}
+
+
+def test_map_of_the_code_is_complete() -> None:
+    text = (ROOT / ".github" / "CONTRIBUTING.md").read_text()
+    table = text.split("| room | what it holds |")[1].split("\n\n")[0]
+    named = {
+        name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1] if "|" in row else "")
+    }
+    assert named == _rooms()
+
+
+def test_layers_name_every_room() -> None:
+    text = (ROOT / "pyproject.toml").read_text().split("layers = [")[1].split("]")[0]
+    assert set(re.findall(r"bsynth\.(\w+)", text)) == _rooms()
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda p: str(p.relative_to(ROOT / "bsynth")))
+def test_modules_and_functions_stay_small(file: Path) -> None:
+    text = file.read_text()
+    assert len(text.splitlines()) <= 400, "a module is at most 400 lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            docstring = ast.get_docstring(node, clean=False) or ""
+            length = node.end_lineno - node.lineno + 1 - len(docstring.splitlines())
+            assert length <= 60, f"{node.name} has {length} lines without its docstring; at most 60"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn":
+            assert any(k.arg == "stacklevel" for k in node.keywords), "every warning has a stacklevel"
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "plt.show":
+            pytest.fail("a plot returns its axes and never shows them")
