@@ -1,4 +1,5 @@
 from .analysis import Analysis, analyse
+from .calibration import Calibration, calibrate
 from .catalogue import list_models, load_model, model_card
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
 from .estimate import Estimate
@@ -7,10 +8,13 @@ from .frequentist import (
     Bootstrap,
     LeaveOneOut,
     PlaceboSpace,
+    Predictors,
+    RidgeASCM,
     bootstrap,
     classical,
     leave_one_out,
     placebo_space,
+    with_weights,
 )
 from .panel import Panel
 from .plots import (
@@ -33,6 +37,7 @@ __all__ = [
     "Analysis",
     "Bootstrap",
     "BsynthError",
+    "Calibration",
     "Estimate",
     "Fit",
     "FitError",
@@ -41,11 +46,14 @@ __all__ = [
     "Panel",
     "PanelError",
     "PlaceboSpace",
+    "Predictors",
+    "RidgeASCM",
     "SolverError",
     "SpecError",
     "UnreliableWarning",
     "analyse",
     "bootstrap",
+    "calibrate",
     "classical",
     "fit",
     "leave_one_out",
@@ -64,4 +72,5 @@ __all__ = [
     "plot_weights",
     "report",
     "simulate_rollout",
+    "with_weights",
 ]

@@ -12,6 +12,7 @@ import pandas as pd
 
 from bsynth import frequentist
 from bsynth._types import Status
+from bsynth.calibration import MIN_PLACEBOS, Calibration, calibrate
 from bsynth.catalogue import DEFAULT
 from bsynth.effects import EFFECT_COLUMNS, check_level
 from bsynth.errors import SpecError, nearest
@@ -40,6 +41,8 @@ class Analysis:
         Bayesian fits; the first is the main one. Empty when none was asked for.
     estimates : tuple of Estimate
         Classical points, ``sc`` first; ``sc`` comes twice, by the exact solver and by SLSQP.
+    calibration : Calibration or None
+        Of the main fit, on the donors as pseudo-treated; ``fits[0]`` is then its base fit.
     placebo, leave_one_out, bootstrap : results of classical inference around ``sc``, or None
     level : float
         Probability of every interval.
@@ -57,15 +60,20 @@ class Analysis:
     level: float
     seed: int
     truth: float | None = None
+    calibration: Calibration | None = None
 
     @property
     def status(self) -> Status:
-        """``"unreliable"`` when any fit failed its convergence gate."""
-        return "unreliable" if any(fit.status != "ok" for fit in self.fits) else "ok"
+        """``"unreliable"`` when a fit failed its convergence gate, or the calibration's placebo fits did."""
+        statuses = [fit.status for fit in self.fits]
+        if self.calibration is not None:
+            statuses.append(self.calibration.status)
+        return "unreliable" if "unreliable" in statuses else "ok"
 
     def effects(self) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand."""
-        tables = [fit.effects(self.level) for fit in self.fits]
+        tables = [] if self.calibration is None else [self.calibration.effects(self.level)]
+        tables += [fit.effects(self.level) for fit in self.fits]
         tables += [fit.effects(self.level, interval="mean") for fit in self.fits]
         tables += [
             e.effects().assign(method=e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp")
@@ -74,7 +82,8 @@ class Analysis:
         for inference in (self.placebo, self.leave_one_out, self.bootstrap):
             if inference is not None:
                 tables.append(inference.effects(self.level))
-        columns = list(EFFECT_COLUMNS) + [c for c in tables[0].columns if c not in EFFECT_COLUMNS]
+        extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
+        columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
         return pd.DataFrame(rows).reindex(columns=columns)
 
@@ -93,6 +102,7 @@ class Analysis:
             "effects": _records(self.effects()),
             "path": _records(path.assign(time=self.panel.period_labels())),
             "path_method": main.spec.name if main is not None else self._point().estimator,
+            "calibration": self._calibration(),
             "weights": self._weights(),
             "pre_fit": self._pre_fit(),
             "placebo": _placebo(self.placebo),
@@ -126,6 +136,16 @@ class Analysis:
         inference = self.placebo or self.leave_one_out or self.bootstrap
         assert inference is not None
         return inference.estimate
+
+    def _calibration(self) -> dict[str, Any] | None:
+        if self.calibration is None:
+            return None
+        path = self.calibration.path(self.level)
+        labels = self.panel.period_labels()[self.panel.n_pre :]
+        return _clean(self.calibration.to_dict()) | {
+            "table": _records(self.calibration.table),
+            "path": _records(path.assign(time=labels)),
+        }
 
     def _weights(self) -> dict[str, dict[str, float]]:
         found = {}
@@ -178,9 +198,12 @@ class AnalysisPlan:
     replicates: int
     level: float
     seed: int
+    calibrated: bool = False
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
+        if self.calibrated:
+            lines.append(f"Calibration of {self.fits[0].spec.name} on {self.panel.n_donors} donors as pseudo-treated.")
         if self.methods:
             lines.append("Classical: " + ", ".join(self.methods) + ".")
         return "\n".join(lines)
@@ -205,6 +228,7 @@ def plan_analysis(
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     methods: str | Sequence[str] = "all",
+    calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
     level: float = 0.95,
@@ -218,7 +242,9 @@ def plan_analysis(
         raise SpecError("nothing to do: neither a model nor a method was asked for")
     if "bootstrap" in chosen:
         frequentist.check_bootstrap(panel, replicates=replicates)
-    return AnalysisPlan(panel, fits, chosen, replicates, level, seed)
+    # The donors stand in for each other, so one more is needed than there are placebos.
+    possible = bool(fits) and panel.n_donors >= MIN_PLACEBOS
+    return AnalysisPlan(panel, fits, chosen, replicates, level, seed, calibrated and possible)
 
 
 def analyse(
@@ -226,6 +252,7 @@ def analyse(
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     methods: str | Sequence[str] = "all",
+    calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
     level: float = 0.95,
@@ -243,6 +270,8 @@ def analyse(
     methods : "all", "none" or names
         Of ``sc``, ``demeaned``, ``did``, ``placebo``, ``leave-one-out``, ``bootstrap``; inference
         is around ``sc``.
+    calibrated : bool
+        Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     draws : int
         Posterior draws per chain.
     replicates : int
@@ -264,7 +293,14 @@ def analyse(
     ['sc', 'sc', 'did']
     """
     request = plan_analysis(
-        panel, models=models, methods=methods, draws=draws, replicates=replicates, level=level, seed=seed
+        panel,
+        models=models,
+        methods=methods,
+        calibrated=calibrated,
+        draws=draws,
+        replicates=replicates,
+        level=level,
+        seed=seed,
     )
     return run_analysis(request, truth=truth, progress=progress)
 
@@ -275,8 +311,9 @@ def run_analysis(
     truth: float | None = None,
     progress: bool = True,
     on_stage: Callable[[str], None] | None = None,
+    store: str | Path | None = None,
 ) -> Analysis:
-    """Carry out a plan; ``on_stage`` is told what begins."""
+    """Carry out a plan; ``on_stage`` is told what begins, ``store`` keeps finished placebo fits for a resume."""
     tell = on_stage or (lambda _: None)
     panel, methods = request.panel, request.methods
     estimates = []
@@ -295,12 +332,20 @@ def run_analysis(
     if "bootstrap" in methods:
         tell(f"user-level bootstrap: {request.replicates} replicates")
         bootstrap = frequentist.bootstrap(panel, replicates=request.replicates, seed=request.seed, progress=progress)
-    fits = []
+    fits, calibration = [], None
     for fit_plan in request.fits:
+        if request.calibrated and calibration is None:
+            tell(f"posterior and calibration: {fit_plan.spec.name} on {panel.n_donors} donors (the first fit compiles)")
+            calibration = calibrate(
+                panel, fit_plan.spec, draws=fit_plan.draws, seed=request.seed, store=store, progress=progress
+            )
+            fits.append(calibration.fit)
+            continue
         tell(f"posterior: {fit_plan.spec.name} (the first fit loads PyMC and compiles)")
         fits.append(run(fit_plan, progress=progress))
     return Analysis(
-        panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth
+        panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth,
+        calibration,
     )  # fmt: skip
 
 

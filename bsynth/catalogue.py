@@ -43,7 +43,7 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
         return ModelSpec.from_file(models_folder() / text)
     if isinstance(model, Path) or "/" in text or text.endswith(".toml"):
         return ModelSpec.from_file(Path(model))
-    allowed = [DEFAULT, *list_models()]
+    allowed = list_models()
     raise SpecError(
         f"unknown model {text!r}{nearest(text, allowed)}; allowed: {', '.join(allowed)}, "
         "or the path of a model.toml or its folder"
@@ -69,14 +69,13 @@ def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> Choic
     if model != DEFAULT:
         spec = load_model(model)
         return Choice(spec, f"The model {spec.name!r} was asked for.")
-    if panel.cells is not None:
-        return Choice(
-            load_model("rollout"),
-            "The default chose 'rollout': the panel was built from rows, so the sampling variance of "
-            "every cell is known and belongs in the model.",
-        )
+    cells = (
+        "the panel was built from rows, so the sampling variance of every cell is known and is part of the model"
+        if panel.cells is not None
+        else "the panel holds one value per unit and period, so cells are taken as exact"
+    )
     return Choice(
-        load_model("level"),
-        "The default chose 'level': the panel holds one value per unit and period, so cells are taken "
-        "as exact, and a level shift lets the treated unit sit above or below its donors.",
+        load_model(DEFAULT),
+        "The default model: a level shift lets the treated unit sit above or below its donors, and a drift "
+        f"switches on where the pre-period shows one; {cells}.",
     )

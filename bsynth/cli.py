@@ -48,6 +48,10 @@ _seed = click.option("--seed", type=int, default=0, show_default=True, help="See
 _draws = click.option("--draws", type=int, default=1000, show_default=True, help="Draws kept per chain.")
 _replicates = click.option("--replicates", type=int, default=1000, show_default=True, help="Bootstrap replicates.")
 _level = click.option("--level", type=float, default=0.95, show_default=True, help="Probability of intervals.")
+_calibrate = click.option(
+    "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
+    help="Widen the main interval by what the donors as pseudo-treated show.",
+)  # fmt: skip
 _quiet = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
@@ -77,6 +81,7 @@ _quiet = click.option("--quiet", is_flag=True, help="No progress on stderr.")
     "--methods", multiple=True, default=("all",), show_default=True, callback=_listed,
     help="Classical methods: sc, demeaned, did, placebo, leave-one-out, bootstrap; all; none.",
 )  # fmt: skip
+@_calibrate
 @_draws
 @_replicates
 @_level
@@ -99,6 +104,7 @@ def run(
     missing: Any,
     models: tuple[str, ...],
     methods: list[str],
+    calibrated: bool,
     draws: int,
     replicates: int,
     level: float,
@@ -123,7 +129,14 @@ def run(
     else:
         panel = Panel.from_events(data, **described, cluster=cluster)
     request = plan_analysis(
-        panel, models=models, methods=methods, draws=draws, replicates=replicates, level=level, seed=seed
+        panel,
+        models=models,
+        methods=methods,
+        calibrated=calibrated,
+        draws=draws,
+        replicates=replicates,
+        level=level,
+        seed=seed,
     )
     _carry_out(ctx, request, out, truth=None, quiet=quiet)
 
@@ -229,9 +242,13 @@ def _carry_out(ctx: click.Context, request: "AnalysisPlan", out: Path, *, truth:
     with warnings.catch_warnings():
         # The mark on every output and the exit code say it; a second voice on stderr adds nothing.
         warnings.simplefilter("ignore", UnreliableWarning)
-        analysis = run_analysis(request, truth=truth, progress=not quiet, on_stage=stage)
+        # Finished placebo fits wait here; a run that was killed goes on where it stopped.
+        store = out.absolute().parent / f".{out.name}.calibration.jsonl"
+        store.parent.mkdir(parents=True, exist_ok=True)
+        analysis = run_analysis(request, truth=truth, progress=not quiet, on_stage=stage, store=store)
     stage("figures and report")
     write_run(analysis, out)
+    store.unlink(missing_ok=True)
     stage("done")
     _print_table(analysis)
     click.echo(f"\n{analysis.verdict}\n\nwritten to {out}: summary.json, report.html, figures/"

@@ -36,6 +36,9 @@ class Design:
         Sampling variance of the treated series, scaled; 0 with exact cells.
     treated_seen : (T,) of 0 or 1
         0 where a treated cell is empty, so the period carries no likelihood.
+    slots : int
+        Least number of donors that the compiled model has room for: panels that differ by a donor, such
+        as placebos, then share one compilation. Slots without a donor have weight exactly 0.
     """
 
     y: FloatArray
@@ -48,6 +51,12 @@ class Design:
     donor_precision: FloatArray | None
     treated_variance: FloatArray
     treated_seen: FloatArray
+    slots: int = 0
+
+    @property
+    def capacity(self) -> int:
+        """Donors that the compiled model has room for."""
+        return max(self.slots, self.X.shape[1])
 
     @property
     def known_variance(self) -> bool:
@@ -63,8 +72,8 @@ class Design:
         return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
 
 
-def make_design(panel: Panel, spec: ModelSpec) -> Design:
-    """Scale the panel for ``spec``.
+def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0) -> Design:
+    """Scale the panel for ``spec``, with room for at least ``slots`` donors.
 
     Raises
     ------
@@ -95,6 +104,7 @@ def make_design(panel: Panel, spec: ModelSpec) -> Design:
         donor_precision=None if precision is None else scale**2 * precision,
         treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
         treated_seen=seen.astype(float),
+        slots=slots,
     )
 
 

@@ -61,15 +61,20 @@ def plan(
     chains: int = 4,
     target_accept: float = 0.9,
     seed: int = 0,
+    slots: int = 0,
 ) -> Plan:
-    """Validate a request and return what `fit` would do; nothing is sampled. Parameters as `fit`."""
+    """Validate a request and return what `fit` would do; nothing is sampled.
+
+    Parameters as `fit`; ``slots`` makes room for more donors than the panel has, so that plans for panels
+    that differ by a few donors share one compiled model.
+    """
     for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
         if value < least:
             raise SpecError(f"{name} is {value}; give at least {least}, the convergence gate needs them")
     if not 0.5 <= target_accept < 1:
         raise SpecError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
     choice = choose_model(panel, model)
-    design = make_design(panel, choice.spec)
+    design = make_design(panel, choice.spec, slots=slots)
     return Plan(panel, choice.spec, choice.reason, design, draws, tune, chains, target_accept, seed)
 
 

@@ -30,17 +30,17 @@ def number(value: float | str | None, digits: int = 3) -> str:
 
 
 def probability(p: float) -> str:
-    """Say how probable a positive effect is; a probability of exactly 0 or 1 only means no draw was left.
+    """Say how probable a positive effect is; 0 and 1 are never claimed.
 
     Examples
     --------
     >>> probability(0.972), probability(1.0)
-    ('the probability that it is positive is 0.972', 'practically every draw is positive')
+    ('the probability that it is positive is 0.972', 'a positive effect is practically certain')
     """
     if p > 0.9995:
-        return "practically every draw is positive"
+        return "a positive effect is practically certain"
     if p < 0.0005:
-        return "practically every draw is negative"
+        return "a negative effect is practically certain"
     return f"the probability that it is positive is {number(p)}"
 
 
@@ -61,9 +61,11 @@ def verdict(summary: dict[str, Any]) -> str:
     """Say in plain words what was found and whether the methods agree."""
     effects, pre_fit = summary["effects"], summary["pre_fit"]
     sentences = []
-    bayes = find(effects, "bayes", kind="predictive")
-    if bayes is not None:
-        sentences.append(_posterior(bayes))
+    base = find(effects, "bayes", kind="predictive")
+    calibrated = find(effects, "bayes", kind="calibrated")
+    bayes = calibrated or base
+    if base is not None and bayes is not None:
+        sentences.append(_posterior(base, calibrated))
         if summary["status"] != "ok":
             sentences.append(
                 "This posterior is UNRELIABLE: the sampler did not pass its convergence gate, so do not use "
@@ -80,10 +82,13 @@ def verdict(summary: dict[str, Any]) -> str:
     return " ".join(sentences)
 
 
-def _posterior(row: Row) -> str:
-    return (
-        f"The posterior ({row['model']}) puts the average effect at {number(row['estimate'])}, "
-        f"{interval(row)}; {probability(row['probability_positive'])}."
+def _posterior(base: Row, calibrated: Row | None) -> str:
+    words = f"The posterior ({base['model']}) puts the average effect at {number(base['estimate'])}, "
+    if calibrated is None:
+        return words + f"{interval(base)}; {probability(base['probability_positive'])}."
+    return words + (
+        f"{interval(calibrated)} after calibration on the donors ({interval(base)} by the model alone); "
+        f"{probability(calibrated['probability_positive'])}."
     )
 
 

@@ -60,6 +60,7 @@ def _exact_design(rng: np.random.Generator) -> Design:
         donor_precision=None,
         treated_variance=np.zeros(T),
         treated_seen=np.ones(T),
+        slots=J,
     )
 
 

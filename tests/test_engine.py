@@ -28,6 +28,7 @@ def _small_known_design(rng: np.random.Generator) -> Design:
         donor_precision=precision,
         treated_variance=rng.uniform(0.1, 0.5, T),
         treated_seen=np.array([1, 1, 0, 1, 1, 1], dtype=float),
+        slots=J + 1,
     )
 
 
@@ -61,8 +62,8 @@ def test_latent_cells_integrate_out_exactly(rng: np.random.Generator) -> None:
     dense, graph = [], []
     for _ in range(4):
         raw = {
-            "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
-            "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=3),
+            "gamma": rng.gamma(1.0, size=4), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
+            "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=4),
             "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=6),
             "donor_noise_sd_z": abs(rng.normal()),
         }  # fmt: skip

@@ -13,11 +13,12 @@ posterior of (c, d). It presumes that the treated unit is exchangeable with its 
 resolution is 1/(J + 1), and leave-one-out coverage after calibrating is close to automatic.
 """
 
-from bsynth.calibration.calibrate import Calibration, calibrate
+from bsynth.calibration.calibrate import MIN_PLACEBOS, Calibration, calibrate
 from bsynth.calibration.inflation import Inflation, learn_inflation, learn_share
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits, summarise_placebo
 
 __all__ = [
+    "MIN_PLACEBOS",
     "Calibration",
     "Inflation",
     "PlaceboFit",

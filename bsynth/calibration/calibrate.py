@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
-from bsynth._types import Label
+from bsynth._types import Label, Status
 from bsynth.calibration.inflation import Inflation, learn_inflation, learn_share
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
 from bsynth.catalogue import DEFAULT, choose_model
@@ -116,7 +116,7 @@ class Calibration:
         return table.assign(gap_lower=lower, gap_upper=upper, lower=observed - upper, upper=observed - lower)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """Unreliable when the treated unit's fit or more than one placebo in ten failed its gate."""
         failed = sum(p.status != "ok" for p in self.placebos)
         return "unreliable" if self.fit.status != "ok" or failed > 0.1 * len(self.placebos) else "ok"

@@ -14,7 +14,7 @@ import numpy as np
 from bsynth._progress import progress_bar
 from bsynth._types import FloatArray, Label
 from bsynth.errors import UnreliableWarning
-from bsynth.fitting import fit
+from bsynth.fitting import plan, run
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -105,7 +105,9 @@ def _placebo(panel: Panel, spec: ModelSpec, unit: Label, draws: int, seed: int) 
     with warnings.catch_warnings():
         # Counted and reported by the calibration as a whole.
         warnings.simplefilter("ignore", UnreliableWarning)
-        found = fit(panel.as_treated(unit), spec, draws=draws, seed=seed, progress=False)
+        # Room for every donor: the treated unit's own fit then needs no compilation of its own.
+        request = plan(panel.as_treated(unit), spec, draws=draws, seed=seed, slots=panel.n_donors)
+        found = run(request, progress=False)
     return summarise_placebo(found, unit)
 
 

@@ -84,12 +84,15 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     """Return the data of the graph: arrays and prior scales, everything but sizes and structure."""
     form = structure(design, spec)
     pre = slice(0, design.n_pre)
+    n_donors = design.X.shape[1]
+    empty = ((0, 0), (0, design.capacity - n_donors))
     level_sd = spec.cells.level_sd if form.known else spec.level.sd
     shared: dict[str, Any] = {
         "y_pre": design.y[pre],
         # No level is a level with scale zero.
         "level_sd": float(level_sd) if spec.level.prior == "shift" else 0.0,
         "noise_sd": float(spec.noise.sd),
+        "taken": (np.arange(design.capacity) < n_donors).astype(float),
     }
     if form.softmax:
         shared["score_sd"] = float(spec.weights.sd)
@@ -101,10 +104,10 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
         shared["degrees"] = float(spec.noise.degrees)
     shared |= _drift_inputs(design, spec, form.drift)
     if design.donor_precision is None:
-        return shared | {"X_pre": design.X[pre]}
+        return shared | {"X_pre": np.pad(design.X[pre], empty)}
     return shared | {
-        "X": design.X,
-        "donor_precision": design.donor_precision,
+        "X": np.pad(design.X, empty),
+        "donor_precision": np.pad(design.donor_precision, empty),
         "treated_variance": design.treated_variance[pre],
         "treated_seen": design.treated_seen[pre],
         "donor_level_sd": float(spec.cells.donor_level_sd),
@@ -143,19 +146,20 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
     Dirichlet weights are normalised Gamma(α, 1) variables: the same prior, without the funnels of the
     simplex transform (Prop 99: 0 divergences against 114).
     """
-    n_donors = design.X.shape[1]
+    slots = design.capacity
     form = structure(design, spec)
     with pm.Model(check_bounds=False) as model:
         data = {name: pm.Data(name, value) for name, value in inputs(design, spec).items()}
         if form.softmax:
-            weights = pt.special.softmax(data["score_sd"] * pm.Normal("score_z", shape=n_donors))
+            scores = data["score_sd"] * pm.Normal("score_z", shape=slots)
+            positive = pt.exp(scores - scores.max()) * data["taken"]
         else:
-            gamma = pm.Gamma("gamma", alpha=data["alpha"], beta=1.0, shape=n_donors)
-            weights = gamma / gamma.sum()
+            positive = pm.Gamma("gamma", alpha=data["alpha"], beta=1.0, shape=slots) * data["taken"]
+        weights = positive / positive.sum()
         level = data["level_sd"] * pm.Normal("level_z")
         sigma2 = (data["noise_sd"] * pm.HalfNormal("sigma_z")) ** 2
         if form.known:
-            centre, variance = _latent_donors(data, weights, sigma2, design.X.shape)
+            centre, variance = _latent_donors(data, weights, sigma2, (design.y.size, slots))
             seen = data["treated_seen"]
         else:
             centre, variance = data["X_pre"] @ weights, sigma2 * pt.ones_like(data["y_pre"])
@@ -245,8 +249,7 @@ _compiled: dict[tuple[Structure, int, int], Any] = {}
 
 def compile_structure(design: Design, spec: ModelSpec) -> Any:
     """Return the compiled model of this structure and size, holding this design's data."""
-    n_times, n_donors = design.X.shape
-    key = (structure(design, spec), n_donors, n_times if design.known_variance else 0)
+    key = (structure(design, spec), design.capacity, design.y.size if design.known_variance else 0)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(build(design, spec))
     return _compiled[key].with_data(**inputs(design, spec))
@@ -282,12 +285,13 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
     """
     raw = {str(name): np.asarray(values) for name, values in tree["posterior"].items()}
     data = inputs(design, spec)
+    taken = slice(0, design.X.shape[1])
     if "gamma" in raw:
-        weights = raw["gamma"] / raw["gamma"].sum(axis=-1, keepdims=True)
+        weights = raw["gamma"][..., taken]
     else:
-        scores = data["score_sd"] * raw["score_z"]
+        scores = data["score_sd"] * raw["score_z"][..., taken]
         weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        weights /= weights.sum(axis=-1, keepdims=True)
+    weights = weights / weights.sum(axis=-1, keepdims=True)
     found = {
         "weights": weights,
         "level": data["level_sd"] * raw["level_z"],
@@ -304,7 +308,7 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
     grand = data["grand_mean_sd"] * raw["grand_z"][..., None]
     spread = data["donor_level_sd"] * raw["donor_level_sd_z"][..., None]
     return found | {
-        "donor_level": grand + spread * raw["donor_z"],
+        "donor_level": grand + spread * raw["donor_z"][..., taken],
         "period": data["period_sd"] * raw["period_sd_z"][..., None] * raw["period_z"],
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

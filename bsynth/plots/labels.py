@@ -16,8 +16,12 @@ METHODS = {
     "sc-slsqp": "Synthetic control by SLSQP",
     "demeaned": "Demeaned synthetic control",
     "did": "Difference in differences",
+    "sdid": "Synthetic difference in differences",
+    "ascm": "Ridge-augmented synthetic control",
+    "predictors": "Synthetic control on predictors",
 }
 INTERVALS = {
+    "calibrated": "interval calibrated on the donors",
     "predictive": "predictive interval",
     "mean": "interval of the counterfactual mean",
     "placebo": "inverted placebo test",

@@ -141,11 +141,20 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
         bounds = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
         paragraphs.append(f"The {percent(as_float(row['level']))} {kind} interval {bracket(bounds)} {words}.")
     paragraphs += _pre_fit_words(summary)
-    paragraphs.append(
-        "The model takes the noise of different periods as independent. Where the treated unit and its donors "
-        "drift apart slowly, the interval of an average over many periods is then too narrow; the placebo "
-        "section, if there is one, shows how far untreated donors drift."
-    )
+    if summary["calibration"] is not None:
+        row = find(summary, summary["path_method"], kind="calibrated")
+        bounds = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
+        paragraphs.append(
+            f"The {percent(as_float(row['level']))} calibrated interval {bracket(bounds)} is the model's own, "
+            "moved to what the donors show when each of them plays the treated unit: how far their gaps stray "
+            "after the start although nothing was done to them. Famous results widen this way."
+        )
+        paragraphs += summary["calibration"]["notes"]
+    if any(spec["drift"]["process"] == "none" for spec in summary["models"]):
+        paragraphs.append(
+            "A model without drift takes the noise of different periods as independent. Where the treated unit and "
+            "its donors drift apart slowly, the interval of an average over many periods is then too narrow."
+        )
     return Section("How sure, and why", "certainty", tuple(paragraphs), (tables.diagnostics(summary),))
 
 
@@ -269,8 +278,8 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
     if names:
         listed = ", ".join(decapitalised(METHODS.get(n, plain(n))) for n in names)
         paragraphs.append(
-            f"Classical estimators: {listed}. Weights are non-negative and add up to one, and are fitted by "
-            "least squares over the periods before the start; difference in differences weights all donors alike."
+            f"Classical estimators: {listed}. Weights add up to one and, but for ridge augmentation, are non-negative; "
+            "they are fitted over the periods before the start; difference in differences weights all donors alike."
         )
     paragraphs.append(
         f"All intervals have level {percent(as_float(summary['level']))}; posterior intervals are equal-tailed. "
@@ -282,21 +291,29 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
 
 def _model_words(spec: dict[str, Any]) -> str:
     """Describe a model from its own settings."""
-    alpha = f"{spec['weights']['alpha']:g}"
-    noise = f"{spec['noise']['sd']:g}"
+    weights, drift, cells = spec["weights"], spec["drift"], spec["cells"]
+    prior = "a softmax-normal prior on the donor weights"
+    if weights["prior"] == "dirichlet":
+        alpha = weights["alpha"] if isinstance(weights["alpha"], str) else f"{weights['alpha']:g}"
+        prior = f"a Dirichlet prior with concentration {alpha} on the donor weights"
     words = (
-        f"Model {plain(spec['name'])} ({plain(spec['title'])}): a Dirichlet prior with concentration {alpha} on "
-        f"the donor weights, period noise with a half-normal prior of scale {noise}"
+        f"Model {plain(spec['name'])} ({plain(spec['title'])}): {prior}, {spec['noise']['distribution']} period "
+        f"noise with a half-normal prior of scale {spec['noise']['sd']:g}"
     )
     if spec["level"]["prior"] == "shift":
+        words += ", a constant offset between the treated unit and its donors with a normal prior of sd "
+        words += f"{spec['level']['sd']:g} ({cells['level_sd']:g} with known cells)"
+    if drift["process"] != "none":
         words += (
-            f", and a constant offset between the treated unit and its donors with prior sd {spec['level']['sd']:g}"
+            f", and a drift ({drift['process']}), there with prior probability {drift['probability']:.2f}, whose "
+            f"scale has a half-normal prior of {drift['sd']:g}"
         )
-    words += ", in standard deviations of the treated series before the start."
-    if spec["cells"]["variance"] == "known":
+    of = "each series by itself" if spec["scale"] == "each" else "the treated series before the start"
+    words += f"; in standard deviations of {of}."
+    if cells["variance"] != "exact":
         words += (
-            " Cells are means of users: their sampling variance is known and part of the model, so that donors "
-            "are not matched on noise."
+            " Where cells are means of users, their sampling variance is known and part of the model, so that "
+            "donors are not matched on noise."
         )
     return words
 
