@@ -155,8 +155,10 @@ def _text(unit: Label) -> str:
 def _append(file: Path, key: str, placebo: PlaceboFit) -> None:
     record = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
     line = json.dumps({"key": key} | record | {"unit": _text(placebo.unit)})
+    # A kill may have cut the last line short; what follows must not join it.
+    broken = file.is_file() and not file.read_bytes().endswith(b"\n")
     with file.open("a", encoding="utf-8") as out:
-        out.write(line + "\n")
+        out.write(("\n" if broken else "") + line + "\n")
 
 
 def _stored(file: Path, key: str) -> dict[str, PlaceboFit]:

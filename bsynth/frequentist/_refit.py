@@ -12,8 +12,10 @@ import xarray as xr
 from bsynth import effects
 from bsynth._progress import progress_bar
 from bsynth._types import FloatArray, Label
+from bsynth.errors import SpecError
 from bsynth.estimate import Estimate
-from bsynth.frequentist.estimators import Estimator
+from bsynth.frequentist.estimators import Estimator, Method, Predictors, Weighted, find
+from bsynth.panel import Panel
 
 BLOCK_BYTES = 32_000_000
 BLOCK_PROBLEMS = 100
@@ -22,6 +24,8 @@ QUIET_SECONDS = 2.0
 
 type Block = tuple[FloatArray, FloatArray]
 """Treated series (b, T) and donors (b, T, J) of b problems."""
+type Solved = tuple[FloatArray, FloatArray, Weighted]
+"""A block and its weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +58,38 @@ def refit(
     estimator: Estimator, blocks: Iterable[Block], n_pre: int, *, total: int, label: str, progress: bool
 ) -> Refits:
     """Solve each block of problems and keep what the replicates are read from."""
+    solved = ((y, X, estimator.solve(y, X, n_pre)) for y, X in blocks)
+    return _collect(solved, total=total, label=label, progress=progress)
+
+
+def refit_panels(method: Method, panels: Iterable[Panel], *, total: int, label: str, progress: bool) -> Refits:
+    """Solve one problem per panel, for estimators that must know its units by name."""
+
+    def solved() -> Iterator[Solved]:
+        for panel in panels:
+            y, X = panel.treated_series[None], panel.donor_matrix[None]
+            yield y, X, find(method, panel).solve(y, X, panel.n_pre)
+
+    return _collect(solved(), total=total, label=label, progress=progress)
+
+
+def by_name(method: Method) -> bool:
+    """Whether the estimator reads something of each unit beside its series, so that series alone do not do."""
+    return isinstance(method, Predictors)
+
+
+def find_for_series(method: Method, panel: Panel) -> Estimator:
+    """Return the estimator for ``panel``, or raise a SpecError when it must know units by name."""
+    if by_name(method):
+        raise SpecError("predictors belong to units, and this procedure changes series; give an estimator such as 'sc'")
+    return find(method, panel)
+
+
+def _collect(solved: Iterable[Solved], *, total: int, label: str, progress: bool) -> Refits:
     observed, counterfactual, weights = [], [], []
     began, done, bar = time.perf_counter(), 0, None
     with ExitStack() as stack:
-        for y, X in blocks:
-            fit = estimator.solve(y, X, n_pre)
+        for y, X, fit in solved:
             observed.append(y)
             counterfactual.append(fit.counterfactual(X))
             weights.append(fit.weights)

@@ -18,13 +18,15 @@ from bsynth.frequentist._refit import (
     Refits,
     batches,
     block_size,
+    by_name,
     estimand_draws,
     gap_statistics,
     interval_rows,
     labelled,
     refit,
+    refit_panels,
 )
-from bsynth.frequentist.estimators import find
+from bsynth.frequentist.estimators import Method, find
 from bsynth.frequentist.point import classical
 from bsynth.panel import Panel
 
@@ -48,6 +50,8 @@ class LeaveOneOut:
         One row per dropped donor, largest weight first: ``dropped, weight, mean_gap, change, pre_rmspe``;
         ``change`` is the mean gap less the full estimate's.
     seconds : float
+    cumulative : bool
+        Whether each row also leaves out the donors of the rows above it; its weight is then that of the fit before.
     """
 
     estimate: Estimate
@@ -55,6 +59,7 @@ class LeaveOneOut:
     counterfactual: xr.DataArray
     table: pd.DataFrame
     seconds: float
+    cumulative: bool = False
 
     @property
     def range(self) -> tuple[float, float]:
@@ -75,7 +80,7 @@ class LeaveOneOut:
             self.estimate,
             bounds,
             level=np.nan,
-            interval="leave-one-out-range",
+            interval="leave-out-cumulative-range" if self.cumulative else "leave-one-out-range",
             p=dict.fromkeys(bounds, np.nan),
             seconds=self.seconds,
         )
@@ -83,6 +88,12 @@ class LeaveOneOut:
     def sentence(self) -> str:
         """What it found and what it conditions on."""
         low, high = self.range
+        if self.cumulative:
+            return (
+                f"Cumulative leave-out: dropping {len(self.table)} donors one after the other, always the one with "
+                f"the largest weight left, the mean gap runs from {low:.5g} to {high:.5g}; it conditions on the data "
+                "and on the donors that remain, and is a range, not a confidence interval."
+            )
         return (
             f"Leave one out: without each of {len(self.table)} donors in turn the mean gap lies between "
             f"{low:.5g} and {high:.5g}; it conditions on the data and on all other donors, and is a range, "
@@ -90,15 +101,16 @@ class LeaveOneOut:
         )
 
     def _repr_html_(self) -> str:
-        return html_card("Leave one out", [self.sentence()], self.table)
+        return html_card("Cumulative leave-out" if self.cumulative else "Leave one out", [self.sentence()], self.table)
 
 
 def leave_one_out(
     panel: Panel,
-    estimator: str = "sc",
+    estimator: Method = "sc",
     *,
     threshold: float = 0.001,
     which: Which = "weighted",
+    cumulative: bool = False,
     seed: int | None = None,
     progress: bool = True,
 ) -> LeaveOneOut:
@@ -108,11 +120,15 @@ def leave_one_out(
     ----------
     panel : Panel
         Treated series (T,) and donors (T, J), J ≥ 2, outcome units.
-    estimator : {"sc", "demeaned", "did"}
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}, RidgeASCM or Predictors
+        With predictors every refit is a search of its own.
     threshold : float
-        Donors with a larger weight are dropped in turn, 0 ≤ threshold < 1.
+        Donors with a larger weight (in size) are dropped in turn, 0 ≤ threshold < 1.
     which : {"weighted", "all"}
         Drop the weighted donors only, or every donor.
+    cumulative : bool
+        Drop donors one after the other, always the one that carries the largest weight in the fit so far, as often
+        as there are donors to drop and two remain.
     seed : int, optional
         Every verb takes it; nothing here is random.
     progress : bool
@@ -138,20 +154,50 @@ def leave_one_out(
     >>> sorted(leave_one_out(panel).table["mean_gap"].round(6).tolist())
     [3.0, 5.0]
     """
-    chosen = find(estimator)
+    chosen = find(estimator, panel)
     _check(which, threshold)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     dropped = _to_drop(estimate, which, threshold)
-    blocks, total = _without_each(panel, dropped), len(dropped)
-    refits = refit(chosen, blocks, panel.n_pre, total=total, label="leave one out", progress=progress)
-    names = [panel.donors[j] for j in dropped]
+    if cumulative:
+        return _cumulative(estimate, estimator, min(len(dropped), panel.n_donors - 2), began)
+    names, label = [panel.donors[j] for j in dropped], "leave one out"
+    if by_name(estimator):
+        panels = (panel.without(name) for name in names)
+        refits = refit_panels(estimator, panels, total=len(names), label=label, progress=progress)
+    else:
+        blocks = _without_each(panel, dropped)
+        refits = refit(chosen, blocks, panel.n_pre, total=len(names), label=label, progress=progress)
     return LeaveOneOut(
         estimate=estimate,
         gaps=labelled(refits.gaps, names, panel.times),
         counterfactual=labelled(refits.counterfactual, names, panel.times),
         table=_table(estimate, refits, dropped),
         seconds=time.perf_counter() - began,
+    )
+
+
+def _cumulative(estimate: Estimate, estimator: Method, steps: int, began: float) -> LeaveOneOut:
+    """Drop the donor with the largest weight, refit, and go on."""
+    panel, full = estimate.panel, float(estimate.gap[estimate.panel.n_pre :].mean())
+    if steps < 1:
+        raise PanelError(f"{panel.n_donors} donors: none can be dropped with two left; give at least three")
+    fits, rows = [estimate], []
+    for _ in range(steps):
+        before = fits[-1]
+        heaviest = int(np.argmax(np.abs(before.weights)))
+        name = before.panel.donors[heaviest]
+        fits.append(classical(before.panel.without(name), estimator))
+        gap = float(fits[-1].gap[panel.n_pre :].mean())
+        rows.append((name, float(before.weights[heaviest]), gap, gap - full, fits[-1].pre_rmspe))
+    names = [row[0] for row in rows]
+    return LeaveOneOut(
+        estimate=estimate,
+        gaps=labelled(np.stack([fit.gap for fit in fits[1:]]), names, panel.times),
+        counterfactual=labelled(np.stack([fit.counterfactual for fit in fits[1:]]), names, panel.times),
+        table=pd.DataFrame(rows, columns=["dropped", "weight", "mean_gap", "change", "pre_rmspe"]),
+        seconds=time.perf_counter() - began,
+        cumulative=True,
     )
 
 
@@ -166,8 +212,9 @@ def _to_drop(estimate: Estimate, which: str, threshold: float) -> IntArray:
     """Positions of the donors to drop, largest weight first."""
     if len(estimate.weights) < 2:
         raise PanelError("the panel has one donor, so none can be left out; give at least two")
-    order = np.argsort(-estimate.weights, kind="stable")
-    dropped = order if which == "all" else order[estimate.weights[order] > threshold]
+    size = np.abs(estimate.weights)  # those of a ridge-augmented fit may be negative
+    order = np.argsort(-size, kind="stable")
+    dropped = order if which == "all" else order[size[order] > threshold]
     if len(dropped) == 0:
         raise PanelError(f"no donor has a weight above {threshold}; lower threshold or give which='all'")
     return dropped

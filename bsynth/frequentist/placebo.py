@@ -23,12 +23,14 @@ from bsynth.frequentist._refit import (
     Block,
     batches,
     block_size,
+    by_name,
     gap_statistics,
     interval_rows,
     labelled,
     refit,
+    refit_panels,
 )
-from bsynth.frequentist.estimators import find
+from bsynth.frequentist.estimators import Method, find
 from bsynth.frequentist.point import classical
 from bsynth.panel import Panel
 
@@ -144,7 +146,7 @@ class PlaceboSpace:
 
 def placebo_space(
     panel: Panel,
-    estimator: str = "sc",
+    estimator: Method = "sc",
     *,
     pool: Pool = "exclude",
     max_pre_mspe: float | None = None,
@@ -160,7 +162,8 @@ def placebo_space(
     ----------
     panel : Panel
         Treated series (T,) and donors (T, J), J ≥ 2, outcome units.
-    estimator : {"sc", "demeaned", "did"}
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}, RidgeASCM or Predictors
+        With predictors every placebo is a search of its own; several treated units then join the pools apart.
     pool : {"exclude", "include"}
         Whether the treated series (the average, with several treated units) is a donor of the placebos.
     max_pre_mspe : float, optional
@@ -187,8 +190,12 @@ def placebo_space(
     _check(pool, max_pre_mspe)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    blocks, total = _placebos(panel, pool), panel.n_donors
-    refits = refit(chosen, blocks, panel.n_pre, total=total, label="placebo in space", progress=progress)
+    label, total = "placebo in space", panel.n_donors
+    if by_name(estimator):
+        panels = (panel.as_treated(unit, pool=pool) for unit in panel.donors)
+        refits = refit_panels(estimator, panels, total=total, label=label, progress=progress)
+    else:
+        refits = refit(chosen, _placebos(panel, pool), panel.n_pre, total=total, label=label, progress=progress)
     table = gap_statistics(refits.gaps, panel.n_pre)
     table.insert(0, "unit", list(panel.donors))
     limit = np.inf if max_pre_mspe is None else max_pre_mspe * estimate.pre_rmspe**2

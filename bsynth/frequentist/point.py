@@ -1,22 +1,30 @@
-"""The point answer: one estimator on one panel."""
+"""The point answer: one estimator on one panel, or weights from elsewhere applied to it."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from bsynth._types import Label
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.estimate import Estimate
-from bsynth.frequentist.estimators import SOLVERS, Solver, find
+from bsynth.frequentist.estimators import SOLVERS, Method, Solver, find
+from bsynth.frequentist.estimators.predictors import notes as predictor_notes
 from bsynth.panel import Panel
 
 
-def classical(panel: Panel, estimator: str = "sc", *, solver: Solver = "exact") -> Estimate:
+def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact") -> Estimate:
     """Answer what the treated series would have been, by weights on the donors fitted before the start.
 
     Parameters
     ----------
     panel : Panel
         Treated series (T,) and donors (T, J), outcome units.
-    estimator : {"sc", "demeaned", "did"}
-        Synthetic control; the same with a free intercept; difference in differences.
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}, RidgeASCM or Predictors
+        Synthetic control; the same with a free intercept; difference in differences; synthetic difference in
+        differences; ridge-augmented synthetic control; or an estimator with settings of its own.
     solver : {"exact", "slsqp"}
         ``"exact"`` is an active-set solver with a certified duality gap; ``"slsqp"`` is SciPy's, kept
         as the reference. Closed forms (``did``) need neither.
@@ -29,13 +37,14 @@ def classical(panel: Panel, estimator: str = "sc", *, solver: Solver = "exact") 
     Raises
     ------
     SpecError
-        The estimator or the solver is unknown.
+        The estimator or the solver is unknown, or predictors do not fit the panel.
     SolverError
         The weights problem has no usable answer.
 
     References
     ----------
-    Abadie, Diamond and Hainmueller 2010 (``sc``); Ferman and Pinto 2021 (``demeaned``).
+    Abadie, Diamond and Hainmueller 2010 (``sc``, predictors); Ferman and Pinto 2021 (``demeaned``);
+    Arkhangelsky et al. 2021 (``sdid``); Ben-Michael, Feller and Rothstein 2021 (``ascm``).
 
     Examples
     --------
@@ -46,12 +55,14 @@ def classical(panel: Panel, estimator: str = "sc", *, solver: Solver = "exact") 
     >>> round(float(classical(panel).effects()["estimate"][0]), 6)
     4.0
     """
-    chosen = find(estimator)
     if solver not in SOLVERS:
         raise SpecError(f"solver {solver!r} is unknown{nearest(solver, SOLVERS)}; it can be {some_of(SOLVERS)}")
+    chosen = find(estimator, panel)
     began = time.perf_counter()
     y, X = panel.treated_series[None, :], panel.donor_matrix[None, :, :]
     fit = chosen.solve(y, X, panel.n_pre, solver=solver)
+    settings = {name: float(values[0]) for name, values in fit.settings.items()}
+    matched = fit.predictors[0] if fit.predictors else None
     return Estimate(
         estimator=chosen.NAME,
         panel=panel,
@@ -62,7 +73,72 @@ def classical(panel: Panel, estimator: str = "sc", *, solver: Solver = "exact") 
         duality_gap=float(fit.duality_gap[0]),
         regularised=float(fit.regularised[0]),
         seconds=time.perf_counter() - began,
-        notes=(chosen.CONDITIONS, *panel.source.notes(), *_ridge_notes(float(fit.regularised[0]))),
+        notes=(
+            chosen.CONDITIONS,
+            *panel.source.notes(),
+            *_ridge_notes(float(fit.regularised[0])),
+            *([] if matched is None else predictor_notes(matched, settings)),
+        ),
+        time_weights=None if fit.time_weights is None else fit.time_weights[0],
+        settings=settings,
+        predictors=matched,
+    )
+
+
+def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, intercept: float = 0.0) -> Estimate:
+    """Answer what given donor weights, such as published ones, say about this panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Treated series (T,) and donors (T, J), outcome units.
+    weights : mapping or Series of donor to weight
+        Donors that are not named get 0. Taken as they are: neither rescaled nor held to the simplex.
+    intercept : float
+        Constant added to the weighted donors, outcome units.
+
+    Returns
+    -------
+    Estimate
+        With ``estimator == "given"`` and no duality gap (NaN): nothing was optimised.
+
+    Raises
+    ------
+    SpecError
+        A name that is no donor of the panel, no weight at all, or a number that is not finite.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"state": list("aaaaabbbbbccccc"), "year": [1, 2, 3, 4, 5] * 3,
+    ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
+    >>> with_weights(panel, {"b": 0.4, "c": 0.6}).gap.round(6).tolist()
+    [-0.2, -0.2, -0.2, -0.2, 3.8]
+    """
+    given: dict[Any, Any] = dict(weights)
+    if not given:
+        raise SpecError("weights are empty; name at least one donor and its weight")
+    for name, value in given.items():
+        if name not in panel.donors:
+            hint = nearest(name, panel.donors)
+            raise SpecError(f"weights name {name!r}, which is no donor{hint}; donors are {some_of(panel.donors)}")
+        if not np.isfinite(value):
+            raise SpecError(f"the weight of {name!r} is {value}; give finite numbers")
+    if not np.isfinite(intercept):
+        raise SpecError(f"intercept is {intercept}; give a finite number")
+    vector = np.array([float(given.get(donor, 0.0)) for donor in panel.donors])
+    total = f"The weights were given, not fitted; they sum to {vector.sum():.6g}."
+    return Estimate(
+        estimator="given",
+        panel=panel,
+        weights=vector,
+        intercept=float(intercept),
+        counterfactual=intercept + panel.donor_matrix @ vector,
+        solver="given",
+        duality_gap=np.nan,
+        regularised=0.0,
+        seconds=0.0,
+        notes=(total, *panel.source.notes()),
     )
 
 

@@ -1,13 +1,14 @@
-"""User-level cluster bootstrap: resample users, rebuild the panel, refit the weights.
+"""Bootstrap: resample users, units or blocks of periods, refit the weights on each resample.
 
-Cells are re-averaged by counts: a user drawn k times counts k times (a multinomial weight), so no
-row is ever copied and a replicate costs one sparse product of users' sums with users' counts.
+With users, cells are re-averaged by counts: a user drawn k times counts k times (a multinomial weight), so
+no row is ever copied and a replicate costs one sparse product of users' sums with users' counts.
 """
 
 import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,29 +25,51 @@ from bsynth.frequentist._refit import (
     Refits,
     block_size,
     estimand_draws,
+    find_for_series,
     gap_statistics,
     interval_rows,
     labelled,
     refit,
 )
-from bsynth.frequentist.estimators import find
+from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.frequentist.schemes import default_block, resampled_residuals, resampled_units
 from bsynth.panel import Clusters, Panel
 
-CLUSTERS = ("user",)
+type Cluster = Literal["user", "unit", "time"]
+type Kind = Literal["percentile", "basic", "studentised"]
+CLUSTERS: tuple[str, ...] = get_args(Cluster.__value__)
+KINDS: tuple[str, ...] = get_args(Kind.__value__)
+TITLES = {"user": "User-level", "unit": "Unit-level", "time": "Time-block"}
+RESAMPLED = {
+    "user": (
+        "users",
+        "the units, the periods and the estimator, so it holds the sampling of users alone: neither bias nor drift",
+    ),
+    "unit": (
+        "units",
+        "the periods and the estimator, and presumes that units were sampled at random; with one treated unit only "
+        "the donors vary, so it says how much hangs on the pool and not how noisy the treated unit is",
+    ),
+    "time": (
+        "blocks of pre-period residuals",
+        "the units and the donors' outcomes, and presumes that residuals after the start are as those before it: "
+        "neither drift nor overfitting before the start",
+    ),
+}
 COLUMNS = ("replicate", "mean_gap", "last_gap", "pre_rmspe", "filled", "failed")
 
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """Replicates of the estimate over resampled users.
+    """Replicates of the estimate over resampled users, units or blocks of periods.
 
     Attributes
     ----------
     estimate : Estimate
-        On the users as they are.
-    cluster : str
-        What was resampled: ``"user"``.
+        On the data as they are.
+    cluster : {"user", "unit", "time"}
+        What was resampled.
     seed : int
     gaps : DataArray (replicate, time)
         Treated less counterfactual of each replicate, outcome units; NaN in a failed replicate.
@@ -68,27 +91,44 @@ class Bootstrap:
 
     @property
     def failed(self) -> int:
-        """Replicates without an answer, because a unit kept no user at all."""
+        """Replicates without an answer, because a unit kept no user at all (``cluster="user"`` only)."""
         return int(self.table["failed"].sum())
 
-    def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per estimand: the estimate, the percentile interval over replicates, and its p.
+    def effects(self, level: float = 0.95, *, kind: Kind = "percentile") -> pd.DataFrame:
+        """One row per estimand: the estimate, its interval over replicates, and its p.
 
-        p is twice the smaller tail at which the percentile interval meets zero, at least 2/(1 + replicates).
+        ``percentile`` takes quantiles of the replicates; ``basic`` mirrors them at the estimate; ``studentised``
+        does so after dividing each deviation by the replicate's pre-period RMSPE, as a share of the data's own. p is
+        twice the smaller tail at which that interval meets zero, at least 2/(1 + replicates).
         """
         check_level(level)
+        if kind not in KINDS:
+            raise SpecError(f"kind is {kind!r}{nearest(kind, KINDS)}; it can be {some_of(KINDS)}")
         usable = ~self.table["failed"].to_numpy()
         observed = (self.gaps + self.counterfactual).to_numpy()[usable]
         refits = Refits(observed, self.counterfactual.to_numpy()[usable], np.empty((0, 0)))
         draws = estimand_draws(refits, self.estimate.panel.n_pre)
+        points = self.estimate.effects().set_index("estimand")["estimate"]
         bounds, p = {}, {}
         for name in ESTIMANDS:
-            lower, upper = equal_tailed(draws[name], level, ("replicate",))
+            values = self._pivoted(draws[name], float(points[name]), usable, kind)
+            lower, upper = equal_tailed(values, level, ("replicate",))
             bounds[name] = (float(lower), float(upper))
-            p[name] = _percentile_p(draws[name].to_numpy())
+            p[name] = _percentile_p(values.to_numpy())
         return interval_rows(
-            self.estimate, bounds, level=level, interval="bootstrap-percentile", p=p, seconds=self.seconds
+            self.estimate, bounds, level=level, interval=f"bootstrap-{kind}", p=p, seconds=self.seconds
         )
+
+    def _pivoted(self, draws: xr.DataArray, point: float, usable: NDArray[np.bool_], kind: str) -> xr.DataArray:
+        """Values whose equal-tailed interval is the interval of ``kind``."""
+        if kind == "percentile":
+            return draws
+        if kind == "basic":
+            return 2 * point - draws
+        own, scale = self.estimate.pre_rmspe, self.table["pre_rmspe"].to_numpy()[usable]
+        if own == 0 or (scale == 0).any():
+            raise SpecError("a pre-period is fitted without error, so nothing studentises; give kind='basic'")
+        return point - (draws - point) * xr.DataArray(own / scale, dims="replicate")
 
     def notes(self) -> tuple[str, ...]:
         """Sentences about interpolated cells and failed replicates."""
@@ -105,40 +145,45 @@ class Bootstrap:
     def sentence(self) -> str:
         """What it found and what it conditions on."""
         average = self.effects().iloc[0]
+        what, conditions = RESAMPLED[self.cluster]
+        count = len(self.table) - self.failed
         return (
-            f"User-level bootstrap: over {len(self.table) - self.failed} resamples of users the middle 95% "
-            f"of the average effect is [{average['lower']:.5g}, {average['upper']:.5g}]; it conditions on "
-            "the units, the periods and the estimator, so it holds the sampling of users alone: neither bias "
-            "nor drift."
+            f"{TITLES[self.cluster]} bootstrap: over {count} resamples of {what} the middle 95% of the average "
+            f"effect is [{average['lower']:.5g}, {average['upper']:.5g}]; it conditions on {conditions}."
         )
 
     def _repr_html_(self) -> str:
         columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("User-level cluster bootstrap", [self.sentence(), *self.notes()], self.effects()[columns])
+        return html_card(f"{TITLES[self.cluster]} bootstrap", [self.sentence(), *self.notes()], self.effects()[columns])
 
 
 def bootstrap(
     panel: Panel,
-    estimator: str = "sc",
+    estimator: Method = "sc",
     *,
-    cluster: str = "user",
+    cluster: Cluster = "user",
+    block: int | None = None,
     replicates: int = 1000,
     seed: int = 0,
     progress: bool = True,
 ) -> Bootstrap:
-    """Answer how far the estimate moves when other users might have been seen.
+    """Answer how far the estimate moves when other users, units or noise might have been seen.
 
-    Each replicate draws as many users as the log has, with replacement, from the whole log (users
-    outside the window included), re-averages the cells, fills empty cells linearly in time and
-    refits the weights. Replicate r is the r-th ``default_rng(seed).integers(0, n, size=n)``. Sources: Efron
-    and Tibshirani 1993, chapter 13 (percentile interval); Cameron, Gelbach and Miller 2008 (clusters).
+    ``user``: each replicate draws as many users as the log has, with replacement, from the whole log (users
+    outside the window included), re-averages the cells, fills empty cells linearly in time and refits the
+    weights. Replicate r is the r-th ``default_rng(seed).integers(0, n, size=n)``. ``unit``: donors with
+    replacement, and treated units when there are several. ``time``: the treated series is rebuilt from its fit
+    and pre-period residuals drawn in moving blocks, before and after the start. Sources: Efron and Tibshirani 1993,
+    chapters 12–13 (intervals); Cameron, Gelbach and Miller 2008 (clusters); Künsch 1989 (moving blocks).
 
     Parameters
     ----------
     panel : Panel
-        Built by ``Panel.from_events(..., cluster=...)``.
-    estimator : {"sc", "demeaned", "did"}
-    cluster : {"user"}
+        For ``cluster="user"`` built by ``Panel.from_events(..., cluster=...)``.
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}
+    cluster : {"user", "unit", "time"}
+    block : int, optional
+        Periods in a block with ``cluster="time"``, 1 ≤ block ≤ n_pre; ⌈n_pre^⅓⌉ when not given.
     replicates, seed : int
         At least 2 replicates.
     progress : bool
@@ -147,9 +192,9 @@ def bootstrap(
     Raises
     ------
     PanelError
-        The panel holds no sums per user, or no replicate has an answer.
+        Users are asked for and the panel holds no sums per user, or no replicate has an answer.
     SpecError
-        Unknown estimator or cluster; one replicate.
+        Unknown estimator or cluster; one replicate; a block that does not fit.
 
     Examples
     --------
@@ -158,12 +203,18 @@ def bootstrap(
     >>> bootstrap(panel, replicates=20, seed=7).table.shape
     (20, 6)
     """
-    chosen = find(estimator)
+    chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
+    length = _check_block(panel, cluster, block)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     filled, failed = np.zeros(replicates, dtype=np.int64), np.zeros(replicates, dtype=bool)
-    blocks = _replicates(panel, clusters, seed, filled, failed)
+    if clusters is not None:
+        blocks = _replicates(panel, clusters, seed, filled, failed)
+    elif cluster == "unit":
+        blocks = resampled_units(panel, replicates, np.random.default_rng(seed))
+    else:
+        blocks = resampled_residuals(estimate, replicates, length, np.random.default_rng(seed))
     refits = refit(chosen, blocks, panel.n_pre, total=replicates, label="bootstrap", progress=progress)
     _say_failed(failed)
     gaps, counterfactual = (np.where(failed[:, None], np.nan, a) for a in (refits.gaps, refits.counterfactual))
@@ -179,18 +230,30 @@ def bootstrap(
     )
 
 
-def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> Clusters:
-    """Check the request and return the sums per user."""
+def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> Clusters | None:
+    """Check the request and return the sums per user, when users are resampled."""
     if cluster not in CLUSTERS:
         raise SpecError(f"cluster {cluster!r} is unknown{nearest(cluster, CLUSTERS)}; it can be {some_of(CLUSTERS)}")
     if replicates < 2:
         raise SpecError(f"replicates is {replicates}; give at least 2, better 500 or more")
+    if cluster != "user":
+        return None
     if panel.clusters is None:
         raise PanelError(
             "the panel holds no sums per user, so users cannot be resampled; build it with "
-            "Panel.from_events(..., cluster='user_id') from one row per user or event"
+            "Panel.from_events(..., cluster='user_id') from one row per user or event, or give cluster='unit' or 'time'"
         )
     return panel.clusters
+
+
+def _check_block(panel: Panel, cluster: str, block: int | None) -> int:
+    if block is None:
+        return default_block(panel.n_pre)
+    if cluster != "time":
+        raise SpecError(f"block is {block} and cluster {cluster!r}; a block of periods goes with cluster='time'")
+    if not 1 <= block <= panel.n_pre:
+        raise SpecError(f"block is {block}; give between 1 and the {panel.n_pre} pre-periods")
+    return block
 
 
 def _replicates(

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.frequentist import classical, placebo_space
+from bsynth.frequentist import classical, placebo_space, with_weights
 
 TREATED = "Basque Country (Pais Vasco)"
 FIGURES = {
@@ -91,6 +91,29 @@ def test_demeaned(regions: pd.DataFrame, check_estimate: Callable[..., None]) ->
     }
     check_estimate(classical(_panel(regions, 1975), "demeaned"), DEMEANED[1975], weights)
     check_estimate(classical(_panel(regions, 1970), "demeaned"), DEMEANED[1970])
+
+
+def test_published_weights(regions: pd.DataFrame) -> None:
+    """Cataluna .8508, Madrid .1492 (Abadie and Gardeazabal 2003), applied; then with the digits of pysyncon's tests."""
+    printed = {"Cataluna": 0.8508, "Madrid (Comunidad De)": 0.1492}
+    late, early = (with_weights(_panel(regions, start), printed) for start in (1975, 1970))
+    assert late.gap[20:].mean() == pytest.approx(-0.699568, abs=5.1e-7)
+    assert early.gap[15:].mean() == pytest.approx(-0.579928, abs=5.1e-7)
+    assert late.gap[-1] == pytest.approx(-0.828085, abs=5.1e-7)
+    assert (late.gap[5:15] ** 2).mean() == pytest.approx(0.00886455, abs=5.1e-9)
+    assert (late.gap[25:] / late.counterfactual[25:]).mean() == pytest.approx(-0.096, abs=5.1e-4)
+    full = with_weights(_panel(regions, 1975), {"Cataluna": 0.850816306, "Madrid (Comunidad De)": 0.149183694})
+    assert full.gap[20:].mean() == pytest.approx(-0.6995648, abs=5.1e-8)
+    assert (full.gap[5:15] ** 2).mean() == pytest.approx(0.0088645450, abs=5.1e-10)
+
+
+def test_fit_on_the_sixties_alone(regions: pd.DataFrame) -> None:
+    """Pre-period 1960-1969: equals scm.corner to 5e-5."""
+    estimate = classical(_panel(regions[regions["time"] >= 1960], 1970))
+    expected = {"Madrid (Comunidad De)": 0.440491, "Baleares (Islas)": 0.370037, "Rioja (La)": 0.189472}
+    np.testing.assert_allclose(estimate.weights_table().head(3)[list(expected)], list(expected.values()), atol=1e-6)
+    assert estimate.pre_rmspe**2 == pytest.approx(0.00412635, abs=5.1e-9)
+    assert estimate.gap[10:31].mean() == pytest.approx(-0.879312, abs=5.1e-7)
 
 
 @pytest.mark.parametrize(("start", "mean_gap"), [(1975, -0.532997), (1970, -0.430804)])

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.frequentist import classical, placebo_space
+from bsynth.frequentist import Predictors, classical, placebo_space, with_weights
 
 FIGURES = {
     1990: {
@@ -111,3 +112,43 @@ def test_interval_is_unbounded_where_the_placebos_cannot_reject(panel: bs.Panel)
     assert np.isinf(placebo.effects(0.95)[["lower", "upper"]].to_numpy()).all()
     assert "1/17" in placebo.notes(0.95)[0]
     assert np.isfinite(placebo.effects(0.90)[["lower", "upper"]].to_numpy()).all()
+
+
+def test_published_weights(panel: bs.Panel) -> None:
+    """Table 1 of the 2015 paper, applied with its date, 1990."""
+    weights = {"Austria": 0.42, "USA": 0.22, "Japan": 0.16, "Switzerland": 0.11, "Netherlands": 0.09}
+    estimate = with_weights(panel, weights)
+    assert estimate.gap[-14:].mean() == pytest.approx(-1585.27, abs=0.0051)
+    assert estimate.gap[-1] == pytest.approx(-3379.28, abs=0.0051)
+    assert -estimate.gap[-1] / panel.treated_series[-1] == pytest.approx(0.117, abs=5.1e-4)
+    if panel.start == 1990:
+        assert estimate.pre_rmspe == pytest.approx(122.292, abs=5.1e-4)
+        assert estimate.rmspe_ratio == pytest.approx(15.991, abs=5.1e-4)
+
+
+def test_simplex_on_standardised_rows(panel: bs.Panel) -> None:
+    """Each pre year over its sd over the 17 countries: the years as predictors of equal importance."""
+    series = np.column_stack([panel.treated_series, panel.donor_matrix])[: panel.n_pre]
+    years = pd.DataFrame(series.T, index=list(panel.units), columns=list(panel.times[: panel.n_pre]))
+    estimate = classical(panel, Predictors(years, v=dict.fromkeys(years, 1.0)))
+    expected = {1990: -1843.397, 1991: -2016.985}[panel.start]
+    assert estimate.gap[panel.n_pre :].mean() == pytest.approx(expected, abs=5.1e-4)
+
+
+def test_two_countries_that_start_apart(data_dir: Path) -> None:
+    """West Germany 1991 and Italy 1992, 15 donors each (scpi's multi example, thousand USD)."""
+    frame = pd.read_csv(data_dir / "germany.csv").assign(outcome=lambda f: f["outcome"] / 1000)
+    gaps = []
+    for treated, start, other in (("West Germany", 1991, "Italy"), ("Italy", 1992, "West Germany")):
+        panel = bs.Panel.from_long(
+            frame, unit="unit", time="time", outcome="outcome", treated=treated, start=start, exclude=[other]
+        )
+        assert panel.n_donors == 15
+        gaps.append(classical(panel).gap[panel.n_pre :])
+    assert gaps[0].mean() == pytest.approx(-1.847601, rel=1e-6)
+    assert gaps[1].mean() == pytest.approx(-1.121062, rel=1e-6)
+    assert np.concatenate(gaps).mean() == pytest.approx(-1.498862, rel=1e-6)
+    by_event_time = [
+        0.1310, 0.0316, -0.4255, -0.6700, -0.9013, -1.2304, -1.2529, -1.6015, -2.2758, -2.6734, -2.8457, -3.0832,
+    ]  # fmt: skip
+    np.testing.assert_allclose((gaps[0][:12] + gaps[1]) / 2, by_event_time, atol=5.1e-5)

@@ -7,10 +7,11 @@ difference in differences is that of Arkhangelsky et al. 2021, Table 1, and of R
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.frequentist import classical, leave_one_out, placebo_space
+from bsynth.frequentist import Predictors, classical, leave_one_out, placebo_space, with_weights
 
 GAPS = [
     -8.4405, -9.2070, -12.6343, -13.7287, -17.5336, -22.0491, -22.8576, -23.9974, -26.2608, -23.3378,
@@ -33,6 +34,7 @@ def test_synthetic_control(prop99_panel: bs.Panel, check_estimate: Callable[...,
     )  # fmt: skip
     np.testing.assert_allclose(estimate.gap[19:], GAPS, atol=5.1e-5)
     assert estimate.duality_gap <= 1e-10
+    assert estimate.pre_rmspe**2 == pytest.approx(2.743663, abs=2e-6)  # the bilevel optimum of scm.corner too
 
 
 def test_demeaned(prop99_panel: bs.Panel, check_estimate: Callable[..., None]) -> None:
@@ -54,6 +56,33 @@ def test_difference_in_differences(prop99_panel: bs.Panel, check_estimate: Calla
     estimate = classical(prop99_panel, "did")
     check_estimate(estimate, {"mean_gap": -27.349111})
     assert estimate.effective_donors == pytest.approx(38)
+
+
+def test_published_weights(prop99_panel: bs.Panel) -> None:
+    """Table 2 of the paper, applied: mean gap -18.970, 2000 gap -25.726, pre MSPE 3.0892, MSPE ratio 128.38."""
+    table = {"Utah": 0.334, "Nevada": 0.234, "Montana": 0.199, "Colorado": 0.164, "Connecticut": 0.069}
+    estimate = with_weights(prop99_panel, table)
+    assert estimate.gap[19:].mean() == pytest.approx(-18.970, abs=5.1e-4)
+    assert estimate.gap[-1] == pytest.approx(-25.726, abs=5.1e-4)
+    assert estimate.pre_rmspe**2 == pytest.approx(3.0892, abs=5.1e-5)
+    assert estimate.rmspe_ratio**2 == pytest.approx(128.38, abs=5.1e-3)
+    assert estimate.weights_table().head(5).to_dict() == table
+
+
+def test_simplex_on_standardised_rows(prop99_panel: bs.Panel) -> None:
+    """Each pre year over its sd over 39 states, what R Synth does with V = I: the years as predictors."""
+    series = np.column_stack([prop99_panel.treated_series, prop99_panel.donor_matrix])[:19]
+    years = pd.DataFrame(series.T, index=list(prop99_panel.units), columns=list(range(1970, 1989)))
+    estimate = classical(prop99_panel, Predictors(years, v=dict.fromkeys(years, 1.0)))
+    assert estimate.gap[19:].mean() == pytest.approx(-19.7472, abs=5.1e-5)
+    assert (estimate.gap[:19] ** 2).sum() == pytest.approx(54.6411, abs=5.1e-5)
+    expected = {
+        "Utah": 0.3853, "Montana": 0.2707, "Nevada": 0.1858, "Connecticut": 0.0797, "New Hampshire": 0.0490,
+        "Colorado": 0.0296,
+    }  # fmt: skip
+    weights = estimate.weights_table()
+    assert set(weights[weights > 0.001].index) == set(expected)
+    np.testing.assert_allclose(weights[list(expected)], list(expected.values()), atol=5.1e-5)
 
 
 @pytest.mark.parametrize("pool", ["exclude", "include"])

@@ -130,12 +130,14 @@ def _summary(rows: list[dict], truth: float) -> dict[str, dict[str, object]]:
 
 
 def _plain(value: object) -> object:
-    """JSON has no infinity: None stands for unbounded text, so infinities and NaN are written as strings."""
+    """JSON has neither infinity nor NaN: both are written as text, which NumPy reads back."""
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list):
         return [_plain(v) for v in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float):
+        return round(value, 5) if math.isfinite(value) else str(value)
+    return value
 
 
 def _write(panels: dict[int, dict], logs: dict[int, dict], current: dict[str, object]) -> None:
@@ -161,7 +163,7 @@ def _compact(text: str) -> str:
         else:
             lines.append(line)
             open_list = line.rstrip().endswith("[") and not line.strip().startswith(('"factor', '"rollout', "["))
-    return "\n".join(lines)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 @pytest.mark.evidence

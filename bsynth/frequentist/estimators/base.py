@@ -1,9 +1,11 @@
 """What every estimator returns, and the simplex problem that most of them share."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from bsynth._types import FloatArray
 from bsynth.engines.simplex import solve_many
@@ -28,6 +30,12 @@ class Weighted:
         Relative ridge used where the optimum is not unique, else 0.
     solver : str
         ``"active-set"``, ``"slsqp"`` or ``"closed-form"``.
+    time_weights : (B, T0) array or None
+        Weight of each pre-period where the estimator has such weights.
+    settings : mapping of (B,) arrays
+        What the estimator settled from the data, by name: ``zeta``, ``ridge``.
+    predictors : tuple of B DataFrames
+        Where predictors are matched: one row each with its importance and balance; else empty.
     """
 
     weights: FloatArray
@@ -35,15 +43,25 @@ class Weighted:
     duality_gap: FloatArray
     regularised: FloatArray
     solver: str
+    time_weights: FloatArray | None = None
+    settings: Mapping[str, FloatArray] = field(default_factory=dict)
+    predictors: tuple[pd.DataFrame, ...] = ()
 
     def counterfactual(self, X: FloatArray) -> FloatArray:
         """(B, T) untreated outcomes for the donors ``X`` (B, T, J)."""
         return self.intercept[:, None] + (X @ self.weights[:, :, None])[:, :, 0]
 
 
-def simplex_weights(y: FloatArray, X: FloatArray, solver: Solver) -> Weighted:
-    """Least squares on the simplex, no intercept, for pre-period ``y`` (B, T0) and ``X`` (B, T0, J)."""
+def simplex_weights(y: FloatArray, X: FloatArray, solver: Solver, *, ridge: FloatArray | None = None) -> Weighted:
+    """Least squares on the simplex, no intercept, for pre-period ``y`` (B, T0) and ``X`` (B, T0, J).
+
+    ``ridge`` (B,) adds ridge · Σw² to the sum of squares: J more rows √ridge · I below ``X``, zeros below ``y``.
+    """
     none = np.zeros(len(y))
+    if ridge is not None:
+        rows = np.sqrt(ridge)[:, None, None] * np.eye(X.shape[2])
+        X = np.concatenate([X, rows], axis=1)
+        y = np.concatenate([y, np.zeros((len(y), X.shape[2]))], axis=1)
     if solver == "exact":
         batch = solve_many(X, y)
         return Weighted(batch.weights, none, batch.duality_gap, batch.regularised, "active-set")

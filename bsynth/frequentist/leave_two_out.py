@@ -1,0 +1,236 @@
+"""Leave two out: the refined placebo test, with far more reference comparisons than donors.
+
+Lei and Sudijono 2024 (Inference for synthetic controls via refined placebo tests). For each pair of donors,
+three units are left out of the pool: the treated and the pair. Each of the three is fitted on the remaining
+donors; the treated unit loses when its statistic is not the largest of the three.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bsynth._types import FloatArray, IntArray
+from bsynth.effects import check_level
+from bsynth.errors import PanelError, SpecError, nearest, some_of
+from bsynth.estimate import Estimate, html_card
+from bsynth.frequentist._refit import (
+    Block,
+    batches,
+    block_size,
+    find_for_series,
+    gap_statistics,
+    interval_rows,
+    labelled,
+    refit,
+)
+from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.point import classical
+from bsynth.panel import Panel
+
+type Statistic = Literal["ratio", "mean_gap"]
+STATISTICS: tuple[str, ...] = get_args(Statistic.__value__)
+MIN_DONORS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveTwoOut:
+    """The treated unit against every pair of donors.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        With every donor.
+    statistic : {"ratio", "mean_gap"}
+        Post/pre RMSPE ratio, or size of the mean gap.
+    gaps : DataArray (replicate, time)
+        Treated unit's gap without each pair, outcome units; replicates in the order of ``table``.
+    table : DataFrame
+        One row per pair: ``first, second, mean_gap, treated, largest, lost``; ``treated`` is the treated unit's
+        statistic, ``largest`` the larger of the pair's two.
+    seconds : float
+    """
+
+    estimate: Estimate
+    statistic: str
+    gaps: xr.DataArray
+    table: pd.DataFrame
+    seconds: float
+
+    @property
+    def losses(self) -> int:
+        """Pairs against which the treated unit's statistic is not the largest of the three."""
+        return int(self.table["lost"].sum())
+
+    @property
+    def pairs(self) -> int:
+        """Number of pairs of donors, J(J − 1)/2."""
+        return len(self.table)
+
+    @property
+    def p(self) -> float:
+        """(1 + losses) / (1 + pairs): the data are counted, so it is never 0."""
+        return (1 + self.losses) / (1 + self.pairs)
+
+    @property
+    def p_uncounted(self) -> float:
+        """Losses / pairs, as the paper defines it; it can be 0."""
+        return self.losses / self.pairs
+
+    def constant_set(self, level: float = 0.95) -> tuple[float, float]:
+        """Smallest and largest constant effect whose p (counted) is above 1 − level; NaN when there is none.
+
+        Against one pair the treated unit loses on an interval of effects, so p is a step function and the
+        edges are exact.
+        """
+        check_level(level)
+        n_pre = self.estimate.panel.n_pre
+        low, high = _losing(self.gaps.to_numpy(), n_pre, self.table["largest"].to_numpy(), self.statistic)
+        needed = math.floor(round((1 - level) * (1 + self.pairs), 9)) + 1
+        if needed <= 1:
+            return -math.inf, math.inf
+        # At an edge, closed intervals cover: those that began at or before it less those that ended before it.
+        edges = np.sort(np.concatenate([low, high]))
+        covering = np.searchsorted(np.sort(low), edges, "right") - np.searchsorted(np.sort(high), edges, "left")
+        inside = edges[1 + covering >= needed]
+        return (float(inside[0]), float(inside[-1])) if len(inside) else (math.nan, math.nan)
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per estimand: estimate, the constant effects not rejected, and p (counted)."""
+        panel, (low, high) = self.estimate.panel, self.constant_set(level)
+        untreated = self.estimate.counterfactual[panel.n_pre :].sum()
+        # The effect is constant under the test, so the other estimands are multiples of the average.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            factors = {"average": 1.0, "cumulative": float(panel.n_post), "lift": float(panel.n_post / untreated)}
+        bounds = {name: (min(low * f, high * f), max(low * f, high * f)) for name, f in factors.items()}
+        return interval_rows(
+            self.estimate,
+            bounds,
+            level=level,
+            interval="leave-two-out",
+            p=dict.fromkeys(bounds, self.p),
+            seconds=self.seconds,
+        )
+
+    def sentence(self) -> str:
+        """What it found and what it conditions on."""
+        words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
+        return (
+            f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "
+            f"the largest of the three, p = {self.p:.4f} ({self.p_uncounted:.4f} without counting the data); it "
+            "presumes that the treatment could have fallen on any unit alike, and its interval that the effect is "
+            "constant."
+        )
+
+    def _repr_html_(self) -> str:
+        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
+        return html_card("Leave two out", [self.sentence()], self.effects()[columns])
+
+
+def leave_two_out(
+    panel: Panel,
+    estimator: Method = "sc",
+    *,
+    statistic: Statistic = "ratio",
+    seed: int | None = None,
+    progress: bool = True,
+) -> LeaveTwoOut:
+    """Answer how often the treated unit stands out against two donors at once.
+
+    A placebo test with J donors has J comparisons; this one has J(J − 1)/2, each on the other J − 2 donors.
+
+    Parameters
+    ----------
+    panel : Panel
+        Treated series (T,) and donors (T, J), J ≥ 3, outcome units. Several treated units count as one
+        averaged series.
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}
+    statistic : {"ratio", "mean_gap"}
+        Post/pre RMSPE ratio (the paper's examples), or size of the mean gap.
+    seed : int, optional
+        Every verb takes it; nothing here is random.
+    progress : bool
+        Show a bar when it takes more than about two seconds.
+
+    Raises
+    ------
+    SpecError
+        Unknown estimator or statistic.
+    PanelError
+        Fewer than three donors.
+
+    References
+    ----------
+    Lei and Sudijono 2024, arXiv 2401.07152.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"state": list("aaaaabbbbbcccccddddd"), "year": [1, 2, 3, 4, 5] * 4,
+    ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6, 1, 1, 3, 4, 5]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
+    >>> test = leave_two_out(panel, statistic="mean_gap")
+    >>> test.losses, test.pairs, test.p
+    (0, 3, 0.25)
+    """
+    chosen = find_for_series(estimator, panel)
+    if statistic not in STATISTICS:
+        raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")
+    if panel.n_donors < MIN_DONORS:
+        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
+    began = time.perf_counter()
+    estimate = classical(panel, estimator)
+    pairs = np.array(list(itertools.combinations(range(panel.n_donors), 2)))
+    blocks, total = _trios(panel, pairs), 3 * len(pairs)
+    refits = refit(chosen, blocks, panel.n_pre, total=total, label="leave two out", progress=progress)
+    values = np.abs(gap_statistics(refits.gaps, panel.n_pre)[statistic].to_numpy()).reshape(-1, 3)
+    largest = values[:, 1:].max(axis=1)
+    gaps = refits.gaps[::3]
+    table = pd.DataFrame(
+        {
+            "first": [panel.donors[i] for i, _ in pairs],
+            "second": [panel.donors[j] for _, j in pairs],
+            "mean_gap": gaps[:, panel.n_pre :].mean(axis=1),
+            "treated": values[:, 0],
+            "largest": largest,
+            "lost": values[:, 0] <= largest,
+        }
+    )
+    return LeaveTwoOut(
+        estimate=estimate,
+        statistic=statistic,
+        gaps=labelled(gaps, range(len(pairs)), panel.times),
+        table=table,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _trios(panel: Panel, pairs: IntArray) -> Iterator[Block]:
+    """For each pair: the treated series, the first and the second donor, each on the donors outside the pair."""
+    y, donors = panel.treated_series, panel.donor_matrix
+    size = max(1, block_size(*donors.shape) // 3)
+    for rows in batches(range(len(pairs)), size):
+        series = np.stack([np.stack([y, donors[:, i], donors[:, j]]) for i, j in pairs[rows]])
+        X = np.stack([np.delete(donors, pairs[r], axis=1) for r in rows])
+        yield series.reshape(-1, len(y)), np.repeat(X, 3, axis=0)
+
+
+def _losing(gaps: FloatArray, n_pre: int, largest: FloatArray, statistic: str) -> tuple[FloatArray, FloatArray]:
+    """Edges (low, high) of the constant effects under which the treated unit loses, for the pairs that have any.
+
+    With ``mean_gap`` it loses while |mean − τ| ≤ largest; with ``ratio`` while the mean of (gap − τ)² is at
+    most (largest · pre RMSPE)², which is |mean − τ|² + variance.
+    """
+    post = gaps[:, n_pre:]
+    mean = post.mean(axis=1)
+    reach = largest**2
+    if statistic == "ratio":
+        reach = reach * (gaps[:, :n_pre] ** 2).mean(axis=1) - post.var(axis=1)
+    some = reach >= 0
+    half = np.sqrt(reach[some])
+    return mean[some] - half, mean[some] + half
