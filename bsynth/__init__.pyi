@@ -6,14 +6,24 @@ from .estimate import Estimate
 from .fitting import fit, plan
 from .frequentist import (
     Bootstrap,
+    Conformal,
+    JackknifePlus,
     LeaveOneOut,
+    LeaveTwoOut,
     PlaceboSpace,
+    PlaceboTime,
+    PredictionInterval,
     Predictors,
     RidgeASCM,
     bootstrap,
     classical,
+    conformal,
+    jackknife_plus,
     leave_one_out,
+    leave_two_out,
     placebo_space,
+    placebo_time,
+    prediction_interval,
     with_weights,
 )
 from .panel import Panel
@@ -28,7 +38,7 @@ from .plots import (
 )
 from .reporting import report
 from .result import Fit, load
-from .simulate import simulate_rollout
+from .simulate import simulate_factor, simulate_rollout
 from .spec import ModelSpec
 
 __version__: str
@@ -38,14 +48,19 @@ __all__ = [
     "Bootstrap",
     "BsynthError",
     "Calibration",
+    "Conformal",
     "Estimate",
     "Fit",
     "FitError",
+    "JackknifePlus",
     "LeaveOneOut",
+    "LeaveTwoOut",
     "ModelSpec",
     "Panel",
     "PanelError",
     "PlaceboSpace",
+    "PlaceboTime",
+    "PredictionInterval",
     "Predictors",
     "RidgeASCM",
     "SolverError",
@@ -55,13 +70,17 @@ __all__ = [
     "bootstrap",
     "calibrate",
     "classical",
+    "conformal",
     "fit",
+    "jackknife_plus",
     "leave_one_out",
+    "leave_two_out",
     "list_models",
     "load",
     "load_model",
     "model_card",
     "placebo_space",
+    "placebo_time",
     "plan",
     "plot_bootstrap",
     "plot_effects",
@@ -70,7 +89,9 @@ __all__ = [
     "plot_placebo",
     "plot_trajectory",
     "plot_weights",
+    "prediction_interval",
     "report",
+    "simulate_factor",
     "simulate_rollout",
     "with_weights",
 ]

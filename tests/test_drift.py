@@ -89,28 +89,44 @@ def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: n
         without = stats.norm.logpdf(residual).sum()
         K = _dense_covariance(process, 5)
         with_drift = stats.multivariate_normal(np.zeros(5), K + np.eye(5)).logpdf(residual)
+        typical = drift.typical_scale(design.y[:5], design.X[:5]) / spec.drift.sd
+        without += drift.pseudo_prior_ratio(raw["drift_z"], typical)
         with np.errstate(divide="ignore"):
             dense.append(np.logaddexp(np.log1p(-probability) + without, np.log(probability) + with_drift))
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
 
 
-def test_pointwise_log_likelihood_sums_to_the_mixture(rng: np.random.Generator) -> None:
+def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator) -> None:
     design, spec = _exact_design(rng), _toml("walk", 0.3)
+    S = 40_000
     one = {
         "weights": np.array([0.2, 0.3, 0.5]),
         "level": np.array(0.1),
         "sigma": np.array(0.8),
         "drift_sd": np.array(0.7),
     }
-    many = {name: np.broadcast_to(v, (50, *np.shape(v))).copy() for name, v in one.items()}
+    many = {name: np.broadcast_to(v, (S, *np.shape(v))).copy() for name, v in one.items()}
     found = predict.counterfactual(many, design, spec, rng)
     residual = (design.y - 0.1 - design.X @ one["weights"])[:5]
     without = stats.norm.logpdf(residual, scale=0.8).sum()
     C = 0.49 * drift.walk(5) + 0.64 * np.eye(5)
     with_drift = stats.multivariate_normal(np.zeros(5), C).logpdf(residual)
-    expected = np.logaddexp(np.log(0.7) + without, np.log(0.3) + with_drift)
-    np.testing.assert_allclose(found.log_likelihood.sum(axis=1), expected)
-    np.testing.assert_allclose(found.log_odds, with_drift - without)
+    on = found.drifting
+    np.testing.assert_allclose(found.log_likelihood[on].sum(axis=1), with_drift)
+    np.testing.assert_allclose(found.log_likelihood[~on].sum(axis=1), without)
+    typical = drift.typical_scale(design.y[:5], design.X[:5]) / 0.25
+    odds = 0.3 / 0.7 * np.exp(with_drift - without - drift.pseudo_prior_ratio(np.array(0.7 / 0.25), typical))
+    assert on.mean() == pytest.approx(odds / (1 + odds), abs=0.01)
+
+
+def test_pseudo_prior_does_not_change_the_model() -> None:
+    """It is a normalised density, so integrating the scale out leaves the evidence without drift as it was."""
+    from scipy import integrate
+
+    def density(z: float) -> float:
+        return float(np.exp(drift.pseudo_prior_ratio(np.array(z), 0.2) + stats.halfnorm.logpdf(z)))
+
+    assert integrate.quad(density, 0, np.inf, points=None)[0] == pytest.approx(1.0, rel=1e-6)
 
 
 def test_switched_off_drift_leaves_the_counterfactual_alone(rng: np.random.Generator) -> None:
@@ -145,7 +161,14 @@ def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> 
             "drift_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
         }  # fmt: skip
         graph.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
+        ratio = drift.pseudo_prior_ratio(
+            np.array(raw["drift_z"]), drift.typical_scale(design.y[:5], design.X[:5]) / 0.25
+        )
         posterior = {name: np.asarray(v)[None, None] for name, v in raw.items()}
         p = {k: v[0] for k, v in bayes.parameters({"posterior": posterior}, design, spec).items()}
-        array.append(np.nansum(predict.counterfactual(p, design, spec, rng).log_likelihood))
+        both = []
+        for probability in (0.0, 1.0):
+            sure = spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": probability})})
+            both.append(np.nansum(predict.counterfactual(p, design, sure, rng).log_likelihood))
+        array.append(np.logaddexp(np.log(0.6) + ratio + both[0], np.log(0.4) + both[1]))
     np.testing.assert_allclose(np.diff(graph), np.diff(array), rtol=1e-8)

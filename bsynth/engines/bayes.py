@@ -126,6 +126,7 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         "logit_pi": float(np.clip(logit, -_MAX_LOGIT, _MAX_LOGIT)),
         "always": float(spec.drift.probability == 1.0),
         "drift_sd": float(spec.drift.sd),
+        "typical_z": drift.typical_scale(design.y[: design.n_pre], design.X[: design.n_pre]) / float(spec.drift.sd),
     }
     if form == "rotated":
         values, vectors = np.linalg.eigh(drift.walk(design.n_pre))
@@ -187,7 +188,9 @@ def _treated_likelihood(
     if form.drift == "none":
         pm.Potential("treated", without)
         return
-    drift2 = (data["drift_sd"] * pm.HalfNormal("drift_z")) ** 2
+    drift_z = pm.HalfNormal("drift_z")
+    drift2 = (data["drift_sd"] * drift_z) ** 2
+    without += _pseudo_prior(drift_z, data["typical_z"])
     if form.drift == "rotated":
         spectrum = sigma2 + drift2 * data["eigenvalues"]
         rotated = data["eigenvectors"].T @ residual
@@ -198,6 +201,13 @@ def _treated_likelihood(
     mixed = without + pt.softplus(with_drift - without + logit) - pt.softplus(logit)
     # π = 1 needs its own branch: far from the mode the mixture would fall back on the component without drift.
     pm.Potential("treated", pt.switch(pt.gt(data["always"], 0.5), with_drift, mixed))
+
+
+def _pseudo_prior(drift_z: pt.TensorVariable, typical: pt.TensorVariable) -> pt.TensorVariable:
+    """The graph's form of `bsynth.engines.drift.pseudo_prior_ratio`."""
+    log_z = pt.log(drift_z)
+    off = -log_z - np.log(drift.PSEUDO_SPREAD) - 0.5 * ((log_z - pt.log(typical)) / drift.PSEUDO_SPREAD) ** 2
+    return off - np.log(2.0) + 0.5 * drift_z**2
 
 
 def _dense(

@@ -15,8 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from bsynth._types import FloatArray
+from bsynth.engines.simplex import solve_simplex
 
 
 def walk(n_times: int) -> FloatArray:
@@ -35,6 +37,31 @@ def lags(n_times: int) -> FloatArray:
     """(T, T) absolute lags |t − s|."""
     index = np.arange(n_times, dtype=float)
     return np.asarray(np.abs(np.subtract.outer(index, index)))
+
+
+PSEUDO_SPREAD = 0.8
+
+
+def typical_scale(y: FloatArray, X: FloatArray) -> float:
+    """Scale of the steps that the pre-period residual of least-squares weights would need, at least .01.
+
+    ``y`` (n_pre,) and ``X`` (n_pre, J); both are centred first.
+    """
+    y, X = y - y.mean(), X - X.mean(axis=0)
+    residual = y - X @ solve_simplex(X, y).weights
+    return max(float(np.diff(residual).std() / np.sqrt(2.0)), 0.01)
+
+
+def pseudo_prior_ratio(z: FloatArray, typical: float) -> FloatArray:
+    """Log ratio of a pseudo-prior of the drift's scale z = q / sd to its half-normal prior.
+
+    Without drift, q is in no likelihood; under its prior it would wander far from where the component with
+    drift has it, and chains could not cross. Any normalised density may stand in for the prior in that
+    component without changing the model (Carlin and Chib 1995); a log-normal about the ``typical`` scale
+    lets them cross.
+    """
+    off = stats.lognorm.logpdf(z, PSEUDO_SPREAD, scale=typical)
+    return np.asarray(off - stats.halfnorm.logpdf(z))
 
 
 @dataclass(frozen=True, eq=False)

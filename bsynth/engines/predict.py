@@ -28,11 +28,11 @@ class Counterfactual:
         The mean plus the noise of the periods seen and, with known cell variance, the sampling noise
         of the treated cells.
     log_likelihood : (S, n_pre)
-        Log density of each treated pre-period in outcome units: given the parameters, and with a drift
-        given also the earlier periods, so that it sums to the log likelihood. NaN where a treated cell
-        is empty.
+        Log density of each treated pre-period in outcome units: given the parameters, and where the draw
+        drifts given also the earlier periods, so that it sums to the log likelihood. NaN where a treated
+        cell is empty.
     log_odds : (S,) or None
-        With a drift: log likelihood with it less that without it (log Bayes factor of the draw).
+        With a drift: log odds that the draw drifts, at even prior odds.
     drifting : (S,) of bool or None
         Whether the draw has its drift switched on.
     """
@@ -61,11 +61,12 @@ def counterfactual(
         system = drift.state_space(parameters, spec.drift.process)
         found = drift.condition(system, residual, variance, design.treated_seen[pre], design.y.size, rng)
         log_odds = np.nansum(found.log_predictive, axis=1) - np.nansum(log_likelihood, axis=1)
-        probability = spec.drift.probability
-        on = special.expit(log_odds + special.logit(probability))
+        typical = drift.typical_scale(design.y[pre], design.X[pre]) / spec.drift.sd
+        log_odds -= drift.pseudo_prior_ratio(parameters["drift_sd"] / spec.drift.sd, typical)
+        on = special.expit(log_odds + special.logit(spec.drift.probability))
         drifting = rng.random(len(on)) < on
         mean += np.where(drifting[:, None], found.u, 0.0)
-        log_likelihood = _mixed(log_likelihood, found.log_predictive, probability)
+        log_likelihood = np.where(drifting[:, None], found.log_predictive, log_likelihood)
     predictive = mean + _period_noise(noise, spec, rng)
     return Counterfactual(mean, predictive, log_likelihood - np.log(design.scale), log_odds, drifting)
 
@@ -95,17 +96,6 @@ def _independent(residual: FloatArray, variance: FloatArray, spec: ModelSpec) ->
     if spec.noise.distribution == "student-t":
         return np.asarray(stats.t.logpdf(residual, spec.noise.degrees, scale=scale))
     return np.asarray(stats.norm.logpdf(residual, scale=scale))
-
-
-def _mixed(without: FloatArray, with_drift: FloatArray, probability: float) -> FloatArray:
-    """One-step-ahead log density of the mixture: each term weighs the components by the earlier periods."""
-    if probability in (0.0, 1.0):
-        return with_drift if probability else without
-    before = [np.cumsum(np.nan_to_num(terms), axis=1) - np.nan_to_num(terms) for terms in (without, with_drift)]
-    joint = np.stack([np.log1p(-probability) + before[0], np.log(probability) + before[1]])
-    return np.asarray(
-        special.logsumexp(joint + np.stack([without, with_drift]), axis=0) - special.logsumexp(joint, axis=0)
-    )
 
 
 def _period_noise(variance: FloatArray, spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
