@@ -1,6 +1,7 @@
 from .analysis import Analysis, analyse
 from .calibration import Calibration, calibrate
 from .catalogue import list_models, load_model, model_card
+from .checks import Check, CheckReport, LeaveFutureOut, check, lfo
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
 from .estimate import Estimate
 from .fitting import fit, plan
@@ -48,11 +49,14 @@ __all__ = [
     "Bootstrap",
     "BsynthError",
     "Calibration",
+    "Check",
+    "CheckReport",
     "Conformal",
     "Estimate",
     "Fit",
     "FitError",
     "JackknifePlus",
+    "LeaveFutureOut",
     "LeaveOneOut",
     "LeaveTwoOut",
     "ModelSpec",
@@ -69,12 +73,14 @@ __all__ = [
     "analyse",
     "bootstrap",
     "calibrate",
+    "check",
     "classical",
     "conformal",
     "fit",
     "jackknife_plus",
     "leave_one_out",
     "leave_two_out",
+    "lfo",
     "list_models",
     "load",
     "load_model",

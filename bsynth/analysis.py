@@ -1,11 +1,11 @@
 """The main job: one panel, a posterior, the classical answer beside it, and a verdict."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from bsynth import frequentist
 from bsynth._types import Status
 from bsynth.calibration import MIN_PLACEBOS, Calibration, calibrate
 from bsynth.catalogue import DEFAULT
+from bsynth.checks import CheckReport, check
 from bsynth.effects import EFFECT_COLUMNS, check_level
 from bsynth.errors import SpecError, nearest
 from bsynth.estimate import Estimate
@@ -25,9 +26,37 @@ from bsynth.spec import ModelSpec
 from bsynth.verdict import verdict
 
 SCHEMA = 1
-ESTIMATORS = ("sc", "demeaned", "did")
-INFERENCE = ("placebo", "leave-one-out", "bootstrap")
+ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
+INFERENCE = (
+    "placebo", "leave-one-out", "bootstrap", "conformal", "placebo-time", "leave-two-out", "jackknife+",
+    "prediction-interval",
+)  # fmt: skip
 METHODS = (*ESTIMATORS, *INFERENCE)
+STANDARD = ("sc", "demeaned", "did", "sdid", "placebo", "leave-one-out", "bootstrap", "conformal")
+"""What ``"standard"`` stands for: quick on every panel."""
+
+
+class Inference(Protocol):
+    """What every classical inference result offers."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The procedure's own table."""
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """Rows of effects with the procedure's interval and p."""
+
+    def sentence(self) -> str:
+        """What it found and what it conditions on."""
+
+
+_VERBS: dict[str, Callable[..., Inference]] = {
+    "conformal": frequentist.conformal,
+    "placebo-time": frequentist.placebo_time,
+    "leave-two-out": frequentist.leave_two_out,
+    "jackknife+": frequentist.jackknife_plus,
+    "prediction-interval": frequentist.prediction_interval,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +73,10 @@ class Analysis:
     calibration : Calibration or None
         Of the main fit, on the donors as pseudo-treated; ``fits[0]`` is then its base fit.
     placebo, leave_one_out, bootstrap : results of classical inference around ``sc``, or None
+    others : mapping of name to result
+        Further classical inference around ``sc``: conformal, jackknife+, and so on.
+    checks : CheckReport or None
+        What contradicts the main fit's model.
     level : float
         Probability of every interval.
     seed : int
@@ -61,6 +94,8 @@ class Analysis:
     seed: int
     truth: float | None = None
     calibration: Calibration | None = None
+    others: Mapping[str, Inference] = field(default_factory=dict)
+    checks: CheckReport | None = None
 
     @property
     def status(self) -> Status:
@@ -79,7 +114,7 @@ class Analysis:
             e.effects().assign(method=e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp")
             for e in self.estimates
         ]
-        for inference in (self.placebo, self.leave_one_out, self.bootstrap):
+        for inference in (self.placebo, self.leave_one_out, self.bootstrap, *self.others.values()):
             if inference is not None:
                 tables.append(inference.effects(self.level))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
@@ -108,10 +143,15 @@ class Analysis:
             "placebo": _placebo(self.placebo),
             "leave_one_out": None if self.leave_one_out is None else _records(self.leave_one_out.table),
             "bootstrap": _bootstrap(self.bootstrap, self.level),
+            "others": {
+                name: {"sentence": result.sentence(), "table": _records(result.table)}
+                for name, result in self.others.items()
+            },
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | _clean(fit.diagnostics.to_dict())
                 for fit in self.fits
             ],
+            "checks": None if self.checks is None else self.checks.to_dict(),
             "models": [fit.spec.to_dict() for fit in self.fits],
             "notes": [*self.panel.source.notes(), *(n for e in self.estimates for n in e.notes)],
             "level": self.level,
@@ -210,15 +250,21 @@ class AnalysisPlan:
 
 
 def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
-    """Resolve ``"all"``, ``"none"`` or a list of names; ``all`` leaves the bootstrap to panels of users."""
+    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what a panel cannot have.
+
+    The bootstrap needs users, leave-two-out at least three donors.
+    """
     names = [methods] if isinstance(methods, str) else list(methods)
     if names == ["none"]:
         return ()
-    if names == ["all"]:
-        return tuple(m for m in METHODS if m != "bootstrap" or panel.clusters is not None)
+    if names in (["all"], ["standard"]):
+        impossible = {"bootstrap"} if panel.clusters is None else set()
+        if panel.n_donors < 3:
+            impossible.add("leave-two-out")
+        return tuple(m for m in METHODS if m not in impossible and (names == ["all"] or m in STANDARD))
     for name in names:
         if name not in METHODS:
-            allowed = (*METHODS, "all", "none")
+            allowed = (*METHODS, "standard", "all", "none")
             raise SpecError(f"unknown method {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
     return tuple(m for m in METHODS if m in names)
 
@@ -227,7 +273,7 @@ def plan_analysis(
     panel: Panel,
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    methods: str | Sequence[str] = "all",
+    methods: str | Sequence[str] = "standard",
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -251,7 +297,7 @@ def analyse(
     panel: Panel,
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    methods: str | Sequence[str] = "all",
+    methods: str | Sequence[str] = "standard",
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -267,9 +313,10 @@ def analyse(
     panel : Panel
     models : sequence of str, path or ModelSpec
         Bayesian models, the main one first; ``["none"]`` for none.
-    methods : "all", "none" or names
-        Of ``sc``, ``demeaned``, ``did``, ``placebo``, ``leave-one-out``, ``bootstrap``; inference
-        is around ``sc``.
+    methods : "standard", "all", "none" or names
+        Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm`` and, around ``sc``, ``placebo``,
+        ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
+        ``jackknife+``, ``prediction-interval``.
     calibrated : bool
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     draws : int
@@ -332,6 +379,10 @@ def run_analysis(
     if "bootstrap" in methods:
         tell(f"user-level bootstrap: {request.replicates} replicates")
         bootstrap = frequentist.bootstrap(panel, replicates=request.replicates, seed=request.seed, progress=progress)
+    others = {}
+    for name in (m for m in _VERBS if m in methods):
+        tell(name)
+        others[name] = _VERBS[name](panel, seed=request.seed, progress=progress)
     fits, calibration = [], None
     for fit_plan in request.fits:
         if request.calibrated and calibration is None:
@@ -345,8 +396,12 @@ def run_analysis(
         fits.append(run(fit_plan, progress=progress))
     return Analysis(
         panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth,
-        calibration,
+        calibration, others, _checked(fits, calibration, request),
     )  # fmt: skip
+
+
+def _checked(fits: Sequence[Fit], calibration: Calibration | None, request: AnalysisPlan) -> CheckReport | None:
+    return check(fits[0], request.panel, calibration=calibration, seed=request.seed) if fits else None
 
 
 def _placebo(placebo: PlaceboSpace | None) -> dict[str, Any] | None:

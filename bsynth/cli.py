@@ -78,8 +78,8 @@ _quiet = click.option("--quiet", is_flag=True, help="No progress on stderr.")
     help="Catalogue name, model.toml or its folder, or none; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--methods", multiple=True, default=("all",), show_default=True, callback=_listed,
-    help="Classical methods: sc, demeaned, did, placebo, leave-one-out, bootstrap; all; none.",
+    "--methods", multiple=True, default=("standard",), show_default=True, callback=_listed,
+    help="Classical methods, separated by commas; or standard, all, none.",
 )  # fmt: skip
 @_calibrate
 @_draws

@@ -56,7 +56,7 @@ class Design:
     @property
     def capacity(self) -> int:
         """Donors that the compiled model has room for."""
-        return max(self.slots, self.X.shape[1])
+        return max(self.slots, int(self.X.shape[1]))
 
     @property
     def known_variance(self) -> bool:

@@ -71,6 +71,9 @@ def verdict(summary: dict[str, Any]) -> str:
                 "This posterior is UNRELIABLE: the sampler did not pass its convergence gate, so do not use "
                 "its numbers before the diagnostics are resolved."
             )
+    checks = summary["checks"]
+    if checks is not None and checks["status"] == "warning":
+        sentences.append(_contradicted(checks))
     classical = _classical(effects)
     if classical:
         sentences.append(classical)
@@ -90,6 +93,12 @@ def _posterior(base: Row, calibrated: Row | None) -> str:
         f"{interval(calibrated)} after calibration on the donors ({interval(base)} by the model alone); "
         f"{probability(calibrated['probability_positive'])}."
     )
+
+
+def _contradicted(checks: Row) -> str:
+    titles = [c["title"].lower() for c in checks["checks"] if c["status"] == "warning"]
+    words = f"Checks warn about {'; '.join(titles)}"
+    return f"{words}: consider the model {checks['suggestion']!r}." if checks["suggestion"] else f"{words}."
 
 
 def _classical(effects: list[Row]) -> str:

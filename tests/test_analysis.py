@@ -6,7 +6,7 @@ import re
 import pytest
 
 import bsynth as bs
-from bsynth.analysis import METHODS, choose_methods, plan_analysis
+from bsynth.analysis import METHODS, STANDARD, choose_methods, plan_analysis
 from bsynth.verdict import number
 
 EFFECT_KEYS = {"method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "seconds"}  # fmt: skip
@@ -31,6 +31,7 @@ def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None
     assert kinds == {
         ("bayes", "predictive"), ("bayes", "mean"), ("sc", "point"), ("sc-slsqp", "point"), ("demeaned", "point"),
         ("did", "point"), ("sc", "placebo"), ("sc", "leave-one-out-range"), ("sc", "bootstrap-percentile"),
+        ("bayes", "calibrated"), ("sdid", "point"), ("sc", "conformal"),
     }  # fmt: skip
     assert len(summary["path"]) == 30
     assert set(summary["path"][0]) >= {"time", "observed", "counterfactual", "lower", "upper"}
@@ -81,6 +82,7 @@ def test_every_number_of_the_verdict_is_in_the_summary(name: str, request: pytes
 
 def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollout_panel: bs.Panel) -> None:
     assert choose_methods("all", rollout_panel) == METHODS
+    assert set(choose_methods("standard", rollout_panel)) == set(STANDARD)
     assert "bootstrap" not in choose_methods("all", prop99_panel)
     assert choose_methods("none", prop99_panel) == ()
     with pytest.raises(bs.SpecError, match="unknown method 'placbo', did you mean 'placebo'"):
@@ -94,5 +96,6 @@ def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollou
 def test_plan_can_be_read(rollout_panel: bs.Panel) -> None:
     words = str(plan_analysis(rollout_panel, seed=3))
     assert "25 donors, 20 pre and 10 post periods" in words
-    assert "default chose 'rollout'" in words
+    assert "Calibration of default on 25 donors" in words
+    assert "sampling variance of every cell is known" in words
     assert "bootstrap" in words

@@ -67,10 +67,9 @@ def test_every_catalogue_model_has_its_files() -> None:
 
 def test_default_says_which_and_why(rollout_panel: bs.Panel, prop99_panel: bs.Panel) -> None:
     by_users, by_states = choose_model(rollout_panel), choose_model(prop99_panel)
-    assert by_users.spec.name == "rollout"
-    assert "sampling variance" in by_users.reason
-    assert by_states.spec.name == "level"
-    assert "exact" in by_states.reason
+    assert by_users.spec.name == by_states.spec.name == "default"
+    assert "sampling variance of every cell is known" in by_users.reason
+    assert "cells are taken as exact" in by_states.reason
 
 
 def test_known_variance_needs_counts(prop99_panel: bs.Panel) -> None:

@@ -27,6 +27,11 @@ INTERVALS = {
     "placebo": "inverted placebo test",
     "bootstrap-percentile": "user-level bootstrap",
     "leave-one-out-range": "leave-one-out range",
+    "conformal": "conformal interval",
+    "jackknife+": "jackknife+ interval",
+    "leave-two-out": "inverted leave-two-out test",
+    "prediction-gaussian": "prediction interval, per source of error",
+    "placebo-time": "placebo in time, no interval",
     "point": "point, no interval",
 }
 _JOINERS = "\u200c\u200d"

@@ -52,7 +52,7 @@ def report(
     path: str | Path = "report.html",
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    methods: str | Sequence[str] = "all",
+    methods: str | Sequence[str] = "standard",
     level: float = 0.95,
     seed: int = 0,
     progress: bool = True,

@@ -63,6 +63,7 @@ def sections(analysis: Analysis) -> tuple[Section, ...]:
         _placebo(analysis, summary),
         _leave_one_out(analysis, summary),
         _bootstrap(analysis, summary),
+        _others(summary),
         _assumptions(),
         _methods(analysis, summary),
         _data(analysis, summary),
@@ -150,6 +151,8 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
             "after the start although nothing was done to them. Famous results widen this way."
         )
         paragraphs += summary["calibration"]["notes"]
+    if summary["checks"] is not None:
+        paragraphs += summary["checks"]["sentences"]
     if any(spec["drift"]["process"] == "none" for spec in summary["models"]):
         paragraphs.append(
             "A model without drift takes the noise of different periods as independent. Where the treated unit and "
@@ -253,6 +256,13 @@ def _bootstrap(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
     )
     lost = f"{boot['failed']} replicates had a unit without any user and have no answer." if boot["failed"] else ""
     return Section("User-level bootstrap", "bootstrap", tuple(w for w in (words, lost) if w), (), ("bootstrap",))
+
+
+def _others(summary: dict[str, Any]) -> Section | None:
+    if not summary["others"]:
+        return None
+    words = tuple(other["sentence"] for other in summary["others"].values())
+    return Section("Further classical inference", "further", words)
 
 
 def _assumptions() -> Section:

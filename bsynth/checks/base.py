@@ -1,0 +1,166 @@
+"""What every check sees, what it returns, and the report that holds the answers."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from bsynth.design import Design, make_design
+from bsynth.effects import variable
+from bsynth.errors import PanelError
+from bsynth.estimate import html_card
+from bsynth.panel import Panel
+from bsynth.result import Fit
+from bsynth.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from bsynth.calibration import Calibration
+    from bsynth.checks.leave_future_out import LeaveFutureOut
+
+DRIFTING = ("drift", "default")
+"""Suggestions with a drift, which have a level as well and so answer the other warnings too."""
+
+type Verdict = Literal["ok", "warning"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question asked of a fit, and its answer.
+
+    Attributes
+    ----------
+    name : str
+        Such as ``"hull"``.
+    title : str
+        The question in a few words.
+    values : mapping of str to float
+        The numbers behind the sentence; outcome units unless the name says otherwise.
+    status : {"ok", "warning"}
+    sentence : str
+        The answer in plain words, with its numbers.
+    suggestion : str or None
+        Model of the catalogue to use instead; None when the model is not the thing to change.
+    """
+
+    name: str
+    title: str
+    values: Mapping[str, float]
+    status: Verdict
+    sentence: str
+    suggestion: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return asdict(self) | {"values": dict(self.values)}
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A fit with its panel, and what some checks need besides: the one argument of every check.
+
+    Attributes
+    ----------
+    fit : Fit
+    panel : Panel
+        The panel that was fitted.
+    calibration : Calibration or None
+    future : LeaveFutureOut or None
+    seed : int
+        Seed of replicated data and prior draws.
+    """
+
+    fit: Fit
+    panel: Panel
+    calibration: "Calibration | None" = None
+    future: "LeaveFutureOut | None" = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a panel that is not the one that was fitted."""
+        observed = self.fit.observed.values
+        donors = list(variable(self.fit.tree, "constant_data", "donors")["donor"].to_index())
+        same = self.fit.n_pre == self.panel.n_pre and donors == list(self.panel.donors)
+        if not (same and np.array_equal(observed, self.panel.treated_series)):
+            raise PanelError(
+                f"the fit is of {self.fit.tree.attrs['treated']} with {len(donors)} donors and {self.fit.n_pre} "
+                f"pre-periods, and the panel is another ({self.panel!r}); give the panel that was fitted"
+            )
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that was fitted."""
+        return self.fit.spec
+
+    @cached_property
+    def design(self) -> Design:
+        """The arrays that the model saw."""
+        return make_design(self.panel, self.spec)
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Return a generator of the check's own, so that adding a check changes no other."""
+        return np.random.default_rng([self.seed, *name.encode()])
+
+
+@dataclass(frozen=True, eq=False)
+class CheckReport:
+    """The checks of one fit, in the order of their registry."""
+
+    model: str
+    checks: tuple[Check, ...]
+
+    @property
+    def status(self) -> Verdict:
+        """``"warning"`` when any check warns."""
+        return "warning" if self.warnings else "ok"
+
+    @property
+    def warnings(self) -> tuple[Check, ...]:
+        """The checks that warn."""
+        return tuple(check for check in self.checks if check.status == "warning")
+
+    @property
+    def suggestion(self) -> str | None:
+        """The model to use instead: one with a drift when a warning names it, else the first that is named."""
+        named = [check.suggestion for check in self.warnings if check.suggestion is not None]
+        return next((model for model in DRIFTING if model in named), named[0] if named else None)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per check: name, title, status, suggestion, sentence."""
+        columns = ["name", "title", "status", "suggestion", "sentence"]
+        return pd.DataFrame([[getattr(check, c) for c in columns] for check in self.checks], columns=columns)
+
+    def sentences(self) -> tuple[str, ...]:
+        """The warnings in words and the model they name; one sentence when there is none."""
+        if not self.warnings:
+            return (f"No check contradicts the model {self.model!r}.",)
+        words = tuple(check.sentence for check in self.warnings)
+        return words if self.suggestion is None else (*words, f"Use the model {self.suggestion!r} instead.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return {
+            "model": self.model,
+            "status": self.status,
+            "suggestion": self.suggestion,
+            "sentences": list(self.sentences()),
+            "checks": [check.to_dict() for check in self.checks],
+        }
+
+    def __getitem__(self, name: str) -> Check:
+        for check in self.checks:
+            if check.name == name:
+                return check
+        raise KeyError(f"no check {name!r}; there are {', '.join(check.name for check in self.checks)}")
+
+    def __repr__(self) -> str:
+        found = ", ".join(check.name for check in self.warnings) or "no warnings"
+        return f"<CheckReport of {self.model!r}: {len(self.checks)} checks, {found}>"
+
+    def _repr_html_(self) -> str:
+        table = self.table[["title", "status", "sentence"]]
+        with pd.option_context("display.max_colwidth", None):
+            return html_card(f"Checks of {self.model}", self.sentences()[-1:], table)

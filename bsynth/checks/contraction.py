@@ -1,0 +1,42 @@
+"""How much did the pre-period teach about the effect?"""
+
+from bsynth.checks.base import Case, Check
+from bsynth.checks.choice import for_drift, for_level
+from bsynth.checks.prior import draw_untreated, is_simple
+from bsynth.verdict import number
+
+NAME = "contraction"
+TITLE = "Did the pre-period teach us the effect?"
+
+MIN_CONTRACTION = 0.5
+
+
+def check(case: Case) -> Check | None:
+    """Contraction of the average effect, 1 − var_posterior / var_prior.
+
+    The weights may stay unidentified while the effect is not, so the effect is what is judged. The prior of
+    the effect comes from drawing weights, level, drift and noise from their priors through the donors as
+    observed. ``values``: ``contraction``, ``prior_sd`` and ``posterior_sd`` (outcome units).
+
+    None for a concentration averaged over a grid, whose prior is not drawn here.
+    """
+    if not is_simple(case):
+        return None
+    design = case.design
+    average = design.scale * draw_untreated(case, case.rng(NAME))[:, design.n_pre :].mean(axis=1)
+    prior_sd = float(average.std())
+    posterior_sd = float(case.fit.effect_draws("predictive")["average"].std())
+    contraction = 1.0 - (posterior_sd / prior_sd) ** 2
+    values = {"contraction": contraction, "prior_sd": prior_sd, "posterior_sd": posterior_sd}
+    figures = (
+        f"the sd of the average effect went from {number(prior_sd)} under the prior to {number(posterior_sd)}, "
+        f"a contraction of {number(contraction, 2)}"
+    )
+    if contraction >= MIN_CONTRACTION:
+        return Check(NAME, TITLE, values, "ok", f"The pre-period taught us most of what is said: {figures}.")
+    if contraction < 0:
+        sentence = f"The pre-period is at odds with the prior of {case.spec.name!r} and made it less sure: {figures}."
+        suggestion = for_level(case, autocorrelated=False) or for_drift(case)
+        return Check(NAME, TITLE, values, "warning", sentence, suggestion)
+    sentence = f"The pre-period taught {case.spec.name!r} little about the effect: {figures}; the prior carries it."
+    return Check(NAME, TITLE, values, "warning", sentence)

@@ -1,0 +1,35 @@
+"""Does the model forecast the last pre-periods?"""
+
+from scipy import stats
+
+from bsynth.checks.base import Case, Check
+from bsynth.checks.choice import for_drift
+from bsynth.verdict import number
+
+NAME = "leave-future-out"
+TITLE = "Are the last pre-periods forecast?"
+
+LEVEL = 0.9
+P_MIN = 0.01
+
+
+def check(case: Case) -> Check | None:
+    """Judge one-step forecasts of `bsynth.lfo`, when they were made: how many miss the 90% interval.
+
+    ``values``: ``elpd``, ``se``, ``periods``, ``outside`` and ``p``, the binomial probability of at least so
+    many misses.
+    """
+    found = case.future
+    if found is None:
+        return None
+    n, outside = len(found.table), found.outside(LEVEL)
+    p = float(stats.binom.sf(outside - 1, n, 1 - LEVEL))
+    values = {"elpd": found.elpd, "se": found.se, "periods": float(n), "outside": float(outside), "p": p}
+    figures = (
+        f"{outside} of the last {n} pre-periods fall outside the {LEVEL:.0%} interval of a forecast from the periods "
+        f"before (elpd {number(found.elpd)}, s.e. {number(found.se, 2)})"
+    )
+    if p >= P_MIN:
+        return Check(NAME, TITLE, values, "ok", f"The model forecasts the pre-period as it promises: {figures}.")
+    sentence = f"The model {found.model!r} forecasts the pre-period worse than it promises: {figures}."
+    return Check(NAME, TITLE, values, "warning", sentence, for_drift(case))

@@ -1,0 +1,153 @@
+"""Leave-future-out: refit on shorter pre-periods and score the period that comes next."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import special, stats
+
+from bsynth._progress import progress_bar
+from bsynth._types import FloatArray
+from bsynth.catalogue import DEFAULT, choose_model
+from bsynth.design import make_design
+from bsynth.effects import variable
+from bsynth.errors import PanelError, UnreliableWarning
+from bsynth.fitting import fit
+from bsynth.ingest.labels import MIN_PRE
+from bsynth.panel import Panel
+from bsynth.result import Fit
+from bsynth.spec import ModelSpec
+
+MIN_LAST = 3
+
+
+@dataclass(frozen=True, eq=False)
+class LeaveFutureOut:
+    """One-step-ahead forecasts of the last pre-periods by exact refits.
+
+    Attributes
+    ----------
+    model : str
+    table : DataFrame
+        One row per period: ``time``, ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome
+        units) and ``pit``, the predictive probability below the observed value; ``status`` of the refit.
+    """
+
+    model: str
+    table: pd.DataFrame
+
+    @property
+    def elpd(self) -> float:
+        """Sum of the log predictive densities."""
+        return float(self.table["log_density"].sum())
+
+    @property
+    def se(self) -> float:
+        """Standard error of ``elpd``, from its terms."""
+        terms = self.table["log_density"]
+        return float(np.sqrt(len(terms)) * terms.std(ddof=1))
+
+    def outside(self, level: float = 0.9) -> int:
+        """Periods outside the equal-tailed predictive interval of probability ``level``."""
+        return int((np.abs(self.table["pit"] - 0.5) > level / 2).sum())
+
+    def __repr__(self) -> str:
+        return f"<LeaveFutureOut of {self.model!r}: {len(self.table)} periods, elpd {self.elpd:.2f} ± {self.se:.2f}>"
+
+
+def lfo(
+    panel: Panel,
+    model: str | Path | ModelSpec = DEFAULT,
+    *,
+    last: int = 5,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: bool = True,
+) -> LeaveFutureOut:
+    """Forecast each of the last pre-periods from the periods before it, with a full refit each.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : str, path or ModelSpec
+    last : int
+        How many pre-periods, at least 3; each costs a fit.
+    draws : int
+        Posterior draws per chain.
+    seed : int
+    progress : bool
+
+    Returns
+    -------
+    LeaveFutureOut
+
+    Raises
+    ------
+    PanelError
+        Too few pre-periods for ``last`` forecasts.
+
+    Notes
+    -----
+    Bürkner, Gabry and Vehtari (2020), exact version with one step ahead. The density of a period is the mean
+    over draws of its density given the counterfactual mean of that draw, drift and latent cells included.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.simulate import simulate_factor
+    >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> found = lfo(panel, "level", last=3, draws=300, progress=False)
+    >>> len(found.table), found.outside(0.999)
+    (3, 0)
+    """
+    if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
+        most = panel.n_pre - MIN_PRE
+        raise PanelError(
+            f"last is {last}; give {MIN_LAST} to {most}"
+            if most >= MIN_LAST
+            else f"leave-future-out needs {MIN_PRE + MIN_LAST} pre-periods and there are {panel.n_pre}; skip it"
+        )
+    spec = choose_model(panel, model).spec
+    seen, rows = make_design(panel, spec).treated_seen, []
+    with progress_bar(f"leave-future-out of {spec.name}", last, progress) as bar:
+        for t in range(panel.n_pre - last, panel.n_pre):
+            if not seen[t]:  # nothing was observed there to score
+                continue
+            shorter = panel.backdated(panel.times[t])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UnreliableWarning)  # kept in the row's status
+                found = fit(shorter, spec, draws=draws, seed=seed + t, progress=False)
+            rows.append({"time": panel.times[t]} | _score(found, shorter, t) | {"status": found.status})
+            bar.advance(bar.task_ids[0])
+    return LeaveFutureOut(spec.name, pd.DataFrame(rows))
+
+
+def _score(found: Fit, panel: Panel, t: int) -> dict[str, float]:
+    """Score the first period after the start of ``panel``."""
+    mean = found.counterfactual("mean").isel(time=t).values.ravel()
+    log_density, below, sd = _density(found, panel, t, mean)
+    return {
+        "observed": float(panel.treated_series[t]),
+        "predicted": float(mean.mean()),
+        "sd": float(np.sqrt(mean.var() + (sd**2).mean())),
+        "log_density": float(special.logsumexp(log_density) - np.log(len(mean))),
+        "pit": float(below.mean()),
+    }
+
+
+def _density(found: Fit, panel: Panel, t: int, mean: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return each draw's log density and cdf at the observed value, and the sd of its period noise."""
+    design, noise = make_design(panel, found.spec), found.spec.noise
+    sigma = variable(found.tree, "posterior", "sigma").values.ravel()
+    scale = np.sqrt(sigma**2 + design.scale**2 * design.treated_variance[t])
+    observed = panel.treated_series[t]
+    z = (observed - mean) / scale
+    if noise.distribution == "student-t":
+        sd = scale * np.sqrt(noise.degrees / (noise.degrees - 2)) if noise.degrees > 2 else scale
+        log_density, below = stats.t.logpdf(z, noise.degrees), stats.t.cdf(z, noise.degrees)
+    else:
+        sd, log_density, below = scale, stats.norm.logpdf(z), stats.norm.cdf(z)
+    return np.asarray(log_density - np.log(scale)), np.asarray(below), sd

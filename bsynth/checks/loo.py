@@ -1,0 +1,57 @@
+"""How well is each pre-period predicted by the others?"""
+
+import warnings
+
+import arviz_stats as azs
+import numpy as np
+import xarray as xr
+
+from bsynth.checks.base import Case, Check
+from bsynth.checks.choice import drifts
+from bsynth.effects import variable
+from bsynth.errors import some_of
+from bsynth.verdict import number
+
+NAME = "loo"
+TITLE = "Is every pre-period predicted by the others?"
+
+K_MAX = 1.0
+"""Above it the importance ratios have no finite mean (Vehtari et al. 2024)."""
+
+
+def check(case: Case) -> Check:
+    """PSIS-LOO of the pre-period by ArviZ (Vehtari, Gelman and Gabry 2017).
+
+    ``values``: ``elpd``, ``se``, ``p_loo``, ``k_max`` (largest Pareto k) and ``k_bad`` (periods above ArviZ's
+    limit). With a drift each term is the density of a period given the earlier ones, so what is left out is
+    one one-step-ahead term, not the period itself; `bsynth.lfo` refits instead.
+    """
+    log_likelihood = variable(case.fit.tree, "log_likelihood", "outcome").dropna("time", how="all")
+    tree = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="outcome")})
+    tree["posterior"] = case.fit.tree["posterior"].copy()
+    # The likelihood's own efficiency: that of the posterior would average over donors and constants.
+    relative = float(azs.ess(log_likelihood, method="mean").mean()) / (
+        log_likelihood.sizes["chain"] * log_likelihood.sizes["draw"]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # high k is said in our own words
+        found = azs.loo(tree, pointwise=True, var_name="outcome", reff=relative)
+    k = found.pareto_k
+    bad = k > found.good_k
+    periods = [str(t) for t in k["time"].to_index()[np.asarray(bad)]]
+    values = {
+        "elpd": float(found.elpd),
+        "se": float(found.se),
+        "p_loo": float(found.p),
+        "k_max": float(k.max()),
+        "k_bad": float(bad.sum()),
+    }
+    score = f"elpd {number(values['elpd'])} (s.e. {number(values['se'], 2)}), largest Pareto k {values['k_max']:.2f}"
+    if drifts(case.spec):
+        score += "; its terms are one step ahead, since the model has a drift"
+    if periods:
+        score += f"; k is above {found.good_k:.2f} at {some_of(periods, 4)}, so score by leave-future-out rather"
+    if values["k_max"] <= K_MAX:
+        return Check(NAME, TITLE, values, "ok", f"No single pre-period carries the fit: {score}.")
+    sentence = f"The fit of {case.spec.name!r} leans on single pre-periods: {score}, and look at those periods."
+    return Check(NAME, TITLE, values, "warning", sentence)

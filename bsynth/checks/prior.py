@@ -1,0 +1,97 @@
+"""The prior of a fit: draws of it, and its log density at the posterior draws."""
+
+import numpy as np
+import xarray as xr
+
+from bsynth._types import FloatArray
+from bsynth.checks.base import Case
+from bsynth.checks.replicates import cell_variance, draw_departures
+
+DRAWS = 2000
+
+
+def is_simple(case: Case) -> bool:
+    """Whether the prior can be drawn here: a concentration averaged over a grid cannot."""
+    return case.spec.weights.prior == "softmax-normal" or case.spec.weights.alpha != "averaged"
+
+
+def level_sd(case: Case) -> float:
+    """Prior sd of the level on the design's scale; 0 without a level."""
+    if case.spec.level.prior == "none":
+        return 0.0
+    return float(case.spec.cells.level_sd if case.design.known_variance else case.spec.level.sd)
+
+
+def draw_prior(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> dict[str, FloatArray]:
+    """Draw (draws, ...) parameters from the prior, on the design's scale, as the engine names them."""
+    spec, n_donors = case.spec, case.panel.n_donors
+    if spec.weights.prior == "softmax-normal":
+        scores = spec.weights.sd * rng.standard_normal((draws, n_donors))
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+    else:
+        assert spec.weights.alpha != "averaged"
+        weights = rng.dirichlet(np.full(n_donors, spec.weights.alpha), size=draws)
+    found = {
+        "weights": weights,
+        "level": level_sd(case) * rng.standard_normal(draws),
+        "sigma": spec.noise.sd * np.abs(rng.standard_normal(draws)),
+    }
+    if spec.drift.process == "none":
+        return found
+    return found | {
+        "drift_sd": spec.drift.sd * np.abs(rng.standard_normal(draws)),
+        "slope_sd": spec.drift.slope_sd * np.abs(rng.standard_normal(draws)),
+        "rho": rng.beta(2.0, 2.0, size=draws),
+        "drifting": (rng.random(draws) < spec.drift.probability).astype(float),
+    }
+
+
+def draw_untreated(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> FloatArray:
+    """Draw the untreated series (draws, T) of every period from the prior, through the donors as observed.
+
+    The drift runs through from the first period. Cell variance enters the pre-period, where it is known of
+    both sides; afterwards the treated cells' own variance does.
+    """
+    design, found = case.design, draw_prior(case, rng, draws)
+    variance = np.broadcast_to(design.treated_variance, (draws, design.y.size)).copy()
+    variance[:, : design.n_pre] = cell_variance(design, found["weights"])
+    sd = np.sqrt(found["sigma"][:, None] ** 2 + variance)
+    return np.asarray(
+        found["level"][:, None] + found["weights"] @ design.X.T + draw_departures(found, sd, case.spec, rng)
+    )
+
+
+def log_prior(case: Case) -> xr.Dataset:
+    """Return the log prior density (chain, draw), up to constants, one variable per piece of the model.
+
+    The density of the weights is that of their log ratios: there Dirichlet(α) to the power κ is
+    Dirichlet(κα), so that power-scaling asks how the effect moves with the concentration. On the simplex
+    itself a flat prior is a constant and no power could show what it does. Likewise N(0, s²) becomes
+    N(0, s²/κ). Latent donor cells and the drift switch are left as they are.
+    """
+    spec, scale = case.spec, case.design.scale
+    posterior = case.fit.tree["posterior"].to_dataset()
+    log_weights: xr.DataArray = xr.apply_ufunc(np.log, posterior["weights"].clip(min=np.finfo(float).tiny))
+    if spec.weights.prior == "softmax-normal":
+        scores = (log_weights - log_weights.mean("donor")) / spec.weights.sd
+        weights = -0.5 * (scores**2).sum("donor")
+    else:
+        weights = float(spec.weights.alpha) * log_weights.sum("donor")
+    pieces = {"weights": weights, "noise": _half_normal(posterior["sigma"], scale * spec.noise.sd)}
+    if (sd := level_sd(case)) > 0:
+        pieces["level"] = _half_normal(posterior["level_shift"], scale * sd)
+    if "donor_noise" in posterior:
+        pieces["donor noise"] = _half_normal(posterior["donor_noise"], scale * spec.cells.donor_noise_sd)
+    if "drift_sd" in posterior:
+        pieces["drift"] = _half_normal(posterior["drift_sd"], scale * spec.drift.sd)
+        if "slope_sd" in posterior:
+            pieces["drift"] = pieces["drift"] + _half_normal(posterior["slope_sd"], scale * spec.drift.slope_sd)
+        if "rho" in posterior:
+            pieces["drift"] = pieces["drift"] + xr.apply_ufunc(lambda r: np.log(r * (1 - r)), posterior["rho"])
+    return xr.Dataset(pieces)
+
+
+def _half_normal(values: xr.DataArray, sd: float) -> xr.DataArray:
+    """Log density of N(0, sd²), or of its positive half, up to a constant."""
+    return -0.5 * (values / sd) ** 2

@@ -1,0 +1,79 @@
+"""Does the prior decide the effect?"""
+
+import arviz_stats as azs
+import numpy as np
+import xarray as xr
+
+from bsynth.checks.base import Case, Check
+from bsynth.checks.choice import for_weights
+from bsynth.checks.prior import is_simple, log_prior
+from bsynth.effects import variable
+from bsynth.verdict import number
+
+NAME = "sensitivity"
+TITLE = "Does the prior decide the effect?"
+
+THRESHOLD = 0.05
+"""Kallioinen et al. 2024: above it the component matters."""
+SHIFT = 0.5
+"""Posterior sd that the effect moves when one prior's precision or concentration is halved or doubled."""
+
+
+def check(case: Case) -> Check | None:
+    """Power-scale priors and likelihood and watch the average effect (Kallioinen et al. 2024; ArviZ ``psense``).
+
+    ``values``: ``prior`` and ``likelihood`` sensitivity of the average predictive effect, ``prior_<piece>`` for
+    each piece of the prior, and ``shift_<piece>``: how far the mean effect moves, in posterior sd, when that
+    piece's precision (or the concentration of the weights) doubles, to first order.
+
+    None for a concentration averaged over a grid: its prior has no density to scale.
+    """
+    if not is_simple(case):
+        return None
+    prior = log_prior(case)
+    effect = case.fit.effect_draws("predictive")["average"].reset_coords(drop=True)
+    likelihood = variable(case.fit.tree, "log_likelihood", "outcome").dropna("time", how="all")
+    tree = xr.DataTree.from_dict(
+        {
+            "posterior": effect.to_dataset(name="effect"),
+            "log_prior": prior,
+            "log_likelihood": likelihood.to_dataset(name="outcome"),
+        }
+    )
+    pieces = [str(name) for name in prior.data_vars]
+    values = {
+        "prior": _sensitivity(tree, "prior", pieces),
+        "likelihood": _sensitivity(tree, "likelihood", ["outcome"]),
+    }
+    values |= {f"prior_{piece}": _sensitivity(tree, "prior", [piece]) for piece in pieces}
+    values |= {f"shift_{piece}": _shift(effect, prior[piece]) for piece in pieces}
+    return _words(case, values, pieces)
+
+
+def _words(case: Case, values: dict[str, float], pieces: list[str]) -> Check:
+    strongest = max(pieces, key=lambda piece: abs(values[f"shift_{piece}"]))
+    moved = values[f"shift_{strongest}"]
+    figures = (
+        f"power-scaling sensitivity of the average effect is {number(values['prior'], 2)} to the prior and "
+        f"{number(values['likelihood'], 2)} to the pre-period; the prior of the {strongest} weighs most, doubling its "
+        f"strength moves the effect by {number(moved, 2)} posterior sd"
+    )
+    strong = values["prior"] >= THRESHOLD
+    decides = strong and (values["likelihood"] < THRESHOLD or values["prior"] > values["likelihood"])
+    if not decides and not (strong and abs(moved) > SHIFT):
+        return Check(NAME, TITLE, values, "ok", f"The pre-period decides the effect, not the prior: {figures}.")
+    lead = "The prior decides the effect" if decides else "Prior and pre-period pull at the effect"
+    suggestion = for_weights(case) if strongest == "weights" else None
+    with_pieces = "" if suggestion is not None else "; a longer pre-period or fewer, better donors would help"
+    return Check(NAME, TITLE, values, "warning", f"{lead} of {case.spec.name!r}: {figures}{with_pieces}.", suggestion)
+
+
+def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:
+    found = azs.psense(tree, var_names=["effect"], group=group, group_var_names=names)
+    return float(found["effect"])
+
+
+def _shift(effect: xr.DataArray, log_density: xr.DataArray) -> float:
+    """d E(effect) / d log κ · log 2 = log 2 · cov(effect, log prior), in sd of the effect."""
+    covariance = float(((effect - effect.mean()) * (log_density - log_density.mean())).mean())
+    return float(np.log(2.0) * covariance / float(effect.std()))

@@ -1,0 +1,162 @@
+"""Real fits that a check must contradict, and clean ones that none may."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth import checks
+from bsynth.calibration import Calibration, PlaceboFit, learn_inflation
+from bsynth.checks.base import DRIFTING, Case, CheckReport
+from bsynth.result import Fit
+
+J, T0, H = 6, 30, 10
+
+
+def small_world(seed: int, *, spike: float = 0.0, offset: float = 0.0) -> bs.Panel:
+    """Two factors, the treated unit inside the hull of its six donors, independent noise."""
+    rng = np.random.default_rng(seed)
+    loadings = rng.uniform(size=(J + 1, 2))
+    loadings[0] = rng.dirichlet(np.full(J, 3.0)) @ loadings[1:]
+    factors = np.cumsum(rng.normal(size=(2, T0 + H)), axis=1)
+    outcome = loadings @ factors + 0.3 * rng.normal(size=(J + 1, T0 + H))
+    outcome[0] += offset
+    outcome[0, 12] += spike
+    frame = pd.DataFrame(outcome.T, columns=[f"u{i}" for i in range(J + 1)])
+    return bs.Panel.from_wide(frame, treated="u0", start=T0)
+
+
+def quick(panel: bs.Panel, model: str, draws: int = 500) -> Fit:
+    return bs.fit(panel, model=model, draws=draws, tune=500, seed=3, progress=False)
+
+
+@pytest.fixture(scope="module")
+def clean() -> tuple[Fit, bs.Panel]:
+    panel = small_world(4)
+    return quick(panel, "level"), panel
+
+
+@pytest.fixture(scope="module")
+def prop99_report(prop99_fit: Fit, prop99_panel: bs.Panel) -> CheckReport:
+    return checks.check(prop99_fit, prop99_panel)
+
+
+def test_nothing_is_flagged_in_a_clean_world(clean: tuple[Fit, bs.Panel]) -> None:
+    report = checks.check(*clean)
+    assert report.warnings == ()
+    assert report.status == "ok"
+    assert report.suggestion is None
+    assert report.sentences() == ("No check contradicts the model 'level'.",)
+
+
+def test_rollout_model_is_not_contradicted_by_the_rollout_log(rollout_fit: Fit, rollout_panel: bs.Panel) -> None:
+    assert checks.check(rollout_fit, rollout_panel).status == "ok"
+
+
+@pytest.mark.slow
+def test_dirichlet_on_the_rollout_log_is_outside_the_hull(rollout_panel: bs.Panel) -> None:
+    report = checks.check(quick(rollout_panel, "dirichlet"), rollout_panel)
+    hull = report["hull"]
+    assert hull.status == "warning"
+    assert hull.values["offset"] == pytest.approx(0.04, abs=0.01)  # wave 1 sits .04 above wave 2 by construction
+    assert hull.suggestion == report.suggestion == "default"
+    assert "0.04" in hull.sentence
+    assert "outside the hull" in hull.sentence
+
+
+def test_level_on_prop99_has_autocorrelated_residuals(prop99_report: CheckReport) -> None:
+    found = prop99_report["autocorrelation"]
+    assert found.status == "warning"
+    assert found.values["lag1"] > 0.3
+    assert found.values["p"] < 0.025
+    assert found.suggestion == prop99_report.suggestion == "default"
+    assert prop99_report.sentences()[-1] == "Use the model 'default' instead."
+
+
+def test_level_on_prop99_leans_on_its_flat_dirichlet(prop99_report: CheckReport) -> None:
+    """METHODS: the effect of the level model moves from −18.8 at α = 1 to −14.5 at .3, so α matters."""
+    found = prop99_report["sensitivity"]
+    assert found.status == "warning"
+    assert found.suggestion == "sparse"
+    assert found.values["shift_weights"] < -0.5  # more concentration, more effect below zero
+    assert found.values["prior_weights"] > 0.05
+    assert found.values["prior_level"] < 0.05
+
+
+@pytest.mark.slow
+def test_the_suggested_model_silences_the_warning(prop99_panel: bs.Panel) -> None:
+    spec = bs.load_model("default")
+    fit = bs.fit(prop99_panel, spec, draws=500, seed=2, progress=False)
+    report = checks.check(fit, prop99_panel)
+    assert report["autocorrelation"].status == "ok"
+    assert report["sensitivity"].status == "ok"
+    assert report["autocorrelation"].values["expected"] > 0.3  # the replicates carry the drift
+    assert "one step ahead" in report["loo"].sentence
+
+
+def test_a_missing_level_is_named(clean: tuple[Fit, bs.Panel]) -> None:
+    panel = small_world(4, offset=8.0)
+    report = checks.check(quick(panel, "dirichlet"), panel)
+    hull = report["hull"]
+    assert hull.status == "warning"
+    assert hull.suggestion == "level"
+    assert hull.values["offset"] == pytest.approx(8.0, abs=0.5)
+    assert checks.check(quick(panel, "level"), panel)["hull"].status == "ok"
+
+
+def test_one_wild_period_calls_for_student_t() -> None:
+    panel = small_world(4, spike=4.0)
+    found = checks.check(quick(panel, "level"), panel)["predictive"]
+    assert found.status == "warning"
+    assert found.values["posterior_extreme"] < 0.01
+    assert found.suggestion == "student-t"
+
+
+def calibration(fit: Fit, spread: float) -> Calibration:
+    """Thirty placebos whose errors are ``spread`` times what their fits expect."""
+    rng = np.random.default_rng(1)
+    errors = spread * 0.2 * rng.standard_normal(30)
+    placebos = tuple(
+        PlaceboFit(
+            i, e + 0.2 * rng.standard_normal(200), np.ones(200), np.zeros(H), np.full(H, 0.3), np.nan, 1.0, "ok", 0.1
+        )
+        for i, e in enumerate(errors)
+    )
+    return Calibration(fit, placebos, None, 1.0, learn_inflation(errors, np.full(30, 0.2)), (), 1.0)
+
+
+@pytest.mark.parametrize(("spread", "status"), [(1.0, "ok"), (4.0, "warning")])
+def test_calibration_speaks_when_donors_drift(clean: tuple[Fit, bs.Panel], spread: float, status: str) -> None:
+    fit, panel = clean
+    found = checks.check(fit, panel, calibration=calibration(fit, spread))["calibration"]
+    assert found.status == status
+    assert (found.suggestion == "default") == (status == "warning")
+    assert (found.values["widening"] > 1.5) == (status == "warning")
+
+
+def test_report_is_data_and_words(prop99_report: CheckReport) -> None:
+    assert list(prop99_report.table.columns) == ["name", "title", "status", "suggestion", "sentence"]
+    plain = json.loads(json.dumps(prop99_report.to_dict(), allow_nan=False))
+    assert plain["suggestion"] == "default"
+    page = prop99_report._repr_html_()
+    assert all(check.title in page for check in prop99_report.checks)
+    for check in prop99_report.checks:
+        assert check.sentence.endswith(".")
+        assert (check.suggestion is None) or check.status == "warning"
+    with pytest.raises(KeyError, match="there are hull, autocorrelation"):
+        prop99_report["nothing"]
+
+
+def test_every_check_has_the_same_shape() -> None:
+    names = [part.NAME for part in checks.REGISTRY]
+    assert len(set(names)) == len(names)
+    assert all(part.TITLE.endswith("?") and callable(part.check) for part in checks.REGISTRY)
+    assert all(name in (checks.__doc__ or "") for name in names)
+    assert {*DRIFTING, "level", "student-t", "sparse"} <= set(bs.list_models())
+
+
+def test_another_panel_is_refused(clean: tuple[Fit, bs.Panel]) -> None:
+    with pytest.raises(bs.PanelError, match="give the panel that was fitted"):
+        Case(clean[0], small_world(5))
