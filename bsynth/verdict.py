@@ -96,8 +96,8 @@ def _posterior(base: Row, calibrated: Row | None) -> str:
 
 
 def _contradicted(checks: Row) -> str:
-    titles = [c["title"].lower() for c in checks["checks"] if c["status"] == "warning"]
-    words = f"Checks warn about {'; '.join(titles)}"
+    names = ", ".join(c["name"] for c in checks["checks"] if c["status"] == "warning")
+    words = f"Of the checks of this model, {names} warned"
     return f"{words}: consider the model {checks['suggestion']!r}." if checks["suggestion"] else f"{words}."
 
 
