@@ -41,10 +41,12 @@ lint: setup
 
 evidence: setup
 	$(PYTHON) -m pytest -m evidence -s
+	$(PYTHON) tests/test_readme.py
 
 bench: setup
 	$(PYTHON) tests/benchmarks/bench_simplex.py
 	$(PYTHON) tests/benchmarks/bench_bootstrap.py
+	$(PYTHON) tests/benchmarks/bench_placebo.py
 
 dist: setup
 	$(PYTHON) -m hatchling build

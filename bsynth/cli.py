@@ -200,23 +200,42 @@ def rollout(users: int, seed: int, out: Path) -> None:
     click.echo(f"{out}: {len(log):,} users, seed {seed}")
 
 
-@main.command()
-@click.argument("name", required=False)
-def models(name: str | None) -> None:
-    """List the catalogue of models, or show the card of one."""
-    from bsynth.catalogue import list_models, load_model, model_card
+class _Models(click.Group):
+    """``models`` lists, ``models NAME`` shows a card, ``models evidence NAME`` measures."""
 
-    if name is not None:
-        click.echo(model_card(name))
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["evidence"]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name == "evidence":
+            from bsynth.evidence.command import evidence_command
+
+            return evidence_command
+        return click.Command("show", callback=lambda: _show_card(name), help="Show the card of a model.")
+
+
+@main.group(cls=_Models, invoke_without_command=True, subcommand_metavar="[NAME | evidence NAME...]")
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """List the catalogue of models, show the card of one, or measure it."""
+    if ctx.invoked_subcommand is not None:
         return
     from rich.console import Console
     from rich.table import Table
+
+    from bsynth.catalogue import list_models, load_model
 
     table = Table("name", "model", box=None, header_style="bold")
     for each in list_models():
         table.add_row(each, load_model(each).title)
     Console().print(table)
-    click.echo("\nbsynth models NAME shows a card; 'default' takes rollout for logs of users, level otherwise.")
+    click.echo("\nbsynth models NAME shows a card; bsynth models evidence NAME measures a model again.")
+
+
+def _show_card(name: str) -> None:
+    from bsynth.catalogue import model_card
+
+    click.echo(model_card(name))
 
 
 def _check_out(out: Path) -> None:

@@ -14,12 +14,14 @@ EFFECT_KEYS = {"method", "model", "estimand", "estimate", "lower", "upper", "lev
 
 @pytest.fixture(scope="module")
 def rollout_analysis(rollout_panel: bs.Panel) -> bs.Analysis:
-    return bs.analyse(rollout_panel, replicates=100, seed=7, truth=0.05, progress=False)
+    return bs.analyse(
+        rollout_panel, models=["rollout"], calibrated=False, replicates=100, seed=7, truth=0.05, progress=False
+    )
 
 
 @pytest.fixture(scope="module")
 def prop99_analysis(prop99_panel: bs.Panel) -> bs.Analysis:
-    return bs.analyse(prop99_panel, seed=1, progress=False)
+    return bs.analyse(prop99_panel, models=["level"], calibrated=False, seed=1, progress=False)
 
 
 def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None:
@@ -31,7 +33,7 @@ def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None
     assert kinds == {
         ("bayes", "predictive"), ("bayes", "mean"), ("sc", "point"), ("sc-slsqp", "point"), ("demeaned", "point"),
         ("did", "point"), ("sc", "placebo"), ("sc", "leave-one-out-range"), ("sc", "bootstrap-percentile"),
-        ("bayes", "calibrated"), ("sdid", "point"), ("sc", "conformal"),
+        ("sdid", "point"), ("sc", "conformal"),
     }  # fmt: skip
     assert len(summary["path"]) == 30
     assert set(summary["path"][0]) >= {"time", "observed", "counterfactual", "lower", "upper"}
@@ -40,6 +42,22 @@ def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None
         assert sum(weights.values()) == pytest.approx(1)
     assert summary["diagnostics"][0]["status"] == "ok"
     assert summary["seed"] == 7
+
+
+@pytest.fixture(scope="module")
+def calibrated_analysis(germany_panel: bs.Panel) -> bs.Analysis:
+    few = germany_panel.without(*germany_panel.donors[8:])
+    return bs.analyse(few, methods=["sc", "demeaned", "placebo"], draws=500, seed=1, progress=False)
+
+
+@pytest.mark.slow
+def test_calibration_and_checks_are_in_the_summary(calibrated_analysis: bs.Analysis) -> None:
+    summary = json.loads(json.dumps(calibrated_analysis.summary(), allow_nan=False))
+    assert summary["calibration"]["donors"] == 8
+    assert summary["effects"][0]["interval"] == "calibrated"
+    assert len(summary["calibration"]["path"]) == 14
+    assert "after calibration on the donors" in summary["verdict"]
+    assert {c["name"] for c in summary["checks"]["checks"]} >= {"hull", "autocorrelation", "sensitivity", "calibration"}
 
 
 def test_both_solvers_are_reported_and_agree(prop99_analysis: bs.Analysis) -> None:
@@ -59,7 +77,7 @@ def test_verdict_on_prop99_agrees(prop99_analysis: bs.Analysis) -> None:
     assert "The two agree" in prop99_analysis.verdict
 
 
-@pytest.mark.parametrize("name", ["rollout_analysis", "prop99_analysis"])
+@pytest.mark.parametrize("name", ["rollout_analysis", "prop99_analysis", "calibrated_analysis"])
 def test_every_number_of_the_verdict_is_in_the_summary(name: str, request: pytest.FixtureRequest) -> None:
     analysis: bs.Analysis = request.getfixturevalue(name)
     found = set(re.findall(r"−?\d+(?:\.\d+)?", analysis.verdict.replace("95%", "")))

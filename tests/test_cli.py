@@ -61,7 +61,7 @@ def test_unreliable_fit_exits_3_and_says_so(small_csv: Path, tmp_path: Path) -> 
     (model / "model.toml").write_text('title = "Sparse"\n[weights]\nalpha = 0.005\n')
     out = tmp_path / "run"
     done = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--model", model, "--draws", 100,
-                 "--methods", "none", "--out", out)  # fmt: skip
+                 "--no-calibrate", "--methods", "none", "--out", out)  # fmt: skip
     assert done.exit_code == 3, done.output
     assert "UNRELIABLE" in done.output
     assert json.loads((out / "summary.json").read_text())["status"] == "unreliable"

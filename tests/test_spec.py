@@ -42,7 +42,7 @@ def test_bad_specification_names_line_and_allowed(text: str, message: str) -> No
 
 
 def test_unknown_model_names_the_nearest() -> None:
-    with pytest.raises(SpecError, match=r"unknown model 'rolout', did you mean 'rollout'\?; allowed: default"):
+    with pytest.raises(SpecError, match=r"unknown model 'rolout', did you mean 'rollout'\?; allowed: ar1"):
         load_model("rolout")
 
 

@@ -11,7 +11,7 @@ from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import METHODS, bracket, decimals_of, drawn, interval_words, numbers, percents
-from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILLION
+from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
 
 ROW = 0.46
 """Height of a row of two lines, inches."""
@@ -74,7 +74,7 @@ def plot_effects(
             _draw(ax, y, row, decimals, bool(bad.iloc[y]))
         ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
         if truth is not None:
-            ax.axvline(truth, color=VERMILLION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
+            ax.axvline(truth, color=VERMILION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
         style.row_axis(ax, [_name(row) for _, row in rows.iterrows()])
         for tick, marked in zip(ax.get_yticklabels(), bad, strict=True):
             tick.set_color(RED if marked else style.INK)

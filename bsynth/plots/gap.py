@@ -9,7 +9,7 @@ from bsynth._types import IntervalKind
 from bsynth.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import bracket, drawn, numbers
-from bsynth.plots.style import BLACK, BLUE, VERMILLION, EndLabel
+from bsynth.plots.style import BLACK, BLUE, VERMILION, EndLabel
 from bsynth.plots.view import View, view
 from bsynth.plots.window import focus, window_words
 from bsynth.result import Fit
@@ -62,7 +62,7 @@ def plot_gap(
             ax,
             [
                 EndLabel(x[-1], float(path["gap"].iloc[-1]), "gap", BLACK),
-                EndLabel(x[-1], float(seen.average["estimate"]), _average_words(seen), VERMILLION),
+                EndLabel(x[-1], float(seen.average["estimate"]), _average_words(seen), VERMILION),
             ],
         )
         band = f"Band: {seen.interval} of each period" if seen.interval else ""
@@ -86,7 +86,7 @@ def _lines(ax: Axes, x: NDArray[Any], seen: View) -> None:
     ax.plot(
         [x[seen.n_pre], x[-1]],
         [average, average],
-        color=VERMILLION,
+        color=VERMILION,
         linewidth=1.8,
         linestyle=(0, (5, 1.5)),
         zorder=5,

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from bsynth.frequentist import LeaveOneOut
 from bsynth.plots import style
 from bsynth.plots.labels import METHODS, bracket, drawn, numbers
-from bsynth.plots.style import BLUE, VERMILLION
+from bsynth.plots.style import BLUE, VERMILION
 
 
 def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 30) -> Axes:
@@ -41,7 +41,7 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
     with style.house():
         ax = style.new_axes(ax, style.row_size(len(shown)))
         ax.axvspan(low, high, color=BLUE, alpha=0.10, linewidth=0, gid="range")
-        ax.axvline(full, color=VERMILLION, linewidth=1.6, linestyle=(0, (5, 1.5)), gid="full")
+        ax.axvline(full, color=VERMILION, linewidth=1.6, linestyle=(0, (5, 1.5)), gid="full")
         rows = range(len(shown))
         ax.hlines(rows, full, shown["mean_gap"], color=BLUE, linewidth=1.3, alpha=0.6)
         ax.plot(shown["mean_gap"], rows, "o", color=BLUE, markersize=5.5, zorder=4, gid="refit")

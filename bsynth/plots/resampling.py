@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 from bsynth.frequentist import Bootstrap
 from bsynth.plots import style
 from bsynth.plots.labels import METHODS, bracket, drawn, interval_words, numbers
-from bsynth.plots.style import BLACK, BLUE, PALE, VERMILLION
+from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION
 
 
 def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.95, truth: float | None = None) -> Axes:
@@ -88,13 +88,13 @@ def _bars(ax: Axes, replicates: pd.Series, row: pd.Series, truth: float | None) 
         ax.axvline(
             truth,
             ymax=0.88,
-            color=VERMILLION,
+            color=VERMILION,
             linewidth=1.8,
             linestyle=(0, (5, 1.5)),
             zorder=4,
             gid="truth",
         )
-        _above(ax, truth, f"truth {numbers(truth, signed=True)[0]}", VERMILLION, lines_up=1)
+        _above(ax, truth, f"truth {numbers(truth, signed=True)[0]}", VERMILION, lines_up=1)
 
 
 def _above(ax: Axes, x: float, words: str, color: str, *, lines_up: int) -> None:

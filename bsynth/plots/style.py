@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from bsynth.plots.labels import drawn, families
 
-BLACK, BLUE, VERMILLION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
+BLACK, BLUE, VERMILION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GREY, PALE, INK = "#767676", "#BDBDBD", "#333333"
 RED = "#B00020"
 SIZE = (8.0, 4.6)

@@ -9,7 +9,7 @@ from bsynth._types import FloatArray, IntervalKind
 from bsynth.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
-from bsynth.plots.style import BLACK, BLUE, PALE, VERMILLION, EndLabel
+from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION, EndLabel
 from bsynth.plots.view import View, view
 from bsynth.plots.window import focus, window_words
 from bsynth.result import Fit
@@ -87,7 +87,7 @@ def _lines(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
         x[post],
         path["observed"].iloc[post],
         path["counterfactual"].iloc[post],
-        color=VERMILLION,
+        color=VERMILION,
         alpha=0.10,
         linewidth=0,
         zorder=2.1,

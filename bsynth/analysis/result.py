@@ -1,39 +1,26 @@
-"""The main job: one panel, a posterior, the classical answer beside it, and a verdict."""
+"""Everything that was computed for one panel, and its summary."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from bsynth import frequentist
 from bsynth._types import Status
-from bsynth.calibration import MIN_PLACEBOS, Calibration, calibrate
-from bsynth.catalogue import DEFAULT
-from bsynth.checks import CheckReport, check
-from bsynth.effects import EFFECT_COLUMNS, check_level
-from bsynth.errors import SpecError, nearest
+from bsynth.calibration import Calibration
+from bsynth.checks import CheckReport
+from bsynth.effects import EFFECT_COLUMNS
 from bsynth.estimate import Estimate
-from bsynth.fitting import Plan, plan, run, versions
+from bsynth.fitting import versions
 from bsynth.frequentist import Bootstrap, LeaveOneOut, PlaceboSpace
 from bsynth.panel import Panel
 from bsynth.result import Fit
-from bsynth.spec import ModelSpec
 from bsynth.verdict import verdict
 
 SCHEMA = 1
-ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
-INFERENCE = (
-    "placebo", "leave-one-out", "bootstrap", "conformal", "placebo-time", "leave-two-out", "jackknife+",
-    "prediction-interval",
-)  # fmt: skip
-METHODS = (*ESTIMATORS, *INFERENCE)
-STANDARD = ("sc", "demeaned", "did", "sdid", "placebo", "leave-one-out", "bootstrap", "conformal")
-"""What ``"standard"`` stands for: quick on every panel."""
 
 
 class Inference(Protocol):
@@ -48,15 +35,6 @@ class Inference(Protocol):
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
-
-
-_VERBS: dict[str, Callable[..., Inference]] = {
-    "conformal": frequentist.conformal,
-    "placebo-time": frequentist.placebo_time,
-    "leave-two-out": frequentist.leave_two_out,
-    "jackknife+": frequentist.jackknife_plus,
-    "prediction-interval": frequentist.prediction_interval,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,182 +204,6 @@ class Analysis:
                 }
             )
         return [_clean(row) for row in rows]
-
-
-@dataclass(frozen=True, eq=False)
-class AnalysisPlan:
-    """What an analysis will do, validated before anything is computed."""
-
-    panel: Panel
-    fits: tuple[Plan, ...]
-    methods: tuple[str, ...]
-    replicates: int
-    level: float
-    seed: int
-    calibrated: bool = False
-
-    def __str__(self) -> str:
-        lines = [str(p) for p in self.fits]
-        if self.calibrated:
-            lines.append(f"Calibration of {self.fits[0].spec.name} on {self.panel.n_donors} donors as pseudo-treated.")
-        if self.methods:
-            lines.append("Classical: " + ", ".join(self.methods) + ".")
-        return "\n".join(lines)
-
-
-def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
-    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what a panel cannot have.
-
-    The bootstrap needs users, leave-two-out at least three donors.
-    """
-    names = [methods] if isinstance(methods, str) else list(methods)
-    if names == ["none"]:
-        return ()
-    if names in (["all"], ["standard"]):
-        impossible = {"bootstrap"} if panel.clusters is None else set()
-        if panel.n_donors < 3:
-            impossible.add("leave-two-out")
-        return tuple(m for m in METHODS if m not in impossible and (names == ["all"] or m in STANDARD))
-    for name in names:
-        if name not in METHODS:
-            allowed = (*METHODS, "standard", "all", "none")
-            raise SpecError(f"unknown method {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
-    return tuple(m for m in METHODS if m in names)
-
-
-def plan_analysis(
-    panel: Panel,
-    *,
-    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    methods: str | Sequence[str] = "standard",
-    calibrated: bool = True,
-    draws: int = 1000,
-    replicates: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> AnalysisPlan:
-    """Validate a request; nothing is computed. Parameters as `analyse`."""
-    check_level(level)
-    chosen = choose_methods(methods, panel)
-    fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in models if model != "none")
-    if not fits and not chosen:
-        raise SpecError("nothing to do: neither a model nor a method was asked for")
-    if "bootstrap" in chosen:
-        frequentist.check_bootstrap(panel, replicates=replicates)
-    # The donors stand in for each other, so one more is needed than there are placebos.
-    possible = bool(fits) and panel.n_donors >= MIN_PLACEBOS
-    return AnalysisPlan(panel, fits, chosen, replicates, level, seed, calibrated and possible)
-
-
-def analyse(
-    panel: Panel,
-    *,
-    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    methods: str | Sequence[str] = "standard",
-    calibrated: bool = True,
-    draws: int = 1000,
-    replicates: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-    truth: float | None = None,
-    progress: bool = True,
-) -> Analysis:
-    """Fit the models and run the classical path on one panel.
-
-    Parameters
-    ----------
-    panel : Panel
-    models : sequence of str, path or ModelSpec
-        Bayesian models, the main one first; ``["none"]`` for none.
-    methods : "standard", "all", "none" or names
-        Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm`` and, around ``sc``, ``placebo``,
-        ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
-        ``jackknife+``, ``prediction-interval``.
-    calibrated : bool
-        Calibrate the main model on the donors as pseudo-treated, when there are at least four.
-    draws : int
-        Posterior draws per chain.
-    replicates : int
-        Bootstrap replicates.
-    level : float
-        Probability of every interval.
-    seed : int
-    truth : float, optional
-        True average effect, in simulations.
-    progress : bool
-
-    Examples
-    --------
-    >>> import bsynth as bs
-    >>> from bsynth.simulate import rollout_panel_arguments
-    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
-    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
-    >>> [estimate.estimator for estimate in analysis.estimates]
-    ['sc', 'sc', 'did']
-    """
-    request = plan_analysis(
-        panel,
-        models=models,
-        methods=methods,
-        calibrated=calibrated,
-        draws=draws,
-        replicates=replicates,
-        level=level,
-        seed=seed,
-    )
-    return run_analysis(request, truth=truth, progress=progress)
-
-
-def run_analysis(
-    request: AnalysisPlan,
-    *,
-    truth: float | None = None,
-    progress: bool = True,
-    on_stage: Callable[[str], None] | None = None,
-    store: str | Path | None = None,
-) -> Analysis:
-    """Carry out a plan; ``on_stage`` is told what begins, ``store`` keeps finished placebo fits for a resume."""
-    tell = on_stage or (lambda _: None)
-    panel, methods = request.panel, request.methods
-    estimates = []
-    for name in (m for m in ESTIMATORS if m in methods):
-        tell(f"classical: {name}")
-        estimates.append(frequentist.classical(panel, name))
-        if name == "sc":
-            estimates.append(frequentist.classical(panel, name, solver="slsqp"))
-    placebo = leave_one_out = bootstrap = None
-    if "placebo" in methods:
-        tell(f"placebo in space: {panel.n_donors} donors")
-        placebo = frequentist.placebo_space(panel, progress=progress)
-    if "leave-one-out" in methods:
-        tell("leave one out")
-        leave_one_out = frequentist.leave_one_out(panel, progress=progress)
-    if "bootstrap" in methods:
-        tell(f"user-level bootstrap: {request.replicates} replicates")
-        bootstrap = frequentist.bootstrap(panel, replicates=request.replicates, seed=request.seed, progress=progress)
-    others = {}
-    for name in (m for m in _VERBS if m in methods):
-        tell(name)
-        others[name] = _VERBS[name](panel, seed=request.seed, progress=progress)
-    fits, calibration = [], None
-    for fit_plan in request.fits:
-        if request.calibrated and calibration is None:
-            tell(f"posterior and calibration: {fit_plan.spec.name} on {panel.n_donors} donors (the first fit compiles)")
-            calibration = calibrate(
-                panel, fit_plan.spec, draws=fit_plan.draws, seed=request.seed, store=store, progress=progress
-            )
-            fits.append(calibration.fit)
-            continue
-        tell(f"posterior: {fit_plan.spec.name} (the first fit loads PyMC and compiles)")
-        fits.append(run(fit_plan, progress=progress))
-    return Analysis(
-        panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth,
-        calibration, others, _checked(fits, calibration, request),
-    )  # fmt: skip
-
-
-def _checked(fits: Sequence[Fit], calibration: Calibration | None, request: AnalysisPlan) -> CheckReport | None:
-    return check(fits[0], request.panel, calibration=calibration, seed=request.seed) if fits else None
 
 
 def _placebo(placebo: PlaceboSpace | None) -> dict[str, Any] | None:

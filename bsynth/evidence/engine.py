@@ -1,0 +1,60 @@
+"""One posterior without names, outcome units and the full gate: what thousands of repetitions can afford."""
+
+from dataclasses import dataclass
+
+import arviz_stats as azs
+import numpy as np
+from numpy.typing import NDArray
+
+from bsynth._types import FloatArray
+from bsynth.design import Design
+from bsynth.diagnostics import RHAT_MAX
+from bsynth.engines import predict
+from bsynth.evidence.record import Settings
+from bsynth.spec import ModelSpec
+
+
+def is_switched(spec: ModelSpec) -> bool:
+    """Return whether the model has a drift that may be on or off, so that calibration learns its share π."""
+    return spec.drift.process != "none" and 0 < spec.drift.probability < 1
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Draws on the design's scale.
+
+    Attributes
+    ----------
+    parameters : dict of (S, ...) arrays
+    mean, predictive : (S,) counterfactual averaged over the post-period.
+    drifting : (S,) of bool or None
+        Whether each draw has its drift on; None without a drift.
+    divergences : int
+    healthy : bool
+        No divergence, and R-hat of the predictive average below the gate's limit.
+    """
+
+    parameters: dict[str, FloatArray]
+    mean: FloatArray
+    predictive: FloatArray
+    drifting: NDArray[np.bool_] | None
+    divergences: int
+    healthy: bool
+
+
+def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) -> Posterior:
+    """Sample the model on a design and predict its post-period."""
+    from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
+
+    sampler_seed, predictive_seed = np.random.SeedSequence(seed).spawn(2)
+    sampler = bayes.Sampler(settings.draws, settings.tune, settings.chains)
+    tree = bayes.sample(design, spec, sampler, int(sampler_seed.generate_state(1)[0]))
+    raw = bayes.parameters(tree, design, spec)
+    shape = raw["sigma"].shape
+    parameters = {name: values.reshape(-1, *values.shape[2:]) for name, values in raw.items()}
+    drawn = predict.counterfactual(parameters, design, spec, np.random.default_rng(predictive_seed))
+    mean, predictive = (values[:, design.n_pre :].mean(axis=1) for values in (drawn.mean, drawn.predictive))
+    divergences = int(np.asarray(tree["sample_stats"]["diverging"]).sum())
+    rhat = float(azs.rhat(predictive.reshape(shape)))
+    healthy = divergences == 0 and rhat < RHAT_MAX
+    return Posterior(parameters, mean, predictive, drawn.drifting, divergences, healthy)

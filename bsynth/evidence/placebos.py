@@ -1,0 +1,198 @@
+"""Every never-treated unit of five real panels as pseudo-treated, where the truth is no effect.
+
+Coverage, width and error of the average effect in pre-period standard deviations of the pseudo-treated unit, for the
+model as it is (``base``), for a switched drift with the share π of drifting units learned from the other units
+(``learned``), and after donor calibration on the other units (``calibrated``).
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth._types import Label
+from bsynth.calibration import PlaceboFit, learn_inflation, learn_share, summarise_placebo
+from bsynth.errors import PanelError
+from bsynth.evidence.engine import is_switched
+from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.scores import LEVELS, Scored, rounded
+from bsynth.fitting import fit
+from bsynth.panel import Panel
+from bsynth.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Source:
+    """A real panel without its treated units: file, units to leave out, first pseudo-treated period, last one used."""
+
+    title: str
+    file: str
+    leave_out: tuple[str, ...]
+    start: int
+    periods: int | None = None
+
+
+SOURCES: Mapping[str, Source] = {
+    "geolift": Source("GeoLift, first 90 days", "geolift_test.csv", (), 75, 90),
+    "prop99": Source("Prop 99", "california_prop99.csv", ("California",), 19),
+    "germany": Source("Germany", "germany.csv", ("West Germany",), 30),
+    "basque": Source("Basque, 1975", "basque.csv", ("Basque Country (Pais Vasco)", "Spain (Espana)"), 20),
+    "turnout": Source("Turnout", "turnout_edr.csv", (), 14),
+}
+
+
+def never_treated(name: str, data: Path) -> Panel:
+    """Return the never-treated units of a real panel, the first of them in the treated role.
+
+    Raises
+    ------
+    PanelError
+        When the file is not in ``data``.
+    """
+    source = SOURCES[name]
+    file = data / source.file
+    if not file.is_file():
+        raise PanelError(f"{str(file)!r} is missing; give the folder of the real panels as --data")
+    frame = pd.read_csv(file)
+    frame = frame[~frame["unit"].isin(source.leave_out)]
+    times = sorted(frame["time"].unique())[: source.periods]
+    frame = frame[frame["time"].isin(times)]
+    if name == "turnout":
+        frame = frame[~frame["unit"].isin(frame.loc[frame["treated"] > 0, "unit"].unique())]
+    units = sorted(frame["unit"].unique())
+    return Panel.from_long(
+        frame, unit="unit", time="time", outcome="outcome", treated=units[0], start=times[source.start]
+    )
+
+
+def run(spec: ModelSpec, data: Path, work: Path, settings: Settings, *, seed: int = 1, quick: bool = False) -> Record:
+    """Measure the model on every unit of the five panels and return the summary.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        One that needs no cell counts.
+    data : Path
+        Folder of the real panels.
+    work : Path
+        Folder for finished pieces.
+    settings : Settings
+    seed : int
+    quick : bool
+        Only the first six units of each panel: a trial run.
+    """
+    store = Store(work / "placebos.jsonl", key_of(spec, settings.sampler() | {"seed": seed}))
+    panels = {}
+    for name in SOURCES:
+        panel = never_treated(name, data)
+        units = sorted((*panel.treated, *panel.donors))[: 6 if quick else None]
+        seeds = np.random.SeedSequence(seed).generate_state(len(units))
+        pieces = {
+            f"{name}/{unit}": functools.partial(_piece, panel, unit, spec, settings, int(own))
+            for unit, own in zip(units, seeds, strict=True)
+        }
+        found = measure(f"{spec.name}: {name}", pieces, store, settings)
+        panels[name] = summarise(spec, [_read(record) for record in found.values()])
+    summary: Record = {"seed": seed, **settings.sampler(), "panels": panels, "pooled": _pool(panels)}
+    for one in panels.values():
+        one.pop("held")
+    return {name: rounded(value) for name, value in summary.items()}
+
+
+def _piece(panel: Panel, unit: Label, spec: ModelSpec, settings: Settings, seed: int) -> Record:
+    if unit not in panel.treated:
+        panel = panel.as_treated(unit, pool="include")
+    result = fit(panel, spec, **settings.sampler(), seed=seed, progress=False)
+    kept = summarise_placebo(result, unit)
+    return {
+        "unit": str(unit),
+        "average": [float(f"{x:.5g}") for x in kept.average],
+        "drifting": "".join("1" if on > 0 else "0" for on in kept.drifting),
+        "odds": kept.odds if math.isfinite(kept.odds) else str(kept.odds),
+        "scale": kept.scale,
+        "status": kept.status,
+        "failures": list(result.diagnostics.failures),
+        "retried": result.diagnostics.retried,
+        "ess_min": result.diagnostics.ess_min,
+        "seconds": kept.seconds,
+    }
+
+
+def _read(record: Record) -> tuple[PlaceboFit, Record]:
+    drifting = np.array([float(c) for c in record["drifting"]])
+    fit_ = PlaceboFit(
+        unit=record["unit"],
+        average=np.asarray(record["average"], dtype=float),
+        drifting=drifting,
+        path_mean=np.empty(0),
+        path_sd=np.empty(0),
+        odds=float(record["odds"]),
+        scale=record["scale"],
+        status=record["status"],
+        seconds=record["seconds"],
+    )
+    return fit_, record
+
+
+def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record:
+    """Score the fits of one panel: base, learned and calibrated, each unit by what the others teach."""
+    placebos = [placebo for placebo, _ in found]
+    switched = is_switched(spec)
+    factors = [_factor(placebos, k, spec.drift.probability) if switched else 1.0 for k in range(len(placebos))]
+    kinds: dict[str, Callable[[int], tuple[float, list[tuple[float, float]]]]] = {
+        "base": lambda k: _weighted(placebos[k], 1.0),
+        "calibrated": lambda k: _calibrated(placebos, k, factors[k]),
+    }
+    if switched:
+        kinds["learned"] = lambda k: _weighted(placebos[k], factors[k])
+    record: Record = {
+        "units": len(placebos),
+        "unreliable": sum(p.status != "ok" for p in placebos),
+        "retried": sum(r["retried"] for _, r in found),
+        "ess_min": min(r["ess_min"] for _, r in found),
+        "seconds_per_fit": float(np.median([p.seconds for p in placebos])),
+    }
+    if switched:
+        record["pi"] = learn_share([p.odds for p in placebos])
+    held: dict[str, Any] = {}
+    for kind, answer in kinds.items():
+        answers = [answer(k) for k in range(len(placebos))]
+        bounds = np.array([b for _, b in answers])
+        scored = Scored(np.zeros(len(answers)), np.array([m for m, _ in answers]), bounds[..., 0], bounds[..., 1])
+        record[kind] = scored.summary()
+        held[kind] = scored
+    # The inflation learned from all units, as a user's calibration reports it.
+    moments = [p.reweighted(f) for p, f in zip(placebos, factors, strict=True)]
+    inflation = learn_inflation([e for e, _ in moments], [s for _, s in moments])
+    return record | {"c": inflation.c_mean, "d": inflation.d_mean, "held": held}
+
+
+def _factor(placebos: list[PlaceboFit], k: int, prior: float) -> float:
+    share = learn_share([p.odds for i, p in enumerate(placebos) if i != k])
+    return share / (1 - share) * (1 - prior) / prior
+
+
+def _weighted(placebo: PlaceboFit, factor: float) -> tuple[float, list[tuple[float, float]]]:
+    return placebo.reweighted(factor)[0], [placebo.interval(level, factor) for level in LEVELS]
+
+
+def _calibrated(placebos: list[PlaceboFit], k: int, factor: float) -> tuple[float, list[tuple[float, float]]]:
+    others = [p.reweighted(factor) for i, p in enumerate(placebos) if i != k]
+    inflation = learn_inflation([e for e, _ in others], [s for _, s in others])
+    mean, sd = placebos[k].reweighted(factor)
+    return mean, [inflation.interval(level, mean, sd) for level in LEVELS]
+
+
+def _pool(panels: Mapping[str, Record]) -> Record:
+    kinds = next(iter(panels.values()))["held"]
+    pooled = {}
+    for kind in kinds:
+        parts = [one["held"][kind] for one in panels.values()]
+        joined = (np.concatenate([getattr(p, name) for p in parts]) for name in ("truth", "estimate", "lower", "upper"))
+        pooled[kind] = Scored(*joined).summary()
+    return pooled

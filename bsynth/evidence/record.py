@@ -1,0 +1,100 @@
+"""Finished pieces on disk: a long measurement that is killed goes on where it stopped."""
+
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from bsynth._progress import progress_bar
+from bsynth.errors import UnreliableWarning
+from bsynth.spec import ModelSpec
+
+type Record = dict[str, Any]
+type Piece = Callable[[], Record]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Sampler settings of every fit of a measurement, and what does not change its numbers.
+
+    Attributes
+    ----------
+    draws, tune, chains : int
+        As `bsynth.fit`.
+    n_jobs : int
+        Fits that run side by side.
+    progress : bool
+    """
+
+    draws: int = 500
+    tune: int = 500
+    chains: int = 4
+    n_jobs: int = 2
+    progress: bool = True
+
+    def sampler(self) -> dict[str, int]:
+        """Return what changes the numbers."""
+        return {"draws": self.draws, "tune": self.tune, "chains": self.chains}
+
+
+def key_of(spec: ModelSpec, settings: Mapping[str, Any]) -> str:
+    """Return the name of a specification (its title left out) with these settings."""
+    plain = {name: value for name, value in spec.to_dict().items() if name not in ("name", "title")}
+    return hashlib.sha256(json.dumps([plain, dict(settings)], sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass
+class Store:
+    """A JSON-lines file of finished pieces of one model with one set of settings."""
+
+    file: Path
+    key: str
+    done: dict[str, Record] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.file.is_file():
+            return
+        for line in self.file.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # a line cut short by a kill
+            if record.pop("key", None) == self.key:
+                self.done[record.pop("piece")] = record
+
+    def add(self, piece: str, record: Record) -> None:
+        """Keep a finished piece, on disk first."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with self.file.open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"key": self.key, "piece": piece} | record) + "\n")
+        self.done[piece] = record
+
+
+def measure(title: str, pieces: Mapping[str, Piece], store: Store, settings: Settings) -> dict[str, Record]:
+    """Run the pieces that are not in the store, side by side in threads, and return all of them in order.
+
+    The first one runs alone: it compiles the model that the others share.
+    """
+    missing = [name for name in pieces if name not in store.done]
+    parallel = joblib.Parallel(n_jobs=settings.n_jobs, prefer="threads", return_as="generator_unordered")
+    with progress_bar(title, len(pieces), settings.progress) as bar, warnings.catch_warnings():
+        # Failed gates are counted in the evidence.
+        warnings.simplefilter("ignore", UnreliableWarning)
+        bar.advance(bar.task_ids[0], len(pieces) - len(missing))
+        for name in missing[:1]:
+            store.add(name, pieces[name]())
+            bar.advance(bar.task_ids[0])
+        # Not before the first is done: joblib starts work when it is called, not when its results are read.
+        for name, record in parallel(joblib.delayed(_named)(name, pieces[name]) for name in missing[1:]):
+            store.add(name, record)
+            bar.advance(bar.task_ids[0])
+    return {name: store.done[name] for name in pieces}
+
+
+def _named(name: str, piece: Piece) -> tuple[str, Record]:
+    return name, piece()

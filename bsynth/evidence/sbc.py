@@ -1,0 +1,227 @@
+"""Simulation-based calibration: parameters from the prior, data from the model, ranks of the truth among the draws.
+
+If the model, its sampler and the prediction of the counterfactual are right, every rank is uniform (Talts et al. 2018;
+Modrák et al. 2023). The data are drawn here in plain numpy, from the equations in `bsynth.engines.bayes` and not from
+its code, so that an error on either side shows. The ranks' ECDF is held against a simultaneous 95% envelope (Säilynoja,
+Bürkner and Vehtari 2022), simulated.
+"""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from bsynth._types import FloatArray, IntArray
+from bsynth.design import Design
+from bsynth.evidence.engine import posterior
+from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.scores import rounded
+from bsynth.spec import ModelSpec
+
+RANKS = 100
+"""Ranks 0…99: the truth among 99 draws."""
+BINS = 20
+DONORS, N_PRE, N_POST = 8, 20, 5
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """A draw from the prior: the design that is observed, and the quantities to be ranked."""
+
+    design: Design
+    quantities: dict[str, float]
+
+
+def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
+    """Draw parameters from the prior of ``spec`` and data from the model, on the scale of the design."""
+    periods = N_PRE + N_POST
+    weights = _weights(spec, rng)
+    level_sd = spec.cells.level_sd if known else spec.level.sd
+    level = level_sd * rng.normal() if spec.level.prior == "shift" else 0.0
+    sigma = spec.noise.sd * abs(rng.normal())
+    quantities = {"sigma": sigma, "largest weight": float(weights.max())}
+    if spec.level.prior == "shift":
+        quantities["level"] = level
+    if known:
+        latent, X, precision, own = _latent(spec, rng, quantities)
+    else:
+        # The donors are given: the same fixed world whatever the model.
+        latent = X = np.random.default_rng(0).normal(size=(periods, DONORS))
+        precision, own = None, np.zeros(periods)
+    mean = level + latent @ weights + _drift(spec, rng, periods, quantities)
+    if spec.noise.distribution == "student-t":
+        noise = sigma * rng.standard_t(spec.noise.degrees, size=periods)
+    else:
+        noise = np.sqrt(sigma**2 + own) * rng.normal(size=periods)
+    untreated = mean + noise
+    quantities["effect (mean)"] = float(mean[N_PRE:].mean())
+    quantities["effect"] = float(untreated[N_PRE:].mean())
+    design = Design(
+        y=untreated,
+        X=X,
+        n_pre=N_PRE,
+        center=0.0,
+        scale=1.0,
+        donor_center=np.zeros(DONORS),
+        donor_scale=np.ones(DONORS),
+        donor_precision=precision,
+        treated_variance=own,
+        treated_seen=np.ones(periods),
+    )
+    return Truth(design, quantities)
+
+
+def _weights(spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
+    if spec.weights.prior == "dirichlet":
+        alpha = spec.weights.alpha
+        if not isinstance(alpha, float):
+            raise ValueError("an averaged alpha has no prior of one concentration; measure its members")
+        return np.asarray(rng.dirichlet(np.full(DONORS, alpha)))
+    scores = np.exp(spec.weights.sd * rng.normal(size=DONORS))
+    return np.asarray(scores / scores.sum())
+
+
+def _latent(
+    spec: ModelSpec, rng: np.random.Generator, quantities: dict[str, float]
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Latent donors c_j + d_t + e_jt, their observed means, the precision of each cell, the treated variance."""
+    periods, cells = N_PRE + N_POST, spec.cells
+    grand = 5 * cells.donor_level_sd * rng.normal()
+    donor = grand + cells.donor_level_sd * abs(rng.normal()) * rng.normal(size=DONORS)
+    period = cells.period_sd * abs(rng.normal()) * rng.normal(size=periods)
+    own_noise = cells.donor_noise_sd * abs(rng.normal())
+    latent = donor + period[:, None] + own_noise * rng.normal(size=(periods, DONORS))
+    sizes = np.random.default_rng(0)  # how many rows each cell has is given, like the donors elsewhere
+    variance = 1 / sizes.uniform(0.5, 4.0, size=latent.shape)
+    treated_variance = 0.1 / sizes.uniform(0.5, 4.0, size=periods)
+    quantities["donor noise"] = own_noise
+    return latent, latent + np.sqrt(variance) * rng.normal(size=latent.shape), 1 / variance, treated_variance
+
+
+def _drift(spec: ModelSpec, rng: np.random.Generator, periods: int, quantities: dict[str, float]) -> FloatArray:
+    """Draw u_t, zero when the switch is off; its scales are ranked either way, since they have their prior then."""
+    if spec.drift.process == "none":
+        return np.zeros(periods)
+    q = spec.drift.sd * abs(rng.normal())
+    quantities["drift sd"] = q
+    on = rng.random() < spec.drift.probability
+    steps = rng.normal(size=periods)
+    if spec.drift.process == "ar1":
+        rho = float(rng.beta(2, 2))
+        quantities["rho"] = rho
+        u = np.empty(periods)
+        u[0] = q * steps[0]
+        for t in range(1, periods):
+            u[t] = rho * u[t - 1] + q * np.sqrt(1 - rho**2) * steps[t]
+    else:
+        u = np.cumsum(q * steps)
+    if spec.drift.process == "local-trend":
+        slope_sd = spec.drift.slope_sd * abs(rng.normal())
+        quantities["slope sd"] = slope_sd
+        slope = np.cumsum(slope_sd * rng.normal(size=periods))
+        u[1:] += np.cumsum(slope[:-1])
+    return np.asarray(u * on)
+
+
+def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record:
+    """Fit one simulated data set and return the rank of each true quantity among `RANKS` − 1 thinned draws."""
+    found = posterior(truth.design, spec, settings, seed)
+    parameters = found.parameters
+    draws: dict[str, FloatArray] = {
+        "sigma": parameters["sigma"],
+        "largest weight": parameters["weights"].max(axis=-1),
+        "level": parameters["level"],
+        "effect (mean)": found.mean,
+        "effect": found.predictive,
+    }
+    named = {"drift_sd": "drift sd", "rho": "rho", "slope_sd": "slope sd", "donor_noise": "donor noise"}
+    draws |= {shown: parameters[name] for name, shown in named.items() if name in parameters}
+    rng = np.random.default_rng(seed)
+    if found.drifting is not None:
+        # Without drift its scale has its prior, which the engine does not draw from there.
+        prior = spec.drift.sd * np.abs(rng.normal(size=found.drifting.shape))
+        draws["drift sd"] = np.where(found.drifting, draws["drift sd"], prior)
+    n = len(draws["sigma"])
+    # Evenly spaced from a random start, so that draws are nearly independent.
+    step = n / (RANKS - 1)
+    kept = (rng.uniform(0, step) + step * np.arange(RANKS - 1)).astype(int) % n
+    ranks = {name: int((draws[name][kept] < value).sum()) for name, value in truth.quantities.items()}
+    return {"ranks": ranks, "healthy": found.healthy, "divergences": found.divergences}
+
+
+def run(
+    spec: ModelSpec, work: Path, settings: Settings, *, simulations: int = 300, known: bool | None = None
+) -> Record:
+    """Rank ``simulations`` draws from the prior and return the verdict for each quantity.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    work : Path
+        Folder for finished pieces.
+    settings : Settings
+    simulations : int
+    known : bool, optional
+        Whether cells carry a known variance; by default when the model demands it.
+    """
+    known = spec.cells.variance == "known" if known is None else known
+    tag = "known" if known else "exact"
+    # Simulation starts on the scale of the design, so models that differ by ``scale`` alone share their simulations.
+    alike = spec.model_copy(update={"scale": "treated"})
+    store = Store(work / f"sbc-{tag}.jsonl", key_of(alike, settings.sampler() | {"donors": DONORS, "pre": N_PRE}))
+    pieces = {str(i): functools.partial(_piece, spec, known, i, settings) for i in range(simulations)}
+    found = measure(f"{spec.name}: calibration by simulation", pieces, store, settings)
+    names = list(next(iter(found.values()))["ranks"])
+    ranks = {name: np.array([record["ranks"][name] for record in found.values()]) for name in names}
+    return {
+        "simulations": simulations,
+        "cells": tag,
+        "donors": DONORS,
+        "n_pre": N_PRE,
+        "n_post": N_POST,
+        **settings.sampler(),
+        "with_divergences": sum(record["divergences"] > 0 for record in found.values()),
+        "unhealthy": sum(not record["healthy"] for record in found.values()),
+        "quantities": {name: uniformity(values) for name, values in ranks.items()},
+    }
+
+
+def _piece(spec: ModelSpec, known: bool, seed: int, settings: Settings) -> Record:
+    return rank(spec, draw(spec, np.random.default_rng([2018, seed]), known=known), settings, seed)
+
+
+def uniformity(ranks: IntArray) -> dict[str, Any]:
+    """Test ranks in 0…`RANKS` − 1 for uniformity by the simultaneous envelope of their ECDF.
+
+    ``p`` is the share of uniform samples whose ECDF strays as far, in the pointwise sense, as this one;
+    ``inside`` says whether the whole ECDF lies in the 95% envelope. ``histogram`` has `BINS` bins.
+    """
+    n = len(ranks)
+    reference = _reference(n)
+    strays = float(_extremeness(np.asarray(ranks)[None, :])[0])
+    p = float((reference <= strays).mean())
+    histogram = np.bincount(np.asarray(ranks) * BINS // RANKS, minlength=BINS).tolist()
+    return {
+        "inside": p > 0.05,
+        "p": rounded(p, 3),
+        "mean_rank": rounded(float(np.mean(ranks)), 3),
+        "histogram": histogram,
+    }
+
+
+@functools.lru_cache(maxsize=8)
+def _reference(n: int, samples: int = 4000) -> FloatArray:
+    uniform = np.random.default_rng(0).integers(0, RANKS, size=(samples, n))
+    return _extremeness(uniform)
+
+
+def _extremeness(ranks: IntArray) -> FloatArray:
+    """Smallest two-sided binomial tail probability of the ECDF over its points; ranks (samples, n) → (samples,)."""
+    n = ranks.shape[1]
+    counts = np.stack([np.bincount(row, minlength=RANKS) for row in ranks]).cumsum(axis=1)[:, :-1]
+    z = np.arange(1, RANKS) / RANKS
+    below, above = stats.binom.cdf(counts, n, z), stats.binom.sf(counts - 1, n, z)
+    return np.asarray(2 * np.minimum(below, above).min(axis=1))

@@ -1,0 +1,67 @@
+"""The README's claims come from files, and its code runs."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bsynth as bs
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NAMES = {
+    "rollout": "posterior, known cell variance (`rollout`)",
+    "level": "posterior, level shift (`level`)",
+    "dirichlet": "posterior, textbook Dirichlet weights (`dirichlet`)",
+    "did": "difference in differences",
+    "demeaned": "demeaned synthetic control",
+    "sc": "textbook synthetic control",
+}
+
+
+def rollout_table() -> str:
+    """The README's table, from the evidence file."""
+    evidence = json.loads((ROOT / "tests" / "evidence" / "rollout_log.json").read_text())
+    lines = ["| method | bias | RMSE | 95% interval held the truth | mean width |", "|---|---|---|---|---|"]
+    for key, name in NAMES.items():
+        row = evidence["summary"][key]
+        covered = f"{row['covered']} of {evidence['seeds']}" if "covered" in row else "–"
+        width = f"{row['mean_width']:.3f}" if "mean_width" in row else "–"
+        lines.append(f"| {name} | {row['bias']:+.4f} | {row['rmse']:.4f} | {covered} | {width} |".replace("-", "−"))
+    return "\n".join(lines).replace("|−−−", "|---")
+
+
+def test_table_is_the_evidence() -> None:
+    block = README.split("<!-- rollout-log -->")[1].split("<!-- /rollout-log -->")[0].strip()
+    assert block == rollout_table()
+
+
+def test_pictures_exist() -> None:
+    for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
+        assert (ROOT / path).is_file()
+
+
+@pytest.mark.slow
+def test_code_runs(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.read_csv(data_dir / "california_prop99.csv").rename(
+        columns={"unit": "state", "time": "year", "outcome": "sales"}
+    )
+    states = ["California", "Utah", "Montana", "Nevada", "Colorado", "Connecticut"]
+    frame[frame["state"].isin(states)].to_csv(tmp_path / "sales.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    scope: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
+        exec(compile(block, "README.md", "exec"), scope)
+    assert (tmp_path / "report.html").is_file()
+    assert isinstance(scope["fit"], bs.Fit)
+
+
+if __name__ == "__main__":
+    start, end = "<!-- rollout-log -->", "<!-- /rollout-log -->"
+    head, rest = README.split(start)
+    (ROOT / "README.md").write_text(f"{head}{start}\n{rollout_table()}\n{end}{rest.split(end)[1]}", encoding="utf-8")
