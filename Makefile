@@ -39,7 +39,10 @@ lint: setup
 	.venv/bin/lint-imports
 	.venv/bin/codespell bsynth models tests README.md .github
 
+# Hours for everything; finished pieces are kept in .evidence/ and an interrupted run goes on from them.
 evidence: setup
+	.venv/bin/bsynth models evidence default rollout dirichlet drift student-t standardised sparse
+	.venv/bin/bsynth models evidence level --simulations 600
 	$(PYTHON) -m pytest -m evidence -s
 	$(PYTHON) tests/test_readme.py
 

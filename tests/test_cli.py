@@ -58,7 +58,7 @@ def test_run_writes_the_whole_folder(small_csv: Path, tmp_path: Path) -> None:
 def test_unreliable_fit_exits_3_and_says_so(small_csv: Path, tmp_path: Path) -> None:
     model = tmp_path / "sparse"
     model.mkdir()
-    (model / "model.toml").write_text('title = "Sparse"\n[weights]\nalpha = 0.005\n')
+    (model / "model.toml").write_text('title = "Sparse"\n[weights]\nalpha = 0.02\n')
     out = tmp_path / "run"
     done = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--model", model, "--draws", 100,
                  "--no-calibrate", "--methods", "none", "--out", out)  # fmt: skip

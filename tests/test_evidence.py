@@ -223,8 +223,8 @@ def test_card_without_markers_gets_tables_at_its_end() -> None:
 def test_bad_requests_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="placebos need the folder of the real panels; give --data"):
         measure_model("level", Request(parts=("placebos",)))
-    with pytest.raises(SpecError, match="unknown model 'levle'"):
-        measure_model("levle", Request(parts=("sbc",)))
+    with pytest.raises(SpecError, match="unknown model 'lvl'"):
+        measure_model("lvl", Request(parts=("sbc",)))
     assert folder_of("level") == models_folder() / "level"
     assert folder_of(tmp_path / "model.toml") == tmp_path
 
@@ -251,7 +251,6 @@ PROTOTYPE = {
     "standardised": {"geolift": (0.650, 0.750), "prop99": (0.211, 0.289), "germany": (0.312, 0.375), "basque": (0.188, 0.250)},
     "dirichlet": {"geolift": (0.525, 0.675), "prop99": (0.263, 0.289), "germany": (0.375, 0.375), "basque": (0.188, 0.188)},
     "level": {"geolift": (0.700, 0.825), "prop99": (0.316, 0.342), "germany": (0.312, 0.375), "basque": (0.188, 0.312)},
-    "ar1": {"geolift": (0.925, 0.975), "prop99": (0.579, 0.711), "germany": (0.500, 0.562), "basque": (0.438, 0.438)},
     "drift": {"geolift": (0.975, 0.975), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
     "default": {"geolift": (0.875, 0.925), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
     "default, calibrated": {

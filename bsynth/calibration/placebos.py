@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +86,19 @@ def placebo_fits(
     seeds = dict(zip(panel.donors, np.random.SeedSequence(seed).generate_state(panel.n_donors), strict=True))
     with progress_bar(f"placebo fits of {spec.name}", len(units), progress) as bar:
         bar.advance(bar.task_ids[0], len(units) - len(missing))
-        # The first fit compiles the model; the others then share it.
-        head, tail = missing[:1], missing[1:]
-        jobs = [joblib.delayed(_placebo)(panel, spec, unit, draws, int(seeds[unit])) for unit in tail]
-        first: Iterable[PlaceboFit] = (_placebo(panel, spec, unit, draws, int(seeds[unit])) for unit in head)
-        parallel = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
-        for results in (first, parallel(jobs)):
-            for result in results:
-                done[_text(result.unit)] = result
-                if file is not None:
-                    _append(file, key, result)
-                bar.advance(bar.task_ids[0])
+
+        def finished(result: PlaceboFit) -> None:
+            done[_text(result.unit)] = result
+            if file is not None:
+                _append(file, key, result)
+            bar.advance(bar.task_ids[0])
+
+        # The first fit compiles the model; only then do the others start, and share it.
+        for unit in missing[:1]:
+            finished(_placebo(panel, spec, unit, draws, int(seeds[unit])))
+        jobs = [joblib.delayed(_placebo)(panel, spec, unit, draws, int(seeds[unit])) for unit in missing[1:]]
+        for result in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(jobs):
+            finished(result)
     return tuple(done[_text(unit)] for unit in units)
 
 
