@@ -139,6 +139,13 @@ def test_switched_off_drift_leaves_the_counterfactual_alone(rng: np.random.Gener
     assert on.drifting.all()
 
 
+def test_a_drift_of_zero_is_no_error(rng: np.random.Generator) -> None:
+    for process in PROCESSES:
+        system = drift.state_space({"drift_sd": np.zeros(5), "rho": np.full(5, 0.5), "slope_sd": np.zeros(5)}, process)
+        found = drift.condition(system, np.ones((5, 4)), np.ones((5, 4)), np.ones(4), 6, rng)
+        np.testing.assert_allclose(found.u, 0.0, atol=1e-10)
+
+
 def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> None:
     """With known variance the dense form takes each period's own variance; an unseen period drops out."""
     design = _exact_design(rng)

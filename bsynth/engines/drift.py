@@ -40,6 +40,7 @@ def lags(n_times: int) -> FloatArray:
 
 
 PSEUDO_SPREAD = 0.8
+TINY = 1e-30
 
 
 def typical_scale(y: FloatArray, X: FloatArray) -> float:
@@ -137,7 +138,8 @@ def condition(
     for t in range(n_pre - 2, -1, -1):
         mean, cov = filtered[t]
         ahead_mean, ahead_cov = _step(system, mean, cov)
-        gain = np.swapaxes(np.linalg.solve(ahead_cov, system.F @ cov), 1, 2)
+        # A draw whose drift is zero to machine precision has no covariance to invert, and no gain either.
+        gain = np.swapaxes(np.linalg.solve(ahead_cov + TINY * np.eye(d), system.F @ cov), 1, 2)
         back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean)
         states[:, t] = _draw(back, cov - gain @ system.F @ cov, rng)
     return Conditioned(states[:, :, 0], log_predictive)
