@@ -251,9 +251,6 @@ def _scalars(
     if draws.log_odds is not None and draws.drifting is not None:
         found["drift_log_odds"] = draws.log_odds.reshape(shape)
         found["drifting"] = draws.drifting.astype(float).reshape(shape)
-        for name in {"drift_sd", "slope_sd"} & found.keys():
-            # Where a draw has no drift its scale stands in no likelihood and means nothing.
-            found[name] = found[name] * found["drifting"]
     return found
 
 

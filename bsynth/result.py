@@ -45,7 +45,8 @@ class Fit:
         ``posterior`` (weights, intercept, level_shift, sigma and ``counterfactual``, the counterfactual
         mean), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
         ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
-        Outcome units throughout; ArviZ reads it as it is.
+        Outcome units throughout; ArviZ reads it as it is. With a drift switch, ``drift_sd`` means something
+        only in draws whose ``drifting`` is 1: elsewhere it is in no likelihood.
     spec : ModelSpec
     diagnostics : Diagnostics
         The convergence gate.

@@ -69,7 +69,11 @@ def _words(case: Case, values: dict[str, float], pieces: list[str]) -> Check:
 
 
 def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:
-    found = azs.psense(tree, var_names=["effect"], group=group, group_var_names=names)
+    try:
+        found = azs.psense(tree, var_names=["effect"], group=group, group_var_names=names)
+    except ValueError:
+        # ArviZ cannot smooth weights that are all alike: scaling a flat density moves nothing.
+        return 0.0
     return float(found["effect"])
 
 
