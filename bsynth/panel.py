@@ -388,6 +388,8 @@ class Panel:
         if self.cells is not None:
             n = self.cells.n
             rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
+        if self.covariates is not None:
+            rows["Covariates"] = ", ".join(self.covariates.names)
         if notes := self.source.notes():
             rows["Notes"] = " ".join(notes)
         left = 'style="text-align:left"'

@@ -85,7 +85,7 @@ class CovariateUse(_Piece):
 
     ``time-varying``: a term (z_0t − Σ w_j z_jt)′β with β ~ N(0, sd²), covariates scaled; the post-period uses
     the covariates as observed, so they must not respond to the treatment. ``predictors``: each covariate's
-    pre-period mean is one more row to match, p_k0 ~ N(Σ w_j p_kj, s²) with s ~ HalfNormal(sd), standardised
+    pre-period mean is one more row to match, p_k0 ~ N(Σ w_j p_kj, .25² + s²) with s ~ HalfNormal(sd), standardised
     over units.
     """
 

@@ -203,7 +203,9 @@ def test_graph_equals_the_dense_density(use: str, rng: np.random.Generator) -> N
         without += drift.pseudo_prior_ratio(np.array(1.7), typical)
         total = np.logaddexp(np.log(0.7) + without, np.log(0.3) + with_drift)
         if use == "predictors":
-            total += stats.norm.logpdf(rows.treated, rows.donors @ w, 0.8 * raw["predictor_z"]).sum()
+            total += stats.norm.logpdf(
+                rows.treated, rows.donors @ w, np.hypot(bayes.PREDICTOR_ERROR, 0.8 * raw["predictor_z"])
+            ).sum()
         dense.append(total)
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
 
