@@ -74,8 +74,11 @@ def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> Choic
         if panel.cells is not None
         else "the panel holds one value per unit and period, so cells are taken as exact"
     )
+    unused = ""
+    if panel.covariates is not None:
+        unused = " It does not use the panel's covariates; a model with a [covariates] section does."
     return Choice(
         load_model(DEFAULT),
         "The default model: a level shift lets the treated unit sit above or below its donors, and a drift "
-        f"switches on where the pre-period shows one; {cells}.",
+        f"switches on where the pre-period shows one; {cells}." + unused,
     )

@@ -70,11 +70,15 @@ _quiet = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--exclude", multiple=True, callback=_listed, help="Units to leave out of the donors.")
 @click.option("--cluster", default=None, help="Column of users: rows are users or events, averaged into cells.")
 @click.option(
+    "--covariates", multiple=True, callback=_listed,
+    help="Further numeric columns, separated by commas, for a --model with a [covariates] section.",
+)  # fmt: skip
+@click.option(
     "--missing", type=click.Choice(["error", "interpolate", "drop-units"]), default="error", show_default=True,
     help="What to do with missing cells.",
 )  # fmt: skip
 @click.option(
-    "--model", "models", multiple=True, default=("default",), show_default=True,
+    "--model", "models", multiple=True, show_default="default",
     help="Catalogue name, model.toml or its folder, or none; may be repeated.",
 )  # fmt: skip
 @click.option(
@@ -101,6 +105,7 @@ def run(
     donors: list[str],
     exclude: list[str],
     cluster: str | None,
+    covariates: list[str],
     missing: Any,
     models: tuple[str, ...],
     methods: list[str],
@@ -122,7 +127,7 @@ def run(
     _check_out(out)
     described: dict[str, Any] = {
         "unit": unit, "time": time_, "outcome": outcome, "treated": treated, "start": start, "end": end,
-        "donors": donors or None, "missing": missing, "exclude": exclude,
+        "donors": donors or None, "missing": missing, "exclude": exclude, "covariates": covariates,
     }  # fmt: skip
     if cluster is None:
         panel = Panel.from_long(data, **described)
@@ -130,7 +135,7 @@ def run(
         panel = Panel.from_events(data, **described, cluster=cluster)
     request = plan_analysis(
         panel,
-        models=models,
+        models=models or ("default",),
         methods=methods,
         calibrated=calibrated,
         draws=draws,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bsynth._types import FloatArray
+from bsynth.covariates import Movements, Predictors, movements, predictors
 from bsynth.errors import PanelError
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
@@ -39,6 +40,10 @@ class Design:
     slots : int
         Least number of donors that the compiled model has room for: panels that differ by a donor, such
         as placebos, then share one compilation. Slots without a donor have weight exactly 0.
+    movements : Movements or None
+        Time-varying covariates, when the specification uses them.
+    predictors : Predictors or None
+        Static predictors, when the specification uses them.
     """
 
     y: FloatArray
@@ -52,6 +57,8 @@ class Design:
     treated_variance: FloatArray
     treated_seen: FloatArray
     slots: int = 0
+    movements: Movements | None = None
+    predictors: Predictors | None = None
 
     @property
     def capacity(self) -> int:
@@ -78,14 +85,15 @@ def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0) -> Design:
     Raises
     ------
     PanelError
-        When the specification needs cell counts that the panel does not have.
+        When the specification needs cell counts or covariates that the panel does not have.
     """
     known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
     pre = slice(0, panel.n_pre)
     treated, donors = panel.treated_series, panel.donor_matrix
     center, scale = float(treated[pre].mean()), float(treated[pre].std(ddof=1))
     donor_center, donor_scale = np.full(panel.n_donors, center), np.full(panel.n_donors, scale)
-    if spec.scale == "each" or (spec.level.prior == "shift" and not known):
+    own_means = spec.scale == "each" or (spec.level.prior == "shift" and not known)
+    if own_means:
         donor_center = donors[pre].mean(axis=0)
     if spec.scale == "each":
         donor_scale = donors[pre].std(axis=0, ddof=1)
@@ -93,6 +101,7 @@ def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0) -> Design:
         donor_scale = np.where(donor_scale > 0, donor_scale, 1.0)
     precision, own_variance = _cell_precision(panel, spec) if known else (None, np.zeros(len(treated)))
     seen = np.isfinite(own_variance)
+    use = spec.covariates.use
     return Design(
         y=(treated - center) / scale,
         X=(donors - donor_center) / donor_scale,
@@ -105,6 +114,8 @@ def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0) -> Design:
         treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
         treated_seen=seen.astype(float),
         slots=slots,
+        movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
+        predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
     )
 
 

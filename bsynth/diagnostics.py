@@ -6,8 +6,10 @@ model's scalar parameters, R-hat < 1.05 for each weight, no divergence, no satur
 BFMI > 0.3.
 """
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import arviz_stats as azs
 import numpy as np
@@ -116,3 +118,17 @@ def gate(
         bfmi_min=bfmi,
         retried=retried,
     )
+
+
+def psis_loo(tree: xr.DataTree) -> Any:
+    """Return ArviZ's PSIS-LOO of the pre-periods of a fit's tree, pointwise; unseen periods are left out."""
+    log_likelihood = tree["log_likelihood"].to_dataset()["outcome"].dropna("time", how="all")
+    data = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="outcome")})
+    data["posterior"] = tree["posterior"].copy()
+    # The likelihood's own efficiency: that of the posterior would average over donors and constants.
+    relative = float(azs.ess(log_likelihood, method="mean").mean()) / (
+        log_likelihood.sizes["chain"] * log_likelihood.sizes["draw"]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # high k is said in our own words
+        return azs.loo(data, pointwise=True, var_name="outcome", reff=relative)

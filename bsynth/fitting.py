@@ -6,12 +6,13 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
-from bsynth import effects
+from bsynth import averaging, effects
 from bsynth._progress import status
 from bsynth._types import FloatArray
 from bsynth.catalogue import DEFAULT, choose_model
@@ -139,9 +140,8 @@ def run(request: Plan, *, progress: bool = True) -> Fit:
         from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
     started = time.perf_counter()
     sampler = bayes.Sampler(request.draws, request.tune, request.chains, request.target_accept)
-    result = _attempt(request, sampler, retried=False, progress=progress)
-    if result.status == "unreliable":
-        result = _attempt(request, sampler.stricter(), retried=True, progress=progress)
+    whole = _averaged if averaging.is_averaged(request.spec) else _gated
+    result = whole(request, sampler, progress=progress)
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
@@ -150,6 +150,30 @@ def run(request: Plan, *, progress: bool = True) -> Fit:
             stacklevel=3,
         )
     return result
+
+
+def _gated(request: Plan, sampler: "Sampler", *, progress: bool) -> Fit:
+    """Fit, and once more with stricter settings when the convergence gate fails."""
+    result = _attempt(request, sampler, retried=False, progress=progress)
+    if result.status == "unreliable":
+        result = _attempt(request, sampler.stricter(), retried=True, progress=progress)
+    return result
+
+
+def _averaged(request: Plan, sampler: "Sampler", *, progress: bool) -> Fit:
+    """Fit each concentration of the grid, all by one compiled model, and mix them."""
+    specs = averaging.members(request.spec)
+    *seeds, mixing = np.random.SeedSequence(request.seed).generate_state(len(specs) + 1)
+    fits = [
+        _gated(replace(request, spec=spec, seed=int(seed)), sampler, progress=progress)
+        for spec, seed in zip(specs, seeds, strict=True)
+    ]
+    trees = [found.tree for found in fits]
+    weights = averaging.pseudo_bma(trees)
+    tree = averaging.mix(trees, weights, np.random.default_rng(mixing))
+    reason = f"{request.reason} {averaging.note(weights)}"
+    provenance = replace(fits[0].provenance, seed=request.seed, reason=reason)
+    return Fit(tree, request.spec, averaging.joint([found.diagnostics for found in fits]), provenance)
 
 
 def _attempt(request: Plan, sampler: "Sampler", *, retried: bool, progress: bool) -> Fit:
@@ -205,6 +229,7 @@ def _assemble(
         {"weights": weights}
         | {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in scalars.items()}
         | {"counterfactual": named(design.to_outcome(draws.mean), slice(None))}
+        | _covariate_variables(design, parameters, coords, time_index)
     )
     predictive = named(design.to_outcome(draws.predictive), slice(None))
     slope = xr.DataArray(design.scale / design.donor_scale, dims="donor", coords={"donor": list(panel.donors)})
@@ -233,6 +258,28 @@ def _assemble(
     return tree
 
 
+def _covariate_variables(
+    design: Design, parameters: Mapping[str, FloatArray], coords: Mapping[str, Any], times: pd.Index
+) -> dict[str, xr.DataArray]:
+    """``beta``, outcome units per unit of the covariate, and what the covariates add to each period."""
+    found = design.movements
+    if found is None:
+        return {}
+    weights, beta = parameters["weights"], parameters["beta"]
+    flat = found.effect(weights.reshape(-1, weights.shape[-1]), beta.reshape(-1, beta.shape[-1]))
+    dims = ("chain", "draw")
+    return {
+        "beta": xr.DataArray(
+            design.scale * beta / found.scale,
+            dims=(*dims, "covariate"),
+            coords={**coords, "covariate": list(found.names)},
+        ),
+        "covariate_effect": xr.DataArray(
+            design.scale * flat.reshape(*beta.shape[:2], -1), dims=(*dims, "time"), coords={**coords, "time": times}
+        ),
+    }
+
+
 def _scalars(
     design: Design, parameters: Mapping[str, FloatArray], draws: predict.Counterfactual
 ) -> dict[str, FloatArray]:
@@ -246,8 +293,9 @@ def _scalars(
     for name in ("donor_noise", "drift_sd", "slope_sd"):
         if name in parameters:
             found[name] = design.scale * parameters[name]
-    if "rho" in parameters:
-        found["rho"] = parameters["rho"]
+    for name in ("rho", "predictor_sd"):  # no outcome units
+        if name in parameters:
+            found[name] = parameters[name]
     if draws.log_odds is not None and draws.drifting is not None:
         found["drift_log_odds"] = draws.log_odds.reshape(shape)
         found["drifting"] = draws.drifting.astype(float).reshape(shape)
@@ -264,9 +312,11 @@ def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
         window = effects.variable(tree, group, "counterfactual").isel(time=post)
         for name, draws in effects.effect_draws(observed, window).items():
             quantities[f"{name} effect ({kind})"] = draws
-    for name in ("level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho"):
+    for name in ("level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd"):
         if name in posterior:
             quantities[name] = posterior[name]
+    if "beta" in posterior:
+        quantities |= {f"beta of {k}": posterior["beta"].sel(covariate=k) for k in posterior["covariate"].values}
     return gate(quantities, posterior["weights"], tree["sample_stats"].to_dataset(), retried=retried)
 
 

@@ -11,11 +11,11 @@ import pandas as pd
 from bsynth import ingest
 from bsynth._types import FloatArray, Label, Missing, Pool
 from bsynth.errors import PanelError, some_of
-from bsynth.ingest import Cells, Clusters, Source, show
+from bsynth.ingest import Cells, Clusters, Covariates, Source, show
 from bsynth.ingest.labels import MIN_PRE, Roles, match_time, match_units, ordered, window
-from bsynth.ingest.missing import droppable, interpolated, missing_cells
+from bsynth.ingest.missing import complete
 
-__all__ = ["Cells", "Clusters", "Panel", "Source"]
+__all__ = ["Cells", "Clusters", "Covariates", "Panel", "Source"]
 
 MIN_DONORS = 2
 
@@ -43,6 +43,8 @@ class Panel:
         Counts and sums per cell when built from users or events.
     clusters : Clusters or None
         Sums per user and cell when a cluster column was given.
+    covariates : Covariates or None
+        Further columns by period and unit, when they were named.
     source : Source
         Provenance.
 
@@ -65,6 +67,7 @@ class Panel:
     source: Source
     cells: Cells | None = None
     clusters: Clusters | None = field(default=None, repr=False)
+    covariates: Covariates | None = field(default=None, repr=False)
 
     @classmethod
     def from_long(
@@ -80,6 +83,7 @@ class Panel:
         donors: Sequence[Label] | None = None,
         exclude: Sequence[Label] = (),
         missing: Missing = "error",
+        covariates: Sequence[str] = (),
     ) -> Self:
         """Build a panel from one row per unit and period.
 
@@ -98,13 +102,15 @@ class Panel:
             Units that are neither treated nor donors, such as a national total.
         missing : {"error", "interpolate", "drop-units"}
             What to do with missing cells. Whatever is done is recorded in ``source``.
+        covariates : sequence of str
+            Further numeric columns, for models that use them. They may have missing cells.
 
         Raises
         ------
         PanelError
             One line that names the column, unit or period at fault.
         """
-        table = ingest.read_long(data, unit=unit, time=time, outcome=outcome)
+        table = ingest.read_long(data, unit=unit, time=time, outcome=outcome, covariates=covariates)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -154,13 +160,14 @@ class Panel:
         exclude: Sequence[Label] = (),
         cluster: str | None = None,
         missing: Missing = "error",
+        covariates: Sequence[str] = (),
     ) -> Self:
         """Build a panel of cell means from one row per user or event.
 
         Only cell sums leave the query engine; the panel keeps n, Σy and Σy² of each cell, so the
         sampling variance of each mean is known. With ``cluster`` (the user) it also keeps sums per
-        user and cell, which the user-level bootstrap resamples. Other parameters and errors as `from_long`;
-        a row without an outcome counts in no cell and is noted in ``source``.
+        user and cell, which the user-level bootstrap resamples. Other parameters and errors as `from_long`
+        (covariates are cell means too); a row without an outcome counts in no cell and is noted in ``source``.
 
         Examples
         --------
@@ -172,34 +179,21 @@ class Panel:
         >>> panel.treated_series.tolist(), panel.cells.n[0].tolist(), panel.clusters.count
         ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
         """
-        table = ingest.read_events(data, unit=unit, time=time, outcome=outcome, cluster=cluster)
+        table = ingest.read_events(data, unit=unit, time=time, outcome=outcome, cluster=cluster, covariates=covariates)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
     @classmethod
     def _assemble(cls, table: ingest.Table, roles: Roles, missing: Missing) -> Self:
-        if missing not in ("error", "interpolate", "drop-units"):
-            raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
-        name = table.source.name
         treated, pool = roles.resolve(table)
         first, last = window(table, roles.start, roles.end)
         columns = [table.units.index(u) for u in (*treated, *pool)]
         outcome = table.mean[: last + 1, columns].copy()
         units: tuple[Label, ...] = (*treated, *pool)
-        dropped: tuple[Label, ...] = ()
-        filled: tuple[tuple[Label, Label], ...] = ()
-        if (holes := np.isnan(outcome)).any():
-            times = table.times[: last + 1]
-            if missing == "error":
-                raise missing_cells(table, units, times, holes)
-            if missing == "interpolate":
-                filled = tuple((units[i], times[t]) for i, t in np.argwhere(holes.T))
-                outcome = interpolated(outcome, units, name)
-            else:
-                dropped = droppable(units, len(treated), holes, name)
-        source = replace(table.source, missing=missing, filled=filled, dropped=dropped)
+        done = complete(table, outcome, units, table.times[: last + 1], len(treated), missing)
+        source = replace(table.source, missing=missing, filled=done.filled, dropped=done.dropped)
         whole = cls(
-            outcome=outcome,
+            outcome=done.outcome,
             units=units,
             times=table.times[: last + 1],
             treated=treated,
@@ -208,8 +202,9 @@ class Panel:
             source=source,
             cells=None if table.cells is None else table.cells.take(last + 1, columns),
             clusters=None if table.clusters is None else table.clusters.take(last + 1, columns),
+            covariates=None if table.covariates is None else table.covariates.take(last + 1, columns),
         )
-        return whole._take(treated, tuple(u for u in pool if u not in dropped), last + 1)
+        return whole._take(treated, tuple(u for u in pool if u not in done.dropped), last + 1)
 
     def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], periods: int, start: Label = None) -> Self:
         """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
@@ -243,6 +238,7 @@ class Panel:
             source=replace(self.source, filled=filled, rows_used=used),
             cells=cells,
             clusters=None if self.clusters is None else self.clusters.take(periods, columns),
+            covariates=None if self.covariates is None else self.covariates.take(periods, columns),
         )
 
     @property
@@ -365,6 +361,7 @@ class Panel:
             "start": show(self.start),
             "end": show(self.end),
             "treated": [show(u) for u in self.treated],
+            "covariates": [] if self.covariates is None else list(self.covariates.names),
             "n_pre": self.n_pre,
             "n_post": self.n_post,
             "rows_in": self.source.rows_in,
@@ -391,6 +388,8 @@ class Panel:
         if self.cells is not None:
             n = self.cells.n
             rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
+        if self.covariates is not None:
+            rows["Covariates"] = ", ".join(self.covariates.names)
         if notes := self.source.notes():
             rows["Notes"] = " ".join(notes)
         left = 'style="text-align:left"'

@@ -43,7 +43,8 @@ class Fit:
     ----------
     tree : xarray.DataTree
         ``posterior`` (weights, intercept, level_shift, sigma and ``counterfactual``, the counterfactual
-        mean), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
+        mean; with covariates ``beta`` and ``covariate_effect``, or ``predictor_sd``; with concentrations
+        averaged ``alpha``), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
         ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
         Outcome units throughout; ArviZ reads it as it is. With a drift switch, ``drift_sd`` means something
         only in draws whose ``drifting`` is 1: elsewhere it is in no likelihood.
@@ -127,10 +128,13 @@ class Fit:
         return table.sort_values("weight", ascending=False, ignore_index=True)
 
     def synthetic(self) -> xr.DataArray:
-        """Posterior mean (time,) of level plus weighted donors, outcome units: the counterfactual without drift."""
+        """Posterior mean (time,) of level, weighted donors and covariates, outcome units: no drift."""
         posterior, constant = self.tree["posterior"].to_dataset(), self.tree["constant_data"].to_dataset()
         weights = posterior["weights"].mean(effects.POSTERIOR_DIMS) * constant["slope"]
-        return posterior["intercept"].mean() + (constant["donors"] * weights).sum("donor")
+        found = posterior["intercept"].mean() + (constant["donors"] * weights).sum("donor")
+        if "covariate_effect" in posterior:
+            found = found + posterior["covariate_effect"].mean(effects.POSTERIOR_DIMS)
+        return found
 
     @property
     def pre_rmse(self) -> float:

@@ -25,7 +25,7 @@ class Weights(_Piece):
     """Prior of the donor weights on the simplex.
 
     ``dirichlet``: symmetric, concentration ``alpha`` per donor; ``alpha = "averaged"`` fits a grid of
-    concentrations and averages their posteriors by marginal likelihood. ``softmax-normal``: softmax of
+    concentrations and averages their posteriors (`bsynth.averaging`). ``softmax-normal``: softmax of
     independent N(0, sd²) scores.
     """
 
@@ -80,6 +80,19 @@ class CellVariance(_Piece):
     donor_noise_sd: Positive = 2.0
 
 
+class CovariateUse(_Piece):
+    """What the covariates of a panel are for.
+
+    ``time-varying``: a term (z_0t − Σ w_j z_jt)′β with β ~ N(0, sd²), covariates scaled; the post-period uses
+    the covariates as observed, so they must not respond to the treatment. ``predictors``: each covariate's
+    pre-period mean is one more row to match, p_k0 ~ N(Σ w_j p_kj, .25² + s²) with s ~ HalfNormal(sd), standardised
+    over units.
+    """
+
+    use: Literal["none", "time-varying", "predictors"] = "none"
+    sd: Positive = 1.0
+
+
 class ModelSpec(_Piece):
     """A Bayesian synthetic control, declared.
 
@@ -102,6 +115,7 @@ class ModelSpec(_Piece):
     drift: Drift = Drift()
     noise: Noise = Noise()
     cells: CellVariance = CellVariance()
+    covariates: CovariateUse = CovariateUse()
 
     @model_validator(mode="after")
     def _combinations(self) -> Self:
@@ -113,6 +127,8 @@ class ModelSpec(_Piece):
                 raise ValueError("noise.distribution = 'student-t' needs cells.variance = 'exact'")
         if self.scale == "each" and self.cells.variance != "exact":
             raise ValueError("scale = 'each' needs cells.variance = 'exact'")
+        if self.covariates.use != "none" and self.cells.variance != "exact":
+            raise ValueError(f"covariates.use = {self.covariates.use!r} needs cells.variance = 'exact'")
         return self
 
     @classmethod

@@ -253,7 +253,7 @@ def test_tidy_frame_round_trip(rollout: Panel) -> None:
 def test_summary_is_json(rollout: Panel) -> None:
     summary = json.loads(json.dumps(rollout.summary()))
     assert set(summary) == {
-        "units", "donors", "times", "start", "end", "treated", "n_pre", "n_post",
+        "units", "donors", "times", "start", "end", "treated", "covariates", "n_pre", "n_post",
         "rows_in", "rows_used", "sha256", "missing", "notes",
     }  # fmt: skip
     assert (summary["units"], summary["times"], summary["start"], summary["end"]) == (50, 30, 20, 29)

@@ -1,14 +1,10 @@
 """How well is each pre-period predicted by the others?"""
 
-import warnings
-
-import arviz_stats as azs
 import numpy as np
-import xarray as xr
 
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts
-from bsynth.effects import variable
+from bsynth.diagnostics import psis_loo
 from bsynth.errors import some_of
 from bsynth.verdict import number
 
@@ -26,16 +22,7 @@ def check(case: Case) -> Check:
     limit). With a drift each term is the density of a period given the earlier ones, so what is left out is
     one one-step-ahead term, not the period itself; `bsynth.lfo` refits instead.
     """
-    log_likelihood = variable(case.fit.tree, "log_likelihood", "outcome").dropna("time", how="all")
-    tree = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="outcome")})
-    tree["posterior"] = case.fit.tree["posterior"].copy()
-    # The likelihood's own efficiency: that of the posterior would average over donors and constants.
-    relative = float(azs.ess(log_likelihood, method="mean").mean()) / (
-        log_likelihood.sizes["chain"] * log_likelihood.sizes["draw"]
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # high k is said in our own words
-        found = azs.loo(tree, pointwise=True, var_name="outcome", reff=relative)
+    found = psis_loo(case.fit.tree)
     k = found.pareto_k
     bad = k > found.good_k
     periods = [str(t) for t in k["time"].to_index()[np.asarray(bad)]]

@@ -1,11 +1,14 @@
 """The prior of a fit: draws of it, and its log density at the posterior draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
 from bsynth._types import FloatArray
 from bsynth.checks.base import Case
 from bsynth.checks.replicates import cell_variance, draw_departures
+from bsynth.engines import predict
 
 DRAWS = 2000
 
@@ -37,6 +40,8 @@ def draw_prior(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> dict
         "level": level_sd(case) * rng.standard_normal(draws),
         "sigma": spec.noise.sd * np.abs(rng.standard_normal(draws)),
     }
+    if (moves := case.design.movements) is not None:
+        found["beta"] = spec.covariates.sd * rng.standard_normal((draws, len(moves.names)))
     if spec.drift.process == "none":
         return found
     return found | {
@@ -57,9 +62,8 @@ def draw_untreated(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> 
     variance = np.broadcast_to(design.treated_variance, (draws, design.y.size)).copy()
     variance[:, : design.n_pre] = cell_variance(design, found["weights"])
     sd = np.sqrt(found["sigma"][:, None] ** 2 + variance)
-    return np.asarray(
-        found["level"][:, None] + found["weights"] @ design.X.T + draw_departures(found, sd, case.spec, rng)
-    )
+    centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
+    return np.asarray(centre + draw_departures(found, sd, case.spec, rng))
 
 
 def log_prior(case: Case) -> xr.Dataset:
@@ -83,6 +87,11 @@ def log_prior(case: Case) -> xr.Dataset:
         pieces["level"] = _half_normal(posterior["level_shift"], scale * sd)
     if "donor_noise" in posterior:
         pieces["donor noise"] = _half_normal(posterior["donor_noise"], scale * spec.cells.donor_noise_sd)
+    if (moves := case.design.movements) is not None:
+        beta = posterior["beta"] * moves.scale / scale
+        pieces["covariates"] = _half_normal(beta, spec.covariates.sd).sum("covariate")
+    if "predictor_sd" in posterior:
+        pieces["predictors"] = _half_normal(posterior["predictor_sd"], spec.covariates.sd)
     if "drift_sd" in posterior:
         pieces["drift"] = _half_normal(posterior["drift_sd"], scale * spec.drift.sd)
         if "slope_sd" in posterior:

@@ -1,26 +1,27 @@
 """Residuals of the pre-period and what the model expects of them: arrays on the design's scale.
 
-The residual leaves the drift in: r_t = y_t − a − Σ w_j x_jt. Its replicates add a drift drawn from its own
-process, where the draw has it switched on, to the noise. With known cell variance the latent donor cells
-are not part of a fit's file and are not needed: x_jt = X_jt − N(0, v_jt), so that the residual around the
-observed donors has variance σ² + Σ w_j² v_jt + v0_t whatever the latent cells are.
+The residual leaves the drift in: r_t = y_t − a − Σ w_j x_jt, less what covariates explain. Its replicates add a
+drift drawn from its own process, where the draw has it switched on, to the noise. With known cell variance the
+latent donor cells are not part of a fit's file and are not needed: x_jt = X_jt − N(0, v_jt), so that the residual
+around the observed donors has variance σ² + Σ w_j² v_jt + v0_t whatever the latent cells are.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bsynth._types import FloatArray
 from bsynth.checks.base import Case
 from bsynth.design import Design
-from bsynth.engines import drift
+from bsynth.engines import drift, predict
 from bsynth.spec import ModelSpec
 
 KEPT = 1000
 """Posterior draws that enter a predictive check."""
 
 SCALARS = ("drift_sd", "slope_sd", "rho")
+"""Parameters of the drift, one number per draw."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +48,8 @@ def parameters(case: Case, kept: int = KEPT) -> dict[str, FloatArray]:
     names = [n for n in ("sigma", *SCALARS) if n in posterior]
     found = {n: flat[n].values[::every] / (1.0 if n == "rho" else scale) for n in names}
     found |= {"weights": flat["weights"].values[::every], "level": flat["level_shift"].values[::every] / scale}
+    if case.design.movements is not None:
+        found["beta"] = flat["beta"].values[::every] * case.design.movements.scale / scale
     if "drifting" in posterior:
         found["drifting"] = flat["drifting"].values[::every]
     return found
@@ -85,7 +88,7 @@ def residuals(case: Case, name: str) -> Residuals:
     """Return residuals of the pre-period and their replicates, for the check ``name``."""
     design, pre = case.design, slice(0, case.design.n_pre)
     found = parameters(case)
-    realised = design.y[pre] - found["level"][:, None] - found["weights"] @ design.X[pre].T
+    realised = (design.y - predict.linear_predictor(found, replace(design, donor_precision=None))[0])[:, pre]
     sd = np.sqrt(found["sigma"][:, None] ** 2 + cell_variance(design, found["weights"]))
     replicated = draw_departures(found, sd, case.spec, case.rng(name))
     seen = design.treated_seen[pre] > 0

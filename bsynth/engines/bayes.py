@@ -15,6 +15,9 @@ with it, and a switch of prior probability π mixes the two,
 
     p(y) = (1 − π) N(r; 0, D) + π N(r; 0, D + K(q, ρ)).
 
+Covariates that vary in time add (z_0t − Σ_j w_j z_jt)′β to the mean, β ~ N(0, s_β²). Static predictors are
+further rows that the same weights should match, p_k0 ~ N(Σ_j w_j p_kj, .25² + s²).
+
 Options that only change a number are data of the graph, so a handful of compiled structures serve every
 model. This is the only module that imports PyMC.
 """
@@ -36,6 +39,10 @@ from bsynth.engines import drift
 from bsynth.errors import FitError
 from bsynth.spec import ModelSpec
 
+PREDICTOR_ERROR = 0.25
+"""Least sd of a predictor row, in sd over units. Were s free to vanish, an exact match would be a spike of the
+density that chains cannot cross."""
+
 _MAX_LOGIT = 690.0
 """exp(690) is still finite: π = 0 is exact in double precision and the gradient stays defined."""
 
@@ -49,6 +56,9 @@ class Structure:
     student: bool
     drift: str
     """"none"; "rotated": a walk over exact cells, diagonal in the eigenbasis; "dense": one Cholesky."""
+    covariates: int = 0
+    """Number of time-varying covariates."""
+    predictors: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,8 @@ def structure(design: Design, spec: ModelSpec) -> Structure:
         softmax=spec.weights.prior == "softmax-normal",
         student=spec.noise.distribution == "student-t",
         drift=form,
+        covariates=0 if design.movements is None else len(design.movements.names),
+        predictors=design.predictors is not None,
     )
 
 
@@ -102,7 +114,7 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
         shared["alpha"] = float(spec.weights.alpha)
     if form.student:
         shared["degrees"] = float(spec.noise.degrees)
-    shared |= _drift_inputs(design, spec, form.drift)
+    shared |= _drift_inputs(design, spec, form.drift) | _covariate_inputs(design, spec)
     if design.donor_precision is None:
         return shared | {"X_pre": np.pad(design.X[pre], empty)}
     return shared | {
@@ -115,6 +127,19 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
         "donor_noise_sd": float(spec.cells.donor_noise_sd),
         "grand_mean_sd": 5.0 * float(spec.cells.donor_level_sd),
     }
+
+
+def _covariate_inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
+    empty, sd = (0, design.capacity - design.X.shape[1]), float(spec.covariates.sd)
+    if design.movements is not None:
+        pre, found = slice(0, design.n_pre), design.movements
+        donors = np.pad(found.donors[:, pre], ((0, 0), (0, 0), empty))
+        return {"z_treated": found.treated[pre], "z_donors": donors, "beta_sd": sd}
+    if design.predictors is not None:
+        rows = design.predictors
+        donors = np.pad(rows.donors, ((0, 0), empty))
+        return {"p_treated": rows.treated, "p_donors": donors, "predictor_sd": sd}
+    return {}
 
 
 def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
@@ -165,9 +190,22 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
         else:
             centre, variance = data["X_pre"] @ weights, sigma2 * pt.ones_like(data["y_pre"])
             seen = pt.ones_like(data["y_pre"])
+        if form.covariates:
+            beta = data["beta_sd"] * pm.Normal("beta_z", shape=form.covariates)
+            moved = data["z_treated"] - pt.dot(data["z_donors"], weights).T
+            centre = centre + moved @ beta
+        if form.predictors:
+            _predictor_likelihood(data, weights)
         residual = data["y_pre"] - level - centre
         _treated_likelihood(data, form, residual, variance, seen, sigma2)
     return model
+
+
+def _predictor_likelihood(data: Mapping[str, Any], weights: pt.TensorVariable) -> None:
+    """Add the log density of the predictor rows, up to constants."""
+    gap = data["p_treated"] - data["p_donors"] @ weights
+    scale2 = PREDICTOR_ERROR**2 + (data["predictor_sd"] * pm.HalfNormal("predictor_z")) ** 2
+    pm.Potential("predictors", -0.5 * (gap**2 / scale2 + pt.log(scale2)).sum())
 
 
 def _treated_likelihood(
@@ -291,7 +329,8 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
     """Return the model's parameters on the design's scale, each (chain, draw, ...).
 
     Keys: ``weights``, ``level``, ``sigma``; with a drift ``drift_sd`` (and ``rho`` or ``slope_sd``); with
-    known cell variance ``donor_level``, ``period``, ``donor_noise``.
+    known cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or
+    ``predictor_sd``.
     """
     raw = {str(name): np.asarray(values) for name, values in tree["posterior"].items()}
     data = inputs(design, spec)
@@ -313,6 +352,10 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
         found["rho"] = raw["rho"]
     if spec.drift.process == "local-trend":
         found["slope_sd"] = data["slope_sd"] * raw["slope_z"]
+    if design.movements is not None:
+        found["beta"] = data["beta_sd"] * raw["beta_z"]
+    if design.predictors is not None:
+        found["predictor_sd"] = data["predictor_sd"] * raw["predictor_z"]
     if not design.known_variance:
         return found
     grand = data["grand_mean_sd"] * raw["grand_z"][..., None]

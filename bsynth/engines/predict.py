@@ -72,10 +72,12 @@ def counterfactual(
 
 
 def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
-    """Return a + Σ w x̃ and Σ w² V, each (S, T); the second is zero with exact cells."""
+    """Return a + Σ w x̃ + (z_0 − Σ w z)′β and Σ w² V, each (S, T); the second is zero with exact cells."""
     weights, level = parameters["weights"], parameters["level"][:, None]
     if design.donor_precision is None:
         centre = level + weights @ design.X.T
+        if design.movements is not None:
+            centre += design.movements.effect(weights, parameters["beta"])
         return centre, np.zeros_like(centre)
     noise2 = parameters["donor_noise"][:, None] ** 2
     centre = np.empty((weights.shape[0], design.y.size))

@@ -95,6 +95,29 @@ class Clusters:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Covariates:
+    """Further columns of the data, beside the outcome.
+
+    Attributes
+    ----------
+    names : tuple of str
+        K column names.
+    values : (K, T, N) array
+        Value (or mean of the cell's rows) by covariate, period and unit, in the panel's order and the column's
+        own units; NaN where no row has one.
+    """
+
+    names: tuple[str, ...]
+    values: FloatArray
+
+    def take(self, periods: int, columns: Sequence[int]) -> "Covariates":
+        """The first ``periods`` rows of some columns."""
+        values = self.values[:, :periods, columns]
+        values.setflags(write=False)
+        return replace(self, values=values)
+
+
 @dataclass(frozen=True)
 class Source:
     """Where the numbers came from and what was done to them on the way in.
@@ -141,6 +164,8 @@ class Table:
         Labels of its columns (sorted) and rows (increasing).
     cells, clusters
         Present when the rows were users or events, and when a cluster column was named.
+    covariates
+        Present when covariate columns were named.
     """
 
     mean: FloatArray
@@ -149,6 +174,7 @@ class Table:
     source: Source
     cells: Cells | None = None
     clusters: Clusters | None = None
+    covariates: Covariates | None = None
 
 
 def design_effect(clusters: Clusters, n: FloatArray, total: FloatArray, total_sq: FloatArray) -> float:

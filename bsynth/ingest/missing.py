@@ -1,15 +1,42 @@
 """Cells without an outcome: refused, interpolated, or dropped with their unit."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bsynth._types import FloatArray, Label
+from bsynth._types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest.cells import Table
 from bsynth.ingest.labels import show
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Outcomes after a rule for missing cells: what was filled, and which units are to be left out."""
+
+    outcome: FloatArray
+    filled: tuple[tuple[Label, Label], ...] = ()
+    dropped: tuple[Label, ...] = ()
+
+
+def complete(
+    table: Table, outcome: FloatArray, units: Sequence[Label], times: pd.Index, n_treated: int, missing: Missing
+) -> Filled:
+    """Apply the rule ``missing`` to outcomes (T, N) of ``units``, treated ones first."""
+    if missing not in ("error", "interpolate", "drop-units"):
+        raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
+    holes = np.isnan(outcome)
+    if not holes.any():
+        return Filled(outcome)
+    if missing == "error":
+        raise missing_cells(table, units, times, holes)
+    if missing == "interpolate":
+        filled = tuple((units[i], times[t]) for i, t in np.argwhere(holes.T))
+        return Filled(interpolated(outcome, units, table.source.name), filled=filled)
+    return Filled(outcome, dropped=droppable(units, n_treated, holes, table.source.name))
 
 
 def missing_cells(table: Table, units: Sequence[Label], times: pd.Index, holes: NDArray[np.bool_]) -> PanelError:

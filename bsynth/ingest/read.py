@@ -7,7 +7,7 @@ engine: a unit called "NA" or "007" stays what it is.
 
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from bsynth._types import FloatArray, Label
 from bsynth.errors import PanelError
-from bsynth.ingest.cells import Cells, Clusters, Source, Table, design_effect
+from bsynth.ingest.cells import Cells, Clusters, Covariates, Source, Table, design_effect
 from bsynth.ingest.labels import numbered, periods, show
 from bsynth.ingest.sources import Opened, open_data, require
 
@@ -27,7 +27,11 @@ NULL_TOKENS = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", ".")
 """Text that means "no outcome", compared in lower case. Units and periods have no such tokens."""
 
 
-def read_long(data: Any, *, unit: str, time: str, outcome: str) -> Table:
+_COVARIATE = "covariate "
+"""Start of the roles of covariate columns: they are numbered."""
+
+
+def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequence[str] = ()) -> Table:
     """Read one row per unit and period.
 
     Raises
@@ -43,7 +47,7 @@ def read_long(data: Any, *, unit: str, time: str, outcome: str) -> Table:
     >>> table.units, table.mean.tolist()
     (('a', 'b'), [[5.0, 3.0], [4.0, nan]])
     """
-    columns = {"unit": unit, "time": time, "outcome": outcome}
+    columns = {"unit": unit, "time": time, "outcome": outcome} | _covariate_roles(covariates)
     opened = open_data(data, columns)
     grid = _aggregate(opened, columns)
     twice = np.argwhere(grid.rows.T > 1)
@@ -59,12 +63,15 @@ def read_long(data: Any, *, unit: str, time: str, outcome: str) -> Table:
     return _table(opened, columns, grid)
 
 
-def read_events(data: Any, *, unit: str, time: str, outcome: str, cluster: str | None = None) -> Table:
+def read_events(
+    data: Any, *, unit: str, time: str, outcome: str, cluster: str | None = None, covariates: Sequence[str] = ()
+) -> Table:
     """Read one row per user or event; only sums by cell (and by cluster and cell) leave the engine.
 
     A row without an outcome is not counted in n; `Source.rows_without_outcome` says how many there are.
     """
     columns = {"unit": unit, "time": time, "outcome": outcome} | ({"cluster": cluster} if cluster else {})
+    columns |= _covariate_roles(covariates)
     opened = open_data(data, columns)
     grid = _aggregate(opened, columns)
     parts, effect = (None, 1.0) if cluster is None else _cluster_parts(opened, columns, grid)
@@ -150,7 +157,7 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
         if (blank := sums[role].isna()).any():
             raise _missing_label(opened, columns, role, int(sums["rows"][blank].sum()))
     if sums["text"].any():
-        raise _text_outcome(opened, columns, table, int(sums["text"].sum()))
+        raise _text_value(opened, columns, table, int(sums["text"].sum()))
     unit, units = pd.factorize(numbered(sums["unit"]), sort=True)
     time, times = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
     if sums["infinite"].any():
@@ -169,13 +176,53 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
     return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, **grids)
 
 
-def _typed(opened: Opened, columns: Mapping[str, str]) -> "ir.Table":
-    """Add ``y`` (float, null where missing) and ``text`` (1 where the outcome is some other text)."""
+def _covariate_roles(covariates: Sequence[str]) -> dict[str, str]:
+    if isinstance(covariates, str):
+        raise PanelError(f"covariates is {covariates!r}; give a list of column names, such as [{covariates!r}]")
+    return {f"{_COVARIATE}{k}": name for k, name in enumerate(covariates, start=1)}
+
+
+def _covariates(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Covariates | None:
+    """Mean of each covariate by cell, on the grid of the outcome's labels."""
+    roles = [role for role in columns if role.startswith(_COVARIATE)]
+    means = []
+    for role in roles:
+        table = _typed(opened, columns, role)
+        number = table.y
+        sums = opened.run(
+            table.group_by(["unit", "time"]).agg(
+                n=number.count(),
+                total=number.sum(),
+                infinite=(number.abs() > sys.float_info.max).sum(),
+                text=table.text.sum(),
+            )
+        ).fillna({"total": 0.0, "infinite": 0, "text": 0})
+        if sums["text"].any():
+            raise _text_value(opened, columns, table, int(sums["text"].sum()), role)
+        if count := int(sums["infinite"].sum()):
+            raise PanelError(
+                f"{opened.name}: column {columns[role]!r} is infinite in {count} rows; correct or remove them"
+            )
+        unit, _ = pd.factorize(numbered(sums["unit"]), sort=True)
+        time, _ = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
+        n, total = np.zeros(grid.n.shape), np.zeros(grid.n.shape)
+        np.add.at(n, (time, unit), sums["n"].to_numpy(dtype=float))
+        np.add.at(total, (time, unit), sums["total"].to_numpy(dtype=float))
+        means.append(_mean(n, total))
+    return Covariates(tuple(columns[role] for role in roles), np.array(means)) if roles else None
+
+
+def _mean(n: FloatArray, total: FloatArray) -> FloatArray:
+    return np.asarray(np.divide(total, n, out=np.full_like(total, np.nan), where=n > 0))
+
+
+def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") -> "ir.Table":
+    """Add ``y`` (float, null where missing) and ``text`` (1 where the column of ``role`` is some other text)."""
     import ibis
     import ibis.expr.operations as ops
 
     table = opened.table
-    raw = table.outcome
+    raw = table[role]
     kind = raw.type()
     no_text = ibis.literal(0)
     if kind.is_string():
@@ -189,7 +236,7 @@ def _typed(opened: Opened, columns: Mapping[str, str]) -> "ir.Table":
         table = table.mutate(y=raw.cast("float64"), text=no_text)
     else:
         raise PanelError(
-            f"{opened.name}: column {columns['outcome']!r} holds {kind}; the outcome must be numbers or true/false"
+            f"{opened.name}: column {columns[role]!r} holds {kind}; the {role} must be numbers or true/false"
         )
     # An engine without NaN (SQLite, MySQL) stores it as null.
     knows_nan = ibis.get_backend(table).has_operation(ops.IsNan)
@@ -205,12 +252,14 @@ def _missing_label(opened: Opened, columns: Mapping[str, str], role: str, count:
     )
 
 
-def _text_outcome(opened: Opened, columns: Mapping[str, str], table: "ir.Table", count: int) -> PanelError:
-    first = opened.run(table.filter(table.text == 1).order_by(["unit", "time", "outcome"]).limit(1)).iloc[0]
+def _text_value(
+    opened: Opened, columns: Mapping[str, str], table: "ir.Table", count: int, role: str = "outcome"
+) -> PanelError:
+    first = opened.run(table.filter(table.text == 1).order_by(["unit", "time", role]).limit(1)).iloc[0]
     return PanelError(
-        f"{opened.name}: column {columns['outcome']!r} must be numbers but {count} rows hold text, the "
+        f"{opened.name}: column {columns[role]!r} must be numbers but {count} rows hold text, the "
         "first is "
-        f"{first['outcome']!r} at {first['unit']}, {show(first['time'])}; correct it or leave the cell empty"
+        f"{first[role]!r} at {first['unit']}, {show(first['time'])}; correct it or leave the cell empty"
     )
 
 
@@ -238,8 +287,9 @@ def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> t
 
 
 def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
-    mean = np.divide(grid.total, grid.n, out=np.full_like(grid.total, np.nan), where=grid.n > 0)
-    sums = b"".join(np.ascontiguousarray(a).tobytes() for a in (grid.n, grid.total, grid.total_sq))
+    covariates = _covariates(opened, columns, grid)
+    extra = () if covariates is None else (covariates.values,)
+    sums = b"".join(np.ascontiguousarray(a).tobytes() for a in (grid.n, grid.total, grid.total_sq, *extra))
     labels = repr((grid.units, [show(t) for t in grid.times])).encode()
     source = Source(
         name=opened.name,
@@ -251,4 +301,5 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
         outcome=columns["outcome"],
         cluster=columns.get("cluster"),
     )
-    return Table(mean=mean, units=grid.units, times=grid.times, source=source)
+    mean = _mean(grid.n, grid.total)
+    return Table(mean=mean, units=grid.units, times=grid.times, source=source, covariates=covariates)

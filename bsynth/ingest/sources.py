@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
+LABELS = ("unit", "time", "cluster")
+"""Roles of columns that hold labels; the others hold numbers."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,7 @@ def _plain(frame: pd.DataFrame, name: str, role: str) -> pd.Series:
         return pd.Series(pd.PeriodIndex(column).to_timestamp())
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         return pd.to_numeric(column)
-    if role == "outcome" or kind in ("string", "empty"):
+    if role not in LABELS or kind in ("string", "empty"):
         return column.map(str, na_action="ignore").astype("string")
     types = sorted({type(v).__name__ for v in column.dropna()})
     raise PanelError(f"DataFrame: column {name!r} mixes {' and '.join(types)}; make it all text or all numbers")
