@@ -98,6 +98,10 @@ def log_prior(case: Case) -> xr.Dataset:
             pieces["drift"] = pieces["drift"] + _half_normal(posterior["slope_sd"], scale * spec.drift.slope_sd)
         if "rho" in posterior:
             pieces["drift"] = pieces["drift"] + xr.apply_ufunc(lambda r: np.log(r * (1 - r)), posterior["rho"])
+        # A draw without drift has no scale to which a prior applies. Half a unit a scale is what normalising
+        # N(0, s²/κ) adds per log κ, so that scaling the prior does not tip the switch by itself.
+        scales = 1 + ("slope_sd" in posterior)
+        pieces["drift"] = posterior["drifting"] * (pieces["drift"] + 0.5 * scales)
     return xr.Dataset(pieces)
 
 
