@@ -63,7 +63,7 @@ def test_structure_is_semantic(page: Page) -> None:
     assert not page.open
     assert page.all("html") == [{"lang": "en"}]
     assert [len(page.all(tag)) for tag in ("main", "h1")] == [1, 1]
-    assert len(page.all("h2")) == len(page.all("section")) == 11
+    assert len(page.all("h2")) == len(page.all("section")) == 12
     assert len(page.all("caption")) == len(page.all("table")) > 8
     assert all(th["scope"] in ("col", "row") for th in page.all("th"))
     assert all(len(image["alt"] or "") > 40 for image in page.all("img"))

@@ -60,6 +60,7 @@ def test_the_check_of_numbers_can_fail(analysis: Analysis) -> None:
 def test_order_answer_first_data_last(analysis: Analysis, classical_only: Analysis) -> None:
     assert [s.slug for s in sections(analysis)] == [
         "answer", "picture", "certainty", "classical", "weights", "placebo", "leave-one-out", "bootstrap",
+        "further",
         "assumptions", "methods", "data",
     ]  # fmt: skip
     assert "bootstrap" not in [s.slug for s in sections(classical_only)]
