@@ -135,3 +135,22 @@ def test_placebo_equals_the_panel_with_that_donor_treated(prop99_panel: bs.Panel
         for unit in ("Alabama", "Virginia"):
             alone = classical(prop99_panel.as_treated(unit, pool=pool), "demeaned")
             np.testing.assert_allclose(placebo.gaps.sel(replicate=unit), alone.gap, rtol=1e-8, atol=1e-8)
+
+
+# R Synth 1.2.0 `synth_inference`, alpha .05: 6.113436, the largest pre gap. Its printed weights leave .00195 of the
+# weight on donors that are not printed, which at 1970 (where the gap is largest) is worth .1 to .4 packs.
+R_SYNTH_WEIGHTS = {"Utah": 0.343224, "Nevada": 0.235752, "Montana": 0.181971, "Colorado": 0.174685, "Connecticut": 0.062420}  # fmt: skip
+R_SYNTH_HALF_WIDTH = 6.113436
+
+
+def test_split_conformal_half_width_of_r_synth(prop99_panel: bs.Panel) -> None:
+    donors = dict(zip(prop99_panel.donors, prop99_panel.donor_matrix.T, strict=True))
+    printed = sum(weight * donors[name] for name, weight in R_SYNTH_WEIGHTS.items())
+    gap = (prop99_panel.treated_series - printed)[: prop99_panel.n_pre]
+    largest = int(np.argmax(np.abs(gap)))
+    rest = 1 - sum(R_SYNTH_WEIGHTS.values())
+    others = [series[largest] for name, series in donors.items() if name not in R_SYNTH_WEIGHTS]
+    assert prop99_panel.times[largest] == 1970
+    assert gap[largest] - rest * max(others) <= R_SYNTH_HALF_WIDTH <= gap[largest] - rest * min(others)
+    # With 19 pre-periods the 95% quantile of the split-conformal scores is the largest of them.
+    assert np.ceil((prop99_panel.n_pre + 1) * 0.95) == prop99_panel.n_pre
