@@ -1,6 +1,7 @@
 """Pictures: one function per picture, from results to axes; they never compute and never show."""
 
 from bsynth.plots.forest import plot_effects
+from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
 from bsynth.plots.gap import plot_gap
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.placebo import plot_placebo
@@ -13,7 +14,9 @@ __all__ = [
     "plot_effects",
     "plot_gap",
     "plot_leave_one_out",
+    "plot_leave_two_out",
     "plot_placebo",
+    "plot_placebo_time",
     "plot_trajectory",
     "plot_weights",
 ]

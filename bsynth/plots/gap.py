@@ -10,13 +10,13 @@ from bsynth.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import bracket, drawn, numbers
 from bsynth.plots.style import BLACK, BLUE, VERMILION, EndLabel
-from bsynth.plots.view import View, view
+from bsynth.plots.view import PathInference, View, view
 from bsynth.plots.window import focus, window_words
 from bsynth.result import Fit
 
 
 def plot_gap(
-    result: Fit | Estimate,
+    result: Fit | Estimate | PathInference,
     *,
     ax: Axes | None = None,
     level: float = 0.95,
@@ -26,8 +26,8 @@ def plot_gap(
 
     Parameters
     ----------
-    result : Fit or Estimate
-        A point estimate has no band.
+    result : Fit, Estimate, or inference by period
+        A point estimate has no band; conformal, jackknife+ and prediction intervals bring their own.
     ax : Axes, optional
         Draw here instead of in a new figure.
     level : float

@@ -1,6 +1,7 @@
 """One view of a posterior fit and of a classical estimate: what a picture over time needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,20 @@ from bsynth._types import FloatArray, IntervalKind
 from bsynth.estimate import Estimate
 from bsynth.plots.labels import METHODS, interval_words
 from bsynth.result import Fit
+
+
+class PathInference(Protocol):
+    """Classical inference with an interval for each period: conformal, jackknife+, prediction interval."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The point that it is around."""
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """Rows of effects."""
+
+    def path(self, level: float = 0.95) -> pd.DataFrame:
+        """Bounds by period."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +63,8 @@ class View:
         return times
 
 
-def view(result: Fit | Estimate, *, level: float, interval: IntervalKind) -> View:
-    """Return the view of either kind of result; a point keeps NaN bounds."""
+def view(result: Fit | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
+    """Return the view of any result over time; a point keeps NaN bounds, inference brings its own."""
     if isinstance(result, Fit):
         attrs = result.tree.attrs
         donors = result.tree["constant_data"].to_dataset()["donors"]
@@ -65,6 +80,8 @@ def view(result: Fit | Estimate, *, level: float, interval: IntervalKind) -> Vie
             interval=interval_words(interval, level),
             unreliable=result.status == "unreliable",
         )
+    if not isinstance(result, Estimate):
+        return _inferred(result, level)
     panel = result.panel
     return View(
         path=result.path(),
@@ -78,6 +95,16 @@ def view(result: Fit | Estimate, *, level: float, interval: IntervalKind) -> Vie
         interval="",
         unreliable=False,
     )
+
+
+def _inferred(result: PathInference, level: float) -> View:
+    """A classical point with the bounds of an inference around it."""
+    seen = view(result.estimate, level=level, interval="mean")
+    average = _average(result.effects(level))
+    words = interval_words(str(average["interval"]), level)
+    path = seen.path.set_index("time")
+    path.update(result.path(level).set_index("time"))
+    return replace(seen, path=path.reset_index(), average=average, interval=words)
 
 
 def _average(table: pd.DataFrame) -> pd.Series:

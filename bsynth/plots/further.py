@@ -1,0 +1,92 @@
+"""Placebo in time and leave two out."""
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from bsynth.frequentist import LeaveTwoOut, PlaceboTime
+from bsynth.plots import style
+from bsynth.plots.labels import METHODS, drawn, probability
+from bsynth.plots.style import BLACK, BLUE, GREY, VERMILION, EndLabel
+from bsynth.plots.window import focus, window_words
+
+
+def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
+    """Show the gaps that backdated starts give, where nothing had happened yet, beside the real one.
+
+    Parameters
+    ----------
+    placebo : PlaceboTime
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+
+    Returns
+    -------
+    Axes
+        With lines of gid ``backdated`` (each from its own start to the real one), ``treated``, ``zero``
+        and ``start``.
+    """
+    estimate, panel = placebo.estimate, placebo.estimate.panel
+    gaps = np.asarray(placebo.gaps.transpose("replicate", "time"))
+    with style.house():
+        ax = style.new_axes(ax)
+        x = style.positions(panel.times)
+        shown = []
+        for row, gap in zip(placebo.table.to_dict("records"), gaps, strict=True):
+            first = int(row["n_pre"])
+            line = gap[first : panel.n_pre]
+            ax.plot(x[first : panel.n_pre], line, color=BLUE, linewidth=1.3, alpha=0.8, marker="o", markersize=3,
+                    markevery=[0], gid="backdated")  # fmt: skip
+            shown.append(line)
+        ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
+        ax.plot(x, estimate.gap, color=BLACK, linewidth=2.0, zorder=5, gid="treated")
+        style.time_axis(ax, panel.times, panel.source.time)
+        ax.set_ylabel(f"gap in {drawn(panel.source.outcome)}", color=style.INK)
+        focus(ax, np.concatenate([estimate.gap, [0.0], *shown])[:, None], None)
+        style.start_line(ax, x[panel.n_pre])
+        style.end_labels(ax, [EndLabel(x[-1], float(estimate.gap[-1]), "real start", BLACK)])
+        style.heading(
+            ax,
+            f"Placebo in time: {drawn(panel.treated_name, 40)} with {len(gaps)} backdated starts",
+            [
+                f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
+                "Blue: gap after each backdated start (dot), refitted, up to the real start",
+            ],
+        )
+    return ax
+
+
+def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
+    """Show, for every pair of donors left out, whether the treated unit stands out against both.
+
+    Parameters
+    ----------
+    result : LeaveTwoOut
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+
+    Returns
+    -------
+    Axes
+        With collections of gid ``won`` and ``lost`` and a line of gid ``equal``: a pair below the line
+        has a donor whose statistic is at least the treated unit's.
+    """
+    table, estimate = result.table, result.estimate
+    lost = table["lost"].to_numpy(dtype=bool)
+    x, y = table["largest"].to_numpy(dtype=float), np.abs(table["treated"].to_numpy(dtype=float))
+    with style.house():
+        ax = style.new_axes(ax)
+        ax.scatter(x[~lost], y[~lost], s=12, color=GREY, alpha=0.7, gid="won")
+        ax.scatter(x[lost], y[lost], s=22, color=VERMILION, marker="x", gid="lost")
+        ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
+        ax.plot(ends, ends, color=style.INK, linewidth=0.9, linestyle="--", gid="equal")
+        ax.set_xlabel("largest statistic of the two left out", color=style.INK)
+        ax.set_ylabel("statistic of the treated unit", color=style.INK)
+        style.heading(
+            ax,
+            f"Leave two out: {int(lost.sum())} of {len(table)} pairs lost, p\u00a0=\u00a0{probability(result.p)}",
+            [
+                f"{METHODS.get(estimate.estimator, estimate.estimator)}, {drawn(estimate.panel.treated_name, 40)}.",
+                "Crosses below the dashed line: one of the two donors is at least as extreme",
+            ],
+        )
+    return ax
