@@ -24,6 +24,16 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
     Axes
         With lines of gid ``backdated`` (each from its own start to the real one), ``treated``, ``zero``
         and ``start``.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> log = bs.simulate_rollout(users=30_000, seed=1)
+    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
+    ...     outcome="task_completed", treated=range(25), start=20, end=29)
+    >>> ax = plot_placebo_time(bs.placebo_time(panel, progress=False))
+    >>> ax.get_title(loc="left")
+    'Placebo in time: mean of 25 units with 5 backdated starts'
     """
     estimate, panel = placebo.estimate, placebo.estimate.panel
     gaps = np.asarray(placebo.gaps.transpose("replicate", "time"))
@@ -69,6 +79,16 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
     Axes
         With collections of gid ``won`` and ``lost`` and a line of gid ``equal``: a pair below the line
         has a donor whose statistic is at least the treated unit's.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> log = bs.simulate_rollout(users=30_000, seed=1)
+    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
+    ...     outcome="task_completed", treated=range(25), start=20, end=29)
+    >>> ax = plot_leave_two_out(bs.leave_two_out(panel, progress=False))
+    >>> sorted(c.get_gid() for c in ax.collections)
+    ['lost', 'won']
     """
     table, estimate = result.table, result.estimate
     lost = table["lost"].to_numpy(dtype=bool)
