@@ -4,6 +4,7 @@ from .catalogue import list_models, load_model, model_card
 from .checks import Check, CheckReport, LeaveFutureOut, check, lfo
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
 from .estimate import Estimate
+from .exporting import export, tables, to_xarray
 from .fitting import fit, plan
 from .frequentist import (
     Bootstrap,
@@ -78,6 +79,7 @@ __all__ = [
     "check",
     "classical",
     "conformal",
+    "export",
     "fit",
     "jackknife_plus",
     "leave_one_out",
@@ -103,5 +105,7 @@ __all__ = [
     "report",
     "simulate_factor",
     "simulate_rollout",
+    "tables",
+    "to_xarray",
     "with_weights",
 ]
