@@ -1,17 +1,24 @@
 """The main job: one panel, a posterior, the classical answer beside it, and a verdict."""
 
-from bsynth.analysis.plan import METHODS, STANDARD, AnalysisPlan, choose_methods, plan_analysis
-from bsynth.analysis.result import Analysis, Inference
+from bsynth.analysis.compare import compare, plan_comparison
+from bsynth.analysis.comparison import Comparison
+from bsynth.analysis.plan import FINDINGS, METHODS, STANDARD, AnalysisPlan, choose_methods, plan_analysis
+from bsynth.analysis.result import Analysis, Finding, Inference
 from bsynth.analysis.run import analyse, run_analysis
 
 __all__ = [
+    "FINDINGS",
     "METHODS",
     "STANDARD",
     "Analysis",
     "AnalysisPlan",
+    "Comparison",
+    "Finding",
     "Inference",
     "analyse",
     "choose_methods",
+    "compare",
     "plan_analysis",
+    "plan_comparison",
     "run_analysis",
 ]

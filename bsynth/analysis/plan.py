@@ -10,6 +10,7 @@ from bsynth.catalogue import DEFAULT
 from bsynth.effects import check_level
 from bsynth.errors import SpecError, nearest
 from bsynth.fitting import Plan, plan
+from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -19,13 +20,36 @@ INFERENCE = (
     "prediction-interval",
 )  # fmt: skip
 METHODS = (*ESTIMATORS, *INFERENCE)
+INTERVALS = ("placebo", "conformal")
+"""Procedures that give any estimator an interval and a p, both from one test."""
 STANDARD = ("sc", "demeaned", "did", "sdid", "placebo", "leave-one-out", "bootstrap", "conformal")
 """What ``"standard"`` stands for: quick on every panel."""
+FINDINGS: tuple[str, ...] = ()
+"""Further results that an analysis can be asked for; `bsynth.analysis.run` knows how each is made."""
 
 
 @dataclass(frozen=True, eq=False)
 class AnalysisPlan:
-    """What an analysis will do, validated before anything is computed."""
+    """What an analysis will do, validated before anything is computed.
+
+    Attributes
+    ----------
+    panel : Panel
+    fits : tuple of Plan
+        The main model first.
+    estimators : tuple of str or estimator
+        Classical points.
+    interval : str or None
+        Of `INTERVALS`: what gives each of these its interval and p.
+    methods : tuple of str
+        Of `METHODS`: inference around ``sc``, and the names among the estimators.
+    findings : tuple of str
+        Of `FINDINGS`.
+    replicates, level, seed
+        As `analyse`.
+    calibrated : bool
+        Whether the main fit is calibrated on the donors.
+    """
 
     panel: Panel
     fits: tuple[Plan, ...]
@@ -34,13 +58,22 @@ class AnalysisPlan:
     level: float
     seed: int
     calibrated: bool = False
+    estimators: tuple[Method, ...] = ()
+    interval: str | None = None
+    findings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
         if self.calibrated:
             lines.append(f"Calibration of {self.fits[0].spec.name} on {self.panel.n_donors} donors as pseudo-treated.")
-        if self.methods:
-            lines.append("Classical: " + ", ".join(self.methods) + ".")
+        names = [e if isinstance(e, str) else e.NAME for e in self.estimators]
+        names += [m for m in self.methods if m not in ESTIMATORS]
+        if names:
+            lines.append("Classical: " + ", ".join(names) + ".")
+        if self.interval is not None and self.estimators:
+            lines.append(f"Interval and p of each estimator: {self.interval}.")
+        if self.findings:
+            lines.append("Besides: " + ", ".join(self.findings) + ".")
         return "\n".join(lines)
 
 
@@ -69,6 +102,7 @@ def plan_analysis(
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
+    findings: Sequence[str] = (),
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -79,10 +113,38 @@ def plan_analysis(
     check_level(level)
     chosen = choose_methods(methods, panel)
     fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in models if model != "none")
+    refuse_same_names(fits)
     if not fits and not chosen:
         raise SpecError("nothing to do: neither a model nor a method was asked for")
+    for name in findings:
+        if name not in FINDINGS:
+            raise SpecError(
+                f"unknown finding {name!r}{nearest(name, FINDINGS)}; allowed: {', '.join(FINDINGS) or 'none'}"
+            )
     if "bootstrap" in chosen:
         frequentist.check_bootstrap(panel, replicates=replicates)
-    # The donors stand in for each other, so one more is needed than there are placebos.
-    possible = bool(fits) and panel.n_donors >= MIN_PLACEBOS
-    return AnalysisPlan(panel, fits, chosen, replicates, level, seed, calibrated and possible)
+    return AnalysisPlan(
+        panel,
+        fits,
+        chosen,
+        replicates,
+        level,
+        seed,
+        calibrated=calibrated and bool(fits) and can_calibrate(panel),
+        estimators=tuple(name for name in ESTIMATORS if name in chosen),
+        interval="placebo" if "placebo" in chosen else None,
+        findings=tuple(findings),
+    )
+
+
+def can_calibrate(panel: Panel) -> bool:
+    """Whether enough donors can play the treated unit."""
+    return panel.n_donors >= MIN_PLACEBOS
+
+
+def refuse_same_names(fits: Sequence[Plan]) -> None:
+    """Raise `SpecError` for two models of one name, which no table could tell apart."""
+    names = [fit.spec.name for fit in fits]
+    for name in names:
+        if names.count(name) > 1:
+            raise SpecError(f"two models are called {name!r}; give each its own name in its model.toml")

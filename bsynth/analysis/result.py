@@ -1,30 +1,33 @@
 """Everything that was computed for one panel, and its summary."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-import numpy as np
 import pandas as pd
 
 from bsynth._types import Status
+from bsynth.analysis._json import clean, records
+from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.estimate import Estimate
 from bsynth.fitting import versions
-from bsynth.frequentist import Bootstrap, LeaveOneOut, PlaceboSpace
+from bsynth.frequentist import Bootstrap, Conformal, LeaveOneOut, PlaceboSpace
 from bsynth.panel import Panel
 from bsynth.result import Fit
-from bsynth.verdict import verdict
 
 SCHEMA = 1
 
 
 class Inference(Protocol):
     """What every classical inference result offers."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """The point that it is around."""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -35,6 +38,16 @@ class Inference(Protocol):
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
+
+
+class Finding(Protocol):
+    """What every further result about the panel or its fits offers: a certificate, a decision, an audit."""
+
+    def sentences(self) -> tuple[str, ...]:
+        """What it found, in plain words whose numbers are in ``to_dict``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``summary.json``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +68,11 @@ class Analysis:
         Further classical inference around ``sc``: conformal, jackknife+, and so on.
     checks : CheckReport or None
         What contradicts the main fit's model.
+    intervals : mapping of estimator to result
+        The procedure that gives each classical estimator its interval and p in the comparison.
+    findings : mapping of name to result
+        Whatever else was asked of the panel or its fits: ``"certificate"``, ``"decision"`` and so on, each
+        with ``sentences()`` and ``to_dict()``; `with_findings` adds to them.
     level : float
         Probability of every interval.
     seed : int
@@ -74,6 +92,8 @@ class Analysis:
     calibration: Calibration | None = None
     others: Mapping[str, Inference] = field(default_factory=dict)
     checks: CheckReport | None = None
+    intervals: Mapping[str, Inference] = field(default_factory=dict)
+    findings: Mapping[str, Finding] = field(default_factory=dict)
 
     @property
     def status(self) -> Status:
@@ -85,6 +105,10 @@ class Analysis:
 
     def effects(self) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand."""
+        return self._effects.copy()
+
+    @cached_property
+    def _effects(self) -> pd.DataFrame:
         tables = [] if self.calibration is None else [self.calibration.effects(self.level)]
         tables += [fit.effects(self.level) for fit in self.fits]
         tables += [fit.effects(self.level, interval="mean") for fit in self.fits]
@@ -92,44 +116,89 @@ class Analysis:
             e.effects().assign(method=e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp")
             for e in self.estimates
         ]
-        for inference in (self.placebo, self.leave_one_out, self.bootstrap, *self.others.values()):
-            if inference is not None:
-                tables.append(inference.effects(self.level))
+        for inference in self._inference():
+            tables.append(inference.effects(self.level).assign(p_min=_smallest_p(inference)))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
         columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
         return pd.DataFrame(rows).reindex(columns=columns)
 
+    def _inference(self) -> list[Inference]:
+        """Every classical inference once; what gives ``sc`` its interval may be the placebo test as well."""
+        found = (self.placebo, self.leave_one_out, self.bootstrap, *self.others.values(), *self.intervals.values())
+        return list({id(each): each for each in found if each is not None}.values())
+
     @cached_property
+    def comparison(self) -> Comparison:
+        """Every method on the average effect, side by side, with the verdict."""
+        certificate = self.findings.get("certificate")
+        points: dict[str, Estimate] = {}
+        for each in (*self.estimates, *(found.estimate for found in self._inference())):
+            points.setdefault(each.estimator, each)
+        return Comparison(
+            table=compared_rows(self.effects(), self.fits, list(points.values())),
+            facts=facts_of(
+                self.panel,
+                level=self.level,
+                calibration=self.calibration,
+                checks=self.checks,
+                certificate=None if certificate is None else certificate.to_dict(),
+                truth=self.truth,
+            ),
+        )
+
+    @property
     def verdict(self) -> str:
         """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
-        return verdict(self.summary_numbers())
+        return self.comparison.verdict
 
-    def summary_numbers(self) -> dict[str, Any]:
-        """Return ``summary.json`` without its verdict: every number that words may use."""
+    def with_findings(self, findings: Mapping[str, Finding]) -> Self:
+        """Return the analysis with further results; one of a name that is there is replaced.
+
+        Examples
+        --------
+        >>> import bsynth as bs
+        >>> from bsynth.simulate import rollout_panel_arguments
+        >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
+        >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
+        >>> "again" in analysis.with_findings({"again": analysis.comparison}).summary()["findings"]
+        True
+        """
+        return replace(self, findings={**self.findings, **findings})
+
+    def summary(self) -> dict[str, Any]:
+        """Return the content of ``summary.json``, schema 1; every number that the verdict uses is in ``comparison``.
+
+        Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
+        """
         main = self.fits[0] if self.fits else None
         path = main.path(self.level) if main is not None else self._point().path()
         return {
             "schema": SCHEMA,
             "panel": self.panel.summary(),
-            "effects": _records(self.effects()),
-            "path": _records(path.assign(time=self.panel.period_labels())),
+            "effects": records(self.effects()),
+            "path": records(path.assign(time=self.panel.period_labels())),
             "path_method": main.spec.name if main is not None else self._point().estimator,
             "calibration": self._calibration(),
-            "weights": self._weights(),
-            "pre_fit": self._pre_fit(),
+            "weights": _weights(self.panel, self.fits, self.estimates, self.level),
+            "pre_fit": _pre_fit(self.fits, self.estimates),
             "placebo": _placebo(self.placebo),
-            "leave_one_out": None if self.leave_one_out is None else _records(self.leave_one_out.table),
+            "leave_one_out": None if self.leave_one_out is None else records(self.leave_one_out.table),
             "bootstrap": _bootstrap(self.bootstrap, self.level),
             "others": {
-                name: {"sentence": result.sentence(), "table": _records(result.table)}
+                name: {"sentence": result.sentence(), "table": records(result.table)}
                 for name, result in self.others.items()
             },
             "diagnostics": [
-                {"model": fit.spec.name, "reason": fit.provenance.reason} | _clean(fit.diagnostics.to_dict())
+                {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
                 for fit in self.fits
             ],
             "checks": None if self.checks is None else self.checks.to_dict(),
+            "comparison": self.comparison.to_dict(),
+            "findings": {
+                name: clean(found.to_dict()) | {"sentences": list(found.sentences())}
+                for name, found in self.findings.items()
+            },
             "models": [fit.spec.to_dict() for fit in self.fits],
             "notes": [*self.panel.source.notes(), *(n for e in self.estimates for n in e.notes)],
             "level": self.level,
@@ -137,73 +206,22 @@ class Analysis:
             "status": self.status,
             "versions": versions(),
             "seed": self.seed,
+            "verdict": self.verdict,
         }
-
-    def summary(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 1.
-
-        Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
-        """
-        numbers = self.summary_numbers()
-        return numbers | {"verdict": self.verdict}
 
     def _point(self) -> Estimate:
         """The classical estimate that stands for the analysis when there is no posterior."""
-        if self.estimates:
-            return self.estimates[0]
-        inference = self.placebo or self.leave_one_out or self.bootstrap
-        assert inference is not None
-        return inference.estimate
+        return self.estimates[0] if self.estimates else self._inference()[0].estimate
 
     def _calibration(self) -> dict[str, Any] | None:
         if self.calibration is None:
             return None
         path = self.calibration.path(self.level)
         labels = self.panel.period_labels()[self.panel.n_pre :]
-        return _clean(self.calibration.to_dict()) | {
-            "table": _records(self.calibration.table),
-            "path": _records(path.assign(time=labels)),
+        return clean(self.calibration.to_dict()) | {
+            "table": records(self.calibration.table),
+            "path": records(path.assign(time=labels)),
         }
-
-    def _weights(self) -> dict[str, dict[str, float]]:
-        found = {}
-        for fit in self.fits:
-            table = fit.weights(self.level)
-            found[fit.spec.name] = dict(zip(map(str, table["donor"]), table["weight"].tolist(), strict=True))
-        for estimate in self.estimates:
-            name = estimate.estimator if estimate.solver != "slsqp" else f"{estimate.estimator}-slsqp"
-            found[name] = {str(donor): float(w) for donor, w in zip(self.panel.donors, estimate.weights, strict=True)}
-        return found
-
-    def _pre_fit(self) -> list[dict[str, Any]]:
-        """How each method fits the pre-period, and the offset it puts between treated and donors."""
-        rows: list[dict[str, Any]] = []
-        for fit in self.fits:
-            intercept = fit.tree["posterior"]["intercept"]
-            rows.append(
-                {
-                    "method": "bayes",
-                    "model": fit.spec.name,
-                    "pre_rmspe": fit.pre_rmse,
-                    "intercept": float(intercept.mean()),
-                    "effective_donors": fit.effective_donors,
-                }
-            )
-        for e in self.estimates:
-            rows.append(
-                {
-                    "method": e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp",
-                    "model": None,
-                    "pre_rmspe": e.pre_rmspe,
-                    "post_rmspe": e.post_rmspe,
-                    "rmspe_ratio": e.rmspe_ratio,
-                    "intercept": e.intercept,
-                    "effective_donors": e.effective_donors,
-                    "solver": e.solver,
-                    "duality_gap": e.duality_gap,
-                }
-            )
-        return [_clean(row) for row in rows]
 
 
 def _placebo(placebo: PlaceboSpace | None) -> dict[str, Any] | None:
@@ -211,8 +229,8 @@ def _placebo(placebo: PlaceboSpace | None) -> dict[str, Any] | None:
         return None
     return {
         "pool": placebo.pool,
-        "ranks": _records(placebo.ranks.reset_index()),
-        "table": _records(placebo.table),
+        "ranks": records(placebo.ranks.reset_index()),
+        "table": records(placebo.table),
     }
 
 
@@ -225,24 +243,57 @@ def _bootstrap(bootstrap: Bootstrap | None, level: float) -> dict[str, Any] | No
         "failed": bootstrap.failed,
         "seed": bootstrap.seed,
         "level": level,
-        "table": _records(bootstrap.table),
+        "table": records(bootstrap.table),
     }
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [_clean(row) for row in table.to_dict("records")]
+def _smallest_p(inference: Inference) -> float | None:
+    """The smallest p that a permutation test can give; None where there is no such bound."""
+    if isinstance(inference, PlaceboSpace):
+        return float(1 / (1 + inference.table["kept"].sum()))
+    return 1 / inference.statistics.size if isinstance(inference, Conformal) else None
 
 
-def _clean(row: dict[Any, Any]) -> dict[str, Any]:
-    return {str(key): _plain(value) for key, value in row.items()}
+def _weights(
+    panel: Panel, fits: Sequence[Fit], estimates: Sequence[Estimate], level: float
+) -> dict[str, dict[str, float]]:
+    """Weight of each donor by method."""
+    found = {}
+    for fit in fits:
+        table = fit.weights(level)
+        found[fit.spec.name] = dict(zip(map(str, table["donor"]), table["weight"].tolist(), strict=True))
+    for estimate in estimates:
+        name = estimate.estimator if estimate.solver != "slsqp" else f"{estimate.estimator}-slsqp"
+        found[name] = {str(donor): float(w) for donor, w in zip(panel.donors, estimate.weights, strict=True)}
+    return found
 
 
-def _plain(value: Any) -> Any:
-    """Make a value JSON-ready: NaN becomes None, infinities the strings "inf" and "-inf"."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat() if value != value.normalize() else value.date().isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
+def _pre_fit(fits: Sequence[Fit], estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
+    """How each method fits the pre-period, and the offset it puts between treated and donors."""
+    rows: list[dict[str, Any]] = []
+    for fit in fits:
+        intercept = fit.tree["posterior"]["intercept"]
+        rows.append(
+            {
+                "method": "bayes",
+                "model": fit.spec.name,
+                "pre_rmspe": fit.pre_rmse,
+                "intercept": float(intercept.mean()),
+                "effective_donors": fit.effective_donors,
+            }
+        )
+    for e in estimates:
+        rows.append(
+            {
+                "method": e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp",
+                "model": None,
+                "pre_rmspe": e.pre_rmspe,
+                "post_rmspe": e.post_rmspe,
+                "rmspe_ratio": e.rmspe_ratio,
+                "intercept": e.intercept,
+                "effective_donors": e.effective_donors,
+                "solver": e.solver,
+                "duality_gap": e.duality_gap,
+            }
+        )
+    return [clean(row) for row in rows]

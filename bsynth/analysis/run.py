@@ -1,15 +1,20 @@
 """Carrying out an analysis."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bsynth import frequentist
-from bsynth.analysis.plan import ESTIMATORS, AnalysisPlan, plan_analysis
-from bsynth.analysis.result import Analysis, Inference
+from bsynth.analysis.plan import AnalysisPlan, plan_analysis
+from bsynth.analysis.result import Analysis, Finding, Inference
 from bsynth.calibration import Calibration, calibrate
 from bsynth.catalogue import DEFAULT
 from bsynth.checks import CheckReport, check
+from bsynth.estimate import Estimate
 from bsynth.fitting import run
+from bsynth.frequentist import Conformal, PlaceboSpace
+from bsynth.frequentist.conformal import NEEDS_POST, Proxy
+from bsynth.frequentist.estimators import Method, find
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -21,6 +26,8 @@ _VERBS: dict[str, Callable[..., Inference]] = {
     "jackknife+": frequentist.jackknife_plus,
     "prediction-interval": frequentist.prediction_interval,
 }
+_FINDINGS: dict[str, Callable[[Analysis, AnalysisPlan, bool], Finding]] = {}
+"""How each of `bsynth.analysis.plan.FINDINGS` is made: analysis so far, what was asked, whether to show progress."""
 
 
 def analyse(
@@ -28,6 +35,7 @@ def analyse(
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
+    findings: Sequence[str] = (),
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -47,6 +55,8 @@ def analyse(
         Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm`` and, around ``sc``, ``placebo``,
         ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
         ``jackknife+``, ``prediction-interval``.
+    findings : sequence of str
+        Further results, of `bsynth.analysis.plan.FINDINGS`; they stand in ``findings`` of the analysis.
     calibrated : bool
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     draws : int
@@ -73,6 +83,7 @@ def analyse(
         panel,
         models=models,
         methods=methods,
+        findings=findings,
         calibrated=calibrated,
         draws=draws,
         replicates=replicates,
@@ -93,16 +104,15 @@ def run_analysis(
     """Carry out a plan; ``on_stage`` is told what begins, ``store`` keeps finished placebo fits for a resume."""
     tell = on_stage or (lambda _: None)
     panel, methods = request.panel, request.methods
-    estimates = []
-    for name in (m for m in ESTIMATORS if m in methods):
-        tell(f"classical: {name}")
-        estimates.append(frequentist.classical(panel, name))
-        if name == "sc":
-            estimates.append(frequentist.classical(panel, name, solver="slsqp"))
+    estimates, intervals = _classical(request, tell, progress=progress)
     placebo = leave_one_out = bootstrap = None
     if "placebo" in methods:
-        tell(f"placebo in space: {panel.n_donors} donors")
-        placebo = frequentist.placebo_space(panel, progress=progress)
+        found = intervals.get("sc")
+        if isinstance(found, PlaceboSpace):
+            placebo = found
+        else:
+            tell(f"placebo in space: {panel.n_donors} donors")
+            placebo = frequentist.placebo_space(panel, progress=progress)
     if "leave-one-out" in methods:
         tell("leave one out")
         leave_one_out = frequentist.leave_one_out(panel, progress=progress)
@@ -124,10 +134,44 @@ def run_analysis(
             continue
         tell(f"posterior: {fit_plan.spec.name} (the first fit loads PyMC and compiles)")
         fits.append(run(fit_plan, progress=progress))
-    return Analysis(
+    analysis = Analysis(
         panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth,
-        calibration, others, _checked(fits, calibration, request),
+        calibration, others, _checked(fits, calibration, request), intervals,
     )  # fmt: skip
+    for name in request.findings:
+        tell(name)
+        analysis = analysis.with_findings({name: _FINDINGS[name](analysis, request, progress)})
+    return analysis
+
+
+def _classical(
+    request: AnalysisPlan, tell: Callable[[str], None], *, progress: bool
+) -> tuple[list[Estimate], dict[str, Inference]]:
+    """The points, and around each the procedure that gives it an interval and a p."""
+    panel = request.panel
+    estimates: list[Estimate] = []
+    intervals: dict[str, Inference] = {}
+    for method in request.estimators:
+        estimate = frequentist.classical(panel, method)
+        # Two estimators that differ only by their settings have one name; the second gets a number.
+        same = sum(e.estimator.split("-")[0] == estimate.estimator for e in estimates)
+        name = f"{estimate.estimator}-{same + 1}" if same else estimate.estimator
+        tell(f"classical: {name}" + ("" if request.interval is None else f", {request.interval}"))
+        estimates.append(replace(estimate, estimator=name))
+        if request.interval is not None:
+            found = _interval(request, method, progress=progress)
+            intervals[name] = replace(found, estimate=replace(found.estimate, estimator=name))
+    if "sc" in request.methods:
+        estimates.insert(1, frequentist.classical(panel, "sc", solver="slsqp"))
+    return estimates, intervals
+
+
+def _interval(request: AnalysisPlan, method: Method, *, progress: bool) -> PlaceboSpace | Conformal:
+    if request.interval == "conformal":
+        # These read periods outside the fit, so their weights stay those fitted before the start.
+        proxy: Proxy = "pre" if find(method).NAME in NEEDS_POST else "all"
+        return frequentist.conformal(request.panel, method, proxy=proxy, seed=request.seed, progress=progress)
+    return frequentist.placebo_space(request.panel, method, seed=request.seed, progress=progress)
 
 
 def _checked(fits: Sequence[Fit], calibration: Calibration | None, request: AnalysisPlan) -> CheckReport | None:

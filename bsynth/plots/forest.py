@@ -10,7 +10,16 @@ from matplotlib.ticker import PercentFormatter
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, nearest, some_of
 from bsynth.plots import style
-from bsynth.plots.labels import METHODS, bracket, decimals_of, drawn, interval_words, numbers, percents
+from bsynth.plots.labels import (
+    METHODS,
+    bracket,
+    decimals_of,
+    drawn,
+    interval_words,
+    numbers,
+    percents,
+    probability,
+)
 from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
 
 ROW = 0.46
@@ -60,6 +69,13 @@ def plot_effects(
     >>> [text.get_text() for text in plot_effects(bs.classical(panel).effects()).get_yticklabels()]
     ['Synthetic control\\npoint, no interval']
     """
+    return forest(effects, ax=ax, estimand=estimand, truth=truth, with_p=False, say="")
+
+
+def forest(
+    effects: pd.DataFrame, *, ax: Axes | None, estimand: str, truth: float | None, with_p: bool, say: str
+) -> Axes:
+    """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle."""
     if estimand not in ESTIMANDS:
         raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
     rows = effects.loc[effects["estimand"] == estimand].reset_index(drop=True)
@@ -71,18 +87,18 @@ def plot_effects(
         decimals = decimals_of(rows["estimate"].to_list())
         bad = _unreliable(rows)
         for y, (_, row) in enumerate(rows.iterrows()):
-            _draw(ax, y, row, decimals, bool(bad.iloc[y]))
+            _draw(ax, y, row, _words(row, decimals, with_p=with_p), bad=bool(bad.iloc[y]))
         ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
         if truth is not None:
             ax.axvline(truth, color=VERMILION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
         style.row_axis(ax, [_name(row) for _, row in rows.iterrows()])
         for tick, marked in zip(ax.get_yticklabels(), bad, strict=True):
             tick.set_color(RED if marked else style.INK)
-        _name_axes(ax, estimand, truth, unreliable=bool(bad.any()))
+        _name_axes(ax, estimand, truth, say=say, unreliable=bool(bad.any()))
     return ax
 
 
-def _name_axes(ax: Axes, estimand: str, truth: float | None, *, unreliable: bool) -> None:
+def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, unreliable: bool) -> None:
     """Axis label, title, and what the dashed line and arrows mean, where there are any."""
     name = "lift" if estimand == "lift" else f"{estimand} effect"
     ax.set_xlabel(name, color=style.INK)
@@ -91,10 +107,22 @@ def _name_axes(ax: Axes, estimand: str, truth: float | None, *, unreliable: bool
     known = "" if truth is None else f"Dashed line: truth, {_format(estimand, None, truth)[0]}. "
     cut = any(line.get_gid() == "cut" for line in ax.get_lines())
     arrows = "Arrow: the interval goes on; its bounds are at the right" if cut else ""
-    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [known + arrows], unreliable=unreliable)
+    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], unreliable=unreliable)
 
 
-def _draw(ax: Axes, y: int, row: pd.Series, decimals: int, bad: bool) -> None:
+def _words(row: pd.Series, decimals: int, *, with_p: bool) -> str:
+    """The numbers of a row, and on a second line its p or P(> 0)."""
+    words = _format(row["estimand"], decimals, *(float(row[key]) for key in ("estimate", "lower", "upper")))
+    text = words[0] if math.isnan(float(row["lower"])) else f"{words[0]}  {bracket(words[1:])}"
+    if with_p and not pd.isna(row["p"]):
+        return f"{text}\np = {probability(float(row['p']))}"
+    if with_p and not pd.isna(row["probability_positive"]):
+        p = probability(float(row["probability_positive"]))
+        return f"{text}\nP(> 0) {p if p[0] in '<>' else f'= {p}'}"
+    return text
+
+
+def _draw(ax: Axes, y: int, row: pd.Series, text: str, *, bad: bool) -> None:
     """One row: bar with arrows where it has no end, marker, numbers at the right."""
     color, marker = _LOOK.get(row["method"], _LOOK.get(row["interval"], ("#555555", "D")))
     color = RED if bad else color
@@ -124,8 +152,6 @@ def _draw(ax: Axes, y: int, row: pd.Series, decimals: int, bad: bool) -> None:
         zorder=4,
         gid="estimate",
     )
-    words = _format(row["estimand"], decimals, estimate, lower, upper)
-    text = words[0] if math.isnan(lower) else f"{words[0]}  {bracket(words[1:])}"
     ax.annotate(
         text,
         (1, y),

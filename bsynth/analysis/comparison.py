@@ -1,0 +1,200 @@
+"""Every method on one estimand and window, side by side, and what the numbers say together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth._types import Status
+from bsynth.analysis import conditions
+from bsynth.analysis._json import clean, plain, records
+from bsynth.calibration import MIN_PLACEBOS, Calibration
+from bsynth.checks import CheckReport, hull
+from bsynth.checks.choice import drifts
+from bsynth.checks.replicates import lag1
+from bsynth.estimate import Estimate, html_card
+from bsynth.panel import Panel
+from bsynth.result import Fit
+from bsynth.verdict import interval, number, verdict
+
+COLUMNS = (
+    "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive",
+    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors", "seconds",
+    "status",
+)  # fmt: skip
+SHORT = (
+    "method",
+    "model",
+    "estimate",
+    "lower",
+    "upper",
+    "interval",
+    "p",
+    "probability_positive",
+    "pre_rmspe",
+    "status",
+)
+_LEFT_OUT = ("mean", "leave-one-out-range", "placebo-time")
+"""Rows of effects that are no interval for what was observed."""
+_CERTIFIED = ("model", "finding", "factor", "status", "donors", "resolution")
+"""What the words use of a certificate."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Methods side by side on the average effect over the treated window, and a verdict in words.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per method and interval, the main posterior first: ``method, model, estimand, estimate, lower, upper,
+        level, interval`` (its kind), ``p`` or ``probability_positive``, ``p_min`` (the smallest p there can be),
+        ``conditions`` (what it presumes), ``pre_rmspe`` (where there is a ``drift``, without it), ``intercept``
+        (offset between the treated series and its weighted donors), ``free_level`` (whether the method has one),
+        ``lag1`` (autocorrelation of its pre-period gaps), ``effective_donors, seconds, status``. Outcome units.
+    facts : mapping
+        What the words use besides: the window, the distance from the hull, calibration, checks, the truth.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
+    >>> comparison = bs.analyse(panel, models=["none"], methods=["sc", "did", "placebo"], progress=False).comparison
+    >>> comparison.table[["method", "interval"]].values.tolist()
+    [['sc', 'placebo'], ['did', 'placebo']]
+    """
+
+    table: pd.DataFrame
+    facts: Mapping[str, Any]
+
+    @property
+    def status(self) -> Status:
+        """``"unreliable"`` when a row comes from a fit that failed its convergence gate."""
+        return "unreliable" if (self.table["status"] == "unreliable").any() else "ok"
+
+    def sentences(self) -> tuple[str, ...]:
+        """What each side says, whether they agree and where they do not, and which to trust."""
+        return self._sentences
+
+    @cached_property
+    def _sentences(self) -> tuple[str, ...]:
+        return verdict(self.numbers())
+
+    @property
+    def verdict(self) -> str:
+        """The sentences in one paragraph."""
+        return " ".join(self.sentences())
+
+    def numbers(self) -> dict[str, Any]:
+        """Return every number that the words may use, as plain data."""
+        return {"status": self.status, **clean(dict(self.facts)), "table": records(self.table)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``: the numbers and the words."""
+        return self.numbers() | {"sentences": list(self.sentences())}
+
+    def __repr__(self) -> str:
+        mark = "" if self.status == "ok" else " UNRELIABLE"
+        rows = records(self.table)
+        names = list(dict.fromkeys(row["model"] or row["method"] for row in rows))
+        bounds = "" if rows[0]["lower"] is None else f", {interval(rows[0])}"
+        return f"<Comparison{mark} of {', '.join(names)}: {names[0]} has {number(rows[0]['estimate'])}{bounds}>"
+
+    def _repr_html_(self) -> str:
+        title = f"Average effect on {self.facts['treated']}, {self.facts['start']} to {self.facts['end']}"
+        shown = [c for c in SHORT if self.table[c].notna().any()]
+        return html_card(title, self.sentences(), self.table[shown].astype(object).fillna(""))
+
+
+def compared_rows(effects: pd.DataFrame, fits: Sequence[Fit], estimates: Sequence[Estimate]) -> pd.DataFrame:
+    """Join the rows on the average effect with how each method fits and what it presumes, method by method."""
+    rows = effects.loc[(effects["estimand"] == "average") & ~effects["interval"].isin(_LEFT_OUT)].copy()
+    rows["name"] = [_key(method, model) for method, model in zip(rows["method"], rows["model"], strict=True)]
+    rows = rows.loc[~rows["method"].str.endswith("-slsqp")]
+    has_interval = set(rows.loc[rows["interval"] != "point", "name"])
+    rows = rows.loc[(rows["interval"] != "point") | ~rows["name"].isin(has_interval)]
+    facts = {_key("bayes", fit.spec.name): _of_fit(fit) for fit in fits}
+    facts |= {_key(e.estimator, None): _of_estimate(e) for e in estimates}
+    order = {name: place for place, name in enumerate(facts)}
+    rows = rows.sort_values("name", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+    rows = rows.join(pd.DataFrame([facts[name] for name in rows["name"]], index=rows.index))
+    kinds = [conditions.of_interval(kind) for kind in rows["interval"]]
+    rows["conditions"] = [f"{said} {kind}".strip() for said, kind in zip(rows["presumes"], kinds, strict=True)]
+    status = rows["status"] if "status" in rows else pd.Series("ok", index=rows.index)
+    rows["status"] = status.fillna("ok")
+    return rows.reindex(columns=list(COLUMNS))
+
+
+def _key(method: str, model: object) -> str:
+    """One name for a model or a classical method; a model may be called like one of these."""
+    return f"{method} {model}" if isinstance(model, str) else method
+
+
+def _of_estimate(estimate: Estimate) -> dict[str, Any]:
+    """How a classical point fits the pre-period."""
+    return {
+        "presumes": estimate.notes[0],
+        "pre_rmspe": estimate.pre_rmspe,
+        "drift": False,
+        "intercept": estimate.intercept,
+        "free_level": estimate.intercept != 0,
+        "lag1": float(lag1(estimate.gap[: estimate.panel.n_pre])),
+        "effective_donors": estimate.effective_donors,
+    }
+
+
+def _of_fit(fit: Fit) -> dict[str, Any]:
+    """How the mean counterfactual of a posterior, without its drift, fits the pre-period."""
+    gap = (fit.observed - fit.synthetic()).values[: fit.n_pre]
+    return {
+        "presumes": conditions.of_model(fit.spec),
+        "pre_rmspe": fit.pre_rmse,
+        "drift": drifts(fit.spec),
+        "intercept": float(fit.tree["posterior"]["intercept"].mean()),
+        "free_level": conditions.has_level(fit.spec),
+        "lag1": float(lag1(np.asarray(gap))),
+        "effective_donors": fit.effective_donors,
+    }
+
+
+def facts_of(
+    panel: Panel,
+    *,
+    level: float,
+    calibration: Calibration | None,
+    checks: CheckReport | None,
+    certificate: Mapping[str, Any] | None,
+    truth: float | None,
+) -> dict[str, Any]:
+    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth."""
+    pre = slice(0, panel.n_pre)
+    labels = panel.period_labels()
+    values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
+    sd = float(panel.treated_series[pre].std(ddof=1))
+    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
+    return {
+        "estimand": "average",
+        "outcome": panel.source.outcome,
+        "treated": panel.treated_name,
+        "n_treated": panel.n_treated,
+        "donors": panel.n_donors,
+        "donors_needed": MIN_PLACEBOS,
+        "start": plain(labels[panel.n_pre]),
+        "end": plain(labels[-1]),
+        "n_pre": panel.n_pre,
+        "n_post": panel.n_post,
+        "level": level,
+        "hull": values | {"sd": sd, "outside": outside},
+        "calibrated": calibration is not None,
+        "checks": None if checks is None else {
+            "status": checks.status,
+            "suggestion": checks.suggestion,
+            "warnings": [check.name for check in checks.warnings],
+        },
+        "certificate": None if certificate is None else {key: certificate[key] for key in _CERTIFIED},
+        "truth": truth,
+    }  # fmt: skip

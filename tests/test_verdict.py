@@ -1,0 +1,239 @@
+"""The verdict read aloud: right on every panel, and no number in it that is not in ``summary.json``."""
+
+import copy
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import bsynth as bs
+from bsynth.analysis import Analysis, plan_comparison, run_analysis
+from bsynth.calibration import Calibration
+from bsynth.checks import check
+from bsynth.fitting import plan, run
+from bsynth.result import Fit
+from bsynth.verdict import number, verdict
+
+PANELS = ("rollout", "prop99", "basque", "nothing", "few", "textbook", "classical_only")
+NUMBER = re.compile(r"−?\d+(?:\.\d+)?%?")
+
+
+def side_by_side(
+    panel: bs.Panel, *fits: Fit, calibration: Calibration | None = None, truth: float | None = None
+) -> Analysis:
+    """An analysis with the usual estimators around fits that are there already."""
+    analysis = run_analysis(plan_comparison(panel, ["sc", "demeaned", "did", "sdid"]), truth=truth, progress=False)
+    checks = check(fits[0], panel, calibration=calibration) if fits else None
+    return replace(analysis, fits=fits, calibration=calibration, checks=checks)
+
+
+def factor_panel(donors: int, seed: int) -> bs.Panel:
+    frame = bs.simulate_factor(donors=donors, seed=seed)
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=30)
+
+
+def level_fit(panel: bs.Panel) -> Fit:
+    """A quick fit; with room for as many donors as California has, all panels share its compiled model."""
+    return run(plan(panel, "level", draws=400, seed=1, slots=38), progress=False)
+
+
+@pytest.fixture(scope="module")
+def rollout(rollout_panel: bs.Panel, rollout_fit: Fit) -> Analysis:
+    """The whole main job, bootstrap and conformal test included."""
+    analysis = bs.analyse(rollout_panel, models=["none"], replicates=60, seed=7, truth=0.05, progress=False)
+    return replace(analysis, fits=(rollout_fit,), checks=check(rollout_fit, rollout_panel))
+
+
+@pytest.fixture(scope="module")
+def prop99(prop99_panel: bs.Panel, prop99_fit: Fit) -> Analysis:
+    return side_by_side(prop99_panel, prop99_fit)
+
+
+@pytest.fixture(scope="module")
+def basque(basque_panel: bs.Panel) -> Analysis:
+    return side_by_side(basque_panel, level_fit(basque_panel))
+
+
+@pytest.fixture(scope="module")
+def nothing() -> Analysis:
+    panel = factor_panel(20, 5)
+    return side_by_side(panel, level_fit(panel), truth=0.0)
+
+
+@pytest.fixture(scope="module")
+def few() -> Analysis:
+    panel = factor_panel(3, 2)
+    return side_by_side(panel, level_fit(panel), truth=0.0)
+
+
+@pytest.fixture(scope="module")
+def textbook(rollout_panel: bs.Panel) -> Analysis:
+    """The model without a level, where a level is needed."""
+    return side_by_side(rollout_panel, bs.fit(rollout_panel, "dirichlet", seed=1, progress=False), truth=0.05)
+
+
+@pytest.fixture(scope="module")
+def classical_only(rollout_panel: bs.Panel) -> Analysis:
+    return side_by_side(rollout_panel)
+
+
+@pytest.fixture(scope="module")
+def germany(germany_panel: bs.Panel) -> Analysis:
+    calibration = bs.calibrate(germany_panel, draws=500, seed=1, progress=False)
+    return side_by_side(germany_panel, calibration.fit, calibration=calibration)
+
+
+def leaves(value: Any) -> set[str]:
+    """Every number of plain data, written as the words write it."""
+    if isinstance(value, dict):
+        return set().union(*(leaves(each) for each in value.values()))
+    if isinstance(value, list):
+        return set().union(*(leaves(each) for each in value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return set()
+    return {number(value), number(abs(value)), str(value), f"{value:.0%}"}
+
+
+def unexplained(text: str, summary: dict[str, Any]) -> set[str]:
+    """Numbers of a verdict that are no number of the summary; strings, the verdict's own among them, do not count."""
+    return set(NUMBER.findall(text)) - leaves(summary)
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_every_number_of_the_verdict_is_in_the_summary(name: str, request: pytest.FixtureRequest) -> None:
+    analysis: Analysis = request.getfixturevalue(name)
+    assert len(NUMBER.findall(analysis.verdict)) > 8
+    assert not unexplained(analysis.verdict, analysis.summary())
+
+
+@pytest.mark.slow
+def test_every_number_of_a_calibrated_verdict_is_in_the_summary(germany: Analysis) -> None:
+    assert not unexplained(germany.verdict, germany.summary())
+
+
+def test_the_check_of_numbers_can_fail(rollout: Analysis) -> None:
+    assert unexplained(rollout.verdict + " It is 0.0777 at 91%.", rollout.summary()) == {"0.0777", "91%"}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_it_does_not_contradict_itself(name: str, request: pytest.FixtureRequest) -> None:
+    analysis: Analysis = request.getfixturevalue(name)
+    words = analysis.verdict
+    assert not ("excludes zero" in words and "Zero lies inside" in words)
+    assert "contradict each other" not in words
+    assert words.count("Trust ") <= 1
+    for sentence in analysis.comparison.sentences():
+        assert sentence.endswith(".")
+        assert ".." not in sentence
+        assert "  " not in sentence
+
+
+def test_rollout_names_the_hull_and_whom_to_trust(rollout: Analysis) -> None:
+    words = rollout.verdict
+    assert "sc DISAGREES with the posterior: its estimate lies above its whole predictive interval" in words
+    assert "lies outside the hull of its donors by 0.0374" in words
+    assert "it sits 0.0449 above the best weighted donors" in words
+    assert "That is why it disagrees with the posterior" in words
+    assert "Trust the posterior, with which demeaned, did and sdid agree, rather than sc." in words
+    assert "single donors, noisier than a mean of 25 units" in words
+    assert "bootstrap-percentile interval [0.0" in words
+    assert "The true effect of this simulation is 0.0500: held by the predictive interval" in words
+    assert re.search(r"missed by [^.]*bootstrap-percentile interval of sc", words)
+
+
+def test_textbook_model_is_not_trusted_on_the_rollout(textbook: Analysis) -> None:
+    words = textbook.verdict
+    assert "sc and the model dirichlet have no level" in words
+    assert "Trust demeaned, did and sdid" in words
+    assert "rather than sc and the model dirichlet" in words
+    assert "Trust the posterior" not in words
+
+
+def test_prop99_blames_the_fit_of_did_and_no_hull(prop99: Analysis) -> None:
+    words = prop99.verdict
+    assert "outside the hull" not in words
+    assert "did follows the treated series less closely before the start (RMSPE 7.16)" in words
+    assert "autocorrelated" in words
+    assert "was not calibrated" in words
+    assert "do not rely on its interval alone" in words
+
+
+@pytest.mark.slow
+def test_germany_holds_zero_after_calibration(germany: Analysis) -> None:
+    words = germany.verdict
+    assert "Zero lies inside the calibrated interval" in words
+    assert "The model alone would exclude it" in words
+    assert "did has the other sign" in words
+    assert "at 95% the placebo test can rule nothing out" in words
+    assert "Report the calibrated interval" in words
+    assert "excludes zero" not in words
+
+
+def test_no_effect_is_left_open(nothing: Analysis, few: Analysis) -> None:
+    assert "one rejection among several tests is what chance alone produces now and then" in nothing.verdict
+    for analysis in (nothing, few):
+        assert "no effect remains a possibility" in analysis.verdict
+        assert "excludes zero" not in analysis.verdict
+    assert "With 3 donors the interval cannot be calibrated (4 are needed)" in few.verdict
+    assert "p cannot fall below 0.250" in few.verdict
+
+
+def test_without_a_posterior_the_hull_still_decides(classical_only: Analysis) -> None:
+    words = classical_only.verdict
+    assert words.startswith("The classical estimates with 95% placebo intervals: sc 0.0829")
+    assert "They agree on the sign" in words
+    assert "Zero is rejected by the placebo test around sc (p = 0.0385), not by" in words
+    assert "Trust demeaned, did and sdid, whose free level takes the offset up, rather than sc." in words
+
+
+@pytest.fixture
+def numbers(prop99: Analysis) -> dict[str, Any]:
+    """The numbers of a real comparison, to be changed by a test: 0 is the posterior, 1 to 4 are classical."""
+    return copy.deepcopy(prop99.comparison.numbers())
+
+
+def test_p_against_its_own_interval_is_said(numbers: dict[str, Any]) -> None:
+    numbers["table"][1]["p"] = 0.01
+    assert "The placebo interval of sc and its p of 0.0100 contradict each other about zero." in verdict(numbers)
+
+
+def test_intervals_that_leave_out_or_lose_their_estimate_are_said(numbers: dict[str, Any]) -> None:
+    numbers["table"][1] |= {"lower": 2.0, "upper": 3.0, "p": 0.01}
+    numbers["table"][2] |= {"lower": None, "upper": None}
+    words = verdict(numbers)
+    assert "The placebo interval of sc leaves out its own estimate, so do not rely on it." in words
+    assert any(sentence.startswith("The placebo interval of demeaned is empty") for sentence in words)
+
+
+def test_a_closer_fit_outside_the_interval_counts_against_the_posterior(numbers: dict[str, Any]) -> None:
+    numbers |= {"donors": 10}
+    for row in numbers["table"][1:]:
+        row |= {"estimate": -1.0, "pre_rmspe": 0.5}
+    words = verdict(numbers)
+    assert "Trust sc, demeaned, did and sdid rather than the posterior." in words
+    numbers |= {"donors": 38}
+    assert any("that may be chance, so report both" in sentence for sentence in verdict(numbers))
+    assert not any(sentence.startswith("Trust") for sentence in verdict(numbers))
+
+
+def test_a_sign_change_and_intervals_apart_are_said(numbers: dict[str, Any]) -> None:
+    numbers["table"][0] |= {"lower": -30.0, "upper": 5.0}
+    numbers["table"][1] |= {"estimate": 3.0, "lower": 1.0, "upper": 4.0, "p": 0.026}
+    numbers["table"][2] |= {"lower": -12.0, "upper": -10.0, "p": 0.026}
+    words = " ".join(verdict(numbers))
+    assert "sc has the other sign" in words
+    assert "The intervals of sc and demeaned do not meet." in words
+
+
+@pytest.mark.parametrize(
+    ("finding", "said"),
+    [("overconfident", "OVERCONFIDENT"), ("too wide", "wider than it needs"), ("borne out", "nothing against")],
+)
+def test_a_certificate_is_weighed(numbers: dict[str, Any], finding: str, said: str) -> None:
+    numbers["certificate"] = {"model": "level", "finding": finding, "factor": 2.66}
+    (sentence,) = [s for s in verdict(numbers) if "certificate" in s]
+    assert said in sentence
+    assert "2.66 times" in sentence
+    numbers["certificate"]["model"] = "another"
+    assert not any("certificate" in s for s in verdict(numbers))
