@@ -1,0 +1,392 @@
+"""From a posterior effect to a decision: P(effect > x), practical equivalence, worth, and breakdown bias."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bsynth._types import FloatArray, Status
+from bsynth.audit.words import chance, mark, record, records
+from bsynth.calibration import Calibration
+from bsynth.effects import ESTIMANDS
+from bsynth.errors import FitError, SpecError, nearest, some_of
+from bsynth.estimate import html_card
+from bsynth.result import Fit
+from bsynth.verdict import number
+
+POINTS = 201
+"""Points of the curve P(effect > x)."""
+TAIL = 0.001
+"""Probability on either side that the curve leaves out."""
+SURE = 0.95
+"""The probability of an effect in its direction below which a finding counts as overturned."""
+
+
+class _Law(Protocol):
+    """The distribution of an effect."""
+
+    def above(self, x: float) -> float:
+        """P(effect > x)."""
+
+    def below(self, x: float) -> float:
+        """P(effect < x)."""
+
+    def quantile(self, q: float) -> float:
+        """Its quantile."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """The saved draws (S,), every one of them."""
+
+    draws: FloatArray
+
+    def above(self, x: float) -> float:
+        return float((self.draws > x).mean())
+
+    def below(self, x: float) -> float:
+        return float((self.draws < x).mean())
+
+    def quantile(self, q: float) -> float:
+        return float(np.quantile(self.draws, q))
+
+
+@dataclass(frozen=True, eq=False)
+class _Calibrated:
+    """A multiple of the calibrated average effect: t₈ mixture over (c, d)."""
+
+    calibration: Calibration
+    centre: float
+    sd: float
+    unit: float
+
+    def above(self, x: float) -> float:
+        return 1.0 - self.below(x)
+
+    def below(self, x: float) -> float:
+        return self.calibration.inflation.cdf(x / self.unit, self.centre, self.sd)
+
+    def quantile(self, q: float) -> float:
+        return self.unit * self.calibration.inflation.quantile(q, self.centre, self.sd)
+
+
+@dataclass(frozen=True, eq=False)
+class _CalibratedLift:
+    """Gap over counterfactual, g / (o − g): monotone in the average gap g, as the counterfactual keeps its sign."""
+
+    average: _Calibrated
+    observed: float
+    same_sign: bool
+    """Whether the counterfactual has the sign of what was observed: then the lift is above −1, else below."""
+
+    def _gap(self, x: float) -> float:
+        return x * self.observed / (1.0 + x)
+
+    def above(self, x: float) -> float:
+        if self.same_sign != (x > -1.0):
+            return 1.0 if self.same_sign else 0.0
+        return self.average.above(self._gap(x)) if self.observed > 0 else self.average.below(self._gap(x))
+
+    def below(self, x: float) -> float:
+        return 1.0 - self.above(x)
+
+    def quantile(self, q: float) -> float:
+        gap = self.average.quantile(q if self.observed > 0 else 1.0 - q)
+        return gap / (self.observed - gap)
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What follows from an effect's distribution.
+
+    Attributes
+    ----------
+    estimand : {"average", "cumulative", "lift"}
+        Effect that every number but the breakdown bias is about.
+    interval : str
+        Distribution that was asked: ``"predictive"`` (the saved draws) or ``"calibrated"``.
+    outcome, treated, model : str
+    curve : DataFrame
+        ``x`` and ``probability`` = P(effect > x), over the bulk of the distribution and zero.
+    values : mapping of str to float
+        ``estimate``, ``probability_positive``, ``direction`` (1 or −1) and ``probability_direction``; with a
+        threshold ``threshold, probability_above``; with a region of practical equivalence ``rope_low,
+        rope_high, probability_below_rope, probability_inside_rope, probability_above_rope``; with cost and value
+        ``cost, value_per_unit, break_even, expected_value, probability_loss``; and ``breakdown`` (bias per treated
+        period, outcome units), ``breakdown_residual_mads, breakdown_treated_mads`` (in pre-period median absolute
+        deviations of the residual and of the treated series), ``residual_mad, treated_mad``.
+    status : {"ok", "unreliable"}
+    """
+
+    estimand: str
+    interval: str
+    outcome: str
+    treated: str
+    model: str
+    curve: pd.DataFrame
+    values: Mapping[str, float]
+    status: Status
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per number: ``quantity, value``."""
+        return pd.DataFrame({"quantity": list(self.values), "value": list(self.values.values())})
+
+    def sentences(self) -> tuple[str, ...]:
+        """The decision in words, with its numbers."""
+        v, name = self.values, f"{self.estimand} effect" if self.estimand != "lift" else "lift"
+        kind = "calibrated distribution" if self.interval == "calibrated" else f"{self.interval} draws"
+        words = [
+            f"By the {kind} of {self.model!r} the {name} on {self.outcome} is {self._show(v['estimate'])}, and "
+            f"P({name} {'>' if v['direction'] > 0 else '<'} 0) {chance(v['probability_direction'])}."
+        ]
+        if "threshold" in v:
+            words.append(f"P({name} > {self._show(v['threshold'])}) {chance(v['probability_above'])}.")
+        if "rope_low" in v:
+            words.append(
+                f"Practically nothing, from {self._show(v['rope_low'])} to {self._show(v['rope_high'])}: "
+                f"P {chance(v['probability_inside_rope'])}; above it P {chance(v['probability_above_rope'])}, "
+                f"below it P {chance(v['probability_below_rope'])}."
+            )
+        if "cost" in v:
+            words.append(
+                f"At a cost of {number(v['cost'])} and {number(v['value_per_unit'])} per unit of the {name}, the "
+                f"expected value is {number(v['expected_value'])} and P(loss) {chance(v['probability_loss'])}; it "
+                f"breaks even at {self._show(v['break_even'])}."
+            )
+        return (*mark(self.status), *words, self._overturned())
+
+    def _overturned(self) -> str:
+        v = self.values
+        if v["breakdown"] == 0:
+            return (
+                f"No bias is needed to overturn it: the probability of an effect in its direction is under {SURE:.0%} "
+                "as it stands."
+            )
+        return (
+            f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
+            f"treated period, {number(v['breakdown_residual_mads'], 2)} pre-period MADs of the residual "
+            f"({number(v['breakdown_treated_mads'], 2)} of the treated series): from there on the probability of an "
+            f"effect in its direction is under {SURE:.0%}."
+        )
+
+    def _show(self, value: float) -> str:
+        return f"{number(100 * value)}%" if self.estimand == "lift" else number(value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return {
+            "estimand": self.estimand,
+            "interval": self.interval,
+            "outcome": self.outcome,
+            "model": self.model,
+            "status": self.status,
+            "values": record(dict(self.values)),
+            "curve": records(self.curve),
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        flag = "" if self.status == "ok" else " UNRELIABLE"
+        return (
+            f"<Decision{flag}: {self.estimand} effect, P(> 0) {chance(self.values['probability_positive'])}, "
+            f"breakdown bias {number(self.values['breakdown'])}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_card(f"Decision: {self.treated}", self.sentences(), self.table)
+
+
+def decide(
+    result: Fit | Calibration,
+    *,
+    rope: float | tuple[float, float] | None = None,
+    threshold: float | None = None,
+    cost: float | None = None,
+    value_per_unit: float | None = None,
+    estimand: str = "average",
+) -> Decision:
+    """Answer what an effect's distribution means for a decision, and how much bias would overturn it.
+
+    Every saved draw of the predictive effect counts once. A `Calibration` is asked for its calibrated
+    distribution instead, t₈ mixed over (c, d).
+
+    Parameters
+    ----------
+    result : Fit or Calibration
+    rope : float or (low, high), optional
+        Region of practical equivalence, in units of the estimand; a number is its half-width around zero.
+    threshold : float, optional
+        Adds P(effect > threshold), in units of the estimand.
+    cost, value_per_unit : float, optional
+        Together: what the intervention costs, and what one unit of the estimand is worth (negative where a
+        decrease is good). Loss: value_per_unit · effect < cost.
+    estimand : {"average", "cumulative", "lift"}
+        The lift is a share: .02 is two per cent.
+
+    Returns
+    -------
+    Decision
+        ``breakdown`` is the additive bias per treated period, outcome units, from which on P(effect in its
+        direction) would be under 95%; 0 when it already is. Also in median absolute deviations of the pre-period.
+
+    Raises
+    ------
+    SpecError
+        Unknown estimand, a region or worth that is incomplete, or a question that the calibrated lift cannot answer.
+    FitError
+        When draws of the effect are not finite; none is ever dropped.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.simulate import simulate_factor
+    >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> found = decide(fit, rope=0.1, cost=10.0, value_per_unit=100.0)
+    >>> found.values["break_even"], sorted(found.curve.columns)
+    (0.1, ['probability', 'x'])
+    """
+    region = _check(result, rope, threshold, cost, value_per_unit, estimand)
+    fit = result.fit if isinstance(result, Calibration) else result
+    law = _law(result, estimand)
+    positive, negative = law.above(0.0), law.below(0.0)
+    values = {
+        "estimate": _estimate(result, estimand),
+        "probability_positive": positive,
+        "direction": 1.0 if positive >= negative else -1.0,
+        "probability_direction": max(positive, negative),
+    }
+    if threshold is not None:
+        values |= {"threshold": float(threshold), "probability_above": law.above(threshold)}
+    if region is not None:
+        low, high = region
+        below, above = law.below(low), law.above(high)
+        values |= {"rope_low": low, "rope_high": high, "probability_below_rope": below}
+        values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
+    if cost is not None and value_per_unit is not None:
+        values |= _worth(law, values["estimate"], float(cost), float(value_per_unit))
+    return Decision(
+        estimand=estimand,
+        interval="calibrated" if isinstance(result, Calibration) else "predictive",
+        outcome=str(fit.tree.attrs["outcome"]),
+        treated=str(fit.tree.attrs["treated"]),
+        model=fit.spec.name,
+        curve=_curve(law, [x for x in (threshold, *(region or ())) if x is not None]),
+        values=values | _breakdown(fit, _law(result, "average")),
+        status=result.status,
+    )
+
+
+def _check(
+    result: Fit | Calibration,
+    rope: float | tuple[float, float] | None,
+    threshold: float | None,
+    cost: float | None,
+    value_per_unit: float | None,
+    estimand: str,
+) -> tuple[float, float] | None:
+    """Refuse what cannot be answered; return the region of practical equivalence."""
+    if estimand not in ESTIMANDS:
+        raise SpecError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
+    if (cost is None) != (value_per_unit is None):
+        given, other = ("cost", "value_per_unit") if value_per_unit is None else ("value_per_unit", "cost")
+        raise SpecError(f"{given} is given without {other}; give both, or neither")
+    for name, value in (("threshold", threshold), ("cost", cost), ("value_per_unit", value_per_unit)):
+        if value is not None and not math.isfinite(value):
+            raise SpecError(f"{name} is {value}; give a finite number")
+    if value_per_unit == 0:
+        raise SpecError("value_per_unit is 0, so nothing is at stake; give a number, negative where less is better")
+    if cost is not None and estimand == "lift" and isinstance(result, Calibration):
+        raise SpecError("the calibrated lift has no expected value; ask for 'average' or 'cumulative', or give the fit")
+    if rope is None:
+        return None
+    low, high = rope if isinstance(rope, tuple) else (-abs(rope), abs(rope))
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise SpecError(f"rope is {rope}; give a positive half-width, or (low, high) with low below high")
+    return float(low), float(high)
+
+
+def _law(result: Fit | Calibration, estimand: str) -> _Law:
+    """Return the distribution of an effect."""
+    fit = result.fit if isinstance(result, Calibration) else result
+    draws = fit.effect_draws("predictive")[estimand].to_numpy().ravel()
+    # Asked of the paths too: a mean over periods passes over missing ones.
+    paths = fit.counterfactual("predictive").isel(time=slice(fit.n_pre, None)).transpose("chain", "draw", "time")
+    whole = np.isfinite(paths.to_numpy()).all(axis=-1).ravel()
+    if bad := int((~(np.isfinite(draws) & whole)).sum()):
+        raise FitError(
+            f"{bad} of {len(draws)} draws of the {estimand} effect are not finite, and none is dropped; "
+            "look at fit.tree['posterior_predictive'], and fit again"
+        )
+    if estimand == "lift" and float(paths.sum("time").min()) * float(paths.sum("time").max()) <= 0:
+        raise SpecError("the counterfactual may be zero, so the lift means nothing; ask for 'average' or 'cumulative'")
+    if not isinstance(result, Calibration):
+        return _Drawn(draws)
+    post = fit.observed.isel(time=slice(fit.n_pre, None))
+    average = fit.effect_draws("predictive")["average"]
+    centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale
+    if estimand != "lift":
+        periods = post.sizes["time"] if estimand == "cumulative" else 1
+        return _Calibrated(result, centre, sd, result.scale * periods)
+    law, observed = _Calibrated(result, centre, sd, result.scale), float(post.mean())
+    low, high = law.quantile(TAIL), law.quantile(1 - TAIL)
+    if (observed - low) * (observed - high) <= 0:
+        raise SpecError(
+            "the counterfactual may be zero under the calibrated distribution, so the lift means nothing; "
+            "ask for 'average' or 'cumulative'"
+        )
+    return _CalibratedLift(law, observed, same_sign=(observed - low) * observed > 0)
+
+
+def _estimate(result: Fit | Calibration, estimand: str) -> float:
+    rows = result.effects()
+    return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
+
+
+def _worth(law: _Law, estimate: float, cost: float, value: float) -> dict[str, float]:
+    """Expected value and probability of loss: value · effect < cost."""
+    even = cost / value
+    return {
+        "cost": cost,
+        "value_per_unit": value,
+        "break_even": even,
+        "expected_value": value * estimate - cost,
+        "probability_loss": law.below(even) if value > 0 else law.above(even),
+    }
+
+
+def _curve(law: _Law, marks: list[float]) -> pd.DataFrame:
+    """P(effect > x) over the bulk of the distribution, zero and what was asked about."""
+    ends = [law.quantile(TAIL), law.quantile(1 - TAIL), 0.0, *marks]
+    x = np.unique([*np.linspace(min(ends), max(ends), POINTS), 0.0, *marks])
+    return pd.DataFrame({"x": x, "probability": [law.above(float(value)) for value in x]})
+
+
+def _breakdown(fit: Fit, law: _Law) -> dict[str, float]:
+    """Bias per treated period that overturns the direction of the average effect, and its yardsticks."""
+    sign = 1.0 if law.above(0.0) >= law.below(0.0) else -1.0
+    bias = _least_bias(law, sign)
+    pre = slice(0, fit.n_pre)
+    treated = fit.observed.isel(time=pre).to_numpy()
+    mads = {
+        "residual": float(stats.median_abs_deviation(treated - fit.synthetic().isel(time=pre).to_numpy())),
+        "treated": float(stats.median_abs_deviation(treated)),
+    }
+    found = {"breakdown": bias} | {f"{name}_mad": mad for name, mad in mads.items()}
+    # A pre-period without spread is no yardstick.
+    return found | {f"breakdown_{name}_mads": bias / mad if mad > 0 else math.nan for name, mad in mads.items()}
+
+
+def _least_bias(law: _Law, sign: float) -> float:
+    """The least bias with which P(effect in the direction ``sign``) is under `SURE`; 0 when it already is."""
+    if not isinstance(law, _Drawn):
+        return max(0.0, sign * law.quantile(1 - SURE if sign > 0 else SURE))
+    # With bias b the draws above zero are those above b: fewer than SURE · S once b reaches this one.
+    ordered = np.sort(sign * law.draws)
+    return max(0.0, float(ordered[math.floor(round((1 - SURE) * len(ordered), 9))]))
