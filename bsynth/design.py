@@ -40,6 +40,9 @@ class Design:
     slots : int
         Least number of donors that the compiled model has room for: panels that differ by a donor, such
         as placebos, then share one compilation. Slots without a donor have weight exactly 0.
+    periods : int
+        Least number of periods that the compiled model has room for: earlier windows of one panel then share
+        one compilation too. Periods beyond the panel's have no cells.
     movements : Movements or None
         Time-varying covariates, when the specification uses them.
     predictors : Predictors or None
@@ -57,6 +60,7 @@ class Design:
     treated_variance: FloatArray
     treated_seen: FloatArray
     slots: int = 0
+    periods: int = 0
     movements: Movements | None = None
     predictors: Predictors | None = None
 
@@ -64,6 +68,11 @@ class Design:
     def capacity(self) -> int:
         """Donors that the compiled model has room for."""
         return max(self.slots, int(self.X.shape[1]))
+
+    @property
+    def room(self) -> int:
+        """Periods that the compiled model has room for."""
+        return max(self.periods, int(self.y.size))
 
     @property
     def known_variance(self) -> bool:
@@ -79,8 +88,8 @@ class Design:
         return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
 
 
-def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0) -> Design:
-    """Scale the panel for ``spec``, with room for at least ``slots`` donors.
+def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int = 0) -> Design:
+    """Scale the panel for ``spec``, with room for at least ``slots`` donors and ``periods`` periods.
 
     Raises
     ------
@@ -114,6 +123,7 @@ def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0) -> Design:
         treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
         treated_seen=seen.astype(float),
         slots=slots,
+        periods=periods,
         movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
         predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
     )

@@ -51,8 +51,15 @@ def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dat
     (2.0, 1.0)
     """
     gap = observed - counterfactual
-    total = gap.sum("time")
-    return xr.Dataset({"average": gap.mean("time"), "cumulative": total, "lift": total / counterfactual.sum("time")})
+    # A missing period makes the effect missing; passing over it would answer another question.
+    total = gap.sum("time", skipna=False)
+    return xr.Dataset(
+        {
+            "average": gap.mean("time", skipna=False),
+            "cumulative": total,
+            "lift": total / counterfactual.sum("time", skipna=False),
+        }
+    )
 
 
 def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:

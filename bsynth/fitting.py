@@ -63,11 +63,12 @@ def plan(
     target_accept: float = 0.9,
     seed: int = 0,
     slots: int = 0,
+    periods: int = 0,
 ) -> Plan:
     """Validate a request and return what `fit` would do; nothing is sampled.
 
-    Parameters as `fit`; ``slots`` makes room for more donors than the panel has, so that plans for panels
-    that differ by a few donors share one compiled model.
+    Parameters as `fit`; ``slots`` and ``periods`` make room for more donors and periods than the panel has,
+    so that plans for panels that differ by a few share one compiled model.
     """
     for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
         if value < least:
@@ -75,7 +76,7 @@ def plan(
     if not 0.5 <= target_accept < 1:
         raise SpecError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
     choice = choose_model(panel, model)
-    design = make_design(panel, choice.spec, slots=slots)
+    design = make_design(panel, choice.spec, slots=slots, periods=periods)
     return Plan(panel, choice.spec, choice.reason, design, draws, tune, chains, target_accept, seed)
 
 
@@ -134,14 +135,14 @@ def fit(
     return run(request, progress=progress)
 
 
-def run(request: Plan, *, progress: bool = True) -> Fit:
-    """Carry out a plan."""
+def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
+    """Carry out a plan; without ``retry`` a fit that fails its gate is not sampled again more strictly."""
     with status("Loading the sampler", progress):
         from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
     started = time.perf_counter()
     sampler = bayes.Sampler(request.draws, request.tune, request.chains, request.target_accept)
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
-    result = whole(request, sampler, progress=progress)
+    result = whole(request, sampler, progress=progress, retry=retry)
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
@@ -152,20 +153,20 @@ def run(request: Plan, *, progress: bool = True) -> Fit:
     return result
 
 
-def _gated(request: Plan, sampler: "Sampler", *, progress: bool) -> Fit:
+def _gated(request: Plan, sampler: "Sampler", *, progress: bool, retry: bool) -> Fit:
     """Fit, and once more with stricter settings when the convergence gate fails."""
     result = _attempt(request, sampler, retried=False, progress=progress)
-    if result.status == "unreliable":
+    if retry and result.status == "unreliable":
         result = _attempt(request, sampler.stricter(), retried=True, progress=progress)
     return result
 
 
-def _averaged(request: Plan, sampler: "Sampler", *, progress: bool) -> Fit:
+def _averaged(request: Plan, sampler: "Sampler", *, progress: bool, retry: bool) -> Fit:
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
     *seeds, mixing = np.random.SeedSequence(request.seed).generate_state(len(specs) + 1)
     fits = [
-        _gated(replace(request, spec=spec, seed=int(seed)), sampler, progress=progress)
+        _gated(replace(request, spec=spec, seed=int(seed)), sampler, progress=progress, retry=retry)
         for spec, seed in zip(specs, seeds, strict=True)
     ]
     trees = [found.tree for found in fits]
@@ -229,6 +230,7 @@ def _assemble(
         {"weights": weights}
         | {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in scalars.items()}
         | {"counterfactual": named(design.to_outcome(draws.mean), slice(None))}
+        | ({} if draws.drift is None else {"drift": named(design.scale * draws.drift, slice(None))})
         | _covariate_variables(design, parameters, coords, time_index)
     )
     predictive = named(design.to_outcome(draws.predictive), slice(None))
@@ -296,6 +298,8 @@ def _scalars(
     for name in ("rho", "predictor_sd"):  # no outcome units
         if name in parameters:
             found[name] = parameters[name]
+    if draws.rho is not None:
+        found["rho"] = draws.rho.reshape(shape)
     if draws.log_odds is not None and draws.drifting is not None:
         found["drift_log_odds"] = draws.log_odds.reshape(shape)
         found["drifting"] = draws.drifting.astype(float).reshape(shape)

@@ -120,13 +120,17 @@ def lfo(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UnreliableWarning)  # kept in the row's status
                 found = fit(shorter, spec, draws=draws, seed=seed + t, progress=False)
-            rows.append({"time": panel.times[t]} | _score(found, shorter, t) | {"status": found.status})
+            rows.append({"time": panel.times[t]} | score_forecast(found, shorter, t) | {"status": found.status})
             bar.advance(bar.task_ids[0])
     return LeaveFutureOut(spec.name, pd.DataFrame(rows))
 
 
-def _score(found: Fit, panel: Panel, t: int) -> dict[str, float]:
-    """Score the first period after the start of ``panel``."""
+def score_forecast(found: Fit, panel: Panel, t: int) -> dict[str, float]:
+    """Score the forecast of period ``t``, at or after the start of ``panel``, by a fit of that panel.
+
+    ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome units, whatever the model's own scale)
+    and ``pit``.
+    """
     mean = found.counterfactual("mean").isel(time=t).values.ravel()
     log_density, below, sd = _density(found, panel, t, mean)
     return {

@@ -1,0 +1,52 @@
+"""Finished pieces of a long run, one JSON line each: a kill loses at most the piece in flight."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bsynth.errors import SpecError
+
+
+def digest(description: object, *data: bytes) -> str:
+    """Return a short key of what a piece was computed from: plain data, and arrays as bytes."""
+    text = json.dumps(description, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode() + b"".join(data)).hexdigest()[:16]
+
+
+def check_store(store: str | Path | None) -> Path | None:
+    """Return the store's path; raise `SpecError` unless a file can be there."""
+    if store is None:
+        return None
+    file = Path(store)
+    if file.is_dir() or not file.parent.is_dir():
+        reason = "it is a folder" if file.is_dir() else f"there is no folder {str(file.parent)!r}"
+        raise SpecError(
+            f"store {str(file)!r} cannot be written: {reason}; give the path of a file in a folder there is"
+        )
+    return file
+
+
+def append(file: Path, key: str, record: Mapping[str, Any]) -> None:
+    """Append one finished piece."""
+    line = json.dumps({"key": key, **record})
+    # A kill may have cut the last line short; what follows must not join it.
+    broken = file.is_file() and not file.read_bytes().endswith(b"\n")
+    with file.open("a", encoding="utf-8") as out:
+        out.write(("\n" if broken else "") + line + "\n")
+
+
+def stored(file: Path | None) -> dict[str, dict[str, Any]]:
+    """Return finished pieces by their key; a line cut short by a kill is passed over."""
+    found: dict[str, dict[str, Any]] = {}
+    if file is None or not file.is_file():
+        return found
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(record, dict) and isinstance(record.get("key"), str):
+            found[record.pop("key")] = record
+    return found
