@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 from bsynth.design import Design
 from bsynth.engines import bayes, drift, predict
@@ -14,9 +14,9 @@ PROCESSES = ("walk", "ar1", "local-trend")
 THETA = {"drift_sd": 0.7, "rho": 0.6, "slope_sd": 0.3}
 
 
-def _dense_covariance(process: str, n: int) -> np.ndarray:
+def _dense_covariance(process: str, n: int, rho: float = THETA["rho"]) -> np.ndarray:
     """cov(u) from the definitions, element by element."""
-    q2, rho, slope2 = THETA["drift_sd"] ** 2, THETA["rho"], THETA["slope_sd"] ** 2
+    q2, slope2 = THETA["drift_sd"] ** 2, THETA["slope_sd"] ** 2
     if process == "ar1":
         return np.array([[q2 * rho ** abs(t - s) for s in range(n)] for t in range(n)])
     shocks = np.tril(np.ones((n, n)))  # u = shocks @ η for the walk
@@ -70,7 +70,8 @@ def _toml(process: str, probability: float) -> ModelSpec:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("process", "probability"), [("walk", 0.3), ("walk", 0.0), ("walk", 1.0), ("ar1", 1.0), ("local-trend", 0.6)]
+    ("process", "probability"),
+    [("walk", 0.3), ("walk", 0.0), ("walk", 1.0), ("ar1", 1.0), ("ar1", 0.4), ("local-trend", 0.6)],
 )
 def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: np.random.Generator) -> None:
     design, spec = _exact_design(rng), _toml(process, probability)
@@ -82,18 +83,53 @@ def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: n
             "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": 1.0,
             "drift_z": THETA["drift_sd"] / spec.drift.sd,
         }  # fmt: skip
-        if process != "walk":
+        if process == "local-trend":
             raw |= {"rho": THETA["rho"], "slope_z": THETA["slope_sd"] / spec.drift.slope_sd}
         graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
         residual = (design.y - raw["level_z"] - design.X @ raw["gamma"] / raw["gamma"].sum())[:5]
         without = stats.norm.logpdf(residual).sum()
-        K = _dense_covariance(process, 5)
-        with_drift = stats.multivariate_normal(np.zeros(5), K + np.eye(5)).logpdf(residual)
+        with_drift = _evidence(process, residual)
         typical = drift.typical_scale(design.y[:5], design.X[:5]) / spec.drift.sd
         without += drift.pseudo_prior_ratio(raw["drift_z"], typical)
         with np.errstate(divide="ignore"):
             dense.append(np.logaddexp(np.log1p(-probability) + without, np.log(probability) + with_drift))
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
+
+
+def _evidence(process: str, residual: np.ndarray, noise2: float = 1.0) -> float:
+    """Log density with drift; that of an AR(1) is averaged over the values of its ρ."""
+    values = drift.RHO_GRID if process == "ar1" else [THETA["rho"]]
+    n = len(residual)
+    covariances = [_dense_covariance(process, n, rho) + noise2 * np.eye(n) for rho in values]
+    terms = [stats.multivariate_normal(np.zeros(n), C).logpdf(residual) for C in covariances]
+    return float(special.logsumexp(terms) - np.log(len(terms)))
+
+
+def test_rho_is_drawn_from_what_the_residuals_say(rng: np.random.Generator) -> None:
+    residual, S = np.cumsum(rng.normal(size=8)), 60_000
+    many = np.broadcast_to(residual, (S, 8))
+    rho, evidence = drift.draw_rho(many, np.full(S, 0.8), np.full(S, THETA["drift_sd"]), rng)
+    assert evidence[0] == pytest.approx(_evidence("ar1", residual, 0.64), rel=1e-10)
+    for value in drift.RHO_GRID[[0, 7, 14]]:
+        C = _dense_covariance("ar1", 8, value) + 0.64 * np.eye(8)
+        share = np.exp(stats.multivariate_normal(np.zeros(8), C).logpdf(residual) - evidence[0]) / len(drift.RHO_GRID)
+        assert (rho == value).mean() == pytest.approx(share, abs=0.006)
+
+
+def test_an_ar1_switch_weighs_the_evidence_over_all_rho(rng: np.random.Generator) -> None:
+    design, spec, S = _exact_design(rng), _toml("ar1", 0.3), 40_000
+    parameters = {
+        "weights": np.full((S, 3), 1 / 3), "level": np.zeros(S), "sigma": np.full(S, 0.8),
+        "drift_sd": np.full(S, THETA["drift_sd"]),
+    }  # fmt: skip
+    found = predict.counterfactual(parameters, design, spec, rng)
+    residual = (design.y - design.X.mean(axis=1))[:5]
+    without = stats.norm.logpdf(residual, scale=0.8).sum()
+    typical = drift.typical_scale(design.y[:5], design.X[:5]) / 0.25
+    ratio = drift.pseudo_prior_ratio(np.array(THETA["drift_sd"] / 0.25), typical)
+    odds = 0.3 / 0.7 * np.exp(_evidence("ar1", residual, 0.64) - without - ratio)
+    assert found.drifting.mean() == pytest.approx(odds / (1 + odds), abs=0.01)
+    assert set(found.rho) <= set(drift.RHO_GRID)
 
 
 def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator) -> None:
@@ -164,8 +200,8 @@ def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> 
         raw = {
             "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
             "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=3),
-            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "donor_noise_sd_z": abs(rng.normal()),
-            "drift_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
+            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "period_rho": rng.uniform(),
+            "donor_noise_sd_z": abs(rng.normal()), "drift_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
         }  # fmt: skip
         graph.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
         ratio = drift.pseudo_prior_ratio(

@@ -7,10 +7,11 @@ from scipy import stats
 import bsynth as bs
 from bsynth.catalogue import load_model
 from bsynth.design import Design, make_design
-from bsynth.engines import predict
+from bsynth.engines import drift, predict
 from bsynth.spec import ModelSpec
 
 bayes = pytest.importorskip("bsynth.engines.bayes")
+pt = pytest.importorskip("pytensor.tensor")
 
 
 def _small_known_design(rng: np.random.Generator) -> Design:
@@ -64,7 +65,7 @@ def test_latent_cells_integrate_out_exactly(rng: np.random.Generator) -> None:
         raw = {
             "gamma": rng.gamma(1.0, size=4), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
             "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=4),
-            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=6),
+            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=6), "period_rho": rng.uniform(),
             "donor_noise_sd_z": abs(rng.normal()),
         }  # fmt: skip
         graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
@@ -72,6 +73,16 @@ def test_latent_cells_integrate_out_exactly(rng: np.random.Generator) -> None:
         p = bayes.parameters({"posterior": posterior}, design, spec)
         dense.append(_dense_log_likelihood(design, {name: v[0, 0] for name, v in p.items()}))
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-9)
+
+
+def test_period_effects_of_the_graph_are_those_of_the_arrays(rng: np.random.Generator) -> None:
+    rho, z = 0.8, rng.normal(size=(50_000, 9))
+    found = drift.persistent(np.full(len(z), rho), z)
+    np.testing.assert_allclose(found.mean(axis=1), 0.0, atol=1e-12)
+    centring = np.eye(9) - 1 / 9
+    expected = centring @ rho ** np.abs(np.subtract.outer(np.arange(9), np.arange(9))) @ centring
+    np.testing.assert_allclose(np.cov(found.T), expected, atol=0.02)
+    np.testing.assert_allclose(bayes._persistent(pt.as_tensor(rho), pt.as_tensor(z[0])).eval(), found[0], rtol=1e-12)
 
 
 def test_counterfactual_has_the_stated_moments(rng: np.random.Generator) -> None:

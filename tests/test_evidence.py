@@ -130,17 +130,18 @@ def test_simulated_truth_follows_the_prior(name: str) -> None:
 @pytest.mark.parametrize("name", list(worlds.WORLDS))
 def test_worlds_have_their_sizes_and_seeds(name: str) -> None:
     world = worlds.WORLDS[name]
-    outcome = world.simulate(1)
+    outcome, traits = world.simulate(1)
+    assert traits.shape == (world.donors + 1, 3)
     assert outcome.shape == (world.n_pre + world.n_post, world.donors + 1)
-    np.testing.assert_array_equal(outcome, world.simulate(1))
-    assert not np.array_equal(outcome, world.simulate(2))
+    np.testing.assert_array_equal(outcome, world.simulate(1)[0])
+    assert not np.array_equal(outcome, world.simulate(2)[0])
 
 
 def test_worlds_are_what_they_say() -> None:
-    plain = worlds.WORLDS["factor"].simulate(3)
-    outside = worlds.WORLDS["outside"].simulate(3)
+    plain = worlds.WORLDS["factor"].simulate(3)[0]
+    outside = worlds.WORLDS["outside"].simulate(3)[0]
     np.testing.assert_allclose(outside[:, 0] - plain[:, 0], 5.0)
-    contaminated = worlds.WORLDS["contaminated"].simulate(3) - plain
+    contaminated = worlds.WORLDS["contaminated"].simulate(3)[0] - plain
     assert np.count_nonzero(contaminated.any(axis=0)) == 1
     assert contaminated[:30].any() == np.False_
     noise = worlds.World("noise", rho=0.6)._noise(np.random.default_rng(0), (20_000, 2))
@@ -307,7 +308,7 @@ def test_rollout_log_is_recovered(name: str, ratio: float, width: float, bias: f
 
 def test_the_switch_costs_little_without_drift() -> None:
     # With the share of drifting units learned from the donors, as calibration reports its base interval.
-    default, level = part("default", "worlds")["worlds"][worlds.LEARNED], part("level", "worlds")["worlds"]["factor"]
+    default, level = part("default", "worlds")["worlds"]["factor-learned"], part("level", "worlds")["worlds"]["factor"]
     assert default["n"] >= 30
     assert level["n"] >= 100
     assert default["rmse"] <= 1.1 * level["rmse"]

@@ -55,7 +55,7 @@ class Structure:
     softmax: bool
     student: bool
     drift: str
-    """"none"; "rotated": a walk over exact cells, diagonal in the eigenbasis; "dense": one Cholesky."""
+    """"none"; "rotated": a walk or AR(1) over exact cells, diagonal in fixed bases; "dense": one Cholesky."""
     covariates: int = 0
     """Number of time-varying covariates."""
     predictors: bool = False
@@ -80,7 +80,7 @@ def structure(design: Design, spec: ModelSpec) -> Structure:
     """Return the structure that a design and a specification share with others."""
     process = spec.drift.process
     form = "none" if process == "none" else "dense"
-    if process == "walk" and not design.known_variance:
+    if process in ("walk", "ar1") and not design.known_variance:
         form = "rotated"
     return Structure(
         known=design.known_variance,
@@ -117,9 +117,10 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     shared |= _drift_inputs(design, spec, form.drift) | _covariate_inputs(design, spec)
     if design.donor_precision is None:
         return shared | {"X_pre": np.pad(design.X[pre], empty)}
+    beyond = ((0, design.room - design.y.size), empty[1])
     return shared | {
-        "X": np.pad(design.X, empty),
-        "donor_precision": np.pad(design.donor_precision, empty),
+        "X": np.pad(design.X, beyond),
+        "donor_precision": np.pad(design.donor_precision, beyond),
         "treated_variance": design.treated_variance[pre],
         "treated_seen": design.treated_seen[pre],
         "donor_level_sd": float(spec.cells.donor_level_sd),
@@ -154,8 +155,9 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         "typical_z": drift.typical_scale(design.y[: design.n_pre], design.X[: design.n_pre]) / float(spec.drift.sd),
     }
     if form == "rotated":
-        values, vectors = np.linalg.eigh(drift.walk(design.n_pre))
-        return shared | {"eigenvalues": values, "eigenvectors": vectors}
+        values, vectors = np.linalg.eigh(drift.kernels(spec.drift.process, design.n_pre))
+        rotations = np.swapaxes(vectors, 1, 2).reshape(-1, design.n_pre)
+        return shared | {"eigenvalues": values, "rotations": rotations}
     process = spec.drift.process
     return shared | {
         "walk": drift.walk(design.n_pre),
@@ -185,7 +187,7 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
         level = data["level_sd"] * pm.Normal("level_z")
         sigma2 = (data["noise_sd"] * pm.HalfNormal("sigma_z")) ** 2
         if form.known:
-            centre, variance = _latent_donors(data, weights, sigma2, (design.y.size, slots))
+            centre, variance = _latent_donors(data, weights, sigma2, (design.room, slots))
             seen = data["treated_seen"]
         else:
             centre, variance = data["X_pre"] @ weights, sigma2 * pt.ones_like(data["y_pre"])
@@ -230,9 +232,11 @@ def _treated_likelihood(
     drift2 = (data["drift_sd"] * drift_z) ** 2
     without += _pseudo_prior(drift_z, data["typical_z"])
     if form.drift == "rotated":
+        # One row per value of ρ, equally probable; a walk has one.
         spectrum = sigma2 + drift2 * data["eigenvalues"]
-        rotated = data["eigenvectors"].T @ residual
-        with_drift = -0.5 * (rotated**2 / spectrum + pt.log(spectrum)).sum()
+        rotated = (data["rotations"] @ residual).reshape(spectrum.shape)
+        terms = -0.5 * (rotated**2 / spectrum + pt.log(spectrum)).sum(axis=1)
+        with_drift = pt.logsumexp(terms) - pt.log(terms.shape[0])
     else:
         with_drift = _dense(data, drift2, residual, variance, seen)
     logit = data["logit_pi"]
@@ -276,7 +280,8 @@ def _latent_donors(
     grand = data["grand_mean_sd"] * pm.Normal("grand_z")
     spread = data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z")
     donor_level = grand + spread * pm.Normal("donor_z", shape=n_donors)
-    period = data["period_sd"] * pm.HalfNormal("period_sd_z") * pm.Normal("period_z", shape=n_times)
+    rho = pm.Beta("period_rho", 2.0, 2.0)
+    period = data["period_sd"] * pm.HalfNormal("period_sd_z") * _persistent(rho, pm.Normal("period_z", shape=n_times))
     noise2 = (data["donor_noise_sd"] * pm.HalfNormal("donor_noise_sd_z")) ** 2
     smooth = donor_level[None, :] + period[:, None]
     residual = X - smooth
@@ -291,13 +296,22 @@ def _latent_donors(
     return latent @ weights, sigma2 + latent_variance @ weights**2 + data["treated_variance"]
 
 
+def _persistent(rho: pt.TensorVariable, z: pt.TensorVariable) -> pt.TensorVariable:
+    """The graph's form of `bsynth.engines.drift.persistent`."""
+    lags = pt.arange(z.shape[0])[:, None] - pt.arange(z.shape[0])[None, :]
+    powers = pt.switch(pt.ge(lags, 0), rho ** pt.maximum(lags, 0), 0.0)
+    innovation = pt.sqrt(1 - rho**2)
+    series = powers @ pt.concatenate([z[:1], innovation * z[1:]])
+    return series - series.mean()
+
+
 _compiled: dict[tuple[Structure, int, int], Any] = {}
 """Compiled structures of this process, with the sizes that the parameters depend on."""
 
 
 def compile_structure(design: Design, spec: ModelSpec) -> Any:
     """Return the compiled model of this structure and size, holding this design's data."""
-    key = (structure(design, spec), design.capacity, design.y.size if design.known_variance else 0)
+    key = (structure(design, spec), design.capacity, design.room if design.known_variance else 0)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(build(design, spec))
     return _compiled[key].with_data(**inputs(design, spec))
@@ -328,7 +342,8 @@ def sample(design: Design, spec: ModelSpec, sampler: Sampler, seed: int) -> xr.D
 def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, FloatArray]:
     """Return the model's parameters on the design's scale, each (chain, draw, ...).
 
-    Keys: ``weights``, ``level``, ``sigma``; with a drift ``drift_sd`` (and ``rho`` or ``slope_sd``); with
+    Keys: ``weights``, ``level``, ``sigma``; with a drift ``drift_sd`` (and ``slope_sd``, or ``rho`` where it is not
+    summed out); with
     known cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or
     ``predictor_sd``.
     """
@@ -348,7 +363,7 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
     }
     if "drift_z" in raw:
         found["drift_sd"] = data["drift_sd"] * raw["drift_z"]
-    if spec.drift.process == "ar1":
+    if spec.drift.process == "ar1" and "rho" in raw:
         found["rho"] = raw["rho"]
     if spec.drift.process == "local-trend":
         found["slope_sd"] = data["slope_sd"] * raw["slope_z"]
@@ -360,8 +375,9 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
         return found
     grand = data["grand_mean_sd"] * raw["grand_z"][..., None]
     spread = data["donor_level_sd"] * raw["donor_level_sd_z"][..., None]
+    period = drift.persistent(raw["period_rho"], raw["period_z"])
     return found | {
         "donor_level": grand + spread * raw["donor_z"][..., taken],
-        "period": data["period_sd"] * raw["period_sd_z"][..., None] * raw["period_z"],
+        "period": data["period_sd"] * raw["period_sd_z"][..., None] * period[..., : design.y.size],
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

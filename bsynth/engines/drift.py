@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from bsynth._types import FloatArray
 from bsynth.engines.simplex import solve_simplex
@@ -37,6 +37,43 @@ def lags(n_times: int) -> FloatArray:
     """(T, T) absolute lags |t − s|."""
     index = np.arange(n_times, dtype=float)
     return np.asarray(np.abs(np.subtract.outer(index, index)))
+
+
+RHO_GRID: FloatArray = stats.beta.ppf((np.arange(15) + 0.5) / 15, 2, 2)
+"""ρ ~ Beta(2, 2) as 15 equally probable values: for each of them the covariance is diagonal in a fixed basis,
+so that summing ρ out costs a few rotations and no Cholesky factor in the gradient."""
+
+
+def kernels(process: str, n_times: int) -> FloatArray:
+    """(G, T, T) covariances at q = 1 of the values of ρ, for ``ar1``; of the walk, G = 1."""
+    if process == "walk":
+        return walk(n_times)[None]
+    return np.asarray(RHO_GRID[:, None, None] ** lags(n_times))
+
+
+def draw_rho(
+    residual: FloatArray, sigma: FloatArray, drift_sd: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Draw ρ of an AR(1) drift given residuals (S, n_pre) of noise σ (S,); return it and the log evidence, (S,).
+
+    The evidence is the log density of the residuals with drift, summed over `RHO_GRID`.
+    """
+    values, vectors = np.linalg.eigh(kernels("ar1", residual.shape[1]))
+    terms = np.empty((len(RHO_GRID), len(residual)))
+    for g, (spectrum, basis) in enumerate(zip(values, vectors, strict=True)):
+        variance = sigma[:, None] ** 2 + drift_sd[:, None] ** 2 * spectrum
+        terms[g] = stats.norm.logpdf(residual @ basis, scale=np.sqrt(variance)).sum(axis=1)
+    chosen = (terms + rng.gumbel(size=terms.shape)).argmax(axis=0)
+    return RHO_GRID[chosen], special.logsumexp(terms, axis=0) - np.log(len(terms))
+
+
+def persistent(rho: FloatArray, z: FloatArray) -> FloatArray:
+    """Return the stationary AR(1) series of unit variance with innovations z (..., T), ρ (...)."""
+    series = np.array(z, dtype=float)
+    innovation = np.sqrt(1 - rho**2)
+    for t in range(1, series.shape[-1]):
+        series[..., t] = rho * series[..., t - 1] + innovation * z[..., t]
+    return np.asarray(series - series.mean(axis=-1, keepdims=True))
 
 
 PSEUDO_SPREAD = 0.8

@@ -35,6 +35,10 @@ class Counterfactual:
         With a drift: log odds that the draw drifts, at even prior odds.
     drifting : (S,) of bool or None
         Whether the draw has its drift switched on.
+    drift : (S, T) or None
+        The drift of each draw, part of ``mean``; zero where it is off.
+    rho : (S,) or None
+        Where the graph sums ρ out: its draws.
     """
 
     mean: FloatArray
@@ -42,6 +46,8 @@ class Counterfactual:
     log_likelihood: FloatArray
     log_odds: FloatArray | None = None
     drifting: NDArray[np.bool_] | None = None
+    drift: FloatArray | None = None
+    rho: FloatArray | None = None
 
 
 def counterfactual(
@@ -56,19 +62,24 @@ def counterfactual(
     variance = (noise + latent_variance)[:, pre]
     log_likelihood = _independent(residual, variance, spec)
     log_likelihood[:, design.treated_seen[pre] == 0] = np.nan
-    log_odds = drifting = None
+    log_odds = drifting = u = rho = evidence = None
     if spec.drift.process != "none":
+        if spec.drift.process == "ar1" and "rho" not in parameters:
+            rho, evidence = drift.draw_rho(residual, parameters["sigma"], parameters["drift_sd"], rng)
+            parameters = {**parameters, "rho": rho}
         system = drift.state_space(parameters, spec.drift.process)
         found = drift.condition(system, residual, variance, design.treated_seen[pre], design.y.size, rng)
-        log_odds = np.nansum(found.log_predictive, axis=1) - np.nansum(log_likelihood, axis=1)
+        log_odds = np.nansum(found.log_predictive, axis=1) if evidence is None else evidence
+        log_odds = log_odds - np.nansum(log_likelihood, axis=1)
         typical = drift.typical_scale(design.y[pre], design.X[pre]) / spec.drift.sd
         log_odds -= drift.pseudo_prior_ratio(parameters["drift_sd"] / spec.drift.sd, typical)
         on = special.expit(log_odds + special.logit(spec.drift.probability))
         drifting = rng.random(len(on)) < on
-        mean += np.where(drifting[:, None], found.u, 0.0)
+        u = np.where(drifting[:, None], found.u, 0.0)
+        mean += u
         log_likelihood = np.where(drifting[:, None], found.log_predictive, log_likelihood)
     predictive = mean + _period_noise(noise, spec, rng)
-    return Counterfactual(mean, predictive, log_likelihood - np.log(design.scale), log_odds, drifting)
+    return Counterfactual(mean, predictive, log_likelihood - np.log(design.scale), log_odds, drifting, u, rho)
 
 
 def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:

@@ -53,6 +53,8 @@ def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) ->
     shape = raw["sigma"].shape
     parameters = {name: values.reshape(-1, *values.shape[2:]) for name, values in raw.items()}
     drawn = predict.counterfactual(parameters, design, spec, np.random.default_rng(predictive_seed))
+    if drawn.rho is not None:
+        parameters["rho"] = drawn.rho
     mean, predictive = (values[:, design.n_pre :].mean(axis=1) for values in (drawn.mean, drawn.predictive))
     divergences = int(np.asarray(tree["sample_stats"]["diverging"]).sum())
     rhat = float(azs.rhat(predictive.reshape(shape)))

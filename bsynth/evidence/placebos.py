@@ -16,9 +16,16 @@ import numpy as np
 import pandas as pd
 
 from bsynth._types import Label
-from bsynth.calibration import PlaceboFit, learn_inflation, learn_share, summarise_placebo
+from bsynth.calibration import (
+    Lesson,
+    PlaceboFit,
+    learn,
+    learn_inflation,
+    learn_share,
+    summarise_placebo,
+    switch_prior,
+)
 from bsynth.errors import PanelError
-from bsynth.evidence.engine import is_switched
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import LEVELS, Scored, rounded
 from bsynth.fitting import fit
@@ -28,25 +35,57 @@ from bsynth.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Source:
-    """A real panel without its treated units: file, units to leave out, first pseudo-treated period, last one used."""
+    """A real panel without its treated units: file, units to leave out, first pseudo-treated period, last one used.
+
+    ``covariates`` are the predictors of the publication that every unit has before that period.
+    """
 
     title: str
     file: str
     leave_out: tuple[str, ...]
     start: int
     periods: int | None = None
+    covariates: tuple[str, ...] = ()
 
 
+_SECTORS = tuple(
+    f"sec_{name}"
+    for name in ("agriculture", "energy", "industry", "construction", "services_venta", "services_nonventa")
+)
+_SCHOOLING = tuple(f"school_{name}" for name in ("illit", "prim", "med", "high", "post_high"))
 SOURCES: Mapping[str, Source] = {
     "geolift": Source("GeoLift, first 90 days", "geolift_test.csv", (), 75, 90),
-    "prop99": Source("Prop 99", "california_prop99.csv", ("California",), 19),
-    "germany": Source("Germany", "germany.csv", ("West Germany",), 30),
-    "basque": Source("Basque, 1975", "basque.csv", ("Basque Country (Pais Vasco)", "Spain (Espana)"), 20),
+    "prop99": Source(
+        "Prop 99",
+        "california_prop99.csv",
+        ("California",),
+        19,
+        covariates=("lnincome", "beer", "age15to24", "retprice"),
+    ),
+    "germany": Source(
+        "Germany",
+        "germany.csv",
+        ("West Germany",),
+        30,
+        covariates=("infrate", "trade", "schooling", "invest80", "industry"),
+    ),
+    "basque": Source(
+        "Basque, 1975",
+        "basque.csv",
+        ("Basque Country (Pais Vasco)", "Spain (Espana)"),
+        20,
+        covariates=(*_SECTORS, *_SCHOOLING, "popdens", "invest"),
+    ),
     "turnout": Source("Turnout", "turnout_edr.csv", (), 14),
 }
 
 
-def never_treated(name: str, data: Path) -> Panel:
+def sources_of(spec: ModelSpec) -> tuple[str, ...]:
+    """Return the real panels that a model can be fitted to: one with covariates needs a panel that has them."""
+    return tuple(name for name, source in SOURCES.items() if spec.covariates.use == "none" or source.covariates)
+
+
+def never_treated(name: str, data: Path, *, covariates: bool = False) -> Panel:
     """Return the never-treated units of a real panel, the first of them in the treated role.
 
     Raises
@@ -66,7 +105,13 @@ def never_treated(name: str, data: Path) -> Panel:
         frame = frame[~frame["unit"].isin(frame.loc[frame["treated"] > 0, "unit"].unique())]
     units = sorted(frame["unit"].unique())
     return Panel.from_long(
-        frame, unit="unit", time="time", outcome="outcome", treated=units[0], start=times[source.start]
+        frame,
+        unit="unit",
+        time="time",
+        outcome="outcome",
+        treated=units[0],
+        start=times[source.start],
+        covariates=source.covariates if covariates else (),
     )
 
 
@@ -88,8 +133,8 @@ def run(spec: ModelSpec, data: Path, work: Path, settings: Settings, *, seed: in
     """
     store = Store(work / "placebos.jsonl", key_of(spec, settings.sampler() | {"seed": seed}))
     panels = {}
-    for name in SOURCES:
-        panel = never_treated(name, data)
+    for name in sources_of(spec):
+        panel = never_treated(name, data, covariates=spec.covariates.use != "none")
         units = sorted((*panel.treated, *panel.donors))[: 6 if quick else None]
         seeds = np.random.SeedSequence(seed).generate_state(len(units))
         pieces = {
@@ -142,14 +187,14 @@ def _read(record: Record) -> tuple[PlaceboFit, Record]:
 def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record:
     """Score the fits of one panel: base, learned and calibrated, each unit by what the others teach."""
     placebos = [placebo for placebo, _ in found]
-    switched = is_switched(spec)
-    factors = [_factor(placebos, k, spec.drift.probability) if switched else 1.0 for k in range(len(placebos))]
+    prior = switch_prior(spec)
+    lessons = [learn([*placebos[:k], *placebos[k + 1 :]], prior) for k in range(len(placebos))]
     kinds: dict[str, Callable[[int], tuple[float, list[tuple[float, float]]]]] = {
         "base": lambda k: _weighted(placebos[k], 1.0),
-        "calibrated": lambda k: _calibrated(placebos, k, factors[k]),
+        "calibrated": lambda k: _calibrated(placebos[k], lessons[k]),
     }
-    if switched:
-        kinds["learned"] = lambda k: _weighted(placebos[k], factors[k])
+    if prior is not None:
+        kinds["learned"] = lambda k: _weighted(placebos[k], lessons[k].factor)
     record: Record = {
         "units": len(placebos),
         "unreliable": sum(p.status != "ok" for p in placebos),
@@ -157,7 +202,7 @@ def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record
         "ess_min": min(r["ess_min"] for _, r in found),
         "seconds_per_fit": float(np.median([p.seconds for p in placebos])),
     }
-    if switched:
+    if prior is not None:
         record["pi"] = learn_share([p.odds for p in placebos])
     held: dict[str, Any] = {}
     for kind, answer in kinds.items():
@@ -167,25 +212,18 @@ def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record
         record[kind] = scored.summary()
         held[kind] = scored
     # The inflation learned from all units, as a user's calibration reports it.
-    moments = [p.reweighted(f) for p, f in zip(placebos, factors, strict=True)]
+    moments = [p.reweighted(taught.factor) for p, taught in zip(placebos, lessons, strict=True)]
     inflation = learn_inflation([e for e, _ in moments], [s for _, s in moments])
     return record | {"c": inflation.c_mean, "d": inflation.d_mean, "held": held}
-
-
-def _factor(placebos: list[PlaceboFit], k: int, prior: float) -> float:
-    share = learn_share([p.odds for i, p in enumerate(placebos) if i != k])
-    return share / (1 - share) * (1 - prior) / prior
 
 
 def _weighted(placebo: PlaceboFit, factor: float) -> tuple[float, list[tuple[float, float]]]:
     return placebo.reweighted(factor)[0], [placebo.interval(level, factor) for level in LEVELS]
 
 
-def _calibrated(placebos: list[PlaceboFit], k: int, factor: float) -> tuple[float, list[tuple[float, float]]]:
-    others = [p.reweighted(factor) for i, p in enumerate(placebos) if i != k]
-    inflation = learn_inflation([e for e, _ in others], [s for _, s in others])
-    mean, sd = placebos[k].reweighted(factor)
-    return mean, [inflation.interval(level, mean, sd) for level in LEVELS]
+def _calibrated(placebo: PlaceboFit, lesson: Lesson) -> tuple[float, list[tuple[float, float]]]:
+    mean, sd = placebo.reweighted(lesson.factor)
+    return mean, [lesson.inflation.interval(level, mean, sd) for level in LEVELS]
 
 
 def _pool(panels: Mapping[str, Record]) -> Record:

@@ -15,7 +15,9 @@ import numpy as np
 from scipy import stats
 
 from bsynth._types import FloatArray, IntArray
+from bsynth.covariates import Predictors
 from bsynth.design import Design
+from bsynth.engines import drift
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import rounded
@@ -25,6 +27,8 @@ RANKS = 100
 """Ranks 0…99: the truth among 99 draws."""
 BINS = 20
 DONORS, N_PRE, N_POST = 8, 20, 5
+PREDICTORS = 3
+PREDICTOR_ERROR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +55,13 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
         # The donors are given: the same fixed world whatever the model.
         latent = X = np.random.default_rng(0).normal(size=(periods, DONORS))
         precision, own = None, np.zeros(periods)
-    mean = level + latent @ weights + _drift(spec, rng, periods, quantities)
+    mean = level + latent @ weights + _drift(spec, rng, periods, quantities, known=known)
     if spec.noise.distribution == "student-t":
         noise = sigma * rng.standard_t(spec.noise.degrees, size=periods)
     else:
         noise = np.sqrt(sigma**2 + own) * rng.normal(size=periods)
     untreated = mean + noise
+    predictors = _predictors(spec, weights, rng, quantities)
     quantities["effect (mean)"] = float(mean[N_PRE:].mean())
     quantities["effect"] = float(untreated[N_PRE:].mean())
     design = Design(
@@ -70,6 +75,7 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
         donor_precision=precision,
         treated_variance=own,
         treated_seen=np.ones(periods),
+        predictors=predictors,
     )
     return Truth(design, quantities)
 
@@ -84,6 +90,21 @@ def _weights(spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
     return np.asarray(scores / scores.sum())
 
 
+def _predictors(
+    spec: ModelSpec, weights: FloatArray, rng: np.random.Generator, quantities: dict[str, float]
+) -> Predictors | None:
+    """Rows that the weights of the outcome match too, p_k0 ~ N(Σ w_j p_kj, .25² + s²)."""
+    if spec.covariates.use == "none":
+        return None
+    if spec.covariates.use != "predictors":
+        raise ValueError("only covariates.use = 'predictors' has a simulator")
+    donors = np.random.default_rng(1).normal(size=(PREDICTORS, DONORS))
+    sd = spec.covariates.sd * abs(rng.normal())
+    quantities["predictor sd"] = sd
+    treated = donors @ weights + np.sqrt(PREDICTOR_ERROR**2 + sd**2) * rng.normal(size=PREDICTORS)
+    return Predictors(tuple(f"p{k}" for k in range(PREDICTORS)), treated, donors)
+
+
 def _latent(
     spec: ModelSpec, rng: np.random.Generator, quantities: dict[str, float]
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -91,7 +112,10 @@ def _latent(
     periods, cells = N_PRE + N_POST, spec.cells
     grand = 5 * cells.donor_level_sd * rng.normal()
     donor = grand + cells.donor_level_sd * abs(rng.normal()) * rng.normal(size=DONORS)
-    period = cells.period_sd * abs(rng.normal()) * rng.normal(size=periods)
+    period_rho, period = rng.beta(2, 2), rng.normal(size=periods)
+    for t in range(1, periods):
+        period[t] = period_rho * period[t - 1] + np.sqrt(1 - period_rho**2) * period[t]
+    period = cells.period_sd * abs(rng.normal()) * (period - period.mean())
     own_noise = cells.donor_noise_sd * abs(rng.normal())
     latent = donor + period[:, None] + own_noise * rng.normal(size=(periods, DONORS))
     sizes = np.random.default_rng(0)  # how many rows each cell has is given, like the donors elsewhere
@@ -101,7 +125,9 @@ def _latent(
     return latent, latent + np.sqrt(variance) * rng.normal(size=latent.shape), 1 / variance, treated_variance
 
 
-def _drift(spec: ModelSpec, rng: np.random.Generator, periods: int, quantities: dict[str, float]) -> FloatArray:
+def _drift(
+    spec: ModelSpec, rng: np.random.Generator, periods: int, quantities: dict[str, float], *, known: bool
+) -> FloatArray:
     """Draw u_t, zero when the switch is off; its scales are ranked either way, since they have their prior then."""
     if spec.drift.process == "none":
         return np.zeros(periods)
@@ -110,7 +136,7 @@ def _drift(spec: ModelSpec, rng: np.random.Generator, periods: int, quantities: 
     on = rng.random() < spec.drift.probability
     steps = rng.normal(size=periods)
     if spec.drift.process == "ar1":
-        rho = float(rng.beta(2, 2))
+        rho = float(rng.beta(2, 2) if known else rng.choice(drift.RHO_GRID))
         quantities["rho"] = rho
         u = np.empty(periods)
         u[0] = q * steps[0]
@@ -137,7 +163,13 @@ def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record
         "effect (mean)": found.mean,
         "effect": found.predictive,
     }
-    named = {"drift_sd": "drift sd", "rho": "rho", "slope_sd": "slope sd", "donor_noise": "donor noise"}
+    named = {
+        "drift_sd": "drift sd",
+        "rho": "rho",
+        "slope_sd": "slope sd",
+        "donor_noise": "donor noise",
+        "predictor_sd": "predictor sd",
+    }
     draws |= {shown: parameters[name] for name, shown in named.items() if name in parameters}
     rng = np.random.default_rng(seed)
     if found.drifting is not None:
@@ -148,7 +180,11 @@ def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record
     # Evenly spaced from a random start, so that draws are nearly independent.
     step = n / (RANKS - 1)
     kept = (rng.uniform(0, step) + step * np.arange(RANKS - 1)).astype(int) % n
-    ranks = {name: int((draws[name][kept] < value).sum()) for name, value in truth.quantities.items()}
+    # Among draws that equal the truth (ρ takes few values) its place is random.
+    ranks = {
+        name: int((draws[name][kept] < value).sum() + rng.integers((draws[name][kept] == value).sum() + 1))
+        for name, value in truth.quantities.items()
+    }
     return {"ranks": ranks, "healthy": found.healthy, "divergences": found.divergences}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bsynth._types import FloatArray
+from bsynth.calibration.scores import coverage_error, interval_score, standard_error
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -32,33 +33,26 @@ class Scored:
         rmse = float(np.sqrt(squared.mean()))
         held = (self.lower <= self.truth[:, None]) & (self.truth[:, None] <= self.upper)
         width = self.upper - self.lower
-        below = np.maximum(self.lower - self.truth[:, None], 0.0)
-        above = np.maximum(self.truth[:, None] - self.upper, 0.0)
-        score = width + 2 / (1 - np.array(LEVELS)) * (below + above)
+        score = interval_score(self.lower, self.upper, np.array(LEVELS), self.truth[:, None])
         found: dict[str, Any] = {
             "n": n,
             "bias": float(errors.mean()),
-            "bias_mcse": _standard_error(errors),
+            "bias_mcse": standard_error(errors),
             "rmse": rmse,
-            "rmse_mcse": _standard_error(squared) / (2 * rmse) if rmse > 0 else 0.0,
+            "rmse_mcse": standard_error(squared) / (2 * rmse) if rmse > 0 else 0.0,
         }
         for i, level in enumerate(LEVELS):
             covered = int(held[:, i].sum())
-            share = (covered + 1) / (n + 2)
             found[f"{level:.0%}"] = {
                 "covered": covered,
                 "coverage": covered / n,
-                "coverage_mcse": math.sqrt(share * (1 - share) / n),
+                "coverage_mcse": coverage_error(covered, n),
                 "mean_width": float(width[:, i].mean()),
                 "median_width": float(np.median(width[:, i])),
                 "interval_score": float(score[:, i].mean()),
-                "interval_score_mcse": _standard_error(score[:, i]),
+                "interval_score_mcse": standard_error(score[:, i]),
             }
         return {name: rounded(value, digits) for name, value in found.items()}
-
-
-def _standard_error(values: FloatArray) -> float:
-    return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
 
 
 def rounded(value: Any, digits: int = 4) -> Any:

@@ -6,7 +6,7 @@ and loadings are a Dirichlet(1) mix of its donors', so that a synthetic control 
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +58,8 @@ class World:
     degrees: float | None = None
     jump: float = 0.0
 
-    def simulate(self, seed: int) -> FloatArray:
-        """Return outcomes (periods, 1 + donors), the treated unit first."""
+    def simulate(self, seed: int) -> tuple[FloatArray, FloatArray]:
+        """Return outcomes (periods, 1 + donors), the treated unit first, and levels and loadings (1 + donors, 3)."""
         rng = np.random.default_rng(seed)
         periods = self.n_pre + self.n_post
         mix = rng.dirichlet(np.ones(self.donors))
@@ -72,7 +72,8 @@ class World:
         outcome = np.column_stack([mean @ mix + self.offset, mean]) + self._noise(rng, (periods, self.donors + 1))
         outcome[self.n_pre :, 0] += EFFECT
         outcome[self.n_pre :, 1 + int(mix.argmax())] += self.jump
-        return np.asarray(outcome)
+        traits = np.column_stack([levels, loadings[:, 1:]])
+        return np.asarray(outcome), np.vstack([mix @ traits, traits])
 
     def _noise(self, rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
         if self.degrees is not None:
@@ -84,11 +85,16 @@ class World:
         return np.asarray(NOISE * noise)
 
     def panel(self, seed: int) -> Panel:
-        """Return the panel of one seed."""
-        outcome = self.simulate(seed)
+        """Return the panel of one seed; its covariates are each unit's level and loadings, measured with sd .3."""
+        outcome, traits = self.simulate(seed)
         time, unit = (index.ravel() for index in np.indices(outcome.shape))
         frame = pd.DataFrame({"unit": unit, "time": time, "outcome": outcome.ravel()})
-        return Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=self.n_pre)
+        measured = traits + 0.3 * np.random.default_rng([seed, 1]).normal(size=traits.shape)
+        names = ["level", "first loading", "second loading"]
+        frame[names] = measured[unit]
+        return Panel.from_long(
+            frame, unit="unit", time="time", outcome="outcome", treated=0, start=self.n_pre, covariates=names
+        )
 
 
 ROLLOUT = "rollout-log"
@@ -102,20 +108,24 @@ WORLDS: Mapping[str, World] = {
     "few-donors": World("6 donors", donors=6),
     "contaminated": World("the main donor jumps by 2", jump=2.0),
 }
-LEARNED = "factor-learned"
-"""The world ``factor``, with the share π of drifting units learned from the donors of each panel."""
+_LEARNED = "-learned"
+"""Ends the name of a world in which the share π of drifting units is learned from the donors of each panel."""
+LEARNED = (ROLLOUT + _LEARNED, "factor" + _LEARNED)
 TITLES: Mapping[str, str] = (
     {ROLLOUT: "rollout log of 50,000 users"}
+    | {ROLLOUT + _LEARNED: "rollout log; π learned from the donors"}
     | {name: world.title for name, world in WORLDS.items()}
-    | {LEARNED: f"{WORLDS['factor'].title}; π learned from the donors"}
+    | {"factor" + _LEARNED: f"{WORLDS['factor'].title}; π learned from the donors"}
 )
 
 
 def worlds_of(spec: ModelSpec) -> tuple[str, ...]:
-    """Return the worlds that a model can be fitted to: only the rollout log has cell counts."""
+    """Return the worlds that a model can be fitted to: the rollout log alone has cell counts, and no covariates."""
+    if spec.covariates.use != "none":
+        return tuple(WORLDS)
     if spec.cells.variance == "known":
         return (ROLLOUT,)
-    return (ROLLOUT, *WORLDS, LEARNED) if is_switched(spec) else (ROLLOUT, *WORLDS)
+    return (ROLLOUT, *WORLDS, *LEARNED) if is_switched(spec) else (ROLLOUT, *WORLDS)
 
 
 def run(
@@ -166,7 +176,8 @@ def _factor(name: str, seed: int) -> Panel:
 
 
 def _piece(name: str, seed: int, spec: ModelSpec, settings: Settings) -> Record:
-    panel = _rollout(seed) if name == ROLLOUT else _factor(name.removesuffix("-learned"), seed)
+    learned, name = name.endswith(_LEARNED), name.removesuffix(_LEARNED)
+    panel = _rollout(seed) if name == ROLLOUT else _factor(name, seed)
     design = make_design(panel, spec)
     # The rollout log is read on the scale of its completion rate, as everywhere; the others in pre-period sd.
     scale = 1.0 if name == ROLLOUT else design.scale
@@ -176,8 +187,10 @@ def _piece(name: str, seed: int, spec: ModelSpec, settings: Settings) -> Record:
     gap = panel.treated_series - panel.donor_matrix.mean(axis=1)
     # With π at its own value the odds of drift stay as they are.
     factor = 1.0
-    if name == LEARNED:
-        share = learn_share([_odds(panel.as_treated(donor), spec, settings, seed) for donor in panel.donors])
+    if learned:
+        # A share needs fewer draws than an interval.
+        lighter = replace(settings, draws=150, tune=300, chains=2)
+        share = learn_share([_odds(panel.as_treated(donor), spec, lighter, seed) for donor in panel.donors])
         factor = odds(share) / odds(spec.drift.probability)
     drifting = np.ones(len(draws)) if found.drifting is None else found.drifting.astype(float)
     kept = PlaceboFit(0, draws, drifting, np.empty(0), np.empty(0), np.nan, scale, "", 0.0)
@@ -223,7 +236,7 @@ def summarise(name: str, records: list[Record]) -> Record:
         "rmse_ratio_mcse": float(ratio_mcse),
     }
     extra = {
-        "unit": "outcome" if name == ROLLOUT else "pre-period sd",
+        "unit": "outcome" if name.startswith(ROLLOUT) else "pre-period sd",
         "unhealthy": sum(not r["healthy"] for r in records),
         "difference_in_differences": beside,
     }
