@@ -1,6 +1,19 @@
-from .analysis import Analysis, analyse
+from .analysis import Analysis, Comparison, analyse, compare
+from .audit import (
+    Decision,
+    DonorAudit,
+    PathBand,
+    PriorAudit,
+    Sources,
+    audit_donors,
+    decide,
+    path_band,
+    prior_audit,
+    sources,
+)
 from .calibration import Calibration, calibrate
 from .catalogue import list_models, load_model, model_card
+from .certificate import Certificate, certify
 from .checks import Check, CheckReport, LeaveFutureOut, check, lfo
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
 from .estimate import Estimate
@@ -31,12 +44,20 @@ from .frequentist import (
 from .panel import Panel
 from .plots import (
     plot_bootstrap,
+    plot_certificate,
+    plot_comparison,
+    plot_decision,
+    plot_donor_audit,
     plot_effects,
     plot_gap,
     plot_leave_one_out,
     plot_leave_two_out,
+    plot_path_band,
     plot_placebo,
     plot_placebo_time,
+    plot_prior_audit,
+    plot_sources,
+    plot_specification_curve,
     plot_trajectory,
     plot_weights,
 )
@@ -44,6 +65,7 @@ from .reporting import report
 from .result import Fit, load
 from .simulate import simulate_factor, simulate_rollout
 from .spec import ModelSpec
+from .specifications import SpecificationCurve, Stack, plan_curve, specification_curve, stack
 
 __version__: str
 
@@ -52,9 +74,13 @@ __all__ = [
     "Bootstrap",
     "BsynthError",
     "Calibration",
+    "Certificate",
     "Check",
     "CheckReport",
+    "Comparison",
     "Conformal",
+    "Decision",
+    "DonorAudit",
     "Estimate",
     "Fit",
     "FitError",
@@ -65,20 +91,29 @@ __all__ = [
     "ModelSpec",
     "Panel",
     "PanelError",
+    "PathBand",
     "PlaceboSpace",
     "PlaceboTime",
     "PredictionInterval",
     "Predictors",
+    "PriorAudit",
     "RidgeASCM",
     "SolverError",
+    "Sources",
     "SpecError",
+    "SpecificationCurve",
+    "Stack",
     "UnreliableWarning",
     "analyse",
+    "audit_donors",
     "bootstrap",
     "calibrate",
+    "certify",
     "check",
     "classical",
+    "compare",
     "conformal",
+    "decide",
     "export",
     "fit",
     "jackknife_plus",
@@ -89,22 +124,36 @@ __all__ = [
     "load",
     "load_model",
     "model_card",
+    "path_band",
     "placebo_space",
     "placebo_time",
     "plan",
+    "plan_curve",
     "plot_bootstrap",
+    "plot_certificate",
+    "plot_comparison",
+    "plot_decision",
+    "plot_donor_audit",
     "plot_effects",
     "plot_gap",
     "plot_leave_one_out",
     "plot_leave_two_out",
+    "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_prior_audit",
+    "plot_sources",
+    "plot_specification_curve",
     "plot_trajectory",
     "plot_weights",
     "prediction_interval",
+    "prior_audit",
     "report",
     "simulate_factor",
     "simulate_rollout",
+    "sources",
+    "specification_curve",
+    "stack",
     "tables",
     "to_xarray",
     "with_weights",

@@ -2,7 +2,8 @@
 
 from bsynth.analysis.compare import compare, plan_comparison
 from bsynth.analysis.comparison import Comparison
-from bsynth.analysis.plan import FINDINGS, METHODS, STANDARD, AnalysisPlan, choose_methods, plan_analysis
+from bsynth.analysis.findings import FINDINGS
+from bsynth.analysis.plan import METHODS, STANDARD, AnalysisPlan, choose_methods, plan_analysis
 from bsynth.analysis.result import Analysis, Finding, Inference
 from bsynth.analysis.run import analyse, run_analysis
 

@@ -1,10 +1,12 @@
 """What an analysis will do, decided and validated before anything is computed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bsynth import frequentist
+from bsynth.analysis.findings import check_questions, choose_findings
 from bsynth.calibration import MIN_PLACEBOS
 from bsynth.catalogue import DEFAULT
 from bsynth.effects import check_level
@@ -24,8 +26,6 @@ INTERVALS = ("placebo", "conformal")
 """Procedures that give any estimator an interval and a p, both from one test."""
 STANDARD = ("sc", "demeaned", "did", "sdid", "placebo", "leave-one-out", "bootstrap", "conformal")
 """What ``"standard"`` stands for: quick on every panel."""
-FINDINGS: tuple[str, ...] = ()
-"""Further results that an analysis can be asked for; `bsynth.analysis.run` knows how each is made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,9 @@ class AnalysisPlan:
     methods : tuple of str
         Of `METHODS`: inference around ``sc``, and the names among the estimators.
     findings : tuple of str
-        Of `FINDINGS`.
+        Of `bsynth.analysis.findings.FINDINGS`.
+    questions : mapping
+        What the decision is asked: keyword arguments of `bsynth.decide`.
     replicates, level, seed
         As `analyse`.
     calibrated : bool
@@ -61,6 +63,7 @@ class AnalysisPlan:
     estimators: tuple[Method, ...] = ()
     interval: str | None = None
     findings: tuple[str, ...] = ()
+    questions: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
@@ -102,7 +105,8 @@ def plan_analysis(
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
-    findings: Sequence[str] = (),
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -116,11 +120,9 @@ def plan_analysis(
     refuse_same_names(fits)
     if not fits and not chosen:
         raise SpecError("nothing to do: neither a model nor a method was asked for")
-    for name in findings:
-        if name not in FINDINGS:
-            raise SpecError(
-                f"unknown finding {name!r}{nearest(name, FINDINGS)}; allowed: {', '.join(FINDINGS) or 'none'}"
-            )
+    calibratable = bool(fits) and can_calibrate(panel)
+    besides = choose_findings(findings, has_model=bool(fits), calibratable=calibratable)
+    check_questions(questions or {})
     if "bootstrap" in chosen:
         frequentist.check_bootstrap(panel, replicates=replicates)
     return AnalysisPlan(
@@ -130,10 +132,11 @@ def plan_analysis(
         replicates,
         level,
         seed,
-        calibrated=calibrated and bool(fits) and can_calibrate(panel),
+        calibrated=calibrated and calibratable,
         estimators=tuple(name for name in ESTIMATORS if name in chosen),
         interval="placebo" if "placebo" in chosen else None,
-        findings=tuple(findings),
+        findings=besides,
+        questions=dict(questions or {}),
     )
 
 

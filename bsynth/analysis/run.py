@@ -1,12 +1,15 @@
 """Carrying out an analysis."""
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bsynth import frequentist
+from bsynth.analysis.findings import make
 from bsynth.analysis.plan import AnalysisPlan, plan_analysis
-from bsynth.analysis.result import Analysis, Finding, Inference
+from bsynth.analysis.result import Analysis, Inference
 from bsynth.calibration import Calibration, calibrate
 from bsynth.catalogue import DEFAULT
 from bsynth.checks import CheckReport, check
@@ -26,8 +29,6 @@ _VERBS: dict[str, Callable[..., Inference]] = {
     "jackknife+": frequentist.jackknife_plus,
     "prediction-interval": frequentist.prediction_interval,
 }
-_FINDINGS: dict[str, Callable[[Analysis, AnalysisPlan, bool], Finding]] = {}
-"""How each of `bsynth.analysis.plan.FINDINGS` is made: analysis so far, what was asked, whether to show progress."""
 
 
 def analyse(
@@ -35,7 +36,8 @@ def analyse(
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
-    findings: Sequence[str] = (),
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -55,8 +57,12 @@ def analyse(
         Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm`` and, around ``sc``, ``placebo``,
         ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
         ``jackknife+``, ``prediction-interval``.
-    findings : sequence of str
-        Further results, of `bsynth.analysis.plan.FINDINGS`; they stand in ``findings`` of the analysis.
+    findings : "standard", "all", "none" or names
+        Further results of the main model, in ``findings`` of the analysis. Quick, and standard: ``bands``
+        (simultaneous), ``sources`` (of the uncertainty), ``donor_audit``, ``decision``. Many fits: ``prior_audit``,
+        ``certificate``, ``specification_curve``.
+    questions : mapping, optional
+        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``.
     calibrated : bool
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     draws : int
@@ -84,6 +90,7 @@ def analyse(
         models=models,
         methods=methods,
         findings=findings,
+        questions=questions,
         calibrated=calibrated,
         draws=draws,
         replicates=replicates,
@@ -103,6 +110,15 @@ def run_analysis(
 ) -> Analysis:
     """Carry out a plan; ``on_stage`` is told what begins, ``store`` keeps finished placebo fits for a resume."""
     tell = on_stage or (lambda _: None)
+    with tempfile.TemporaryDirectory(prefix="bsynth-") as folder:
+        # Calibration and certificate share their placebo fits through the store.
+        kept = Path(folder) / "calibration.jsonl" if store is None else Path(store)
+        return _run(request, truth, tell, kept, progress=progress)
+
+
+def _run(
+    request: AnalysisPlan, truth: float | None, tell: Callable[[str], None], store: Path, *, progress: bool
+) -> Analysis:
     panel, methods = request.panel, request.methods
     estimates, intervals = _classical(request, tell, progress=progress)
     placebo = leave_one_out = bootstrap = None
@@ -139,8 +155,8 @@ def run_analysis(
         calibration, others, _checked(fits, calibration, request), intervals,
     )  # fmt: skip
     for name in request.findings:
-        tell(name)
-        analysis = analysis.with_findings({name: _FINDINGS[name](analysis, request, progress)})
+        tell(name.replace("_", " "))
+        analysis = analysis.with_findings({name: make(name, analysis, request, store, progress=progress)})
     return analysis
 
 

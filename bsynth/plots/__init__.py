@@ -1,22 +1,37 @@
 """Pictures: one function per picture, from results to axes; they never compute and never show."""
 
+from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
+from bsynth.plots.bands import plot_path_band
+from bsynth.plots.certificate import plot_certificate
+from bsynth.plots.comparison import plot_comparison
+from bsynth.plots.decision import plot_decision
 from bsynth.plots.forest import plot_effects
 from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
 from bsynth.plots.gap import plot_gap
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.placebo import plot_placebo
 from bsynth.plots.resampling import plot_bootstrap
+from bsynth.plots.sources import plot_sources
+from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.weights import plot_weights
 
 __all__ = [
     "plot_bootstrap",
+    "plot_certificate",
+    "plot_comparison",
+    "plot_decision",
+    "plot_donor_audit",
     "plot_effects",
     "plot_gap",
     "plot_leave_one_out",
     "plot_leave_two_out",
+    "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_prior_audit",
+    "plot_sources",
+    "plot_specification_curve",
     "plot_trajectory",
     "plot_weights",
 ]

@@ -32,6 +32,7 @@ INTERVALS = {
     "leave-two-out": "inverted leave-two-out test",
     "prediction-gaussian": "prediction interval, per source of error",
     "placebo-time": "placebo in time, no interval",
+    "stacked": "stacked interval",
     "point": "point, no interval",
 }
 _JOINERS = "\u200c\u200d"

@@ -1,0 +1,98 @@
+"""Further results of an analysis, and how each is made: bands, certificate, audits, specification curve, decision."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bsynth.audit import audit_donors, decide, path_band, prior_audit, sources
+from bsynth.certificate import certify
+from bsynth.errors import SpecError, nearest
+from bsynth.specifications import specification_curve
+
+if TYPE_CHECKING:
+    from bsynth.analysis.plan import AnalysisPlan
+    from bsynth.analysis.result import Analysis, Finding
+
+STANDARD = ("bands", "sources", "donor_audit", "decision")
+"""What ``"standard"`` stands for: nothing is fitted again."""
+FINDINGS = (*STANDARD, "prior_audit", "certificate", "specification_curve")
+NEEDS_NO_MODEL = ("donor_audit",)
+QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
+"""What a decision can be asked, as `bsynth.decide`."""
+
+type Maker = Callable[["Analysis", "AnalysisPlan", Path, bool], "Finding"]
+
+
+def choose_findings(wanted: str | Sequence[str], *, has_model: bool, calibratable: bool) -> tuple[str, ...]:
+    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what there cannot be.
+
+    Raises
+    ------
+    SpecError
+        An unknown name, or one by name that needs a model or more donors.
+    """
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    if names == ["none"]:
+        return ()
+    possible = tuple(
+        name for name in FINDINGS
+        if (has_model or name in NEEDS_NO_MODEL) and (calibratable or name != "certificate")
+    )  # fmt: skip
+    if names in (["all"], ["standard"]):
+        return tuple(name for name in possible if names == ["all"] or name in STANDARD)
+    for name in names:
+        if name not in FINDINGS:
+            allowed = (*FINDINGS, "standard", "all", "none")
+            raise SpecError(f"unknown finding {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
+        if name not in possible:
+            lacking = "a Bayesian model" if not has_model else "four donors that can play the treated unit"
+            raise SpecError(f"finding {name!r} needs {lacking}; leave it out")
+    return tuple(name for name in FINDINGS if name in names)
+
+
+def check_questions(questions: Mapping[str, Any]) -> None:
+    """Refuse a question that `bsynth.decide` does not know."""
+    for name in questions:
+        if name not in QUESTIONS:
+            raise SpecError(f"decision has no {name!r}{nearest(name, QUESTIONS)}; allowed: {', '.join(QUESTIONS)}")
+    if ("cost" in questions) != ("value_per_unit" in questions):
+        raise SpecError("cost and value_per_unit belong together; give both, or neither")
+
+
+def make(name: str, analysis: "Analysis", request: "AnalysisPlan", store: Path, *, progress: bool) -> "Finding":
+    """Make one finding of an analysis; ``store`` keeps finished fits."""
+    return _MAKERS[name](analysis, request, store, progress)
+
+
+def _certificate(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
+    plan = request.fits[0]
+    return certify(analysis.panel, plan.spec, draws=plan.draws, seed=request.seed, store=store, progress=progress)
+
+
+def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
+    return specification_curve(
+        analysis.panel,
+        base=request.fits[0].spec,
+        seed=request.seed,
+        store=store.with_suffix(".specifications.jsonl"),
+        progress=progress,
+    )
+
+
+_MAKERS: dict[str, Maker] = {
+    "bands": lambda analysis, request, _, __: path_band(analysis.fits[0], level=request.level),
+    "sources": lambda analysis, _, __, ___: sources(analysis.fits[0], analysis.panel),
+    "donor_audit": lambda analysis, request, _, progress: audit_donors(
+        analysis.panel,
+        analysis.fits[0] if analysis.fits else None,
+        calibration=analysis.calibration,
+        seed=request.seed,
+        progress=progress,
+    ),
+    "decision": lambda analysis, request, _, __: decide(analysis.calibration or analysis.fits[0], **request.questions),
+    "prior_audit": lambda analysis, request, _, progress: prior_audit(
+        analysis.fits[0], analysis.panel, level=request.level, seed=request.seed, progress=progress
+    ),
+    "certificate": _certificate,
+    "specification_curve": _specification_curve,
+}
