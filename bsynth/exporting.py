@@ -27,6 +27,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def tables(result: object) -> dict[str, pd.DataFrame]:
     """Return every table of a result by name; index columns are made ordinary ones.
 
+    Those of the parts of an `Analysis` begin with the name of the part.
+
     Parameters
     ----------
     result : any result of bsynth
@@ -45,6 +47,15 @@ def tables(result: object) -> dict[str, pd.DataFrame]:
     >>> list(bs.tables(bs.classical(panel)))
     ['effects', 'path', 'weights']
     """
+    found = _own_tables(result)
+    for part, own in getattr(result, "parts", {}).items():
+        found |= {f"{part}-{name}": table for name, table in _own_tables(own).items()}
+    if not found:
+        raise SpecError(f"a {type(result).__name__} has no tables to export; give a result of bsynth")
+    return found
+
+
+def _own_tables(result: object) -> dict[str, pd.DataFrame]:
     found = {}
     for name in NAMES:
         value = getattr(result, name, None)
@@ -55,8 +66,6 @@ def tables(result: object) -> dict[str, pd.DataFrame]:
         if isinstance(value, pd.DataFrame):
             plain = value.reset_index() if _named_index(value) else value.reset_index(drop=True)
             found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
-    if not found:
-        raise SpecError(f"a {type(result).__name__} has no tables to export; give a result of bsynth")
     return found
 
 
@@ -100,9 +109,7 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
     ['effects.csv', 'effects.tex', 'path.csv', 'path.tex', 'weights.csv', 'weights.tex']
     """
     wanted = [formats] if isinstance(formats, str) else list(formats)
-    for name in wanted:
-        if name not in WRITERS:
-            raise SpecError(f"unknown format {name!r}{nearest(name, WRITERS)}; allowed: {', '.join(WRITERS)}")
+    check_formats(wanted)
     found = tables(result)
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
@@ -116,6 +123,18 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
             part.replace(file)
             written.append(file)
     return written
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that `export` cannot write.
+
+    Examples
+    --------
+    >>> check_formats(["csv", "latex"])
+    """
+    for name in formats:
+        if name not in WRITERS:
+            raise SpecError(f"unknown format {name!r}{nearest(name, WRITERS)}; allowed: {', '.join(WRITERS)}")
 
 
 def without_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -148,6 +148,16 @@ class Analysis:
         )
 
     @property
+    def parts(self) -> dict[str, object]:
+        """Every result that has tables of its own, by name: what `bsynth.export` writes beside ``effects``."""
+        found: dict[str, object] = {"panel": self.panel, "comparison": self.comparison, "calibration": self.calibration}
+        found |= {f"posterior-{fit.spec.name}": fit for fit in self.fits}
+        for e in self.estimates:
+            found[e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp"] = e
+        found |= {"placebo": self.placebo, "leave-one-out": self.leave_one_out, "bootstrap": self.bootstrap}
+        return {name: part for name, part in (found | {**self.others, **self.findings}).items() if part is not None}
+
+    @property
     def verdict(self) -> str:
         """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
         return self.comparison.verdict

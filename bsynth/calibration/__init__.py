@@ -14,17 +14,26 @@ resolution is 1/(J + 1), and leave-one-out coverage after calibrating is close t
 """
 
 from bsynth.calibration.calibrate import MIN_PLACEBOS, Calibration, calibrate
+from bsynth.calibration.donors import DonorFits, Lesson, donor_fits, learn, renew, switch_prior, usable_donors
 from bsynth.calibration.inflation import Inflation, learn_inflation, learn_share
-from bsynth.calibration.placebos import PlaceboFit, placebo_fits, summarise_placebo
+from bsynth.calibration.placebos import PlaceboFit, placebo_fits, summarise_placebo, weighted_quantiles
 
 __all__ = [
     "MIN_PLACEBOS",
     "Calibration",
+    "DonorFits",
     "Inflation",
+    "Lesson",
     "PlaceboFit",
     "calibrate",
+    "donor_fits",
+    "learn",
     "learn_inflation",
     "learn_share",
     "placebo_fits",
+    "renew",
     "summarise_placebo",
+    "switch_prior",
+    "usable_donors",
+    "weighted_quantiles",
 ]

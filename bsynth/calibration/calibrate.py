@@ -2,7 +2,7 @@
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._types import Label, Status
-from bsynth.calibration.inflation import Inflation, learn_inflation, learn_share
-from bsynth.calibration.placebos import PlaceboFit, placebo_fits
+from bsynth.calibration.donors import Lesson, at_share, donor_fits, usable_donors
+from bsynth.calibration.inflation import Inflation
+from bsynth.calibration.placebos import PlaceboFit
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.errors import PanelError
 from bsynth.estimate import html_card
@@ -23,8 +24,6 @@ from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
 
-FEW = 100
-"""With fewer draws of a component than this, moving weight to it needs a refit."""
 MIN_PLACEBOS = 4
 
 
@@ -57,6 +56,11 @@ class Calibration:
     skipped: tuple[tuple[Label, str], ...]
     seconds: float
 
+    @property
+    def lesson(self) -> Lesson:
+        """What the donors teach: π, c and d."""
+        return Lesson(self.share, self.factor, self.inflation)
+
     @cached_property
     def scale(self) -> float:
         """Pre-period standard deviation of the treated series, outcome units."""
@@ -73,6 +77,11 @@ class Calibration:
 
     def _centre(self, draws: xr.DataArray) -> tuple[float, float]:
         return float(draws.mean()) / self.scale, float(draws.std()) / self.scale
+
+    @property
+    def average_sd(self) -> float:
+        """The model's own sd of the treated unit's average effect, pre-period sd units."""
+        return self._centre(self.fit.effect_draws("predictive")["average"])[1]
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
@@ -108,10 +117,10 @@ class Calibration:
         effects.check_level(level)
         table = self.fit.path(level).iloc[self.fit.n_pre :].reset_index(drop=True)
         gaps = (self.fit.observed - self.fit.counterfactual("predictive")).isel(time=slice(self.fit.n_pre, None))
-        found = np.array(
-            [self.inflation.interval(level, *self._centre(gaps.isel(time=t))) for t in range(gaps.sizes["time"])]
-        )
-        lower, upper = self.scale * found.T
+        over = ("chain", "draw")
+        sds = gaps.std(over).values / self.scale
+        mean, radius = gaps.mean(over).values, self.scale * self.inflation.radii([level], sds)[0]
+        lower, upper = mean - radius, mean + radius
         observed = table["observed"].to_numpy()
         return table.assign(gap_lower=lower, gap_upper=upper, lower=observed - upper, upper=observed - lower)
 
@@ -128,7 +137,7 @@ class Calibration:
 
     def notes(self) -> tuple[str, ...]:
         """What the donors say, and what this cannot prove, in words."""
-        sd = self._centre(self.fit.effect_draws("predictive")["average"])[1]
+        sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
             f"Calibrated on {len(self.placebos)} donors as pseudo-treated: c = {c:.2f}, d = {d:.2f} pre-period sd"
@@ -223,80 +232,23 @@ def calibrate(
     """
     began = time.perf_counter()
     spec = choose_model(panel, model).spec
-    usable, skipped = _usable_donors(panel)
+    usable, skipped = usable_donors(panel)
     if len(usable) < MIN_PLACEBOS:
         raise PanelError(
             f"{len(usable)} donors can play the treated unit and calibration needs {MIN_PLACEBOS}; "
             "add donors, or use the base interval"
         )
-    placebos = placebo_fits(panel, spec, usable, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
-    prior = spec.drift.probability
-    switched = spec.drift.process != "none" and 0 < prior < 1
-    share, factor = None, 1.0
-    if switched:
-        share = learn_share([p.odds for p in placebos])
-        factor = share / (1 - share) * (1 - prior) / prior
-        placebos = _refit_thin(panel, spec, placebos, share, factor, draws=draws, seed=seed, progress=progress)
-        spec = spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": share})})
-    found = [p.reweighted(factor) for p in placebos]
-    inflation = learn_inflation([e for e, _ in found], [s for _, s in found])
+    donors = donor_fits(panel, spec, usable, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
+    lesson = donors.lesson
+    if lesson.share is not None:
+        spec = at_share(spec, lesson.share)
     treated = fit(panel, spec, draws=draws, seed=seed, progress=progress)
     return Calibration(
         fit=treated,
-        placebos=placebos,
-        share=share,
-        factor=factor,
-        inflation=inflation,
+        placebos=donors.placebos,
+        share=lesson.share,
+        factor=lesson.factor,
+        inflation=lesson.inflation,
         skipped=skipped,
         seconds=time.perf_counter() - began,
     )
-
-
-def _usable_donors(panel: Panel) -> tuple[list[Label], tuple[tuple[Label, str], ...]]:
-    usable, skipped = [], []
-    for unit in panel.donors:
-        try:
-            panel.as_treated(unit)
-        except PanelError as error:
-            skipped.append((unit, str(error)))
-        else:
-            usable.append(unit)
-    return usable, tuple(skipped)
-
-
-def _refit_thin(
-    panel: Panel,
-    spec: ModelSpec,
-    placebos: tuple[PlaceboFit, ...],
-    share: float,
-    factor: float,
-    *,
-    draws: int,
-    seed: int,
-    progress: bool,
-) -> tuple[PlaceboFit, ...]:
-    """Refit at the learned π where a component with few draws would carry real weight.
-
-    A refitted placebo's draws already stand at π, so they are weighted back to the model's own for the
-    common ``factor`` to apply.
-    """
-    moved = spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": share})})
-    renewed = []
-    for placebo in placebos:
-        on = float(placebo.drifting.sum())
-        off = len(placebo.drifting) - on
-        mass_on = factor * on / (factor * on + off)
-        thin = (on < FEW and mass_on > 0.1) or (off < FEW and 1 - mass_on > 0.1)
-        if not thin:
-            renewed.append(placebo)
-            continue
-        again = placebo_fits(panel, moved, [placebo.unit], draws=draws, seed=seed, progress=False)[0]
-        renewed.append(_at_prior(again, factor, np.random.default_rng(seed)))
-    return tuple(renewed)
-
-
-def _at_prior(placebo: PlaceboFit, factor: float, rng: np.random.Generator) -> PlaceboFit:
-    """Resample draws so that weighting drifting ones by ``factor`` gives back the distribution they have now."""
-    weights = np.where(placebo.drifting > 0, 1 / factor, 1.0)
-    chosen = rng.choice(len(weights), size=4 * len(weights), p=weights / weights.sum())
-    return replace(placebo, average=placebo.average[chosen], drifting=placebo.drifting[chosen])

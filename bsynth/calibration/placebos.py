@@ -5,7 +5,7 @@ import json
 import math
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import joblib
@@ -15,12 +15,19 @@ from bsynth._progress import progress_bar
 from bsynth._types import FloatArray, Label
 from bsynth.errors import UnreliableWarning
 from bsynth.fitting import plan, run
+from bsynth.ingest import show
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
 
 KEPT = 1000
-"""Draws kept of each placebo's average gap."""
+"""Draws kept of each placebo's gaps."""
+_FORMAT = 2
+"""Of a store's lines. It is part of their key: lines of another format are computed again, not misread."""
+
+
+def _no_path() -> FloatArray:
+    return np.empty((0, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +46,7 @@ class PlaceboFit:
         Pre-period standard deviation of the donor, outcome units.
     status : "ok" or "unreliable"
     seconds : float
+    path : (n, n_post) draws of the predictive gap of each period; ``average`` is their mean over periods.
     """
 
     unit: Label
@@ -50,21 +58,34 @@ class PlaceboFit:
     scale: float
     status: str
     seconds: float
+    path: FloatArray = field(default_factory=_no_path)
+
+    def weights(self, factor: float) -> FloatArray:
+        """(n,) weight of each draw when drifting ones weigh ``factor`` times the others."""
+        return np.where(self.drifting > 0, factor, 1.0)
 
     def reweighted(self, factor: float) -> tuple[float, float]:
         """Mean and sd of the average gap when drifting draws weigh ``factor`` times the others."""
-        weights = np.where(self.drifting > 0, factor, 1.0)
+        weights = self.weights(factor)
         mean = float(np.average(self.average, weights=weights))
         return mean, float(np.sqrt(np.average((self.average - mean) ** 2, weights=weights)))
 
     def interval(self, level: float, factor: float = 1.0) -> tuple[float, float]:
         """Equal-tailed interval of the average gap, drifting draws weighing ``factor`` times the others."""
-        order = np.argsort(self.average)
-        weights = np.where(self.drifting[order] > 0, factor, 1.0)
-        cumulative = (np.cumsum(weights) - 0.5 * weights) / weights.sum()
         tail = (1 - level) / 2
-        lower, upper = np.interp([tail, 1 - tail], cumulative, self.average[order])
+        lower, upper = weighted_quantiles(self.average[:, None], self.weights(factor), [tail, 1 - tail])[:, 0]
         return float(lower), float(upper)
+
+
+def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[float]) -> FloatArray:
+    """(len(at), K) quantiles of each column of ``values`` (n, K) under the weights (n,)."""
+    found = np.empty((len(at), values.shape[1]))
+    for k, column in enumerate(values.T):
+        order = np.argsort(column)
+        own = weights[order]
+        cumulative = (np.cumsum(own) - 0.5 * own) / own.sum()
+        found[:, k] = np.interp(at, cumulative, column[order])
+    return found
 
 
 def placebo_fits(
@@ -77,14 +98,20 @@ def placebo_fits(
     n_jobs: int | None = None,
     store: str | Path | None = None,
     progress: bool = True,
+    periods: int = 0,
 ) -> tuple[PlaceboFit, ...]:
-    """Fit each unit as pseudo-treated against the other donors; finished fits come from ``store``."""
+    """Fit each unit as pseudo-treated against the other donors; finished fits come from ``store``.
+
+    The panel's own treated series may be among the units, by ``panel.treated_name``: its pool is all donors.
+    ``periods`` makes room for more periods than the panel has, so that earlier windows share one compilation.
+    """
     key = _key(panel, spec, draws, seed)
     file = None if store is None else Path(store)
     done = {} if file is None else _stored(file, key)
     missing = [unit for unit in units if _text(unit) not in done]
-    seeds = dict(zip(panel.donors, np.random.SeedSequence(seed).generate_state(panel.n_donors), strict=True))
-    with progress_bar(f"placebo fits of {spec.name}", len(units), progress) as bar:
+    states = np.random.SeedSequence(seed).generate_state(panel.n_donors + 1)
+    seeds = dict(zip((*panel.donors, panel.treated_name), states, strict=True))
+    with progress_bar(f"{spec.name}: units as if treated from {show(panel.start)}", len(units), progress) as bar:
         bar.advance(bar.task_ids[0], len(units) - len(missing))
 
         def finished(result: PlaceboFit) -> None:
@@ -95,20 +122,22 @@ def placebo_fits(
 
         # The first fit compiles the model; only then do the others start, and share it.
         for unit in missing[:1]:
-            finished(_placebo(panel, spec, unit, draws, int(seeds[unit])))
-        jobs = [joblib.delayed(_placebo)(panel, spec, unit, draws, int(seeds[unit])) for unit in missing[1:]]
+            finished(_placebo(panel, spec, unit, draws, int(seeds[unit]), periods))
+        jobs = [joblib.delayed(_placebo)(panel, spec, unit, draws, int(seeds[unit]), periods) for unit in missing[1:]]
         for result in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(jobs):
             finished(result)
-    return tuple(done[_text(unit)] for unit in units)
+    # A store knows labels as text alone.
+    return tuple(replace(done[_text(unit)], unit=unit) for unit in units)
 
 
-def _placebo(panel: Panel, spec: ModelSpec, unit: Label, draws: int, seed: int) -> PlaceboFit:
-    """Fit one donor as pseudo-treated and keep what calibration needs."""
+def _placebo(panel: Panel, spec: ModelSpec, unit: Label, draws: int, seed: int, periods: int) -> PlaceboFit:
+    """Fit one unit as pseudo-treated and keep what calibration needs."""
+    own = panel.as_treated(unit) if unit in panel.donors else panel
     with warnings.catch_warnings():
         # Counted and reported by the calibration as a whole.
         warnings.simplefilter("ignore", UnreliableWarning)
         # Room for every donor: the treated unit's own fit then needs no compilation of its own.
-        request = plan(panel.as_treated(unit), spec, draws=draws, seed=seed, slots=panel.n_donors)
+        request = plan(own, spec, draws=draws, seed=seed, slots=panel.n_donors, periods=periods)
         found = run(request, progress=False)
     return summarise_placebo(found, unit)
 
@@ -121,6 +150,8 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
     gaps = gaps.stack(sample=("chain", "draw"))
     every = max(1, gaps.sizes["sample"] // KEPT)
     average = gaps.mean("time").values
+    # Five decimals of a standard deviation: a store of reasonable size.
+    path = gaps.transpose("sample", "time").values[::every].round(5)
     posterior = found.tree["posterior"].to_dataset()
     drifting, odds = np.ones_like(average), math.nan
     if "drift_log_odds" in posterior:
@@ -142,11 +173,12 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
         scale=scale,
         status=found.status,
         seconds=found.provenance.seconds,
+        path=path,
     )
 
 
 def _key(panel: Panel, spec: ModelSpec, draws: int, seed: int) -> str:
-    described = json.dumps([panel.summary(), spec.to_dict(), draws, seed], sort_keys=True, default=str)
+    described = json.dumps([_FORMAT, panel.summary(), spec.to_dict(), draws, seed], sort_keys=True, default=str)
     return hashlib.sha256(described.encode() + panel.outcome.tobytes()).hexdigest()[:16]
 
 

@@ -1,0 +1,21 @@
+"""The command line: ``bsynth demo``, ``run``, ``calibrate``, ``simulate``, ``models``.
+
+Exit codes: 0 done; 2 bad input (one line on stderr); 3 done, but a fit failed its convergence gate.
+"""
+
+import click
+
+from bsynth.cli.analysis import demo, run
+from bsynth.cli.base import Group
+from bsynth.cli.calibrate import calibrate
+from bsynth.cli.catalogue import models, simulate
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="bsynth")
+def main() -> None:
+    """Bayesian synthetic control with honest intervals, and the classical answer beside it."""
+
+
+for _command in (demo, run, calibrate, simulate, models):
+    main.add_command(_command)

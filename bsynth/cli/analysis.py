@@ -1,0 +1,211 @@
+"""``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
+
+import shutil
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bsynth.cli import options
+from bsynth.cli.base import UNRELIABLE, check_out
+from bsynth.cli.options import PanelRequest
+from bsynth.errors import UnreliableWarning
+
+if TYPE_CHECKING:
+    from bsynth.analysis import Analysis, AnalysisPlan
+
+SUMMARY, TABLES, NOTEBOOK = "summary.json", "tables", "notebook.ipynb"
+
+
+@click.command()
+@options.panel_options
+@click.option(
+    "--model", "models", multiple=True, show_default="default",
+    help="Catalogue name, model.toml or its folder, or none; may be repeated.",
+)  # fmt: skip
+@click.option(
+    "--methods", multiple=True, default=("standard",), show_default=True, callback=options.listed,
+    help="Classical methods, separated by commas; or standard, all, none.",
+)  # fmt: skip
+@click.option(
+    "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
+    help="Widen the main interval by what the donors as pseudo-treated show.",
+)  # fmt: skip
+@click.option(
+    "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
+    help="What to find out besides, separated by commas: bands, sources, donor_audit, decision (together: "
+         "standard), prior_audit, certificate, specification_curve (many fits); or all, none.",
+)  # fmt: skip
+@options.decision_options
+@options.draws
+@options.replicates
+@options.level
+@options.seed
+@click.option(
+    "--export", "formats", multiple=True, callback=options.listed,
+    help="Also write every table to tables/, as csv, parquet, latex or markdown.",
+)  # fmt: skip
+@click.option("--notebook", is_flag=True, help="Also write notebook.ipynb, which makes this run again, with output.")
+@options.quiet
+@options.out
+@click.pass_context
+def run(
+    ctx: click.Context,
+    request: PanelRequest,
+    models: tuple[str, ...],
+    methods: list[str],
+    calibrated: bool,
+    findings: list[str],
+    questions: dict[str, Any],
+    draws: int,
+    replicates: int,
+    level: float,
+    seed: int,
+    formats: list[str],
+    notebook: bool,
+    quiet: bool,
+    out: Path,
+) -> None:
+    """Analyse DATA (CSV or Parquet) and write a run folder.
+
+    Without --cluster DATA has one row per unit and period; with it, one row per user or event.
+    """
+    from bsynth.analysis import plan_analysis
+    from bsynth.exporting import check_formats, export
+    from bsynth.reporting.notebook import require_notebook, write_notebook
+
+    check_out(out, SUMMARY)
+    check_formats(formats)
+    if notebook:
+        require_notebook()
+    settings: dict[str, Any] = {
+        "models": models or ("default",), "methods": methods, "findings": findings, "questions": questions,
+        "calibrated": calibrated, "draws": draws, "replicates": replicates, "level": level, "seed": seed,
+    }  # fmt: skip
+    planned = plan_analysis(request.read(), **settings)
+    stage, further = _Stages(quiet=quiet), []
+    analysis = _carry_out(planned, out, stage, truth=None)
+    if formats:
+        stage("tables")
+        export(analysis, out / TABLES, formats=formats)
+        further.append(f"{TABLES}/")
+    if notebook:
+        stage("notebook: the same once more, cell by cell")
+        write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings)
+        further.append(NOTEBOOK)
+    _finish(ctx, analysis, out, stage, *further)
+
+
+@click.command()
+@click.option("--users", type=int, default=50_000, show_default=True, help="Users in the simulated log.")
+@click.option("--log-seed", type=int, default=42, show_default=True, help="Seed of the log: it names one log.")
+@click.option("--seed", type=int, default=7, show_default=True, help="Seed of every draw after the log.")
+@options.draws
+@click.option("--replicates", type=int, default=500, show_default=True, help="Bootstrap replicates.")
+@options.level
+@options.quiet
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
+)
+@click.pass_context
+def demo(
+    ctx: click.Context,
+    users: int,
+    log_seed: int,
+    seed: int,
+    draws: int,
+    replicates: int,
+    level: float,
+    quiet: bool,
+    out: Path,
+) -> None:
+    """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth."""
+    from bsynth.analysis import plan_analysis
+    from bsynth.panel import Panel
+    from bsynth.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
+
+    check_out(out, SUMMARY)
+    stage = _Stages(quiet=quiet)
+    stage(f"simulating {users:,} users, true effect {ROLLOUT_EFFECT:+}")
+    log = simulate_rollout(users=users, seed=log_seed)
+    panel = Panel.from_events(log, **rollout_panel_arguments())
+    request = plan_analysis(panel, draws=draws, replicates=replicates, level=level, seed=seed)
+    _finish(ctx, _carry_out(request, out, stage, truth=ROLLOUT_EFFECT), out, stage)
+
+
+class _Stages:
+    """Tells on stderr what begins, and after how many seconds."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.began = time.perf_counter()
+
+    def __call__(self, text: str) -> None:
+        if not self.quiet:
+            click.echo(f"[{time.perf_counter() - self.began:5.1f} s] {text}", err=True)
+
+
+def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":
+    """Run a validated plan and write its folder."""
+    from bsynth.analysis import run_analysis
+    from bsynth.reporting import write_run
+
+    stage(str(request.panel))
+    with warnings.catch_warnings():
+        # The mark on every output and the exit code say it; a second voice on stderr adds nothing.
+        warnings.simplefilter("ignore", UnreliableWarning)
+        # Finished fits wait here; a run that was killed goes on where it stopped.
+        waiting = out.absolute().parent / f".{out.name}.unfinished"
+        waiting.mkdir(parents=True, exist_ok=True)
+        store = waiting / "calibration.jsonl"
+        analysis = run_analysis(request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store)
+    stage("figures and report")
+    write_run(analysis, out)
+    shutil.rmtree(waiting)
+    return analysis
+
+
+def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages, *further: str) -> None:
+    """Print the table, the verdict and what was written, and set the exit code."""
+    stage("done")
+    _print_table(analysis)
+    written = ["summary.json", "report.html", "figures/", *(["fit.nc"] if analysis.fits else []), *further]
+    click.echo(f"\n{analysis.verdict}\n\nwritten to {out}: {', '.join(written)}")
+    if analysis.status != "ok":
+        click.echo("bsynth: UNRELIABLE, the convergence gate failed; see diagnostics", err=True)
+        ctx.exit(UNRELIABLE)
+
+
+def _print_table(analysis: "Analysis") -> None:
+    """Print truth, posterior and classical rows of the average effect side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bsynth.verdict import number
+
+    table = Table("method", "estimate", "interval", "kind", "p", "P(>0)", box=None, header_style="bold")
+    if analysis.truth is not None:
+        table.add_row("truth", number(analysis.truth), "", "", "", "", style="bold")
+    effects = analysis.effects().query("estimand == 'average'")
+    # A point beside which its own interval stands says nothing of its own.
+    bounded = set(effects.loc[effects["lower"].notna(), "method"])
+    for row in effects.to_dict("records"):
+        if row["interval"] == "point" and row["method"] in bounded:
+            continue
+        name = f"posterior {row['model']}" if row["method"] == "bayes" else row["method"]
+        mark = " UNRELIABLE" if row.get("status") == "unreliable" else ""
+        has_bounds = row["lower"] == row["lower"]
+        level = f"{row['level']:.0%} " if row["level"] == row["level"] else ""
+        table.add_row(
+            name + mark,
+            number(row["estimate"]),
+            f"[{number(row['lower'])}, {number(row['upper'])}]".replace("[", r"\[") if has_bounds else "",
+            f"{level}{row['interval']}",
+            number(row["p"]) if row["p"] == row["p"] else "",
+            number(row["probability_positive"]) if row["probability_positive"] == row["probability_positive"] else "",
+        )
+    click.echo()
+    Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -1,0 +1,30 @@
+"""What every command shares: the group, its exit codes, and the rule about folders that hold something else."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bsynth.errors import BsynthError, PanelError
+
+DONE, BAD_INPUT, UNRELIABLE = 0, 2, 3
+
+
+class Group(click.Group):
+    """Turns every error of the package into one line on stderr and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BsynthError as error:
+            click.echo(f"bsynth: {error}", err=True)
+            ctx.exit(BAD_INPUT)
+
+
+def check_out(out: Path, *ours: str) -> None:
+    """Refuse a folder that holds something else than ``ours``, before any work is done."""
+    if out.is_file():
+        raise PanelError(f"--out {str(out)!r} is a file; give a folder")
+    if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in ours):
+        raise PanelError(f"--out {str(out)!r} is not empty and not a run folder; give a new folder")

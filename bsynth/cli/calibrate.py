@@ -1,0 +1,125 @@
+"""``bsynth calibrate``: the certificate of a model on the user's own panel."""
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bsynth.cli import options
+from bsynth.cli.base import UNRELIABLE, check_out
+from bsynth.cli.options import PanelRequest
+from bsynth.errors import UnreliableWarning
+
+if TYPE_CHECKING:
+    from bsynth.certificate import Certificate
+
+JSON, UNITS, STORE, FIGURES = "certificate.json", "certificate.csv", "placebos.jsonl", "figures"
+
+
+@click.command()
+@options.panel_options
+@click.option(
+    "--model", default="default", show_default=True, help="Catalogue name, model.toml or its folder.",
+)  # fmt: skip
+@click.option(
+    "--windows", type=click.IntRange(0), default=1, show_default=True,
+    help="Earlier windows in which all units, the treated one too, are as if treated.",
+)  # fmt: skip
+@options.draws
+@options.seed
+@options.quiet
+@options.out
+@click.pass_context
+def calibrate(
+    ctx: click.Context,
+    request: PanelRequest,
+    model: str,
+    windows: int,
+    draws: int,
+    seed: int,
+    quiet: bool,
+    out: Path,
+) -> None:
+    """Say how a model's intervals do on DATA, where every donor in turn is as if treated.
+
+    Writes certificate.json, certificate.csv (one row per unit, estimand, level and kind of interval) and figures/.
+    Finished fits are kept in placebos.jsonl: the same command again goes on where it stopped.
+    """
+    from bsynth.certificate import certify
+
+    check_out(out, JSON, STORE)
+    panel = request.read()
+    began = time.perf_counter()
+
+    def stage(text: str) -> None:
+        if not quiet:
+            click.echo(f"[{time.perf_counter() - began:5.1f} s] {text}", err=True)
+
+    stage(str(panel))
+    stage(f"{panel.n_donors} donors as if treated (the first fit compiles)")
+    with warnings.catch_warnings():
+        # The words, the table and the exit code say it.
+        warnings.simplefilter("ignore", UnreliableWarning)
+        created = not out.is_dir()
+        out.mkdir(parents=True, exist_ok=True)
+        try:
+            certificate = certify(
+                panel, model, draws=draws, seed=seed, windows=windows, store=out / STORE, progress=not quiet
+            )
+        finally:
+            # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
+            if created and not any(out.iterdir()):
+                out.rmdir()
+    _write(certificate, out)
+    stage("done")
+    _print(certificate)
+    click.echo(f"\nwritten to {out}: {JSON}, {UNITS}, {FIGURES}/, {STORE} (finished fits)")
+    if certificate.status != "ok":
+        click.echo("bsynth: UNRELIABLE, the convergence gate failed; see the first sentence", err=True)
+        ctx.exit(UNRELIABLE)
+
+
+def _write(certificate: "Certificate", out: Path) -> None:
+    """Write the tables and pictures; the file that names the folder comes last and whole."""
+    from bsynth.plots.certificate import SIZE, plot_certificate
+    from bsynth.plots.style import new_figure
+    from bsynth.reporting.figures import encoded
+
+    (out / FIGURES).mkdir(exist_ok=True)
+    figure, ax = new_figure(SIZE)
+    plot_certificate(certificate, ax=ax)
+    for kind in ("png", "svg"):
+        (out / FIGURES / f"certificate.{kind}").write_bytes(encoded(figure, kind))
+    certificate.units.to_csv(out / UNITS, index=False)
+    text = json.dumps(certificate.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    part = out / f"{JSON}.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(out / JSON)
+
+
+def _print(certificate: "Certificate") -> None:
+    """Print coverage and score by kind, and what they say."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bsynth.verdict import number
+
+    names = [f"{level:.0%}" for level in certificate.levels]
+    table = Table("interval of the average", *names, "score", "width", box=None, header_style="bold")
+    for kind in ("base", "calibrated", "conformal", "demeaned-placebo", "demeaned-conformal"):
+        rows = certificate.coverage(kind)
+        main = certificate.row(kind)
+        shares = [f"{share:.0%}" for share in rows.loc[list(certificate.levels), "coverage"]]
+        table.add_row(kind, *shares, number(main["score"]), number(main["median_width"]))
+    click.echo()
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    click.echo(
+        f"share of units whose interval held the truth, at the real start; score (smaller is better) and median width "
+        f"at {certificate.level:.0%}, pre-period sd\n"
+    )
+    for sentence in certificate.sentences():
+        click.echo(sentence)

@@ -1,0 +1,144 @@
+"""Certificates of five real panels where nothing happened to the donors, and of a model that is known to be bad.
+
+Writes ``certificates.json`` beside this file after every panel. Finished fits are kept in ``.evidence/``, so an
+interrupted run goes on where it stopped; seconds are recorded of runs that began with nothing.
+"""
+
+import json
+import math
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.certificate import Certificate, certify
+from bsynth.evidence.placebos import SOURCES, never_treated
+from bsynth.evidence.scores import rounded
+from bsynth.fitting import versions
+
+FILE = Path(__file__).with_name("certificates.json")
+WORK = Path(".evidence/certificates")
+KINDS = ("base", "calibrated", "conformal", "demeaned-placebo", "demeaned-conformal")
+MEASURED = ("coverage", "coverage_se", "median_width", "score", "score_se")
+BOUNDED = ("50%", "80%", "90%")
+LIMIT = 240.0
+"""Seconds of one certificate on two cores of its own."""
+
+# Coverage of the 90% and 95% intervals of the average effect that throw-away prototypes reached on these units:
+# the walk with its switch at the learned probability, then after donor calibration.
+PROTOTYPE = {
+    "geolift": {"base": (0.875, 0.925), "calibrated": (0.925, 0.950)},
+    "prop99": {"base": (0.789, 0.921), "calibrated": (0.947, 0.974)},
+    "germany": {"base": (0.500, 0.688), "calibrated": (0.875, 0.938)},
+    "basque": {"base": (0.562, 0.562), "calibrated": (1.0, 1.0)},
+}
+
+
+def _panel(name: str, data: Path) -> bs.Panel:
+    """The panel of a study with its treated unit; where it has none, the first unit stands in that role."""
+    source = SOURCES[name]
+    if not source.leave_out:
+        return never_treated(name, data)
+    frame = pd.read_csv(data / source.file)
+    start = sorted(frame["time"].unique())[source.start]
+    treated, *others = source.leave_out
+    return bs.Panel.from_long(
+        frame, unit="unit", time="time", outcome="outcome", treated=treated, start=start, exclude=others
+    )
+
+
+def _stored() -> dict:
+    found = json.loads(FILE.read_text()) if FILE.is_file() else {"panels": {}, "caught": {}}
+    return found | {"versions": versions()}
+
+
+def _write(found: dict) -> None:
+    FILE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+def _certified(name: str, panel: bs.Panel, model: str, earlier: dict) -> tuple[Certificate, dict]:
+    WORK.mkdir(parents=True, exist_ok=True)
+    store = WORK / f"{name}-{model}.jsonl"
+    fresh, began, processor = not store.is_file(), time.perf_counter(), time.process_time()
+    found = certify(panel, model, seed=1, store=store, progress=False)
+    took = {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - processor}
+    return found, took if fresh else {key: earlier.get(key) for key in took}
+
+
+def _record(found: Certificate) -> dict:
+    table = found.summary
+    intervals: dict = {}
+    for row in table[table["kind"].isin(KINDS)].to_dict("records"):
+        at = intervals.setdefault(row["windows"], {}).setdefault(row["estimand"], {}).setdefault(row["kind"], {})
+        at[f"{row['level']:.0%}"] = {
+            key: None if math.isnan(row[key]) else "inf" if math.isinf(row[key]) else row[key] for key in MEASURED
+        }
+    inflation = found.calibration.inflation
+    return {
+        "units": len(found.calibration.placebos),
+        "windows": [w.start for w in found.windows],
+        "unreliable": int((found.pit["status"] != "ok").sum()),
+        "fits": len(found.pit),
+        "finding": found.finding,
+        "factor": found.factor,
+        "pi": found.calibration.share,
+        "c": inflation.c_mean,
+        "d": inflation.d_mean,
+        "errors": found.errors.to_dict("records"),
+        "intervals": intervals,
+        "sentences": list(found.sentences()),
+    }
+
+
+@pytest.mark.evidence
+@pytest.mark.parametrize("name", SOURCES)
+def test_certificate_of_a_real_panel(name: str, data_dir: Path) -> None:
+    earlier = _stored()["panels"].get(name, {})
+    found, took = _certified(name, _panel(name, data_dir), "default", earlier)
+    summary = _stored()
+    summary["panels"][name] = rounded(took | _record(found))
+    _write(summary)
+    n = len(found.calibration.placebos)
+    for kind, targets in PROTOTYPE.get(name, {}).items():
+        for level, target in zip((0.9, 0.95), targets, strict=True):
+            share = (target * n + 1) / (n + 2)
+            error = math.sqrt(share * (1 - share) / n)
+            coverage = found.coverage(kind).loc[level, "coverage"]
+            assert abs(coverage - target) <= 2 * error, f"{kind} {level:.0%}: {coverage:.3f} against {target:.3f}"
+    if took["cpu_seconds"] is not None:
+        # Of two cores; the wall clock says the same on a machine that does nothing else.
+        assert took["cpu_seconds"] <= 2 * LIMIT
+
+
+@pytest.mark.evidence
+def test_calibrated_beats_placebo_quantiles_on_four_of_five() -> None:
+    """By the mean interval score over the levels at which every method's interval is bounded on every panel.
+
+    With 16 donors placebo quantiles are unbounded at 95%, which would be a win for nothing. At 90% alone the two are
+    level on GeoLift and placebo quantiles a little ahead on Germany, well within a standard error.
+    """
+    panels = _stored()["panels"]
+    assert set(panels) == set(SOURCES)
+    scores = {name: found["intervals"]["real start"]["average"] for name, found in panels.items()}
+    mean = {
+        name: {kind: sum(float(score[kind][at]["score"]) for at in BOUNDED) / len(BOUNDED) for kind in KINDS}
+        for name, score in scores.items()
+    }
+    better = [name for name, score in mean.items() if score["calibrated"] < score["demeaned-placebo"]]
+    assert len(better) >= 4, mean
+
+
+@pytest.mark.evidence
+@pytest.mark.parametrize("name", ["prop99", "rollout"])
+def test_a_bad_model_is_caught(name: str, data_dir: Path, rollout_panel: bs.Panel) -> None:
+    panel = rollout_panel if name == "rollout" else _panel(name, data_dir)
+    earlier = _stored()["caught"].get(name, {})
+    found, took = _certified(name, panel, "dirichlet", earlier)
+    summary = _stored()
+    summary["caught"][name] = rounded(took | _record(found))
+    _write(summary)
+    assert found.finding == "overconfident"
+    assert "OVERCONFIDENT" in found.sentences()[0]
+    assert found.factor > 1.5
