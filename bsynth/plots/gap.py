@@ -11,7 +11,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import bracket, drawn, numbers
 from bsynth.plots.style import BLACK, BLUE, VERMILION, EndLabel
 from bsynth.plots.view import PathInference, View, view
-from bsynth.plots.window import focus, window_words
+from bsynth.plots.window import beyond, focus, window_words
 from bsynth.result import Fit
 
 
@@ -79,7 +79,8 @@ def _lines(ax: Axes, x: NDArray[Any], seen: View) -> None:
     """Band, zero line, gap and its average after the start, in this order from the back."""
     path = seen.path
     if seen.interval:
-        ax.fill_between(x, path["gap_lower"], path["gap_upper"], color=BLUE, alpha=0.18, linewidth=0, gid="band")
+        lower, upper = beyond(path[["gap_lower", "gap_upper"]].to_numpy(dtype=float)).T
+        ax.fill_between(x, lower, upper, color=BLUE, alpha=0.18, linewidth=0, gid="band")
     ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
     ax.plot(x, path["gap"], color=BLACK, linewidth=1.7, marker="o", markersize=3, zorder=4, gid="gap")
     average = float(seen.average["estimate"])

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -44,8 +44,8 @@ class EndLabel:
 
 
 @contextmanager
-def house() -> Iterator[None]:
-    """Apply the style's fonts and sizes to what is created inside; nothing leaks out."""
+def house(**more: Any) -> Iterator[None]:
+    """Apply the style's fonts and sizes, and ``more`` settings, to what is created inside; nothing leaks out."""
     settings: dict[str, Any] = {
         "font.family": families(),
         "font.size": 9.5,
@@ -54,9 +54,15 @@ def house() -> Iterator[None]:
         "figure.dpi": 120,
         "svg.fonttype": "path",
         "svg.hashsalt": "bsynth",
-    }
-    with mpl.rc_context(settings):  # type: ignore[arg-type]
+    } | more
+    # rc_context would also undo what a backend sets when the first figure loads it: a notebook stayed without pictures.
+    current = cast("dict[str, Any]", mpl.rcParams)
+    before = {name: current[name] for name in settings}
+    current.update(settings)
+    try:
         yield
+    finally:
+        current.update(before)
 
 
 def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
@@ -80,9 +86,9 @@ def new_figure(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool = False) -> None:
     """Write title and subtitle at the left above the axes, and the red mark above both when asked."""
     points = _heading_width(ax)
-    head = _wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
+    head = wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
     small = FontProperties(family=families(), size=9)
-    sub = [line for text in subtitle if text for line in _wrapped(text, points, small)]
+    sub = [line for text in subtitle if text for line in wrapped(text, points, small)]
     above = 6 + _LINE * len(sub)
     ax.set_title("\n".join(head), loc="left", fontsize=12, fontweight="bold", color=BLACK, pad=above + 3)
     ax.annotate(
@@ -112,7 +118,7 @@ def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool =
         )
 
 
-def _wrapped(text: str, points: float, font: FontProperties) -> list[str]:
+def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
     """Break a text into lines of at most so many points, by its mean width of a character."""
     each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
     return textwrap.wrap(text, max(20, int(0.97 * points / each)))

@@ -11,7 +11,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION, EndLabel
 from bsynth.plots.view import PathInference, View, view
-from bsynth.plots.window import focus, window_words
+from bsynth.plots.window import beyond, focus, window_words
 from bsynth.result import Fit
 
 
@@ -82,7 +82,8 @@ def _lines(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
         for j in range(seen.donors.shape[1]):
             ax.plot(x, seen.donors[:, j], color=PALE, linewidth=0.6, alpha=0.7, zorder=1.2, gid="donor")
     if seen.interval:
-        ax.fill_between(x, path["lower"], path["upper"], color=BLUE, alpha=0.18, linewidth=0, zorder=2, gid="band")
+        lower, upper = beyond(path[["lower", "upper"]].to_numpy(dtype=float)).T
+        ax.fill_between(x, lower, upper, color=BLUE, alpha=0.18, linewidth=0, zorder=2, gid="band")
     ax.fill_between(
         x[post],
         path["observed"].iloc[post],

@@ -19,11 +19,12 @@ def window_words(times: pd.Index, n_pre: int) -> str:
 
 
 def focus(ax: Axes, core: FloatArray, background: FloatArray | None) -> int:
-    """Set y limits that show ``core`` whole and as much of ``background`` (T, n) as leaves it readable.
+    """Set y limits that show the finite ``core`` whole and as much of ``background`` (T, n) as leaves it readable.
 
     Returns how many background series leave the picture.
     """
-    low, high = float(np.nanmin(core)), float(np.nanmax(core))
+    core = core[np.isfinite(core)]
+    low, high = float(core.min()), float(core.max())
     span = (high - low) or abs(high) or 1.0
     if background is not None and background.size:
         room = (STRETCH - 1.0) * span / 2
@@ -36,3 +37,10 @@ def focus(ax: Axes, core: FloatArray, background: FloatArray | None) -> int:
     if background is None or not background.size:
         return 0
     return int(((background < low) | (background > high)).any(axis=0).sum())
+
+
+def beyond(bounds: FloatArray) -> FloatArray:
+    """Return bounds whose infinite ones lie far outside any picture of the finite ones, so that a band is drawn."""
+    finite = bounds[np.isfinite(bounds)]
+    reach = 100.0 * float(np.abs(finite).max(initial=1.0))
+    return np.clip(bounds, -reach, reach)

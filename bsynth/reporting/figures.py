@@ -1,32 +1,37 @@
 """The pictures of a report: drawn once, kept out of pyplot, saved or embedded."""
 
-import base64
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import cast
 
+import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bsynth.analysis import Analysis
+from bsynth.analysis import Analysis, Finding, Inference
 from bsynth.estimate import Estimate
+from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots import (
     plot_bootstrap,
     plot_effects,
     plot_gap,
     plot_leave_one_out,
+    plot_leave_two_out,
     plot_placebo,
+    plot_placebo_time,
     plot_trajectory,
     plot_weights,
     style,
 )
 from bsynth.plots.forest import ROW
 from bsynth.plots.labels import drawn
+from bsynth.plots.view import PathInference
+from bsynth.reporting.findings import findings_of
+from bsynth.reporting.words import slug_of
 from bsynth.result import Fit
 
 DPI = 130
-SVG_LIMIT = 1_500_000
-"""Bytes above which a picture is embedded as PNG: thousands of placebo lines."""
 
 
 def main_result(analysis: Analysis) -> Fit | Estimate:
@@ -47,8 +52,9 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
     Returns
     -------
     dict of Figure
-        Keys among ``trajectory, gap, weights, effects, placebo, leave-one-out, bootstrap``, and
-        ``trajectory-2`` on for further fits. The figures are unknown to pyplot: nothing to close.
+        Keys among ``trajectory, gap, weights, effects, placebo, leave-one-out, bootstrap``, ``trajectory-2`` on
+        for further fits, and the slugs of further inference and of findings. The figures are unknown to pyplot:
+        nothing to close.
     """
     main, level, panel = main_result(analysis), analysis.level, analysis.panel
     beside = analysis.estimates[0] if analysis.fits and analysis.estimates else None
@@ -60,26 +66,38 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
     }
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = _further(fit, level, panel.source.time)
+    found |= _further_pictures(analysis)
+    for figure in found.values():
+        _settle(figure)
+    return found
+
+
+def _further_pictures(analysis: Analysis) -> dict[str, Figure]:
+    """Pictures of the inference around the main result, and of what was found besides."""
+    found, level, time = {}, analysis.level, analysis.panel.source.time
     if (placebo := analysis.placebo) is not None:
         found["placebo"] = _drawn(lambda ax: plot_placebo(placebo, ax=ax))
     if (loo := analysis.leave_one_out) is not None:
         found["leave-one-out"] = _in_rows(lambda ax: plot_leave_one_out(loo, ax=ax))
     if (boot := analysis.bootstrap) is not None:
         found["bootstrap"] = _drawn(lambda ax: plot_bootstrap(boot, ax=ax, level=level, truth=analysis.truth))
-    for figure in found.values():
-        _settle(figure)
+    for name, result in analysis.others.items():
+        found[slug_of(name)] = _inference(result, level, time)
+    for part, finding in findings_of(analysis):
+        if part.plot is not None:
+            found[part.slug] = _own_size(part.plot, finding)
     return found
 
 
-def save_figures(analysis: Analysis, folder: str | Path, *, pictures: Mapping[str, Figure] | None = None) -> list[Path]:
+def save_figures(analysis: Analysis, folder: str | Path, *, drawn: Mapping[str, Figure] | None = None) -> list[Path]:
     """Write every picture to ``folder`` as PNG and SVG and return the files.
 
-    ``pictures`` are those of `figures`, when they are drawn already.
+    ``drawn`` are those of `figures`, when they are drawn already.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for key, figure in (figures(analysis) if pictures is None else pictures).items():
+    for key, figure in (figures(analysis) if drawn is None else drawn).items():
         for kind in ("png", "svg"):
             file = folder / f"{key}.{kind}"
             file.write_bytes(encoded(figure, kind))
@@ -96,17 +114,18 @@ def encoded(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def data_uri(figure: Figure) -> str:
-    """Return a picture as a data address: SVG, or PNG when that would be too large."""
-    kind, content = "svg+xml", encoded(figure, "svg")
-    if len(content) > SVG_LIMIT:
-        kind, content = "png", encoded(figure, "png")
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
 def _drawn(draw: Callable[[Axes], Axes]) -> Figure:
     figure, ax = style.new_figure()
     draw(ax)
+    return figure
+
+
+def _own_size(plot: Callable[..., Axes], finding: Finding) -> Figure:
+    """Draw a finding in the figure that its picture makes for itself, and take that from pyplot."""
+    figure = plot(finding).get_figure(root=True)
+    if figure is None:
+        raise TypeError(f"{plot.__name__} returned axes without a figure")
+    plt.close(figure)
     return figure
 
 
@@ -128,6 +147,15 @@ def _over_time(draw: Callable[[Axes], Axes], time: str) -> Figure:
 
 def _further(fit: Fit, level: float, time: str) -> Figure:
     return _over_time(lambda ax: plot_trajectory(fit, ax=ax, level=level), time)
+
+
+def _inference(result: Inference, level: float, time: str) -> Figure:
+    """Draw further classical inference; what gives an interval for each period is a gap with that band."""
+    if isinstance(result, LeaveTwoOut):
+        return _drawn(lambda ax: plot_leave_two_out(result, ax=ax))
+    if isinstance(result, PlaceboTime):
+        return _over_time(lambda ax: plot_placebo_time(result, ax=ax), time)
+    return _over_time(lambda ax: plot_gap(cast(PathInference, result), ax=ax, level=level), time)
 
 
 def _in_rows(draw: Callable[[Axes], Axes], *, each: float | None = None) -> Figure:

@@ -1,32 +1,36 @@
-"""One self-contained page: no script, no outside request, readable on a phone, in the dark and on paper."""
+"""One self-contained page: no outside request, readable on a phone, in the dark, on paper and without its script."""
 
+import base64
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
 from bsynth.errors import some_of
 from bsynth.plots.labels import plain
 from bsynth.plots.style import UNRELIABLE
-from bsynth.reporting.figures import data_uri, figures
+from bsynth.reporting.figures import figures
+from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import unit_words
 
-TEMPLATES = Path(__file__).parent / "templates"
+HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]? ?[+−-]?[\d.,∞]+%?|\[.*\]|–|")
 
 
-def render(analysis: Analysis, *, pictures: Mapping[str, Figure] | None = None) -> str:
+def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None) -> str:
     """Return the report as one HTML page.
 
     Parameters
     ----------
     analysis : Analysis
-    pictures : mapping of key to Figure, optional
+    drawn : mapping of key to Figure, optional
         Those of `bsynth.reporting.figures.figures`, when they are drawn already.
 
     Examples
@@ -38,10 +42,12 @@ def render(analysis: Analysis, *, pictures: Mapping[str, Figure] | None = None) 
     >>> render(analysis).startswith("<!doctype html>")
     True
     """
-    drawn = figures(analysis) if pictures is None else pictures
     summary = analysis.summary()
     panel = summary["panel"]
     failures = [f"{plain(d['model'])}: {f}" for d in summary["diagnostics"] for f in d["failures"]]
+    licence = f"/*! uPlot. {_text('vendor/uPlot.LICENSE')}*/"
+    sources = ("vendor/uPlot.iife.min.js", "templates/chart.js", "templates/report.js")
+    script = "\n".join([licence, *map(_text, sources)])
     return (
         _environment()
         .get_template("report.html.j2")
@@ -49,31 +55,25 @@ def render(analysis: Analysis, *, pictures: Mapping[str, Figure] | None = None) 
             title=f"Effect on {plain(analysis.panel.source.outcome)}: {unit_words(panel)}",
             window=f"{plain(panel['start'])} to {plain(panel['end'])}",
             treated=some_of((plain(u) for u in panel["treated"]), limit=8),
-            sections=sections(analysis),
-            images={key: data_uri(figure) for key, figure in drawn.items()},
-            alt={key: alternative(key, figure) for key, figure in drawn.items()},
+            sections=sections(analysis, summary=summary),
+            pictures=pictures(analysis, figures(analysis) if drawn is None else drawn, summary),
             unreliable=summary["status"] != "ok",
             mark=UNRELIABLE,
             failures=failures,
             version=summary["versions"]["bsynth"],
+            style=Markup(_text("vendor/uPlot.min.css") + "\n" + _text("templates/report.css")),
+            script=Markup(script),
+            script_hash=_hash(script),
         )
     )
 
 
-def write_report(analysis: Analysis, path: str | Path, *, pictures: Mapping[str, Figure] | None = None) -> None:
+def write_report(analysis: Analysis, path: str | Path, *, drawn: Mapping[str, Figure] | None = None) -> None:
     """Write the page of `render` to ``path``, whole or not at all."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
-    part.write_text(render(analysis, pictures=pictures), encoding="utf-8")
+    part.write_text(render(analysis, drawn=drawn), encoding="utf-8", newline="\n")
     part.replace(path)
-
-
-def alternative(key: str, figure: Figure) -> str:
-    """Describe a picture in words: its own title and the words written in it."""
-    ax = figure.axes[0]
-    parts = [ax.get_title(loc="left"), *(text.get_text() for text in ax.texts)]
-    words = ". ".join(" ".join(part.split()) for part in parts if part.strip())
-    return f"Chart, {key}. {words}".replace(r"\$", "$").replace("..", ".")
 
 
 def numeric(value: object) -> bool:
@@ -93,13 +93,23 @@ def columns(table: Table) -> list[tuple[str, bool]]:
     return [(str(name), at > 0 and all(map(numeric, frame.iloc[:, at]))) for at, name in enumerate(frame.columns)]
 
 
+def _text(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """The name under which the page's policy admits its own script, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals |= {"columns": columns, "zip": zip}
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
     return environment

@@ -26,9 +26,9 @@ def write_run(analysis: Analysis, out: str | Path) -> None:
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
         part = Path(name) / "run"
         part.mkdir()
-        pictures = figures(analysis)
-        save_figures(analysis, part / FIGURES, pictures=pictures)
-        write_report(analysis, part / REPORT, pictures=pictures)
+        drawn = figures(analysis)
+        save_figures(analysis, part / FIGURES, drawn=drawn)
+        write_report(analysis, part / REPORT, drawn=drawn)
         for number, fit in enumerate(analysis.fits):
             fit.save(part / (FIT if number == 0 else f"fit-{number + 1}-{fit.spec.name}.nc"))
         text = json.dumps(analysis.summary(), indent=1, ensure_ascii=False, allow_nan=False)

@@ -4,19 +4,40 @@ Sentences are built from ``summary()`` alone, so that no number can appear in wo
 ``summary.json``; tables may add settings.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from bsynth.analysis import Analysis
+from bsynth.analysis import Analysis, Finding
 from bsynth.plots.labels import METHODS, bracket, interval_words, numbers, percent, plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
+from bsynth.reporting.findings import Part, findings_of, unreliable
 from bsynth.reporting.tables import Table
-from bsynth.reporting.words import as_float, decapitalised, find, p_words, title_of, unit_words
+from bsynth.reporting.words import (
+    as_float,
+    decapitalised,
+    find,
+    model_words,
+    p_words,
+    slug_of,
+    title_of,
+    unit_words,
+)
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
+
+
+ORDER = (
+    "answer", "picture", "bands",
+    "certainty", "certificate", "prior-audit", "sources",
+    "classical", "weights", "donor-audit",
+    "placebo", "leave-one-out", "bootstrap", "further",
+    "specification-curve", "decision",
+    "assumptions", "methods", "data",
+)  # fmt: skip
+"""Sections by slug; what an analysis does not have is absent."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +50,8 @@ class Section:
         Heading, and its name in addresses and tests.
     paragraphs : tuple of str
         Plain text; nothing in it is markup.
+    points : tuple of str
+        Sentences that stand alone, after the paragraphs.
     tables : tuple of Table
     figures : tuple of str
         Keys of `bsynth.reporting.figures.figures`.
@@ -39,10 +62,16 @@ class Section:
     paragraphs: tuple[str, ...]
     tables: tuple[Table, ...] = ()
     figures: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """Paragraphs and points: all its prose."""
+        return (*self.paragraphs, *self.points)
 
 
-def sections(analysis: Analysis) -> tuple[Section, ...]:
-    """Return the report of an analysis, the answer first.
+def sections(analysis: Analysis, *, summary: dict[str, Any] | None = None) -> tuple[Section, ...]:
+    """Return the report of an analysis, the answer first; ``summary`` is the analysis's, when it is there already.
 
     Examples
     --------
@@ -53,7 +82,7 @@ def sections(analysis: Analysis) -> tuple[Section, ...]:
     >>> [section.slug for section in sections(analysis)][:3]
     ['answer', 'picture', 'certainty']
     """
-    summary = analysis.summary()
+    summary = analysis.summary() if summary is None else summary
     found = [
         _answer(analysis, summary),
         _picture(analysis, summary),
@@ -63,12 +92,33 @@ def sections(analysis: Analysis) -> tuple[Section, ...]:
         _placebo(analysis, summary),
         _leave_one_out(analysis, summary),
         _bootstrap(analysis, summary),
-        _others(summary),
+        _others(analysis, summary),
         _assumptions(),
         _methods(analysis, summary),
         _data(analysis, summary),
     ]
-    return tuple(section for section in found if section is not None)
+    found += [_finding(part, result) for part, result in findings_of(analysis)]
+    shown = {str(unit): plain(unit) for unit in analysis.panel.units if plain(unit) != str(unit)}
+    ordered = sorted((section for section in found if section is not None), key=_position)
+    return tuple(_legible(section, shown) for section in ordered)
+
+
+def _legible(section: Section, shown: dict[str, str]) -> Section:
+    """Write units in the words of others as the report does: on one line, shortened, without control characters."""
+
+    def written(text: str) -> str:
+        for unit in sorted(shown, key=len, reverse=True):
+            text = text.replace(unit, shown[unit])
+        return text
+
+    return replace(
+        section, paragraphs=tuple(map(written, section.paragraphs)), points=tuple(map(written, section.points))
+    )
+
+
+def _position(section: Section) -> float:
+    """Place of a section in the order; one that it does not name stands before the assumptions."""
+    return ORDER.index(section.slug) if section.slug in ORDER else ORDER.index("assumptions") - 0.5
 
 
 def headline(summary: dict[str, Any], outcome: str) -> str:
@@ -108,8 +158,9 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
     return Section(
         "The answer",
         "answer",
-        (headline(summary, analysis.panel.source.outcome), summary["verdict"]),
+        (headline(summary, analysis.panel.source.outcome),),
         (Table(frame, caption, unreliable=bad),),
+        points=analysis.comparison.sentences(),
     )
 
 
@@ -186,17 +237,26 @@ def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
 
 def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     """All methods in one table and one picture, with the sentences on what each presumes."""
-    notes = list(dict.fromkeys(summary["notes"]))
+    data = analysis.panel.source.notes()
+    own = dict.fromkeys(
+        _condition(e.estimator, note) for e in analysis.estimates for note in e.notes if note not in data
+    )
     words = "Every method answers the same question on the same panel: the average effect over the treated window."
     if analysis.estimates:
         words += " Each classical estimator rests on a condition of its own; they follow."
     return Section(
         "The classical answer beside it",
         "classical",
-        (words, *notes),
+        (words, *data, *own),
         (tables.methods(summary),),
         ("effects",),
     )
+
+
+def _condition(estimator: str, note: str) -> str:
+    """Say whose condition it is."""
+    name = METHODS.get(estimator, plain(estimator))
+    return f"{name} {note.removeprefix('It ')}" if note.startswith("It ") else f"{name}: {note}"
 
 
 def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
@@ -258,16 +318,28 @@ def _bootstrap(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
     return Section("User-level bootstrap", "bootstrap", tuple(w for w in (words, lost) if w), (), ("bootstrap",))
 
 
-def _others(summary: dict[str, Any]) -> Section | None:
+def _others(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
     if not summary["others"]:
         return None
     words = tuple(other["sentence"] for other in summary["others"].values())
-    return Section("Further classical inference", "further", words)
+    found = tuple(tables.listed(r.table, f"Table of {name}") for name, r in analysis.others.items())
+    return Section("Further classical inference", "further", words, found, tuple(map(slug_of, analysis.others)))
+
+
+def _finding(part: Part, finding: Finding) -> Section:
+    """What was found besides: its words, its table and its picture."""
+    bad, frame = unreliable(finding), part.frame(finding)
+    words = tuple(finding.sentences())
+    if bad and not words[0].startswith("UNRELIABLE"):
+        words = (f"{UNRELIABLE}. Do not use these numbers.", *words)
+    found = () if frame is None else (tables.listed(frame, part.caption, unreliable=bad),)
+    figures = () if part.plot is None else (part.slug,)
+    return Section(part.title, part.slug, words, found, figures)
 
 
 def _assumptions() -> Section:
     return Section(
-        "What must be true",
+        "Assumptions, and what would break them",
         "assumptions",
         (
             "No interference: the treatment of the treated unit does not change the outcomes of the donors. "
@@ -282,7 +354,7 @@ def _assumptions() -> Section:
 
 
 def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
-    paragraphs = [_model_words(spec) for spec in summary["models"]]
+    paragraphs = [model_words(spec) for spec in summary["models"]]
     paragraphs += [d["reason"] for d in summary["diagnostics"] if d["reason"]]
     names = dict.fromkeys(r["method"] for r in summary["pre_fit"] if r["method"] != "bayes")
     if names:
@@ -297,35 +369,6 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
     )
     found = tables.sampler(analysis)
     return Section("Methods", "methods", tuple(paragraphs), () if found is None else (found,))
-
-
-def _model_words(spec: dict[str, Any]) -> str:
-    """Describe a model from its own settings."""
-    weights, drift, cells = spec["weights"], spec["drift"], spec["cells"]
-    prior = "a softmax-normal prior on the donor weights"
-    if weights["prior"] == "dirichlet":
-        alpha = weights["alpha"] if isinstance(weights["alpha"], str) else f"{weights['alpha']:g}"
-        prior = f"a Dirichlet prior with concentration {alpha} on the donor weights"
-    words = (
-        f"Model {plain(spec['name'])} ({plain(spec['title'])}): {prior}, {spec['noise']['distribution']} period "
-        f"noise with a half-normal prior of scale {spec['noise']['sd']:g}"
-    )
-    if spec["level"]["prior"] == "shift":
-        words += ", a constant offset between the treated unit and its donors with a normal prior of sd "
-        words += f"{spec['level']['sd']:g} ({cells['level_sd']:g} with known cells)"
-    if drift["process"] != "none":
-        words += (
-            f", and a drift ({drift['process']}), there with prior probability {drift['probability']:.2f}, whose "
-            f"scale has a half-normal prior of {drift['sd']:g}"
-        )
-    of = "each series by itself" if spec["scale"] == "each" else "the treated series before the start"
-    words += f"; in standard deviations of {of}."
-    if cells["variance"] != "exact":
-        words += (
-            " Where cells are means of users, their sampling variance is known and part of the model, so that "
-            "donors are not matched on noise."
-        )
-    return words
 
 
 def _data(analysis: Analysis, summary: dict[str, Any]) -> Section:

@@ -9,6 +9,7 @@ import pandas as pd
 from bsynth.analysis import Analysis
 from bsynth.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
+from bsynth.ingest import show
 from bsynth.plots.labels import METHODS, bracket, interval_words, number, numbers, percents, plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.words import as_float, p_words, title_of
@@ -140,6 +141,18 @@ def leave_one_out(summary: dict[str, Any]) -> Table:
     return Table(frame, f"The average effect without each donor, the largest weight first{further}")
 
 
+def listed(frame: pd.DataFrame, caption: str, *, unreliable: bool = False) -> Table:
+    """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
+    if list(frame.columns) == ["quantity", "value"]:
+        # Each row is a quantity of its own, and its number is read by itself.
+        frame = frame.assign(quantity=frame["quantity"].map(_heading), value=frame["value"].map(_alone))
+    shown = frame.head(ROWS)
+    made = {_heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
+    rest = len(frame) - len(shown)
+    further = f"; {rest} further rows are in summary.json" if rest else ""
+    return Table(pd.DataFrame(made), caption + further, unreliable)
+
+
 def sampler(analysis: Analysis) -> Table | None:
     """Return the settings of each fit; None without fits."""
     settings = ("seed", "draws", "tune", "chains", "target_accept")
@@ -171,7 +184,7 @@ def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
         "Treated": _listed(panel["treated"]),
         "Donors": _listed(panel["donors"]),
         "Start and end": f"{plain(panel['start'])} to {plain(panel['end'])}, both included",
-        "Missing cells": panel["missing"],
+        "Missing cells": "none" if panel["missing"] == "error" else f"handled by the rule {panel['missing']!r}",
         "Seed": str(summary["seed"]),
     }
     return Table(pd.DataFrame({"Fact": list(facts), "Value": list(facts.values())}), "Data")
@@ -191,6 +204,25 @@ def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...])
     """One row per donor, each column with common decimals."""
     frame = pd.DataFrame({name.capitalize(): [plain(r[name]) for r in rows]})
     for column in columns:
-        title = column.replace("_", " ").replace("rmspe", "RMSPE").capitalize().replace("rmspe", "RMSPE")
-        frame[title] = numbers(*(as_float(r[column]) for r in rows))
+        frame[_heading(column)] = numbers(*(as_float(r[column]) for r in rows))
     return frame
+
+
+def _heading(name: str) -> str:
+    """Return a column's name as a heading."""
+    words = name.replace("_", " ").replace("rmspe", "RMSPE")
+    return words if len(words) == 1 else words[:1].upper() + words[1:]
+
+
+def _alone(value: object) -> str:
+    """Return one number, or a label, as words."""
+    return number(value) if isinstance(value, float) else plain(show(value))
+
+
+def _column(values: pd.Series) -> list[str]:
+    """Return a column as words, its numbers read together."""
+    if pd.api.types.is_bool_dtype(values):
+        return ["yes" if v else "no" for v in values]
+    if pd.api.types.is_float_dtype(values):
+        return numbers(*(float(v) for v in values))
+    return ["–" if v is None or v is pd.NaT else plain(show(v)) or "–" for v in values]

@@ -41,3 +41,43 @@ def unit_words(panel: dict[str, Any]) -> str:
 def decapitalised(text: str) -> str:
     """Return a title as it stands inside a sentence."""
     return text[:1].lower() + text[1:]
+
+
+def slug_of(name: str) -> str:
+    """Return a name as it stands in addresses and file names.
+
+    Examples
+    --------
+    >>> slug_of("jackknife+"), slug_of("prior_audit")
+    ('jackknife-plus', 'prior-audit')
+    """
+    return name.replace("+", "-plus").replace("_", "-")
+
+
+def model_words(spec: dict[str, Any]) -> str:
+    """Describe a model from its own settings."""
+    weights, drift, cells = spec["weights"], spec["drift"], spec["cells"]
+    prior = "a softmax-normal prior on the donor weights"
+    if weights["prior"] == "dirichlet":
+        alpha = weights["alpha"] if isinstance(weights["alpha"], str) else f"{weights['alpha']:g}"
+        prior = f"a Dirichlet prior with concentration {alpha} on the donor weights"
+    words = (
+        f"Model {plain(spec['name'])} ({plain(spec['title'])}): {prior}, {spec['noise']['distribution']} period "
+        f"noise with a half-normal prior of scale {spec['noise']['sd']:g}"
+    )
+    if spec["level"]["prior"] == "shift":
+        words += ", a constant offset between the treated unit and its donors with a normal prior of sd "
+        words += f"{spec['level']['sd']:g} ({cells['level_sd']:g} with known cells)"
+    if drift["process"] != "none":
+        words += (
+            f", and a drift ({drift['process']}), there with prior probability {drift['probability']:.2f}, whose "
+            f"scale has a half-normal prior of {drift['sd']:g}"
+        )
+    of = "each series by itself" if spec["scale"] == "each" else "the treated series before the start"
+    words += f"; in standard deviations of {of}."
+    if cells["variance"] != "exact":
+        words += (
+            " Where cells are means of users, their sampling variance is known and part of the model, so that "
+            "donors are not matched on noise."
+        )
+    return words

@@ -1,24 +1,37 @@
-"""Analyses to report on: the whole rollout, one without a posterior, one with hostile names."""
+"""Analyses to report on, pages of them, and one browser for all tests."""
 
+import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from playwright.sync_api import Browser, sync_playwright
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.reporting import figures
+from bsynth.audit import decide, path_band
+from bsynth.reporting import figures, write_report
 from bsynth.result import Fit
 
 matplotlib.use("Agg")
 
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="session")
 def analysis(rollout_panel: bs.Panel, rollout_fit: Fit) -> Analysis:
-    classical = analyse(rollout_panel, models=["none"], replicates=60, seed=7, truth=0.05, progress=False)
+    classical = analyse(
+        rollout_panel, models=["none"], findings="none", replicates=60, seed=7, truth=0.05, progress=False
+    )
     return replace(classical, fits=(rollout_fit,))
 
 
@@ -30,8 +43,18 @@ def unreliable(analysis: Analysis) -> Analysis:
 
 
 @pytest.fixture(scope="session")
+def with_findings(analysis: Analysis) -> Analysis:
+    (fit,) = analysis.fits
+    return analysis.with_findings(
+        {"second_look": analysis.comparison, "decision": decide(fit, rope=0.01), "bands": path_band(fit)}
+    )
+
+
+@pytest.fixture(scope="session")
 def posterior_only(analysis: Analysis) -> Analysis:
-    return replace(analysis, estimates=(), placebo=None, leave_one_out=None, bootstrap=None, truth=None)
+    return replace(
+        analysis, estimates=(), placebo=None, leave_one_out=None, bootstrap=None, truth=None, others={}, intervals={}
+    )
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +68,11 @@ def classical_only(prop99_panel: bs.Panel) -> Analysis:
 
 
 @pytest.fixture(scope="session")
+def germany(germany_panel: bs.Panel) -> Analysis:
+    return analyse(germany_panel, models=["none"], methods=["sc", "did", "placebo", "placebo-time"], progress=False)
+
+
+@pytest.fixture(scope="session")
 def hostile() -> Analysis:
     rng = np.random.default_rng(1)
     names = (
@@ -55,8 +83,47 @@ def hostile() -> Analysis:
         "\u202eevil",
         "x" * 300,
         "y&amp;",
+        "\U0001f389 party",
+        "\u05e9\u05dc\u05d5\u05dd",
+        "</script><img src=x onerror=alert(3)>",
     )
     frame = pd.DataFrame({name: np.sin(np.arange(12)) + rng.normal(0, 0.3, 12) for name in names})
     frame["week"] = np.arange(12)
     panel = bs.Panel.from_wide(frame, time="week", outcome='"><img src=x onerror=alert(2)>', treated=names[0], start=8)
-    return analyse(panel, models=["none"], progress=False)
+    return analyse(panel, models=["none"], methods=["sc", "placebo", "leave-one-out", "conformal"], progress=False)
+
+
+@pytest.fixture(scope="session")
+def pages(
+    analysis: Analysis,
+    unreliable: Analysis,
+    hostile: Analysis,
+    pictures: dict[str, Figure],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Path]:
+    """Pages on disk, by the name of their analysis."""
+    folder = tmp_path_factory.mktemp("pages")
+    write_report(analysis, folder / "analysis.html", drawn=pictures)
+    write_report(replace(unreliable, placebo=None, others={}), folder / "unreliable.html")
+    write_report(hostile, folder / "hostile.html")
+    return {file.stem: file for file in folder.glob("*.html")}
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium; without it these tests skip, and in CI they fail."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        reason = "no chromium on PATH; install the Debian package chromium"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield browser
+        browser.close()

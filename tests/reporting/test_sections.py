@@ -1,5 +1,6 @@
 """The report as data: its order, and that its words hold no number of their own."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,9 +10,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
+from bsynth.analysis.findings import FINDINGS
+from bsynth.audit import decide
+from bsynth.plots.labels import number
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import figures, sections
-from bsynth.reporting.html import alternative
+from bsynth.reporting.findings import PARTS
+from bsynth.reporting.pictures import alternative
+from bsynth.reporting.sections import ORDER
 
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?%?")
 
@@ -29,11 +35,16 @@ def leaves(value: Any) -> Iterator[Any]:
 
 
 def unexplained(text: str, summary: dict[str, Any], names: tuple[str, ...]) -> list[str]:
-    """Numbers of ``text`` that are no rounded number of the summary and in none of its strings."""
+    """Numbers of ``text`` that are no rounded number of the summary and in none of its names.
+
+    A sentence that stands in the summary as it is explains itself and nothing else.
+    """
     found = list(leaves(summary))
+    if text in found:
+        return []
     values = [float(v) for v in found if isinstance(v, int | float) and not isinstance(v, bool)]
     values += [float(len(summary["panel"][key])) for key in ("treated", "donors")]
-    strings = " ".join([*(v for v in found if isinstance(v, str)), *names])
+    strings = " ".join([*(v for v in found if isinstance(v, str) and not v.endswith(".")), *names])
     left = []
     for word in NUMBER.findall(text):
         digits = word.replace(",", "").replace("−", "-").rstrip("%")
@@ -44,13 +55,18 @@ def unexplained(text: str, summary: dict[str, Any], names: tuple[str, ...]) -> l
     return left
 
 
-@pytest.mark.parametrize("name", ["analysis", "unreliable", "posterior_only", "classical_only", "hostile"])
+@pytest.mark.parametrize(
+    "name", ["analysis", "unreliable", "posterior_only", "classical_only", "germany", "hostile", "with_findings"]
+)
 def test_every_number_in_the_prose_is_in_the_summary(name: str, request: pytest.FixtureRequest) -> None:
     found: Analysis = request.getfixturevalue(name)
-    summary, source = found.summary(), found.panel.source
+    summary, source = json.loads(json.dumps(found.summary(), allow_nan=False)), found.panel.source
+    seen = 0
     for section in sections(found):
-        for text in section.paragraphs:
+        for text in section.sentences:
             assert not unexplained(text, summary, (source.outcome, source.unit, source.time)), (section.slug, text)
+            seen += len(NUMBER.findall(text))
+    assert seen > 20
 
 
 def test_the_check_of_numbers_can_fail(analysis: Analysis) -> None:
@@ -66,25 +82,52 @@ def test_order_answer_first_data_last(analysis: Analysis, classical_only: Analys
     assert "bootstrap" not in [s.slug for s in sections(classical_only)]
 
 
+def test_findings_stand_in_their_place_and_unknown_ones_before_the_assumptions(with_findings: Analysis) -> None:
+    found = sections(with_findings)
+    slugs = [s.slug for s in found]
+    assert slugs[slugs.index("picture") + 1] == "bands"
+    assert slugs[slugs.index("assumptions") - 2 : slugs.index("assumptions")] == ["decision", "second-look"]
+    assert set(slugs) - {s.slug for s in sections(replace(with_findings, findings={}))} == {
+        "bands", "decision", "second-look",
+    }  # fmt: skip
+    decision = found[slugs.index("decision")]
+    assert decision.paragraphs == with_findings.findings["decision"].sentences()
+    (table,) = decision.tables
+    assert table.frame.iloc[0].to_list() == ["Estimate", number(with_findings.fits[0].effects()["estimate"].iloc[0])]
+
+
+def test_every_finding_of_an_analysis_has_its_place() -> None:
+    assert {part.name for part in PARTS} == set(FINDINGS)
+    assert {part.slug for part in PARTS} <= set(ORDER)
+
+
+def test_a_finding_of_an_unreliable_fit_is_marked(unreliable: Analysis) -> None:
+    found = sections(unreliable.with_findings({"decision": decide(unreliable.fits[0])}))
+    section = next(s for s in found if s.slug == "decision")
+    assert section.paragraphs[0].startswith("UNRELIABLE")
+    assert section.tables[0].unreliable
+
+
 def test_the_answer_has_its_interval_and_the_verdict(analysis: Analysis) -> None:
     answer = sections(analysis)[0]
     row = analysis.fits[0].effects().iloc[0]
     assert "95% predictive interval [+" in answer.paragraphs[0]
     assert f"{row['estimate']:+.4f}" in answer.paragraphs[0]
-    assert answer.paragraphs[1] == analysis.verdict
+    assert " ".join(answer.points) == analysis.verdict
 
 
 def test_figures_of_sections_are_those_drawn(
-    analysis: Analysis, posterior_only: Analysis, pictures: dict[str, Figure]
+    analysis: Analysis, posterior_only: Analysis, with_findings: Analysis, pictures: dict[str, Figure]
 ) -> None:
-    for each, drawn in ((analysis, pictures), (posterior_only, figures(posterior_only))):
+    findings = posterior_only.with_findings(with_findings.findings)
+    for each, drawn in ((analysis, pictures), (findings, figures(findings))):
         named = {key for section in sections(each) for key in section.figures}
         assert named == set(drawn)
 
 
-def test_further_fits_have_pictures_and_rows(analysis: Analysis) -> None:
-    (fit,) = analysis.fits
-    both = replace(analysis, fits=(fit, replace(fit, spec=fit.spec.model_copy(update={"name": "second"}))))
+def test_further_fits_have_pictures_and_rows(posterior_only: Analysis) -> None:
+    (fit,) = posterior_only.fits
+    both = replace(posterior_only, fits=(fit, replace(fit, spec=fit.spec.model_copy(update={"name": "second"}))))
     picture = next(s for s in sections(both) if s.slug == "picture")
     assert picture.figures == ("trajectory", "gap", "trajectory-2")
     assert "second" in figures(both)["trajectory-2"].axes[0].texts[-1].get_text()

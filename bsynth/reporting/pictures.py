@@ -1,0 +1,143 @@
+"""A picture as the page needs it: the drawing, the words for who cannot see it, and the numbers behind it."""
+
+import base64
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from bsynth.analysis import Analysis
+from bsynth.frequentist import LeaveTwoOut, PlaceboTime
+from bsynth.plots.view import PathInference
+from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
+from bsynth.reporting.figures import encoded, main_result
+from bsynth.reporting.findings import findings_of, unreliable
+from bsynth.reporting.words import slug_of
+from bsynth.result import Fit
+
+SVG_LIMIT = 1_500_000
+"""Bytes above which the page shows a picture as PNG, and packs the SVG for its download: thousands of lines."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture of the page.
+
+    Attributes
+    ----------
+    key : str
+    title : str
+        What is written above the drawing.
+    address : str
+        The drawing as a data address.
+    packed : str or None
+        The SVG, gzip and base64, when ``address`` is a PNG.
+    alternative : str
+        The picture in words.
+    numbers : dict or None
+        ``columns`` and ``data`` by column, and ``chart`` where it answers the pointer; plain JSON data.
+    unreliable : bool
+        Whether it shows a fit that failed its convergence gate.
+    """
+
+    key: str
+    title: str
+    address: str
+    packed: str | None
+    alternative: str
+    numbers: dict[str, Any] | None
+    unreliable: bool
+
+
+def pictures(analysis: Analysis, drawn: Mapping[str, Figure], summary: dict[str, Any]) -> dict[str, Picture]:
+    """Return every picture of ``drawn``, which are those of `bsynth.reporting.figures.figures`, by its key."""
+    found, tables, bad = charts(analysis), frames(analysis, summary), _unreliable(analysis)
+    made = {}
+    for key, figure in drawn.items():
+        numbers = None
+        if key in found:
+            numbers = numbers_of(found[key].frame) | {"chart": found[key].to_dict()}
+        elif key in tables:
+            numbers = numbers_of(tables[key])
+        svg = encoded(figure, "svg")
+        large = len(svg) > SVG_LIMIT
+        address = _address("png", encoded(figure, "png")) if large else _address("svg+xml", svg)
+        packed = _base64(gzip.compress(svg, mtime=0)) if large else None
+        made[key] = Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, key in bad)
+    return made
+
+
+def charts(analysis: Analysis) -> dict[str, Chart]:
+    """Return the pictures over time as data, by key."""
+    main, level, panel = main_result(analysis), analysis.level, analysis.panel
+    time = panel.source.time
+    found = {
+        "trajectory": trajectory_chart(main, panel.donors, level=level, time=time),
+        "gap": gap_chart(main, level=level, time=time),
+    }
+    for number, fit in enumerate(analysis.fits[1:], start=2):
+        found[f"trajectory-{number}"] = trajectory_chart(fit, panel.donors, level=level, time=time)
+    if analysis.placebo is not None:
+        found["placebo"] = placebo_chart(analysis.placebo)
+    for name, result in analysis.others.items():
+        if hasattr(result, "path"):
+            found[slug_of(name)] = gap_chart(cast(PathInference, result), level=level, time=time)
+    return found
+
+
+def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    """Return the numbers behind the other pictures, by key."""
+    found = {"weights": _weights(analysis, summary), "effects": pd.DataFrame(summary["effects"])}
+    if analysis.leave_one_out is not None:
+        found["leave-one-out"] = analysis.leave_one_out.table
+    if analysis.bootstrap is not None:
+        found["bootstrap"] = analysis.bootstrap.table
+    for name, result in analysis.others.items():
+        if isinstance(result, LeaveTwoOut | PlaceboTime):
+            found[slug_of(name)] = result.table
+    besides = {part.slug: part.frame(finding, drawn=True) for part, finding in findings_of(analysis)}
+    return found | {slug: frame for slug, frame in besides.items() if frame is not None}
+
+
+def alternative(key: str, figure: Figure) -> str:
+    """Describe a picture in words: its own title and the words written in it."""
+    parts = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+    words = ". ".join(part for part in (title_of(figure), *parts) if part)
+    return f"Chart, {key}. {words}".replace(r"\$", "$").replace("..", ".")
+
+
+def title_of(figure: Figure) -> str:
+    """Return what is written above a picture, on one line."""
+    return " ".join(figure.axes[0].get_title(loc="left").split()).replace(r"\$", "$")
+
+
+def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
+    """One row per donor: the weight by each method, and the posterior interval of the first model."""
+    table = pd.DataFrame(summary["weights"]).rename_axis("donor").reset_index()
+    if not analysis.fits:
+        return table
+    bounds = analysis.fits[0].weights(analysis.level)
+    bounds = bounds.assign(donor=bounds["donor"].astype(str))[["donor", "lower", "upper"]]
+    return table.merge(bounds, on="donor", how="left")
+
+
+def _unreliable(analysis: Analysis) -> set[str]:
+    """Keys of the pictures that show a fit which failed its convergence gate."""
+    keys = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
+    if isinstance(main := main_result(analysis), Fit):
+        keys |= dict.fromkeys(("trajectory", "gap", "weights"), main)
+    found = {key for key, fit in keys.items() if fit.status == "unreliable"}
+    if analysis.status == "unreliable":
+        found.add("effects")
+    return found | {part.slug for part, finding in findings_of(analysis) if unreliable(finding)}
+
+
+def _address(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{_base64(content)}"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
