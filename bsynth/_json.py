@@ -1,6 +1,7 @@
 """Tables and numbers as plain JSON data."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,14 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [clean(row) for row in table.to_dict("records")]
 
 
-def clean(row: dict[Any, Any]) -> dict[str, Any]:
+def clean(row: Mapping[Any, Any]) -> dict[str, Any]:
     """Return a mapping with its values JSON-ready."""
     return {str(key): plain(value) for key, value in row.items()}
 
 
 def plain(value: Any) -> Any:
     """Make a value JSON-ready: NaN becomes None, infinities the strings "inf" and "-inf"."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return clean(value)
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._json import clean, plain, records
 from bsynth._types import Status
 from bsynth.analysis import conditions
-from bsynth.analysis._json import clean, plain, records
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport, hull
 from bsynth.checks.choice import drifts

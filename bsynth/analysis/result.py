@@ -7,8 +7,8 @@ from typing import Any, Protocol, Self
 
 import pandas as pd
 
+from bsynth._json import clean, records
 from bsynth._types import Status
-from bsynth.analysis._json import clean, records
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from bsynth import effects
+from bsynth._json import records
 from bsynth._types import IntervalKind, Status
-from bsynth.audit.words import mark, records
+from bsynth.audit.words import mark
 from bsynth.errors import FitError, some_of
 from bsynth.estimate import html_card
 from bsynth.ingest import show

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bsynth._json import clean, records
 from bsynth._types import FloatArray, Status
-from bsynth.audit.words import chance, mark, record, records
+from bsynth.audit.words import chance, mark
 from bsynth.calibration import Calibration
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import FitError, SpecError, nearest, some_of
@@ -185,7 +186,7 @@ class Decision:
             "outcome": self.outcome,
             "model": self.model,
             "status": self.status,
-            "values": record(dict(self.values)),
+            "values": clean(dict(self.values)),
             "curve": records(self.curve),
             "sentences": list(self.sentences()),
         }

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from bsynth._json import clean, records
 from bsynth._progress import progress_bar
 from bsynth._types import FloatArray, Label, Status
 from bsynth.audit.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
-from bsynth.audit.words import mark, record, records
+from bsynth.audit.words import mark
 from bsynth.calibration import Calibration
 from bsynth.checks.base import Case
 from bsynth.checks.hull import FAR, P_OFFSET, measure
@@ -124,7 +125,7 @@ class DonorAudit:
         return {
             "estimator": self.estimator,
             "status": self.status,
-            "values": record(dict(self.values)),
+            "values": clean(dict(self.values)),
             "noise": self.noise,
             "table": records(self.table),
             "sentences": list(self.sentences()),

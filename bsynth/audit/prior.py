@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._json import records
 from bsynth._progress import progress_bar
 from bsynth._types import Status
-from bsynth.audit.words import mark, records
+from bsynth.audit.words import mark
 from bsynth.averaging import GRID
 from bsynth.checks import contraction, sensitivity
 from bsynth.checks.base import Case, Check, Verdict

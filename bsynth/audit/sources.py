@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._json import records
 from bsynth._types import FloatArray, Status
-from bsynth.audit.words import mark, records
+from bsynth.audit.words import mark
 from bsynth.checks.base import Case
 from bsynth.checks.choice import drifts
 from bsynth.effects import variable

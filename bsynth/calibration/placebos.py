@@ -1,7 +1,5 @@
 """Fits of untreated units as pseudo-treated: one compiled model, resumable, in parallel."""
 
-import hashlib
-import json
 import math
 import warnings
 from collections.abc import Sequence
@@ -12,6 +10,7 @@ import joblib
 import numpy as np
 
 from bsynth._progress import progress_bar
+from bsynth._store import append, digest, stored
 from bsynth._types import FloatArray, Label
 from bsynth.errors import UnreliableWarning
 from bsynth.fitting import plan, run
@@ -178,8 +177,7 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
 
 
 def _key(panel: Panel, spec: ModelSpec, draws: int, seed: int) -> str:
-    described = json.dumps([_FORMAT, panel.summary(), spec.to_dict(), draws, seed], sort_keys=True, default=str)
-    return hashlib.sha256(described.encode() + panel.outcome.tobytes()).hexdigest()[:16]
+    return digest([_FORMAT, panel.summary(), spec.to_dict(), draws, seed], panel.outcome.tobytes())
 
 
 def _text(unit: Label) -> str:
@@ -188,25 +186,14 @@ def _text(unit: Label) -> str:
 
 def _append(file: Path, key: str, placebo: PlaceboFit) -> None:
     record = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
-    line = json.dumps({"key": key} | record | {"unit": _text(placebo.unit)})
-    # A kill may have cut the last line short; what follows must not join it.
-    broken = file.is_file() and not file.read_bytes().endswith(b"\n")
-    with file.open("a", encoding="utf-8") as out:
-        out.write(("\n" if broken else "") + line + "\n")
+    append(file, f"{key}/{_text(placebo.unit)}", record | {"unit": _text(placebo.unit)})
 
 
 def _stored(file: Path, key: str) -> dict[str, PlaceboFit]:
-    """Read finished fits of these settings; a line cut short by a kill is passed over."""
+    """Read finished fits of these settings."""
     found: dict[str, PlaceboFit] = {}
-    if not file.is_file():
-        return found
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if record.pop("key", None) != key:
-            continue
-        arrays = {n: np.asarray(v, dtype=float) for n, v in record.items() if isinstance(v, list)}
-        found[record["unit"]] = PlaceboFit(**(record | arrays))
+    for name, record in stored(file).items():
+        if name.startswith(f"{key}/"):
+            arrays = {n: np.asarray(v, dtype=float) for n, v in record.items() if isinstance(v, list)}
+            found[record["unit"]] = PlaceboFit(**(record | arrays))
     return found

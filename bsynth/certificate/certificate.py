@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._json import plain, records
 from bsynth._types import Label, Status
 from bsynth.calibration import Calibration
 from bsynth.certificate import words
@@ -197,8 +198,8 @@ class Certificate:
             "treated": self.windows[0].panel.treated_name,
             "status": self.status,
             "finding": self.finding,
-            "factor": words.plain(self.factor),
-            "own": words.records(self.own),
+            "factor": plain(self.factor),
+            "own": records(self.own),
             "pi": found.share,
             "c": found.inflation.c_mean,
             "d": found.inflation.d_mean,
@@ -209,11 +210,11 @@ class Certificate:
                 {"start": w.start, "pre": w.panel.n_pre, "post": w.panel.n_post, "units": len(w.plays())}
                 for w in self.windows
             ],
-            "summary": words.records(self.summary),
-            "errors": words.records(self.errors),
-            "pit": words.records(self.pit),
-            "histogram": {kind: words.records(self.histogram(kind)) for kind in ("base", "calibrated")},
-            "intervals": words.records(self.treated),
+            "summary": records(self.summary),
+            "errors": records(self.errors),
+            "pit": records(self.pit),
+            "histogram": {kind: records(self.histogram(kind)) for kind in ("base", "calibrated")},
+            "intervals": records(self.treated),
             "skipped": [list(map(str, row)) for row in self.skipped],
             "sentences": list(self.sentences()),
             "seconds": self.seconds,

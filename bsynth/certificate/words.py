@@ -3,9 +3,6 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
 from bsynth.certificate.rivals import TITLES
 from bsynth.certificate.summary import EARLIER
 from bsynth.errors import some_of
@@ -202,19 +199,3 @@ def _limits(found: "Certificate") -> list[str]:
 
 def _bracket(row: dict[Any, Any]) -> str:
     return f"[{number(row['lower'])}, {number(row['upper'])}]"
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table, JSON-ready."""
-    return [{str(name): plain(value) for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def plain(value: Any) -> Any:
-    """One value, JSON-ready: NaN becomes None, infinities the strings "inf" and "-inf"."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat() if value != value.normalize() else value.date().isoformat()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None if math.isnan(value) else str(value)
-    return value
