@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo test lint evidence bench lock dist clean
+.PHONY: setup demo test notebooks browser lint evidence bench lock dist clean
 
 setup: .venv/.ready
 
@@ -29,8 +29,18 @@ setup: .venv/.ready
 demo: setup
 	.venv/bin/bsynth demo --out demo
 
-test: setup lint
-	$(PYTHON) -m pytest -m "not evidence and not bench"
+# Two processes; tests of one file stay together and share its fits.
+test: setup lint browser
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks"
+
+# The gallery with few draws.
+notebooks: setup
+	$(PYTHON) -m pytest -m notebooks tests/test_notebooks.py
+
+# The report is tested in Chromium. On a bare Debian machine it is installed, where we may.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
 lint: setup
 	.venv/bin/ruff check .
@@ -41,7 +51,7 @@ lint: setup
 
 # Hours for everything; finished pieces are kept in .evidence/ and an interrupted run goes on from them.
 evidence: setup
-	.venv/bin/bsynth models evidence default rollout dirichlet drift student-t standardised sparse
+	.venv/bin/bsynth models evidence default rollout ar1 covariates dirichlet drift student-t standardised sparse
 	.venv/bin/bsynth models evidence level --simulations 600
 	$(PYTHON) -m pytest -m evidence -s
 	$(PYTHON) tests/test_readme.py
@@ -50,6 +60,8 @@ bench: setup
 	$(PYTHON) tests/benchmarks/bench_simplex.py
 	$(PYTHON) tests/benchmarks/bench_bootstrap.py
 	$(PYTHON) tests/benchmarks/bench_placebo.py
+	$(PYTHON) tests/benchmarks/bench_many_fits.py
+	$(PYTHON) tests/benchmarks/bench_report.py
 
 dist: setup
 	$(PYTHON) -m hatchling build

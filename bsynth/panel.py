@@ -392,7 +392,7 @@ class Panel:
             rows["Covariates"] = ", ".join(self.covariates.names)
         if notes := self.source.notes():
             rows["Notes"] = " ".join(notes)
-        left = 'style="text-align:left"'
+        left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
         body = "".join(
             f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
         )

@@ -177,7 +177,7 @@ class Fit:
             else ""
         )
         columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
-        table = self.effects()[columns].to_html(index=False, float_format="{:.4g}".format, border=0)
+        table = self.effects()[columns].to_html(index=False, float_format="{:.5g}".format, border=0)
         return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}"
 
 

@@ -117,7 +117,7 @@ def test_findings_join_the_analysis_and_its_summary(rollout_analysis: bs.Analysi
     found = json.loads(json.dumps(more.summary(), allow_nan=False))["findings"]["audit"]
     assert found["sentences"] == list(report.sentences())
     assert found["model"] == "rollout"
-    assert rollout_analysis.findings == {}
+    assert list(rollout_analysis.findings) == ["bands", "sources", "donor_audit", "decision"]
     again = more.with_findings({"audit": rollout_analysis.comparison})
     assert again.findings["audit"] is rollout_analysis.comparison
 

@@ -1,5 +1,6 @@
 """The README's claims come from files, and its code runs."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -41,6 +42,14 @@ def test_table_is_the_evidence() -> None:
 def test_pictures_exist() -> None:
     for path in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
         assert (ROOT / path).is_file()
+
+
+def test_code_that_takes_minutes_names_what_there_is() -> None:
+    blocks = re.findall(r"```py\n(.*?)```", README, flags=re.S)
+    assert blocks
+    for block in blocks:
+        ast.parse(block)
+        assert all(hasattr(bs, name) for name in re.findall(r"bs\.(\w+)", block))
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def test_bad_specification_names_line_and_allowed(text: str, message: str) -> No
 
 
 def test_unknown_model_names_the_nearest() -> None:
-    with pytest.raises(SpecError, match=r"unknown model 'rolout', did you mean 'rollout'\?; allowed: default"):
+    with pytest.raises(SpecError, match=r"unknown model 'rolout', did you mean 'rollout'\?; allowed: ar1"):
         load_model("rolout")
 
 
@@ -57,7 +57,9 @@ def test_own_folder_is_a_model(tmp_path: Path) -> None:
 
 
 def test_every_catalogue_model_has_its_files() -> None:
-    assert list_models() == ["default", "dirichlet", "drift", "level", "rollout", "sparse", "standardised", "student-t"]
+    assert list_models() == [
+        "ar1", "covariates", "default", "dirichlet", "drift", "level", "rollout", "sparse", "standardised", "student-t",
+    ]  # fmt: skip
     for name in list_models():
         assert load_model(name).name == name
         card = (models_folder() / name / "card.md").read_text()

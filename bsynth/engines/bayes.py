@@ -120,6 +120,7 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     beyond = ((0, design.room - design.y.size), empty[1])
     return shared | {
         "X": np.pad(design.X, beyond),
+        "in_panel": (np.arange(design.room) < design.y.size).astype(float),
         "donor_precision": np.pad(design.donor_precision, beyond),
         "treated_variance": design.treated_variance[pre],
         "treated_seen": design.treated_seen[pre],
@@ -281,7 +282,11 @@ def _latent_donors(
     spread = data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z")
     donor_level = grand + spread * pm.Normal("donor_z", shape=n_donors)
     rho = pm.Beta("period_rho", 2.0, 2.0)
-    period = data["period_sd"] * pm.HalfNormal("period_sd_z") * _persistent(rho, pm.Normal("period_z", shape=n_times))
+    period = (
+        data["period_sd"]
+        * pm.HalfNormal("period_sd_z")
+        * _persistent(rho, pm.Normal("period_z", shape=n_times), data["in_panel"])
+    )
     noise2 = (data["donor_noise_sd"] * pm.HalfNormal("donor_noise_sd_z")) ** 2
     smooth = donor_level[None, :] + period[:, None]
     residual = X - smooth
@@ -296,13 +301,13 @@ def _latent_donors(
     return latent @ weights, sigma2 + latent_variance @ weights**2 + data["treated_variance"]
 
 
-def _persistent(rho: pt.TensorVariable, z: pt.TensorVariable) -> pt.TensorVariable:
-    """The graph's form of `bsynth.engines.drift.persistent`."""
+def _persistent(rho: pt.TensorVariable, z: pt.TensorVariable, in_panel: pt.TensorVariable) -> pt.TensorVariable:
+    """The graph's form of `bsynth.engines.drift.persistent`; periods outside the panel count in no mean."""
     lags = pt.arange(z.shape[0])[:, None] - pt.arange(z.shape[0])[None, :]
     powers = pt.switch(pt.ge(lags, 0), rho ** pt.maximum(lags, 0), 0.0)
     innovation = pt.sqrt(1 - rho**2)
     series = powers @ pt.concatenate([z[:1], innovation * z[1:]])
-    return series - series.mean()
+    return series - (in_panel * series).sum() / in_panel.sum()
 
 
 _compiled: dict[tuple[Structure, int, int], Any] = {}
@@ -375,9 +380,9 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
         return found
     grand = data["grand_mean_sd"] * raw["grand_z"][..., None]
     spread = data["donor_level_sd"] * raw["donor_level_sd_z"][..., None]
-    period = drift.persistent(raw["period_rho"], raw["period_z"])
+    period = drift.persistent(raw["period_rho"], raw["period_z"][..., : design.y.size])
     return found | {
         "donor_level": grand + spread * raw["donor_z"][..., taken],
-        "period": data["period_sd"] * raw["period_sd_z"][..., None] * period[..., : design.y.size],
+        "period": data["period_sd"] * raw["period_sd_z"][..., None] * period,
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

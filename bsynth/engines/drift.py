@@ -68,7 +68,7 @@ def draw_rho(
 
 
 def persistent(rho: FloatArray, z: FloatArray) -> FloatArray:
-    """Return the stationary AR(1) series of unit variance with innovations z (..., T), ρ (...)."""
+    """Return the stationary AR(1) series of unit variance with innovations z (..., T), ρ (...), less its own mean."""
     series = np.array(z, dtype=float)
     innovation = np.sqrt(1 - rho**2)
     for t in range(1, series.shape[-1]):

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from bsynth.plots.labels import drawn, families
@@ -86,9 +87,9 @@ def new_figure(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool = False) -> None:
     """Write title and subtitle at the left above the axes, and the red mark above both when asked."""
     points = _heading_width(ax)
-    head = wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
+    head = _wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
     small = FontProperties(family=families(), size=9)
-    sub = [line for text in subtitle if text for line in wrapped(text, points, small)]
+    sub = [line for text in subtitle if text for line in _wrapped(text, points, small)]
     above = 6 + _LINE * len(sub)
     ax.set_title("\n".join(head), loc="left", fontsize=12, fontweight="bold", color=BLACK, pad=above + 3)
     ax.annotate(
@@ -118,7 +119,30 @@ def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool =
         )
 
 
-def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
+def figure_heading(figure: Figure, title: str, said: Sequence[str], *, unreliable: bool) -> None:
+    """Write title, subtitle and mark at the top left of a figure, which grows by their height."""
+    width, height = figure.get_size_inches()
+    points = 72.0 * float(width) - 16.0
+    small = FontProperties(family=families(), size=9)
+    lines = [line for text in said if text for line in _wrapped(text, points, small)]
+    rows: list[tuple[str, float, dict[str, Any]]] = []
+    if unreliable:
+        box = {"facecolor": RED, "edgecolor": RED, "pad": 4}
+        rows.append((UNRELIABLE, 24.0, {"fontsize": 11, "fontweight": "bold", "color": "white", "bbox": box}))
+    rows.append((title, 17.0, {"fontsize": 12, "fontweight": "bold", "color": BLACK}))
+    rows += [(line, 12.5, {"fontsize": 9, "color": "#555555"}) for line in lines]
+    above = sum(each for _, each, _ in rows) + 12.0
+    figure.set_size_inches(width, height + above / 72.0)
+    at = -8.0
+    for text, each, look in rows:
+        # The figure's own texts: the layout of the axes leaves them alone, and a notebook does not cut them off.
+        shift = ScaledTranslation(10 / 72.0, at / 72.0, figure.dpi_scale_trans)
+        figure.text(0, 1, text, transform=figure.transFigure + shift, va="top", **look)
+        at -= each
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / 72.0 / figure.get_size_inches()[1]))
+
+
+def _wrapped(text: str, points: float, font: FontProperties) -> list[str]:
     """Break a text into lines of at most so many points, by its mean width of a character."""
     each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
     return textwrap.wrap(text, max(20, int(0.97 * points / each)))

@@ -53,7 +53,8 @@ def write_notebook(
     missing: str = "error",
     models: Sequence[str | Path] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
-    findings: Sequence[str] = (),
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
     calibrated: bool = True,
     draws: int = 1000,
     replicates: int = 1000,
@@ -78,7 +79,7 @@ def write_notebook(
         Column of users: rows are users or events, as in `Panel.from_events`.
     models : sequence of str or path
         Models, the main one first; ``["none"]`` for none.
-    methods, findings, calibrated, draws, replicates, level, seed
+    methods, findings, questions, calibrated, draws, replicates, level, seed
         As `bsynth.analyse`.
     execute : bool
         Run the cells, by this interpreter and in the notebook's folder; it takes as long as the analysis. Otherwise
@@ -116,8 +117,8 @@ def write_notebook(
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
         "start": start, "end": end, "donors": donors, "exclude": exclude, "cluster": cluster,
         "covariates": covariates, "missing": missing, "models": [_model(each, folder) for each in models],
-        "methods": methods, "findings": findings, "calibrated": calibrated, "draws": draws,
-        "replicates": replicates, "level": level, "seed": seed,
+        "methods": methods, "findings": findings, "questions": dict(questions or {}), "calibrated": calibrated,
+        "draws": draws, "replicates": replicates, "level": level, "seed": seed,
     }  # fmt: skip
     notebook = make_notebook({name: _literal(value) for name, value in parameters.items()})
     folder.mkdir(parents=True, exist_ok=True)
@@ -205,14 +206,15 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             yield "code", "analysis.calibration"
     if classical:
         yield "code", _PLACEBO
-    if parameters["findings"]:
+    if parameters["findings"] not in ("none", ["none"], []):
+        yield "markdown", "## What it hangs on, and what follows"
         yield "code", _FINDINGS
     yield "markdown", "## Made with"
     yield "code", _MADE
 
 
 _ROLES = ("unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing")
-_SETTINGS = ("models", "methods", "findings", "calibrated", "draws", "replicates", "level", "seed")
+_SETTINGS = ("models", "methods", "findings", "questions", "calibrated", "draws", "replicates", "level", "seed")
 _ABOUT = (
     "This notebook makes the analysis again from the data file. Change the parameters and run every cell to ask "
     "another question; paths are relative to the notebook's folder."
@@ -224,6 +226,7 @@ import pandas as pd
 from IPython.display import display
 
 import bsynth as bs
+from bsynth.reporting.findings import findings_of
 
 # What a fit that failed its convergence gate touches is marked; a warning would say it twice.
 warnings.simplefilter("ignore", bs.UnreliableWarning)
@@ -257,8 +260,10 @@ if analysis.placebo is not None:
 if analysis.bootstrap is not None:
     bs.plot_bootstrap(analysis.bootstrap, level=level)"""
 _FINDINGS = """\
-for finding in analysis.findings.values():
-    display(finding)"""
+for part, finding in findings_of(analysis):
+    display(finding)
+    if part.plot is not None:
+        part.plot(finding)"""
 _MADE = """\
 summary = analysis.summary()
 made = {"status": summary["status"], "seed": seed, "sha256 of the data": summary["panel"]["sha256"]}
@@ -280,6 +285,8 @@ def _literal(value: Any) -> Any:
     """A value that its repr makes again: numbers, text, None and lists of them; dates as ISO text."""
     if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, Mapping):
+        return {str(name): _literal(each) for name, each in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [_literal(each) for each in value]
     if isinstance(value, datetime.date):

@@ -13,7 +13,7 @@ from bsynth.reporting.figures import figures, save_figures
 from bsynth.reporting.html import write_report
 from bsynth.spec import ModelSpec
 
-SUMMARY, FIT, REPORT, FIGURES = "summary.json", "fit.nc", "report.html", "figures"
+SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
 
 
 def write_run(analysis: Analysis, out: str | Path) -> None:
@@ -42,7 +42,7 @@ def write_run(analysis: Analysis, out: str | Path) -> None:
 
 def _remove_earlier(out: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
-    for item in [out / SUMMARY, out / REPORT, *out.glob("fit*.nc")]:
+    for item in [out / SUMMARY, out / REPORT, out / NOTEBOOK, *out.glob("fit*.nc")]:
         item.unlink(missing_ok=True)
     shutil.rmtree(out / FIGURES, ignore_errors=True)
 
