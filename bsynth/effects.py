@@ -62,6 +62,21 @@ def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dat
     )
 
 
+def without_bare_points(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out a point beside which the same method's own interval stands: it says nothing of its own.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"method": ["sc", "sc", "did"], "estimand": "average",
+    ...     "interval": ["point", "placebo", "point"], "lower": [float("nan"), 0.1, float("nan")]})
+    >>> without_bare_points(table)["method"].tolist()
+    ['sc', 'did']
+    """
+    bounded = table.loc[table["lower"].notna(), ["method", "estimand"]].drop_duplicates()
+    has = pd.MultiIndex.from_frame(table[["method", "estimand"]]).isin(pd.MultiIndex.from_frame(bounded))
+    return table[~(has & (table["interval"] == "point"))]
+
+
 def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:
     """Return one variable of a group of a fit's tree."""
     return tree[group].to_dataset()[name]

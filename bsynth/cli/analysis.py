@@ -184,17 +184,13 @@ def _print_table(analysis: "Analysis") -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from bsynth.effects import without_bare_points
     from bsynth.verdict import number
 
     table = Table("method", "estimate", "interval", "kind", "p", "P(>0)", box=None, header_style="bold")
     if analysis.truth is not None:
         table.add_row("truth", number(analysis.truth), "", "", "", "", style="bold")
-    effects = analysis.effects().query("estimand == 'average'")
-    # A point beside which its own interval stands says nothing of its own.
-    bounded = set(effects.loc[effects["lower"].notna(), "method"])
-    for row in effects.to_dict("records"):
-        if row["interval"] == "point" and row["method"] in bounded:
-            continue
+    for row in without_bare_points(analysis.effects().query("estimand == 'average'")).to_dict("records"):
         name = f"posterior {row['model']}" if row["method"] == "bayes" else row["method"]
         mark = " UNRELIABLE" if row.get("status") == "unreliable" else ""
         has_bounds = row["lower"] == row["lower"]

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis, Finding, Inference
+from bsynth.effects import without_bare_points
 from bsynth.estimate import Estimate
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots import (
@@ -62,7 +63,9 @@ def figures(analysis: Analysis) -> dict[str, Figure]:
         "trajectory": _over_time(lambda ax: plot_trajectory(main, ax=ax, level=level), panel.source.time),
         "gap": _over_time(lambda ax: plot_gap(main, ax=ax, level=level), panel.source.time),
         "weights": _in_rows(lambda ax: plot_weights(main, beside, ax=ax, level=level)),
-        "effects": _in_rows(lambda ax: plot_effects(analysis.effects(), ax=ax, truth=analysis.truth), each=ROW),
+        "effects": _in_rows(
+            lambda ax: plot_effects(without_bare_points(analysis.effects()), ax=ax, truth=analysis.truth), each=ROW
+        ),
     }
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = _further(fit, level, panel.source.time)
