@@ -49,19 +49,24 @@ from .plots import (
     plot_decision,
     plot_donor_audit,
     plot_effects,
+    plot_energy,
     plot_gap,
     plot_leave_one_out,
     plot_leave_two_out,
+    plot_loo_pit,
     plot_path_band,
     plot_placebo,
     plot_placebo_time,
+    plot_ppc,
     plot_prior_audit,
+    plot_rank,
     plot_sources,
     plot_specification_curve,
+    plot_trace,
     plot_trajectory,
     plot_weights,
 )
-from .reporting import report
+from .reporting import report, write_notebook
 from .result import Fit, load
 from .simulate import simulate_factor, simulate_rollout
 from .spec import ModelSpec
@@ -135,15 +140,20 @@ __all__ = [
     "plot_decision",
     "plot_donor_audit",
     "plot_effects",
+    "plot_energy",
     "plot_gap",
     "plot_leave_one_out",
     "plot_leave_two_out",
+    "plot_loo_pit",
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_ppc",
     "plot_prior_audit",
+    "plot_rank",
     "plot_sources",
     "plot_specification_curve",
+    "plot_trace",
     "plot_trajectory",
     "plot_weights",
     "prediction_interval",
@@ -157,4 +167,5 @@ __all__ = [
     "tables",
     "to_xarray",
     "with_weights",
+    "write_notebook",
 ]

@@ -17,7 +17,7 @@ from bsynth.errors import UnreliableWarning
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
 
-SUMMARY, TABLES, NOTEBOOK = "summary.json", "tables", "notebook.ipynb"
+SUMMARY = "summary.json"
 
 
 @click.command()
@@ -76,6 +76,7 @@ def run(
     from bsynth.analysis import plan_analysis
     from bsynth.exporting import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
+    from bsynth.reporting.run import NOTEBOOK, TABLES
 
     check_out(out, SUMMARY)
     check_formats(formats)

@@ -5,6 +5,7 @@ from bsynth.plots.bands import plot_path_band
 from bsynth.plots.certificate import plot_certificate
 from bsynth.plots.comparison import plot_comparison
 from bsynth.plots.decision import plot_decision
+from bsynth.plots.diagnostics import plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
 from bsynth.plots.forest import plot_effects
 from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
 from bsynth.plots.gap import plot_gap
@@ -23,15 +24,20 @@ __all__ = [
     "plot_decision",
     "plot_donor_audit",
     "plot_effects",
+    "plot_energy",
     "plot_gap",
     "plot_leave_one_out",
     "plot_leave_two_out",
+    "plot_loo_pit",
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_ppc",
     "plot_prior_audit",
+    "plot_rank",
     "plot_sources",
     "plot_specification_curve",
+    "plot_trace",
     "plot_trajectory",
     "plot_weights",
 ]

@@ -14,6 +14,7 @@ from bsynth.reporting.html import write_report
 from bsynth.spec import ModelSpec
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
+TABLES = "tables"
 
 
 def write_run(analysis: Analysis, out: str | Path) -> None:
@@ -44,7 +45,8 @@ def _remove_earlier(out: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
     for item in [out / SUMMARY, out / REPORT, out / NOTEBOOK, *out.glob("fit*.nc")]:
         item.unlink(missing_ok=True)
-    shutil.rmtree(out / FIGURES, ignore_errors=True)
+    for folder in (FIGURES, TABLES):
+        shutil.rmtree(out / folder, ignore_errors=True)
 
 
 def report(
