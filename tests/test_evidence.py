@@ -252,6 +252,7 @@ PROTOTYPE = {
     "standardised": {"geolift": (0.650, 0.750), "prop99": (0.211, 0.289), "germany": (0.312, 0.375), "basque": (0.188, 0.250)},
     "dirichlet": {"geolift": (0.525, 0.675), "prop99": (0.263, 0.289), "germany": (0.375, 0.375), "basque": (0.188, 0.188)},
     "level": {"geolift": (0.700, 0.825), "prop99": (0.316, 0.342), "germany": (0.312, 0.375), "basque": (0.188, 0.312)},
+    "ar1": {"geolift": (0.925, 0.975), "prop99": (0.579, 0.711), "germany": (0.500, 0.562), "basque": (0.438, 0.438)},
     "drift": {"geolift": (0.975, 0.975), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
     "default": {"geolift": (0.875, 0.925), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
     "default, calibrated": {
@@ -293,23 +294,30 @@ def test_calibrated_default_covers_and_is_not_wide() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "ratio", "width", "bias"), [("default", 1.2, 0.060, 0.008), ("rollout", 1.1, 0.050, 0.008)]
+    ("name", "ratio", "width", "bias"), [("default", 1.2, 0.061, 0.008), ("rollout", 1.1, 0.050, 0.008)]
 )
 def test_rollout_log_is_recovered(name: str, ratio: float, width: float, bias: float) -> None:
     found = part(name, "worlds")["worlds"][worlds.ROLLOUT]
     assert found["n"] == 100
     assert abs(found["bias"]) <= bias
     beside = found["difference_in_differences"]
-    # A hundred seeds know the ratio to a tenth: the bar has to lie within one standard error.
-    assert beside["rmse_ratio"] - beside["rmse_ratio_mcse"] <= ratio
+    assert beside["rmse_ratio"] <= ratio
     assert found["95%"]["coverage"] >= 0.91
     assert found["95%"]["mean_width"] <= width
+
+
+def test_the_share_learned_from_the_donors_narrows_the_default_on_the_rollout_log() -> None:
+    found = part("default", "worlds")["worlds"]
+    learned, even = found["rollout-log-learned"], found[worlds.ROLLOUT]
+    assert learned["n"] >= 20
+    assert learned["95%"]["coverage"] >= 0.91
+    assert learned["95%"]["mean_width"] <= min(0.060, even["95%"]["mean_width"])
 
 
 def test_the_switch_costs_little_without_drift() -> None:
     # With the share of drifting units learned from the donors, as calibration reports its base interval.
     default, level = part("default", "worlds")["worlds"]["factor-learned"], part("level", "worlds")["worlds"]["factor"]
-    assert default["n"] >= 30
+    assert default["n"] >= 100
     assert level["n"] >= 100
     assert default["rmse"] <= 1.1 * level["rmse"]
     assert default["95%"]["mean_width"] <= 1.25 * level["95%"]["mean_width"]
