@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.fitting import plan, run
 from bsynth.simulate import rollout_panel_arguments
 
 MCSE_UNITS = 4
@@ -133,3 +134,17 @@ def test_clean_fit_warns_of_nothing(prop99_panel: bs.Panel) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert bs.fit(prop99_panel, "level", seed=4, **TINY).status == "ok"
+
+
+@pytest.mark.slow
+def test_a_donor_that_is_there_twice_does_not_move_the_effect(prop99_panel: bs.Panel) -> None:
+    """Its weight is shared between the copies; the flat prior over one donor more moves nothing that can be told."""
+    frame = prop99_panel.to_frame()
+    twice = pd.concat([frame, frame[frame["unit"] == "Maine"].assign(unit="Maine again")])
+    panel = bs.Panel.from_long(twice, unit="unit", time="time", outcome="outcome", treated="California", start=1989)
+    fits = [run(plan(p, "level", seed=1, slots=panel.n_donors), progress=False) for p in (prop99_panel, panel)]
+    draws = [fit.effect_draws("mean")["average"] for fit in fits]
+    error = 4 * np.hypot(*(float(azs.mcse(d.values)) for d in draws))
+    assert abs(float(draws[0].mean() - draws[1].mean())) <= error
+    weights = fits[1].weights().set_index("donor")["weight"]
+    assert weights["Maine"] == pytest.approx(weights["Maine again"], abs=0.01)
