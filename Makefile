@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo test notebooks browser lint evidence bench lock dist clean
+.PHONY: setup demo pictures test notebooks browser lint evidence bench lock dist clean
 
 setup: .venv/.ready
 
@@ -32,6 +32,10 @@ demo: setup
 # Two processes; tests of one file stay together and share its fits.
 test: setup lint browser
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks"
+
+# The README's pictures, from a demo run.
+pictures: demo
+	$(PYTHON) tests/plots/readme_pictures.py demo
 
 # The gallery with few draws.
 notebooks: setup
