@@ -303,6 +303,8 @@ def test_rollout_log_is_recovered(name: str, ratio: float, width: float, bias: f
     beside = found["difference_in_differences"]
     assert beside["rmse_ratio"] <= ratio
     assert found["95%"]["coverage"] >= 0.91
+    # The aim for the default was 0.060, and at even odds of drift it is missed: 0.0604. With the share learned from
+    # the donors, as `calibrate` reports it, the next test holds it to 0.060.
     assert found["95%"]["mean_width"] <= width
 
 

@@ -14,11 +14,6 @@ from bsynth.evidence.record import Settings
 from bsynth.spec import ModelSpec
 
 
-def is_switched(spec: ModelSpec) -> bool:
-    """Return whether the model has a drift that may be on or off, so that calibration learns its share π."""
-    return spec.drift.process != "none" and 0 < spec.drift.probability < 1
-
-
 @dataclass(frozen=True, eq=False)
 class Posterior:
     """Draws on the design's scale.

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bsynth._types import FloatArray
-from bsynth.calibration import PlaceboFit, learn_share
+from bsynth.calibration import PlaceboFit, learn_share, switch_prior
 from bsynth.design import make_design
-from bsynth.evidence.engine import is_switched, posterior
+from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import LEVELS, Scored, rounded
 from bsynth.panel import Panel
@@ -125,7 +125,7 @@ def worlds_of(spec: ModelSpec) -> tuple[str, ...]:
         return tuple(WORLDS)
     if spec.cells.variance == "known":
         return (ROLLOUT,)
-    return (ROLLOUT, *WORLDS, *LEARNED) if is_switched(spec) else (ROLLOUT, *WORLDS)
+    return (ROLLOUT, *WORLDS, *LEARNED) if switch_prior(spec) is not None else (ROLLOUT, *WORLDS)
 
 
 def run(
