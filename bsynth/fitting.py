@@ -212,7 +212,7 @@ def _assemble(
     """Give names and outcome units to the engine's arrays."""
     panel, design = request.panel, request.design
     time_index = panel.times.rename("time")
-    shape = parameters["sigma"].shape
+    shape = parameters["total"].shape
     coords = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
     by_time = ("chain", "draw", "time")
 
@@ -286,13 +286,16 @@ def _scalars(
     design: Design, parameters: Mapping[str, FloatArray], draws: predict.Counterfactual
 ) -> dict[str, FloatArray]:
     """Parameters of one number per draw, (chain, draw), in outcome units."""
-    shape = parameters["sigma"].shape
+    shape = parameters["total"].shape
+    level = draws.level.reshape(shape)
     found = {
-        "level_shift": design.scale * parameters["level"],
-        "intercept": design.intercept(parameters["weights"], parameters["level"]),
-        "sigma": design.scale * parameters["sigma"],
+        "level_shift": design.scale * level,
+        "intercept": design.intercept(parameters["weights"], level),
+        "sigma": design.scale * draws.sigma.reshape(shape),
     }
-    for name in ("donor_noise", "drift_sd", "slope_sd"):
+    if draws.drift_sd is not None:
+        found["drift_sd"] = design.scale * draws.drift_sd.reshape(shape)
+    for name in ("donor_noise", "slope_sd"):
         if name in parameters:
             found[name] = design.scale * parameters[name]
     for name in ("rho", "predictor_sd"):  # no outcome units

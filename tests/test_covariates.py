@@ -187,20 +187,21 @@ def test_graph_equals_the_dense_density(use: str, rng: np.random.Generator) -> N
     )
     graph, dense = [], []
     for _ in range(4):
-        raw = {"gamma": rng.gamma(1.0, size=4), "level_z": rng.normal(), "sigma_z": abs(rng.normal()), "drift_z": 1.7}
+        raw = {"gamma": rng.gamma(1.0, size=4), "total_z": abs(rng.normal()), "share": rng.uniform()}
         raw |= {"beta_z": rng.normal(size=2)} if use == "time-varying" else {"predictor_z": abs(rng.normal())}
         graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
         w = raw["gamma"][:3] / raw["gamma"][:3].sum()
-        residual = design.y - raw["level_z"] - design.X @ w
+        residual = design.y - design.X @ w
         if use == "time-varying":
             z = design.movements
             residual -= (z.treated - np.einsum("ktj,j->tk", z.donors, w)) @ (0.8 * raw["beta_z"])
-        sigma2, r = raw["sigma_z"] ** 2, residual[:5]
-        without = stats.norm.logpdf(r, scale=np.sqrt(sigma2)).sum()
-        K = (1.7 * spec.drift.sd) ** 2 * drift.walk(5) + sigma2 * np.eye(5)
-        with_drift = stats.multivariate_normal(np.zeros(5), K).logpdf(r)
-        typical = drift.typical_scale(design.y[:5], design.X[:5]) / spec.drift.sd
-        without += drift.pseudo_prior_ratio(np.array(1.7), typical)
+        scale, span, r = spec.noise.sd * raw["total_z"], drift.reach("walk", 5), residual[:5]
+        sigma, q = drift.split(scale, raw["share"], span)
+        level = np.full((5, 5), spec.level.sd**2)
+        without = stats.multivariate_normal(np.zeros(5), level + scale**2 * np.eye(5)).logpdf(r)
+        K = q**2 * drift.walk(5) + sigma**2 * np.eye(5)
+        with_drift = stats.multivariate_normal(np.zeros(5), level + K).logpdf(r)
+        with_drift += drift.log_share_density(scale, raw["share"], span, spec.noise.sd, spec.drift.sd)
         total = np.logaddexp(np.log(0.7) + without, np.log(0.3) + with_drift)
         if use == "predictors":
             total += stats.norm.logpdf(
@@ -215,15 +216,15 @@ def test_no_covariates_no_trace_in_the_graph(rng: np.random.Generator) -> None:
 
     design = dataclasses.replace(_small_design(rng), movements=None)
     spec = ModelSpec.from_toml("")
-    assert sorted(v.name for v in bayes.build(design, spec).free_RVs) == ["gamma", "level_z", "sigma_z"]
+    assert sorted(v.name for v in bayes.build(design, spec).free_RVs) == ["gamma", "total_z"]
     assert not {"z_donors", "p_donors", "beta_sd"} & bayes.inputs(design, spec).keys()
 
 
 def test_counterfactual_uses_the_covariates_after_the_start(rng: np.random.Generator) -> None:
     design = _small_design(rng)
     w, beta = rng.dirichlet(np.ones(3), size=6), rng.normal(size=(6, 2))
-    parameters = {"weights": w, "level": np.zeros(6), "sigma": np.ones(6), "beta": beta}
-    found = predict.counterfactual(parameters, design, MOVING, rng).mean
+    drawn = predict.counterfactual({"weights": w, "total": np.ones(6), "beta": beta}, design, MOVING, rng)
+    found = drawn.mean - drawn.level[:, None]
     z = design.movements
     gap = z.treated[None] - np.einsum("ktj,sj->stk", z.donors, w)
     np.testing.assert_allclose(found, w @ design.X.T + np.einsum("stk,sk->st", gap, beta))

@@ -12,11 +12,13 @@ from bsynth.spec import ModelSpec
 
 PROCESSES = ("walk", "ar1", "local-trend")
 THETA = {"drift_sd": 0.7, "rho": 0.6, "slope_sd": 0.3}
+SPEC = ModelSpec.from_toml("")
+LEVEL_SD = SPEC.level.sd
 
 
-def _dense_covariance(process: str, n: int, rho: float = THETA["rho"]) -> np.ndarray:
+def _dense_covariance(process: str, n: int, rho: float = THETA["rho"], q: float = THETA["drift_sd"]) -> np.ndarray:
     """cov(u) from the definitions, element by element."""
-    q2, slope2 = THETA["drift_sd"] ** 2, THETA["slope_sd"] ** 2
+    q2, slope2 = q**2, THETA["slope_sd"] ** 2
     if process == "ar1":
         return np.array([[q2 * rho ** abs(t - s) for s in range(n)] for t in range(n)])
     shocks = np.tril(np.ones((n, n)))  # u = shocks @ η for the walk
@@ -28,23 +30,29 @@ def _dense_covariance(process: str, n: int, rho: float = THETA["rho"]) -> np.nda
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_conditional_draws_follow_the_dense_gaussian(process: str, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("level_sd", [0.0, 0.8])
+def test_conditional_draws_follow_the_dense_gaussian(process: str, level_sd: float, rng: np.random.Generator) -> None:
     n_pre, n = 6, 9
     residual, variance = rng.normal(size=n_pre), rng.uniform(0.2, 1.0, n_pre)
     seen = np.array([1, 1, 0, 1, 1, 1])
     S = 100_000
     parameters = {name: np.full(S, value) for name, value in THETA.items()}
-    tile = np.broadcast_to
-    found = drift.condition(
-        drift.state_space(parameters, process), tile(residual, (S, n_pre)), tile(variance, (S, n_pre)), seen, n, rng
-    )
+    many, noise = (np.broadcast_to(v, (S, n_pre)) for v in (residual, variance))
+    found = drift.condition(drift.state_space(parameters, process), many, noise, seen, n, level_sd, rng)
     K, kept = _dense_covariance(process, n), np.flatnonzero(seen)
-    C = K[np.ix_(kept, kept)] + np.diag(variance[kept])
-    gain = np.linalg.solve(C, K[kept]).T
-    np.testing.assert_allclose(found.u.mean(axis=0), gain @ residual[kept], atol=0.03)
-    np.testing.assert_allclose(np.cov(found.u.T), K - gain @ K[kept], atol=0.06 * K.max())
+    C = K[np.ix_(kept, kept)] + np.diag(variance[kept]) + level_sd**2
+    joint = np.block([[K, np.zeros((n, 1))], [np.zeros((1, n)), np.full((1, 1), level_sd**2)]])  # drift, then level
+    cross = np.vstack([K[:, kept], np.full((1, len(kept)), level_sd**2)])
+    gain = np.linalg.solve(C, cross.T).T
+    drawn = np.column_stack([found.u, found.level])
+    np.testing.assert_allclose(drawn.mean(axis=0), gain @ residual[kept], atol=0.03)
+    np.testing.assert_allclose(np.cov(drawn.T), joint - gain @ cross.T, atol=0.06 * joint.max())
     dense = stats.multivariate_normal(np.zeros(len(kept)), C).logpdf(residual[kept])
-    assert np.nansum(found.log_predictive[0]) == pytest.approx(dense, rel=1e-10)
+    np.testing.assert_allclose(found.log_evidence, dense, rtol=1e-10)
+    given = stats.multivariate_normal(np.zeros(len(kept)), C - level_sd**2)
+    for draw in range(3):
+        expected = given.logpdf(residual[kept] - found.level[draw])
+        assert np.nansum(found.log_predictive[draw]) == pytest.approx(expected, rel=1e-10)
 
 
 def _exact_design(rng: np.random.Generator) -> Design:
@@ -79,28 +87,30 @@ def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: n
     likelihood = model.compile_fn(sum(model.potentials), inputs=model.free_RVs, on_unused_input="ignore")
     graph, dense = [], []
     for _ in range(4):
-        raw = {
-            "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": 1.0,
-            "drift_z": THETA["drift_sd"] / spec.drift.sd,
-        }  # fmt: skip
+        raw = {"gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform()}
         if process == "local-trend":
             raw |= {"rho": THETA["rho"], "slope_z": THETA["slope_sd"] / spec.drift.slope_sd}
         graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
-        residual = (design.y - raw["level_z"] - design.X @ raw["gamma"] / raw["gamma"].sum())[:5]
-        without = stats.norm.logpdf(residual).sum()
-        with_drift = _evidence(process, residual)
-        typical = drift.typical_scale(design.y[:5], design.X[:5]) / spec.drift.sd
-        without += drift.pseudo_prior_ratio(raw["drift_z"], typical)
+        residual = (design.y - design.X @ raw["gamma"] / raw["gamma"].sum())[:5]
+        total = spec.noise.sd * raw["total_z"]
+        without = stats.multivariate_normal(np.zeros(5), total**2 * np.eye(5) + LEVEL_SD**2).logpdf(residual)
+        sigma, q = drift.split(total, raw["share"], drift.reach(process, 5))
+        with_drift = _evidence(process, residual, sigma**2, q) + _density_of_share(process, total, raw["share"])
         with np.errstate(divide="ignore"):
             dense.append(np.logaddexp(np.log1p(-probability) + without, np.log(probability) + with_drift))
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
 
 
-def _evidence(process: str, residual: np.ndarray, noise2: float = 1.0) -> float:
-    """Log density with drift; that of an AR(1) is averaged over the values of its ρ."""
+def _density_of_share(process: str, total: float, share: float) -> float:
+    span = drift.reach(process, 5)
+    return float(drift.log_share_density(np.array(total), np.array(share), span, SPEC.noise.sd, SPEC.drift.sd))
+
+
+def _evidence(process: str, residual: np.ndarray, noise2: float, q: float = THETA["drift_sd"]) -> float:
+    """Log density with level and drift; that of an AR(1) is averaged over the values of its ρ."""
     values = drift.RHO_GRID if process == "ar1" else [THETA["rho"]]
     n = len(residual)
-    covariances = [_dense_covariance(process, n, rho) + noise2 * np.eye(n) for rho in values]
+    covariances = [_dense_covariance(process, n, rho, q) + noise2 * np.eye(n) + LEVEL_SD**2 for rho in values]
     terms = [stats.multivariate_normal(np.zeros(n), C).logpdf(residual) for C in covariances]
     return float(special.logsumexp(terms) - np.log(len(terms)))
 
@@ -108,69 +118,89 @@ def _evidence(process: str, residual: np.ndarray, noise2: float = 1.0) -> float:
 def test_rho_is_drawn_from_what_the_residuals_say(rng: np.random.Generator) -> None:
     residual, S = np.cumsum(rng.normal(size=8)), 60_000
     many = np.broadcast_to(residual, (S, 8))
-    rho, evidence = drift.draw_rho(many, np.full(S, 0.8), np.full(S, THETA["drift_sd"]), rng)
+    rho, evidence = drift.draw_rho(many, np.full(S, 0.8), np.full(S, THETA["drift_sd"]), LEVEL_SD, rng)
     assert evidence[0] == pytest.approx(_evidence("ar1", residual, 0.64), rel=1e-10)
     for value in drift.RHO_GRID[[0, 7, 14]]:
-        C = _dense_covariance("ar1", 8, value) + 0.64 * np.eye(8)
+        C = _dense_covariance("ar1", 8, value) + 0.64 * np.eye(8) + LEVEL_SD**2
         share = np.exp(stats.multivariate_normal(np.zeros(8), C).logpdf(residual) - evidence[0]) / len(drift.RHO_GRID)
         assert (rho == value).mean() == pytest.approx(share, abs=0.006)
 
 
 def test_an_ar1_switch_weighs_the_evidence_over_all_rho(rng: np.random.Generator) -> None:
     design, spec, S = _exact_design(rng), _toml("ar1", 0.3), 40_000
-    parameters = {
-        "weights": np.full((S, 3), 1 / 3), "level": np.zeros(S), "sigma": np.full(S, 0.8),
-        "drift_sd": np.full(S, THETA["drift_sd"]),
-    }  # fmt: skip
+    parameters = {"weights": np.full((S, 3), 1 / 3), "total": np.full(S, 0.8), "share": np.full(S, 0.6)}
     found = predict.counterfactual(parameters, design, spec, rng)
     residual = (design.y - design.X.mean(axis=1))[:5]
-    without = stats.norm.logpdf(residual, scale=0.8).sum()
-    typical = drift.typical_scale(design.y[:5], design.X[:5]) / 0.25
-    ratio = drift.pseudo_prior_ratio(np.array(THETA["drift_sd"] / 0.25), typical)
-    odds = 0.3 / 0.7 * np.exp(_evidence("ar1", residual, 0.64) - without - ratio)
+    without = stats.multivariate_normal(np.zeros(5), 0.64 * np.eye(5) + LEVEL_SD**2).logpdf(residual)
+    sigma, q = drift.split(0.8, 0.6, drift.reach("ar1", 5))
+    np.testing.assert_allclose(found.drift_sd, q)
+    log_odds = _evidence("ar1", residual, sigma**2, q) + _density_of_share("ar1", 0.8, 0.6) - without
+    np.testing.assert_allclose(found.log_odds, log_odds)
+    odds = 0.3 / 0.7 * np.exp(log_odds)
     assert found.drifting.mean() == pytest.approx(odds / (1 + odds), abs=0.01)
     assert set(found.rho) <= set(drift.RHO_GRID)
 
 
 def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator) -> None:
     design, spec = _exact_design(rng), _toml("walk", 0.3)
-    S = 40_000
-    one = {
-        "weights": np.array([0.2, 0.3, 0.5]),
-        "level": np.array(0.1),
-        "sigma": np.array(0.8),
-        "drift_sd": np.array(0.7),
-    }
-    many = {name: np.broadcast_to(v, (S, *np.shape(v))).copy() for name, v in one.items()}
-    found = predict.counterfactual(many, design, spec, rng)
-    residual = (design.y - 0.1 - design.X @ one["weights"])[:5]
-    without = stats.norm.logpdf(residual, scale=0.8).sum()
-    C = 0.49 * drift.walk(5) + 0.64 * np.eye(5)
-    with_drift = stats.multivariate_normal(np.zeros(5), C).logpdf(residual)
-    on = found.drifting
+    S, weights = 40_000, np.array([0.2, 0.3, 0.5])
+    parameters = {"weights": np.tile(weights, (S, 1)), "total": np.full(S, 0.8), "share": np.full(S, 0.7)}
+    found = predict.counterfactual(parameters, design, spec, rng)
+    sigma, q = drift.split(0.8, 0.7, drift.reach("walk", 5))
+    K = q**2 * drift.walk(5)
+    residual, on = (design.y - design.X @ weights)[:5], found.drifting
+    np.testing.assert_allclose(found.sigma[on], sigma)
+    np.testing.assert_allclose(found.sigma[~on], 0.8)
+    given = residual - found.level[:, None]
+    with_drift = stats.multivariate_normal(np.zeros(5), K + sigma**2 * np.eye(5)).logpdf(given[on])
     np.testing.assert_allclose(found.log_likelihood[on].sum(axis=1), with_drift)
+    without = stats.norm.logpdf(given[~on], scale=0.8).sum(axis=1)
     np.testing.assert_allclose(found.log_likelihood[~on].sum(axis=1), without)
-    typical = drift.typical_scale(design.y[:5], design.X[:5]) / 0.25
-    odds = 0.3 / 0.7 * np.exp(with_drift - without - drift.pseudo_prior_ratio(np.array(0.7 / 0.25), typical))
+    # The level of draws without drift: a normal mean with a normal prior.
+    variance = 1 / (5 / 0.64 + 1 / LEVEL_SD**2)
+    assert found.level[~on].mean() == pytest.approx(variance * residual.sum() / 0.64, abs=0.02)
+    assert found.level[~on].var() == pytest.approx(variance, rel=0.05)
+    evidence = [
+        stats.multivariate_normal(np.zeros(5), C + LEVEL_SD**2).logpdf(residual)
+        for C in (K + sigma**2 * np.eye(5), 0.64 * np.eye(5))
+    ]
+    odds = 0.3 / 0.7 * np.exp(evidence[0] - evidence[1] + _density_of_share("walk", 0.8, 0.7))
     assert on.mean() == pytest.approx(odds / (1 + odds), abs=0.01)
 
 
-def test_pseudo_prior_does_not_change_the_model() -> None:
-    """It is a normalised density, so integrating the scale out leaves the evidence without drift as it was."""
+def test_scale_and_share_hold_the_prior_of_noise_and_drift() -> None:
+    """With drift, (total, share) has the density that σ and q have by their priors; without, one that integrates to one."""
     from scipy import integrate
 
-    def density(z: float) -> float:
-        return float(np.exp(drift.pseudo_prior_ratio(np.array(z), 0.2) + stats.halfnorm.logpdf(z)))
+    span = drift.reach("walk", 19)
 
-    assert integrate.quad(density, 0, np.inf, points=None)[0] == pytest.approx(1.0, rel=1e-6)
+    def density(share: float, total: float, noise: float, q: float) -> float:
+        found = drift.split(np.array(total), np.array(share), span)
+        if found[0] > noise or found[1] > q:
+            return 0.0
+        ratio = drift.log_share_density(np.array(total), np.array(share), span, noise_sd=0.5, drift_sd=0.25)
+        own = stats.halfnorm.logpdf(total, scale=0.5) + stats.beta.logpdf(share, 0.5, 0.5)
+        return float(np.exp(ratio + own))
+
+    # P(σ ≤ .4, q ≤ .2); in angles, since the share's density has poles at both ends.
+    noise, q = 0.4, 0.2
+    angles, totals = (np.arange(400) + 0.5) / 400 * np.pi / 2, (np.arange(600) + 0.5) / 600 * 1.2
+    jacobian = np.sin(2 * angles)
+    grid = [[density(np.sin(a) ** 2, t, noise, q) for a in angles] for t in totals]
+    mass = (np.array(grid) * jacobian).sum() * (np.pi / 2 / 400) * (1.2 / 600)
+    expected = (2 * stats.norm.cdf(noise / 0.5) - 1) * (2 * stats.norm.cdf(q / 0.25) - 1)
+    assert mass == pytest.approx(expected, rel=0.02)
+    assert integrate.quad(lambda a: stats.beta.pdf(np.sin(a) ** 2, 0.5, 0.5) * np.sin(2 * a), 0, np.pi / 2)[
+        0
+    ] == pytest.approx(1.0)
 
 
 def test_switched_off_drift_leaves_the_counterfactual_alone(rng: np.random.Generator) -> None:
     design = _exact_design(rng)
-    parameters = {"weights": np.full((9, 3), 1 / 3), "level": np.zeros(9), "sigma": np.ones(9), "drift_sd": np.ones(9)}
+    parameters = {"weights": np.full((9, 3), 1 / 3), "total": np.ones(9), "share": np.full(9, 0.5)}
     off = predict.counterfactual(parameters, design, _toml("walk", 0.0), rng)
     assert not off.drifting.any()
-    np.testing.assert_allclose(off.mean, np.tile(design.X.mean(axis=1), (9, 1)))
+    np.testing.assert_allclose(off.mean, design.X.mean(axis=1) + off.level[:, None])
     on = predict.counterfactual(parameters, design, _toml("walk", 1.0), rng)
     assert on.drifting.all()
 
@@ -178,7 +208,7 @@ def test_switched_off_drift_leaves_the_counterfactual_alone(rng: np.random.Gener
 def test_a_drift_of_zero_is_no_error(rng: np.random.Generator) -> None:
     for process in PROCESSES:
         system = drift.state_space({"drift_sd": np.zeros(5), "rho": np.full(5, 0.5), "slope_sd": np.zeros(5)}, process)
-        found = drift.condition(system, np.ones((5, 4)), np.ones((5, 4)), np.ones(4), 6, rng)
+        found = drift.condition(system, np.ones((5, 4)), np.ones((5, 4)), np.ones(4), 6, LEVEL_SD, rng)
         np.testing.assert_allclose(found.u, 0.0, atol=1e-10)
 
 
@@ -195,23 +225,29 @@ def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> 
     model = bayes.build(design, spec)
     treated = next(p for p in model.potentials if p.name == "treated")
     value = model.compile_fn(treated, inputs=model.free_RVs, on_unused_input="ignore")
-    graph, array = [], []
+    graph, dense = [], []
+    seen = design.treated_seen[:5] > 0
+    sd = predict.level_sd(design, spec)
     for _ in range(3):
         raw = {
-            "gamma": rng.gamma(1.0, size=3), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
+            "gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform(),
             "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=3),
             "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "period_rho": rng.uniform(),
-            "donor_noise_sd_z": abs(rng.normal()), "drift_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
+            "donor_noise_sd_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
         }  # fmt: skip
         graph.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
-        ratio = drift.pseudo_prior_ratio(
-            np.array(raw["drift_z"]), drift.typical_scale(design.y[:5], design.X[:5]) / 0.25
-        )
         posterior = {name: np.asarray(v)[None, None] for name, v in raw.items()}
         p = {k: v[0] for k, v in bayes.parameters({"posterior": posterior}, design, spec).items()}
-        both = []
-        for probability in (0.0, 1.0):
-            sure = spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": probability})})
-            both.append(np.nansum(predict.counterfactual(p, design, sure, rng).log_likelihood))
-        array.append(np.logaddexp(np.log(0.6) + ratio + both[0], np.log(0.4) + both[1]))
-    np.testing.assert_allclose(np.diff(graph), np.diff(array), rtol=1e-8)
+        centre, latent = (v[0, :5] for v in predict.linear_predictor(p, design))
+        residual, cells = (design.y[:5] - centre)[seen], np.diag((latent + design.treated_variance[:5])[seen]) + sd**2
+        sigma, q = drift.split(p["total"][0], p["share"][0], drift.reach("walk", 5))
+        K = q**2 * drift.walk(5)[np.ix_(seen, seen)] + sigma**2 * np.eye(4)
+        terms = [
+            stats.multivariate_normal(np.zeros(4), cells + C).logpdf(residual)
+            for C in (p["total"][0] ** 2 * np.eye(4), K)
+        ]
+        terms[1] += _density_of_share("walk", p["total"][0], p["share"][0])
+        dense.append(np.logaddexp(np.log(0.6) + terms[0], np.log(0.4) + terms[1]))
+        found = predict.counterfactual(p, design, spec, rng)
+        np.testing.assert_allclose(found.log_odds, terms[1] - terms[0], rtol=1e-8)
+    np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)

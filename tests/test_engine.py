@@ -46,11 +46,12 @@ def _dense_log_likelihood(design: Design, p: dict[str, np.ndarray]) -> float:
         mean[a] = smooth[t, j]
         cov[a, a] = noise2 + 1 / design.donor_precision[t, j]
     for b, t in enumerate(periods, start=len(cells)):
-        mean[b] = p["level"] + w @ smooth[t]
-        cov[b, b] = p["sigma"] ** 2 + design.treated_variance[t] + noise2 * (w @ w)
+        mean[b] = w @ smooth[t]
+        cov[b, b] = p["total"] ** 2 + design.treated_variance[t] + noise2 * (w @ w)
         for a, (s, j) in enumerate(cells):
             if s == t:
                 cov[a, b] = cov[b, a] = w[j] * noise2
+    cov[len(cells) :, len(cells) :] += predict.level_sd(design, load_model("rollout")) ** 2
     data = np.array([design.X[c] for c in cells] + [design.y[t] for t in periods])
     return float(stats.multivariate_normal(mean, cov).logpdf(data))
 
@@ -63,7 +64,7 @@ def test_latent_cells_integrate_out_exactly(rng: np.random.Generator) -> None:
     dense, graph = [], []
     for _ in range(4):
         raw = {
-            "gamma": rng.gamma(1.0, size=4), "level_z": rng.normal(), "sigma_z": abs(rng.normal()),
+            "gamma": rng.gamma(1.0, size=4), "total_z": abs(rng.normal()),
             "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=4),
             "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=6), "period_rho": rng.uniform(),
             "donor_noise_sd_z": abs(rng.normal()),
@@ -92,7 +93,7 @@ def test_counterfactual_has_the_stated_moments(rng: np.random.Generator) -> None
     design = _small_known_design(rng)
     S = 200_000
     one = {
-        "weights": np.array([0.2, 0.3, 0.5]), "level": np.array(0.4), "sigma": np.array(0.7),
+        "weights": np.array([0.2, 0.3, 0.5]), "level": np.array(0.4), "total": np.array(0.7),
         "donor_level": rng.normal(size=3), "period": rng.normal(size=6), "donor_noise": np.array(0.9),
     }  # fmt: skip
     many = {name: np.broadcast_to(v, (S, *np.shape(v))).copy() for name, v in one.items()}

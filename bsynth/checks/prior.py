@@ -18,13 +18,6 @@ def is_simple(case: Case) -> bool:
     return case.spec.weights.prior == "softmax-normal" or case.spec.weights.alpha != "averaged"
 
 
-def level_sd(case: Case) -> float:
-    """Prior sd of the level on the design's scale; 0 without a level."""
-    if case.spec.level.prior == "none":
-        return 0.0
-    return float(case.spec.cells.level_sd if case.design.known_variance else case.spec.level.sd)
-
-
 def draw_prior(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> dict[str, FloatArray]:
     """Draw (draws, ...) parameters from the prior, on the design's scale, as the engine names them."""
     spec, n_donors = case.spec, case.panel.n_donors
@@ -37,7 +30,7 @@ def draw_prior(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> dict
         weights = rng.dirichlet(np.full(n_donors, spec.weights.alpha), size=draws)
     found = {
         "weights": weights,
-        "level": level_sd(case) * rng.standard_normal(draws),
+        "level": predict.level_sd(case.design, spec) * rng.standard_normal(draws),
         "sigma": spec.noise.sd * np.abs(rng.standard_normal(draws)),
     }
     if (moves := case.design.movements) is not None:
@@ -63,7 +56,7 @@ def draw_untreated(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> 
     variance[:, : design.n_pre] = cell_variance(design, found["weights"])
     sd = np.sqrt(found["sigma"][:, None] ** 2 + variance)
     centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
-    return np.asarray(centre + draw_departures(found, sd, case.spec, rng))
+    return np.asarray(centre + found["level"][:, None] + draw_departures(found, sd, case.spec, rng))
 
 
 def log_prior(case: Case) -> xr.Dataset:
@@ -83,7 +76,7 @@ def log_prior(case: Case) -> xr.Dataset:
     else:
         weights = float(spec.weights.alpha) * log_weights.sum("donor")
     pieces = {"weights": weights, "noise": _half_normal(posterior["sigma"], scale * spec.noise.sd)}
-    if (sd := level_sd(case)) > 0:
+    if (sd := predict.level_sd(case.design, spec)) > 0:
         pieces["level"] = _half_normal(posterior["level_shift"], scale * sd)
     if "donor_noise" in posterior:
         pieces["donor noise"] = _half_normal(posterior["donor_noise"], scale * spec.cells.donor_noise_sd)

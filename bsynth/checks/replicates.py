@@ -80,7 +80,7 @@ def draw_departures(
         return noise
     system = drift.state_space(found, spec.drift.process)
     # Nothing seen: the conditional is the prior.
-    prior = drift.condition(system, np.zeros(sd.shape), sd**2, np.zeros(n_times), n_times, rng)
+    prior = drift.condition(system, np.zeros(sd.shape), sd**2, np.zeros(n_times), n_times, 0.0, rng)
     return np.asarray(noise + found["drifting"][:, None] * prior.u)
 
 
@@ -88,7 +88,8 @@ def residuals(case: Case, name: str) -> Residuals:
     """Return residuals of the pre-period and their replicates, for the check ``name``."""
     design, pre = case.design, slice(0, case.design.n_pre)
     found = parameters(case)
-    realised = (design.y - predict.linear_predictor(found, replace(design, donor_precision=None))[0])[:, pre]
+    centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
+    realised = (design.y - found["level"][:, None] - centre)[:, pre]
     sd = np.sqrt(found["sigma"][:, None] ** 2 + cell_variance(design, found["weights"]))
     replicated = draw_departures(found, sd, case.spec, case.rng(name))
     seen = design.treated_seen[pre] > 0

@@ -10,10 +10,12 @@ with precision ρ_jt of an observed cell and reliability λ_jt = σ_e² ρ_jt / 
     x̃_jt = c_j + d_t + λ_jt (X_jt − c_j − d_t),    V_jt = σ_e² / (1 + σ_e² ρ_jt)
     y_t ~ N(a + Σ_j w_j x̃_jt,  σ² + Σ_j w_j² V_jt + v0_t)
 
-The drift u integrates out too: given the rest, r = y − a − Σ w x̃ is N(0, D) without it and N(0, K + D)
-with it, and a switch of prior probability π mixes the two,
+Level and drift integrate out too: given the rest, r = y − Σ w x̃ is N(0, s_a² 11' + D) without a drift and
+N(0, s_a² 11' + D + K) with it, and a switch of prior probability π mixes the two,
 
-    p(y) = (1 − π) N(r; 0, D) + π N(r; 0, D + K(q, ρ)).
+    p(y) = (1 − π) N(r; 0, s_a² 11' + D) + π N(r; 0, s_a² 11' + D + K(q, ρ)).
+
+Both halves share the scale of the residual; the share of it that is drift is sampled, and σ and q follow.
 
 Covariates that vary in time add (z_0t − Σ_j w_j z_jt)′β to the mean, β ~ N(0, s_β²). Static predictors are
 further rows that the same weights should match, p_k0 ~ N(Σ_j w_j p_kj, .25² + s²).
@@ -36,6 +38,7 @@ import xarray as xr
 from bsynth._types import FloatArray
 from bsynth.design import Design
 from bsynth.engines import drift
+from bsynth.engines.predict import level_sd
 from bsynth.errors import FitError
 from bsynth.spec import ModelSpec
 
@@ -98,11 +101,9 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     pre = slice(0, design.n_pre)
     n_donors = design.X.shape[1]
     empty = ((0, 0), (0, design.capacity - n_donors))
-    level_sd = spec.cells.level_sd if form.known else spec.level.sd
     shared: dict[str, Any] = {
         "y_pre": design.y[pre],
-        # No level is a level with scale zero.
-        "level_sd": float(level_sd) if spec.level.prior == "shift" else 0.0,
+        "level_sd": level_sd(design, spec),
         "noise_sd": float(spec.noise.sd),
         "taken": (np.arange(design.capacity) < n_donors).astype(float),
     }
@@ -153,12 +154,12 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         "logit_pi": float(np.clip(logit, -_MAX_LOGIT, _MAX_LOGIT)),
         "always": float(spec.drift.probability == 1.0),
         "drift_sd": float(spec.drift.sd),
-        "typical_z": drift.typical_scale(design.y[: design.n_pre], design.X[: design.n_pre]) / float(spec.drift.sd),
+        "reach": drift.reach(spec.drift.process, design.n_pre),
     }
     if form == "rotated":
         values, vectors = np.linalg.eigh(drift.kernels(spec.drift.process, design.n_pre))
         rotations = np.swapaxes(vectors, 1, 2).reshape(-1, design.n_pre)
-        return shared | {"eigenvalues": values, "rotations": rotations}
+        return shared | {"eigenvalues": values, "rotations": rotations, "rotated_ones": vectors.sum(axis=1)}
     process = spec.drift.process
     return shared | {
         "walk": drift.walk(design.n_pre),
@@ -185,13 +186,12 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
         else:
             positive = pm.Gamma("gamma", alpha=data["alpha"], beta=1.0, shape=slots) * data["taken"]
         weights = positive / positive.sum()
-        level = data["level_sd"] * pm.Normal("level_z")
-        sigma2 = (data["noise_sd"] * pm.HalfNormal("sigma_z")) ** 2
+        total2 = (data["noise_sd"] * pm.HalfNormal("total_z")) ** 2
         if form.known:
-            centre, variance = _latent_donors(data, weights, sigma2, (design.room, slots))
+            centre, cells = _latent_donors(data, weights, (design.room, slots))
             seen = data["treated_seen"]
         else:
-            centre, variance = data["X_pre"] @ weights, sigma2 * pt.ones_like(data["y_pre"])
+            centre, cells = data["X_pre"] @ weights, pt.zeros_like(data["y_pre"])
             seen = pt.ones_like(data["y_pre"])
         if form.covariates:
             beta = data["beta_sd"] * pm.Normal("beta_z", shape=form.covariates)
@@ -199,8 +199,8 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
             centre = centre + moved @ beta
         if form.predictors:
             _predictor_likelihood(data, weights)
-        residual = data["y_pre"] - level - centre
-        _treated_likelihood(data, form, residual, variance, seen, sigma2)
+        residual = data["y_pre"] - centre
+        _treated_likelihood(data, form, residual, cells, seen, total2)
     return model
 
 
@@ -215,42 +215,63 @@ def _treated_likelihood(
     data: Mapping[str, Any],
     form: Structure,
     residual: pt.TensorVariable,
-    variance: pt.TensorVariable,
+    cells: pt.TensorVariable,
     seen: pt.TensorVariable,
-    sigma2: pt.TensorVariable,
+    total2: pt.TensorVariable,
 ) -> None:
-    """Add the log density of the treated pre-period, up to constants."""
+    """Add the log density of the treated pre-period, up to constants; ``cells`` is the known variance of a period."""
     if form.student:
+        residual = residual - data["level_sd"] * pm.Normal("level_z")
         df = data["degrees"]
-        terms = -0.5 * (df + 1) * pt.log1p(residual**2 / (df * sigma2)) - 0.5 * pt.log(sigma2)
+        terms = -0.5 * (df + 1) * pt.log1p(residual**2 / (df * total2)) - 0.5 * pt.log(total2)
         pm.Potential("treated", terms.sum())
         return
-    without = -0.5 * ((residual**2 / variance + pt.log(variance)) * seen).sum()
+    alone = total2 + cells
+    without = _diagonal(residual, seen, seen, alone, data["level_sd"])
     if form.drift == "none":
         pm.Potential("treated", without)
         return
-    drift_z = pm.HalfNormal("drift_z")
-    drift2 = (data["drift_sd"] * drift_z) ** 2
-    without += _pseudo_prior(drift_z, data["typical_z"])
+    share = pm.Beta("share", 0.5, 0.5)
+    sigma2, drift2 = (1 - share) * total2, share * total2 / data["reach"]
     if form.drift == "rotated":
         # One row per value of ρ, equally probable; a walk has one.
         spectrum = sigma2 + drift2 * data["eigenvalues"]
         rotated = (data["rotations"] @ residual).reshape(spectrum.shape)
-        terms = -0.5 * (rotated**2 / spectrum + pt.log(spectrum)).sum(axis=1)
+        terms = _diagonal(rotated, data["rotated_ones"], pt.ones_like(spectrum), spectrum, data["level_sd"])
         with_drift = pt.logsumexp(terms) - pt.log(terms.shape[0])
     else:
-        with_drift = _dense(data, drift2, residual, variance, seen)
+        with_drift = _dense(data, drift2, residual, sigma2 + cells, seen)
+    with_drift += _share_density(total2, sigma2, drift2, data)
     logit = data["logit_pi"]
     mixed = without + pt.softplus(with_drift - without + logit) - pt.softplus(logit)
     # π = 1 needs its own branch: far from the mode the mixture would fall back on the component without drift.
     pm.Potential("treated", pt.switch(pt.gt(data["always"], 0.5), with_drift, mixed))
 
 
-def _pseudo_prior(drift_z: pt.TensorVariable, typical: pt.TensorVariable) -> pt.TensorVariable:
-    """The graph's form of `bsynth.engines.drift.pseudo_prior_ratio`."""
-    log_z = pt.log(drift_z)
-    off = -log_z - np.log(drift.PSEUDO_SPREAD) - 0.5 * ((log_z - pt.log(typical)) / drift.PSEUDO_SPREAD) ** 2
-    return off - np.log(2.0) + 0.5 * drift_z**2
+def _diagonal(
+    residual: pt.TensorVariable,
+    ones: pt.TensorVariable,
+    seen: pt.TensorVariable,
+    variance: pt.TensorVariable,
+    level_sd: pt.TensorVariable,
+) -> pt.TensorVariable:
+    """Log density of N(0, diag(variance) + level_sd² 1 1') along the last axis, in a basis where 1 is ``ones``.
+
+    Where ``seen`` is zero so is ``ones``, and the entry drops out.
+    """
+    plain = (seen * (residual**2 / variance + pt.log(variance))).sum(axis=-1)
+    squares, products = (ones**2 / variance).sum(axis=-1), (ones * residual / variance).sum(axis=-1)
+    level2 = level_sd**2
+    return -0.5 * (plain - level2 * products**2 / (1 + level2 * squares) + pt.log1p(level2 * squares))
+
+
+def _share_density(
+    total2: pt.TensorVariable, sigma2: pt.TensorVariable, drift2: pt.TensorVariable, data: Mapping[str, Any]
+) -> pt.TensorVariable:
+    """The graph's form of `bsynth.engines.drift.log_share_density`."""
+    noise2, step2 = data["noise_sd"] ** 2, data["drift_sd"] ** 2
+    constant = 0.5 * pt.log(np.pi / (2 * data["reach"] * step2))
+    return constant + 0.5 * (pt.log(total2) - sigma2 / noise2 - drift2 / step2 + total2 / noise2)
 
 
 def _dense(
@@ -264,7 +285,7 @@ def _dense(
     rho = pm.Beta("rho", 2.0, 2.0)
     slope2 = (data["slope_sd"] * pm.HalfNormal("slope_z")) ** 2
     correlation = pt.switch(pt.gt(data["is_ar1"], 0.5), rho ** data["lags"], data["walk"])
-    K = drift2 * correlation + slope2 * data["integrated"]
+    K = data["level_sd"] ** 2 + drift2 * correlation + slope2 * data["integrated"]
     K = K * seen[:, None] * seen[None, :]
     cov = K + pt.diag(pt.switch(pt.gt(seen, 0.5), variance, 1.0))
     L = pt.linalg.cholesky(cov)
@@ -273,9 +294,9 @@ def _dense(
 
 
 def _latent_donors(
-    data: Mapping[str, Any], weights: pt.TensorVariable, sigma2: pt.TensorVariable, shape: tuple[int, ...]
+    data: Mapping[str, Any], weights: pt.TensorVariable, shape: tuple[int, ...]
 ) -> tuple[pt.TensorVariable, pt.TensorVariable]:
-    """Add the donors' likelihood; return Σ w x̃ and the treated variance over the pre-period."""
+    """Add the donors' likelihood; return Σ w x̃ and Σ w² V + v0, the variance known of each pre-period."""
     n_times, n_donors = shape
     X, precision = data["X"], data["donor_precision"]
     grand = data["grand_mean_sd"] * pm.Normal("grand_z")
@@ -298,7 +319,7 @@ def _latent_donors(
     n_pre = data["y_pre"].shape[0]
     latent = (smooth + noise2 * precision / inflation * residual)[:n_pre]
     latent_variance = (noise2 / inflation)[:n_pre]
-    return latent @ weights, sigma2 + latent_variance @ weights**2 + data["treated_variance"]
+    return latent @ weights, latent_variance @ weights**2 + data["treated_variance"]
 
 
 def _persistent(rho: pt.TensorVariable, z: pt.TensorVariable, in_panel: pt.TensorVariable) -> pt.TensorVariable:
@@ -348,10 +369,9 @@ def sample(design: Design, spec: ModelSpec, sampler: Sampler, seed: int) -> xr.D
 def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, FloatArray]:
     """Return the model's parameters on the design's scale, each (chain, draw, ...).
 
-    Keys: ``weights``, ``level``, ``sigma``; with a drift ``drift_sd`` (and ``slope_sd``, or ``rho`` where it is not
-    summed out); with
-    known cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or
-    ``predictor_sd``.
+    Keys: ``weights``; ``total``, the noise of a draw without drift; with a drift ``share`` (and ``slope_sd``, or
+    ``rho`` where it is not summed out); ``level`` where it is not integrated out; with known cell variance
+    ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or ``predictor_sd``.
     """
     raw = {str(name): np.asarray(values) for name, values in tree["posterior"].items()}
     data = inputs(design, spec)
@@ -364,11 +384,12 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
     weights = weights / weights.sum(axis=-1, keepdims=True)
     found = {
         "weights": weights,
-        "level": data["level_sd"] * raw["level_z"],
-        "sigma": data["noise_sd"] * raw["sigma_z"],
+        "total": data["noise_sd"] * raw["total_z"],
     }
-    if "drift_z" in raw:
-        found["drift_sd"] = data["drift_sd"] * raw["drift_z"]
+    if "level_z" in raw:
+        found["level"] = data["level_sd"] * raw["level_z"]
+    if "share" in raw:
+        found["share"] = raw["share"]
     if spec.drift.process == "ar1" and "rho" in raw:
         found["rho"] = raw["rho"]
     if spec.drift.process == "local-trend":

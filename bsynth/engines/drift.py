@@ -1,13 +1,14 @@
 """The drift u_t as a state-space model: exact conditioning on the pre-period, and its evidence. Arrays only.
 
-The residual r_t = y_t − a − Σ w x of the pre-period is u_t + e_t with e_t ~ N(0, v_t) independent.
+The residual r_t = y_t − Σ w x of the pre-period is a + u_t + e_t with a level a ~ N(0, s_a²) and e_t ~ N(0, v_t)
+independent.
 
 - ``walk``: u_t = u_{t−1} + N(0, q²), u_0 = 0, so that cov(u_t, u_s) = q² min(t, s).
 - ``ar1``: stationary, cov(u_t, u_s) = q² ρ^|t−s|.
 - ``local-trend``: a walk to which a slope is added each period; the slope is itself a walk.
 
 Forward filtering and backward sampling (Carter and Kohn 1994; Frühwirth-Schnatter 1994), vectorised over
-posterior draws, gives draws of u over all periods from their exact joint conditional, and the
+posterior draws, gives draws of a and of u over all periods from their exact joint conditional, and the
 one-step-ahead log densities whose sum is the log likelihood.
 """
 
@@ -18,7 +19,6 @@ import numpy as np
 from scipy import special, stats
 
 from bsynth._types import FloatArray
-from bsynth.engines.simplex import solve_simplex
 
 
 def walk(n_times: int) -> FloatArray:
@@ -51,18 +51,35 @@ def kernels(process: str, n_times: int) -> FloatArray:
     return np.asarray(RHO_GRID[:, None, None] ** lags(n_times))
 
 
+def draw_level(
+    level_sd: float, squares: FloatArray, products: FloatArray, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Draw a ~ N(0, level_sd²) given residuals r that hold it, r ~ N(a 1, Σ); (S,) each.
+
+    ``squares`` is 1'Σ⁻¹1 and ``products`` 1'Σ⁻¹r. Also returns the log ratio of the density of r with a integrated
+    out to that of r at a = 0.
+    """
+    variance = level_sd**2 / (1 + level_sd**2 * squares)
+    mean = variance * products
+    ratio = 0.5 * (mean * products - np.log1p(level_sd**2 * squares))
+    return mean + np.sqrt(variance) * rng.standard_normal(mean.shape), ratio
+
+
 def draw_rho(
-    residual: FloatArray, sigma: FloatArray, drift_sd: FloatArray, rng: np.random.Generator
+    residual: FloatArray, sigma: FloatArray, drift_sd: FloatArray, level_sd: float, rng: np.random.Generator
 ) -> tuple[FloatArray, FloatArray]:
     """Draw ρ of an AR(1) drift given residuals (S, n_pre) of noise σ (S,); return it and the log evidence, (S,).
 
-    The evidence is the log density of the residuals with drift, summed over `RHO_GRID`.
+    The evidence is the log density of the residuals with drift, level integrated out, summed over `RHO_GRID`.
     """
     values, vectors = np.linalg.eigh(kernels("ar1", residual.shape[1]))
     terms = np.empty((len(RHO_GRID), len(residual)))
     for g, (spectrum, basis) in enumerate(zip(values, vectors, strict=True)):
         variance = sigma[:, None] ** 2 + drift_sd[:, None] ** 2 * spectrum
-        terms[g] = stats.norm.logpdf(residual @ basis, scale=np.sqrt(variance)).sum(axis=1)
+        rotated, ones = residual @ basis, basis.sum(axis=0)
+        squares, products = (ones**2 / variance).sum(axis=1), (ones * rotated / variance).sum(axis=1)
+        terms[g] = stats.norm.logpdf(rotated, scale=np.sqrt(variance)).sum(axis=1)
+        terms[g] += draw_level(level_sd, squares, products, rng)[1]
     chosen = (terms + rng.gumbel(size=terms.shape)).argmax(axis=0)
     return RHO_GRID[chosen], special.logsumexp(terms, axis=0) - np.log(len(terms))
 
@@ -76,30 +93,37 @@ def persistent(rho: FloatArray, z: FloatArray) -> FloatArray:
     return np.asarray(series - series.mean(axis=-1, keepdims=True))
 
 
-PSEUDO_SPREAD = 0.8
 TINY = 1e-30
 
 
-def typical_scale(y: FloatArray, X: FloatArray) -> float:
-    """Scale of the steps that the pre-period residual of least-squares weights would need, at least .01.
+def reach(process: str, n_pre: int) -> float:
+    """Variance of a drift with q = 1 about its own mean over ``n_pre`` periods: what it adds to a residual."""
+    K = kernels("ar1" if process == "ar1" else "walk", n_pre)
+    return max(float(np.mean(np.trace(K, axis1=1, axis2=2) / n_pre - K.mean(axis=(1, 2)))), 0.1)
 
-    ``y`` (n_pre,) and ``X`` (n_pre, J); both are centred first.
+
+def split(total: FloatArray, share: FloatArray, span: float) -> tuple[FloatArray, FloatArray]:
+    """Return σ and q of draws that drift, from the residual's scale and the share of its variance that is drift.
+
+    The data tell the scale of the residual, drift or not, far better than they tell σ from q; and a draw without
+    drift has the same scale, all of it noise. ``span`` is `reach`.
     """
-    y, X = y - y.mean(), X - X.mean(axis=0)
-    residual = y - X @ solve_simplex(X, y).weights
-    return max(float(np.diff(residual).std() / np.sqrt(2.0)), 0.01)
+    return total * np.sqrt(1 - share), total * np.sqrt(share / span)
 
 
-def pseudo_prior_ratio(z: FloatArray, typical: float) -> FloatArray:
-    """Log ratio of a pseudo-prior of the drift's scale z = q / sd to its half-normal prior.
+def log_share_density(
+    total: FloatArray, share: FloatArray, span: float, noise_sd: float, drift_sd: float
+) -> FloatArray:
+    """Log ratio of the prior of (total, share) with drift to that without.
 
-    Without drift, q is in no likelihood; under its prior it would wander far from where the component with
-    drift has it, and chains could not cross. Any normalised density may stand in for the prior in that
-    component without changing the model (Carlin and Chib 1995); a log-normal about the ``typical`` scale
-    lets them cross.
+    With drift it is p(σ) p(q) and the Jacobian of `split`, total / (2 √(span share (1 − share))). Without drift it
+    is p(σ = total) and Beta(½, ½) for the share, which is then in no likelihood: any normalised density may stand
+    there without changing the model (Carlin and Chib 1995), and this one cancels the Jacobian's ends.
     """
-    off = stats.lognorm.logpdf(z, PSEUDO_SPREAD, scale=typical)
-    return np.asarray(off - stats.halfnorm.logpdf(z))
+    sigma, q = split(total, share, span)
+    prior = stats.halfnorm(scale=noise_sd)
+    density = prior.logpdf(sigma) + stats.halfnorm.logpdf(q, scale=drift_sd) - prior.logpdf(total)
+    return np.asarray(density + np.log(np.pi * total / (2 * np.sqrt(span))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +155,16 @@ class Conditioned:
 
     Attributes
     ----------
-    u : (S, T) draws of the drift given the pre-period residuals.
-    log_predictive : (S, n_pre) log density of each residual given the earlier ones; NaN where unseen.
+    level : (S,) draws of the level a.
+    u : (S, T) draws of the drift given the pre-period residuals and the level.
+    log_predictive : (S, n_pre) log density of each residual given the level and the earlier ones; NaN where unseen.
+    log_evidence : (S,) log density of all residuals, level integrated out.
     """
 
+    level: FloatArray
     u: FloatArray
     log_predictive: FloatArray
+    log_evidence: FloatArray
 
 
 def condition(
@@ -145,46 +173,65 @@ def condition(
     variance: FloatArray,
     seen: FloatArray,
     n_times: int,
+    level_sd: float,
     rng: np.random.Generator,
 ) -> Conditioned:
-    """Draw the drift of ``n_times`` periods given residuals (S, n_pre) of noise ``variance`` (S, n_pre).
+    """Draw level and drift of ``n_times`` periods given residuals (S, n_pre) of noise ``variance`` (S, n_pre).
 
-    ``seen`` (n_pre,) is 0 for periods that carry no information.
+    ``seen`` (n_pre,) is 0 for periods that carry no information. The filter is linear in what it filters: one pass
+    over the residuals and over a row of ones gives the terms for every level.
     """
     n_draws, n_pre = residual.shape
     d = system.F.shape[1]
-    mean, cov = np.zeros((n_draws, d)), system.P1.copy()
+    series = np.stack([residual, np.ones_like(residual)], axis=1)
+    mean, cov = np.zeros((n_draws, 2, d)), system.P1.copy()
     filtered: list[tuple[FloatArray, FloatArray]] = []
-    log_predictive = np.full(residual.shape, np.nan)
+    errors, total = np.zeros(series.shape), np.ones(residual.shape)
     for t in range(n_pre):
         if t:
             mean, cov = _step(system, mean, cov)
         if seen[t]:
-            total = cov[:, 0, 0] + variance[:, t]
-            error = residual[:, t] - mean[:, 0]
-            log_predictive[:, t] = -0.5 * (error**2 / total + np.log(2 * np.pi * total))
-            gain = cov[:, :, 0] / total[:, None]
-            mean = mean + gain * error[:, None]
+            total[:, t] = cov[:, 0, 0] + variance[:, t]
+            errors[:, :, t] = series[:, :, t] - mean[:, :, 0]
+            gain = cov[:, :, 0] / total[:, t, None]
+            mean = mean + errors[:, :, t, None] * gain[:, None, :]
             cov = cov - gain[:, :, None] * cov[:, None, 0, :]
         filtered.append((mean, cov))
+    of_residual, of_ones = errors[:, 0], errors[:, 1]
+    squares, products = (of_ones**2 / total).sum(axis=1), (of_ones * of_residual / total).sum(axis=1)
+    level, ratio = draw_level(level_sd, squares, products, rng)
+    log_evidence = _log_normal(of_residual, total, seen).sum(axis=1) + ratio
+    log_predictive = _log_normal(of_residual - level[:, None] * of_ones, total, seen)
+    log_predictive[:, seen == 0] = np.nan
     states = np.empty((n_draws, n_times, d))
-    states[:, n_pre - 1] = _draw(mean, cov, rng)
+    states[:, n_pre - 1] = _draw(_about(level, mean), cov, rng)
     for t in range(n_pre, n_times):
         ahead = np.einsum("sij,sj->si", system.F, states[:, t - 1])
         states[:, t] = _draw(ahead, system.Q, rng)
     for t in range(n_pre - 2, -1, -1):
         mean, cov = filtered[t]
-        ahead_mean, ahead_cov = _step(system, mean, cov)
+        mean = _about(level, mean)
+        ahead_mean, ahead_cov = _step(system, mean[:, None], cov)
         # A draw whose drift is zero to machine precision has no covariance to invert, and no gain either.
         gain = np.swapaxes(np.linalg.solve(ahead_cov + TINY * np.eye(d), system.F @ cov), 1, 2)
-        back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean)
+        back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean[:, 0])
         states[:, t] = _draw(back, cov - gain @ system.F @ cov, rng)
-    return Conditioned(states[:, :, 0], log_predictive)
+    return Conditioned(level, states[:, :, 0], log_predictive, log_evidence)
+
+
+def _about(level: FloatArray, mean: FloatArray) -> FloatArray:
+    """(S, d) state of the residuals less the level, from the states of residuals and ones (S, 2, d)."""
+    return np.asarray(mean[:, 0] - level[:, None] * mean[:, 1])
+
+
+def _log_normal(error: FloatArray, variance: FloatArray, seen: FloatArray) -> FloatArray:
+    """Log density N(error; 0, variance), zero where unseen."""
+    return np.asarray(-0.5 * (error**2 / variance + np.log(2 * np.pi * variance)) * (seen > 0))
 
 
 def _step(system: StateSpace, mean: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Predict the next state."""
-    return np.einsum("sij,sj->si", system.F, mean), system.F @ cov @ np.swapaxes(system.F, 1, 2) + system.Q
+    """Predict the next state from states (S, k, d) of k series and their common covariance."""
+    return mean @ np.swapaxes(system.F, 1, 2), system.F @ cov @ np.swapaxes(system.F, 1, 2) + system.Q
 
 
 def _draw(mean: FloatArray, cov: FloatArray, rng: np.random.Generator) -> FloatArray:

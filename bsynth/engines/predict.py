@@ -31,12 +31,18 @@ class Counterfactual:
         Log density of each treated pre-period in outcome units: given the parameters, and where the draw
         drifts given also the earlier periods, so that it sums to the log likelihood. NaN where a treated
         cell is empty.
+    level : (S,)
+        The level shift.
+    sigma : (S,)
+        Sd of the period noise: of the draw's residual, or where it drifts of what the drift leaves.
     log_odds : (S,) or None
         With a drift: log odds that the draw drifts, at even prior odds.
     drifting : (S,) of bool or None
         Whether the draw has its drift switched on.
     drift : (S, T) or None
         The drift of each draw, part of ``mean``; zero where it is off.
+    drift_sd : (S,) or None
+        With a drift: its q, which means something only where it is on.
     rho : (S,) or None
         Where the graph sums ρ out: its draws.
     """
@@ -44,9 +50,12 @@ class Counterfactual:
     mean: FloatArray
     predictive: FloatArray
     log_likelihood: FloatArray
+    level: FloatArray
+    sigma: FloatArray
     log_odds: FloatArray | None = None
     drifting: NDArray[np.bool_] | None = None
     drift: FloatArray | None = None
+    drift_sd: FloatArray | None = None
     rho: FloatArray | None = None
 
 
@@ -55,38 +64,70 @@ def counterfactual(
 ) -> Counterfactual:
     """Draw the counterfactual of every period, one draw per posterior sample."""
     centre, latent_variance = linear_predictor(parameters, design)
-    noise = parameters["sigma"][:, None] ** 2 + design.treated_variance
-    mean = centre + np.sqrt(latent_variance) * rng.standard_normal(centre.shape)
-    pre = slice(0, design.n_pre)
+    pre, seen = slice(0, design.n_pre), design.treated_seen[: design.n_pre]
     residual = (design.y - centre)[:, pre]
-    variance = (noise + latent_variance)[:, pre]
-    log_likelihood = _independent(residual, variance, spec)
-    log_likelihood[:, design.treated_seen[pre] == 0] = np.nan
-    log_odds = drifting = u = rho = evidence = None
+    cells = design.treated_variance + latent_variance
+    sigma, sd = parameters["total"], level_sd(design, spec)
+    variance = (sigma[:, None] ** 2 + cells)[:, pre]
+    level, evidence = _level(parameters, residual, variance, seen, spec, sd, rng)
+    log_likelihood = _independent(residual - level[:, None], variance, spec)
+    log_likelihood[:, seen == 0] = np.nan
+    log_odds = drifting = u = q = rho = None
     if spec.drift.process != "none":
+        span = drift.reach(spec.drift.process, design.n_pre)
+        noise, q = drift.split(sigma, parameters["share"], span)
+        moving, with_drift = {**parameters, "drift_sd": q}, None
         if spec.drift.process == "ar1" and "rho" not in parameters:
-            rho, evidence = drift.draw_rho(residual, parameters["sigma"], parameters["drift_sd"], rng)
-            parameters = {**parameters, "rho": rho}
-        system = drift.state_space(parameters, spec.drift.process)
-        found = drift.condition(system, residual, variance, design.treated_seen[pre], design.y.size, rng)
-        log_odds = np.nansum(found.log_predictive, axis=1) if evidence is None else evidence
-        log_odds = log_odds - np.nansum(log_likelihood, axis=1)
-        typical = drift.typical_scale(design.y[pre], design.X[pre]) / spec.drift.sd
-        log_odds -= drift.pseudo_prior_ratio(parameters["drift_sd"] / spec.drift.sd, typical)
+            rho, with_drift = drift.draw_rho(residual, noise, q, sd, rng)
+            moving["rho"] = rho
+        system = drift.state_space(moving, spec.drift.process)
+        variance = (noise[:, None] ** 2 + cells)[:, pre]
+        found = drift.condition(system, residual, variance, seen, design.y.size, sd, rng)
+        log_odds = (found.log_evidence if with_drift is None else with_drift) - evidence
+        log_odds += drift.log_share_density(sigma, parameters["share"], span, spec.noise.sd, spec.drift.sd)
         on = special.expit(log_odds + special.logit(spec.drift.probability))
         drifting = rng.random(len(on)) < on
+        sigma, level = np.where(drifting, noise, sigma), np.where(drifting, found.level, level)
         u = np.where(drifting[:, None], found.u, 0.0)
-        mean += u
         log_likelihood = np.where(drifting[:, None], found.log_predictive, log_likelihood)
-    predictive = mean + _period_noise(noise, spec, rng)
-    return Counterfactual(mean, predictive, log_likelihood - np.log(design.scale), log_odds, drifting, u, rho)
+    mean = centre + level[:, None] + np.sqrt(latent_variance) * rng.standard_normal(centre.shape)
+    if u is not None:
+        mean += u
+    predictive = mean + _period_noise(sigma[:, None] ** 2 + design.treated_variance, spec, rng)
+    log_likelihood = log_likelihood - np.log(design.scale)
+    return Counterfactual(mean, predictive, log_likelihood, level, sigma, log_odds, drifting, u, q, rho)
+
+
+def level_sd(design: Design, spec: ModelSpec) -> float:
+    """Prior sd of the level on the design's scale; a model without a level has one of scale zero."""
+    if spec.level.prior == "none":
+        return 0.0
+    return float(spec.cells.level_sd if design.known_variance else spec.level.sd)
+
+
+def _level(
+    parameters: Mapping[str, FloatArray],
+    residual: FloatArray,
+    variance: FloatArray,
+    seen: FloatArray,
+    spec: ModelSpec,
+    sd: float,
+    rng: np.random.Generator,
+) -> tuple[FloatArray, FloatArray]:
+    """Return the level of draws without drift (S,), and the log density of their residuals with it integrated out."""
+    if "level" in parameters:  # sampled, because the noise is not normal
+        level = parameters["level"]
+        return level, _independent(residual - level[:, None], variance, spec).sum(axis=1)
+    squares, products = (seen / variance).sum(axis=1), (seen * residual / variance).sum(axis=1)
+    level, ratio = drift.draw_level(sd, squares, products, rng)
+    return level, (seen * _independent(residual, variance, spec)).sum(axis=1) + ratio
 
 
 def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
-    """Return a + Σ w x̃ + (z_0 − Σ w z)′β and Σ w² V, each (S, T); the second is zero with exact cells."""
-    weights, level = parameters["weights"], parameters["level"][:, None]
+    """Return Σ w x̃ + (z_0 − Σ w z)′β and Σ w² V, each (S, T); the second is zero with exact cells."""
+    weights = parameters["weights"]
     if design.donor_precision is None:
-        centre = level + weights @ design.X.T
+        centre = weights @ design.X.T
         if design.movements is not None:
             centre += design.movements.effect(weights, parameters["beta"])
         return centre, np.zeros_like(centre)
@@ -100,7 +141,7 @@ def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tu
         latent = smooth + noise2 * precision / inflation * (x - smooth)
         centre[:, t] = (weights * latent).sum(axis=1)
         variance[:, t] = (weights**2 * noise2 / inflation).sum(axis=1)
-    return centre + level, variance
+    return centre, variance
 
 
 def _independent(residual: FloatArray, variance: FloatArray, spec: ModelSpec) -> FloatArray:

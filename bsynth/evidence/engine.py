@@ -45,9 +45,12 @@ def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) ->
     sampler = bayes.Sampler(settings.draws, settings.tune, settings.chains)
     tree = bayes.sample(design, spec, sampler, int(sampler_seed.generate_state(1)[0]))
     raw = bayes.parameters(tree, design, spec)
-    shape = raw["sigma"].shape
+    shape = raw["total"].shape
     parameters = {name: values.reshape(-1, *values.shape[2:]) for name, values in raw.items()}
     drawn = predict.counterfactual(parameters, design, spec, np.random.default_rng(predictive_seed))
+    parameters |= {"level": drawn.level, "sigma": drawn.sigma}
+    if drawn.drift_sd is not None:
+        parameters["drift_sd"] = drawn.drift_sd
     if drawn.rho is not None:
         parameters["rho"] = drawn.rho
     mean, predictive = (values[:, design.n_pre :].mean(axis=1) for values in (drawn.mean, drawn.predictive))

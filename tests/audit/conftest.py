@@ -28,8 +28,8 @@ def draw_parameters(panel: bs.Panel, spec: ModelSpec, rng: np.random.Generator) 
     weights = rng.dirichlet(np.full(panel.n_donors, 2.0), size=shape)
     level = 0.2 * rng.standard_normal(shape) - (weights[..., 0] - 1 / panel.n_donors)
     found = {"weights": weights, "level": level if spec.level.prior == "shift" else 0.0 * level}
-    found["sigma"] = np.exp(rng.normal(-1.5, 0.2, shape))
-    found["drift_sd"] = np.exp(rng.normal(-1.5, 0.3, shape))
+    found["total"] = np.exp(rng.normal(-1.5, 0.2, shape))
+    found["share"] = rng.beta(40, 20, shape)
     found["slope_sd"] = 0.1 * np.exp(rng.normal(-1.5, 0.3, shape))
     found["rho"] = rng.beta(6, 2, shape)
     found["donor_level"] = rng.normal(0, 0.3, (*shape, panel.n_donors))
@@ -37,9 +37,10 @@ def draw_parameters(panel: bs.Panel, spec: ModelSpec, rng: np.random.Generator) 
     found["donor_noise"] = np.exp(rng.normal(-1.0, 0.2, shape))
     if panel.covariates is not None:
         found["beta"] = rng.normal(0.5, 0.3, (*shape, len(panel.covariates.names)))
-    wanted = {"weights", "level", "sigma"}
+    wanted = {"weights", "total"}
+    wanted |= {"level"} if spec.noise.distribution == "student-t" else set()
     wanted |= {"beta"} if spec.covariates.use == "time-varying" else set()
-    wanted |= {"drift_sd"} if spec.drift.process != "none" else set()
+    wanted |= {"share"} if spec.drift.process != "none" else set()
     wanted |= {"slope_sd"} if spec.drift.process == "local-trend" else set()
     wanted |= {"rho"} if spec.drift.process == "ar1" else set()
     wanted |= {"donor_level", "period", "donor_noise"} if spec.cells.variance == "known" else set()

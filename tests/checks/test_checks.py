@@ -133,7 +133,7 @@ def test_calibration_speaks_when_donors_drift(clean: tuple[Fit, bs.Panel], sprea
     found = checks.check(fit, panel, calibration=calibration(fit, spread))["calibration"]
     assert found.status == status
     assert (found.suggestion == "default") == (status == "warning")
-    assert (found.values["widening"] > 1.5) == (status == "warning")
+    assert (found.values["widening"] > 2) == (status == "warning")
 
 
 def test_report_is_data_and_words(prop99_report: CheckReport) -> None:
