@@ -293,19 +293,19 @@ def _scalars(
         "intercept": design.intercept(parameters["weights"], level),
         "sigma": design.scale * draws.sigma.reshape(shape),
     }
-    if draws.drift_sd is not None:
-        found["drift_sd"] = design.scale * draws.drift_sd.reshape(shape)
     for name in ("donor_noise", "slope_sd"):
         if name in parameters:
             found[name] = design.scale * parameters[name]
-    for name in ("rho", "predictor_sd"):  # no outcome units
-        if name in parameters:
-            found[name] = parameters[name]
-    if draws.rho is not None:
-        found["rho"] = draws.rho.reshape(shape)
-    if draws.log_odds is not None and draws.drifting is not None:
+    if "predictor_sd" in parameters:
+        found["predictor_sd"] = parameters["predictor_sd"]
+    if draws.form is not None and draws.log_odds is not None and draws.drifting is not None:
+        found["drift_sd"] = design.scale * draws.form.q.reshape(shape)
         found["drift_log_odds"] = draws.log_odds.reshape(shape)
         found["drifting"] = draws.drifting.astype(float).reshape(shape)
+        if draws.form.rho is not None:
+            found["rho"] = draws.form.rho.reshape(shape)
+        if draws.form.walk_log_odds is not None:
+            found["walk_log_odds"] = draws.form.walk_log_odds.reshape(shape)
     return found
 
 

@@ -47,7 +47,8 @@ class Fit:
         averaged ``alpha``), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
         ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
         Outcome units throughout; ArviZ reads it as it is. With a drift switch, ``drift_sd`` means something
-        only in draws whose ``drifting`` is 1: elsewhere it is in no likelihood.
+        only in draws whose ``drifting`` is 1: elsewhere it is in no likelihood; and ``rho`` is 1 where a drift
+        that may be an AR(1) or a walk is a walk.
     spec : ModelSpec
     diagnostics : Diagnostics
         The convergence gate.

@@ -6,6 +6,7 @@ the treated series, so a specification means the same whatever the units of the 
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -45,15 +46,38 @@ class Drift(_Piece):
     """Slow departure u_t of the treated unit from its donors, and how likely it is to be there.
 
     ``walk``: u is a random walk with steps N(0, q²). ``ar1``: stationary AR(1) with standard deviation q
-    and ρ ~ Beta(2, 2), over exact cells as 15 equally probable values that are summed out. ``local-trend``:
-    a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's steps ~ HalfNormal(slope_sd).
-    With ``probability`` π < 1 the drift is switched on with prior probability π, marginalised.
+    and ρ ~ Beta(2, 2), over exact cells as 15 equally probable values that are summed out. ``ar1-or-walk``: one of the
+    two, a walk with prior probability ``walk``; the AR(1) there has q ~ HalfNormal(ar1_sd), and its ρ five values.
+    ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's steps ~
+    HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior probability π, marginalised.
     """
 
-    process: Literal["none", "ar1", "walk", "local-trend"] = "none"
+    process: Literal["none", "ar1", "walk", "ar1-or-walk", "local-trend"] = "none"
     probability: Probability = 1.0
+    walk: Probability = 0.5
     sd: Positive = 0.25
+    ar1_sd: Positive = 1.0
     slope_sd: Positive = 0.1
+
+    @property
+    def components(self) -> dict[str, float]:
+        """Prior probability of each form that the departure may take, ``"none"`` first; impossible ones left out."""
+        on = 0.0 if self.process == "none" else self.probability
+        forms = {self.process: on}
+        if self.process == "ar1-or-walk":
+            forms = {"ar1": on * (1 - self.walk), "walk": on * self.walk}
+        return {name: float(p) for name, p in ({"none": 1 - on} | forms).items() if p > 0} if on > 0 else {"none": 1.0}
+
+    def scale_at(self, rho: Any) -> Any:
+        """Scale of q's prior where the drift has this ρ, an array; 1 is a walk."""
+        fading = self.ar1_sd if self.process == "ar1-or-walk" else self.sd
+        return (rho < 1) * fading + (rho >= 1) * self.sd
+
+    def at(self, shares: Mapping[str, float]) -> "Drift":
+        """Return the same drift with these prior probabilities of its `components`."""
+        on = 1 - shares.get("none", 0.0)
+        walk = shares.get("walk", 0.0) / on if self.process == "ar1-or-walk" else self.walk
+        return self.model_copy(update={"probability": on, "walk": walk})
 
 
 class Noise(_Piece):

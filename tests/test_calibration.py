@@ -8,16 +8,32 @@ import pytest
 from scipy import stats
 
 import bsynth as bs
-from bsynth.calibration import PlaceboFit, learn_inflation, learn_share, placebo_fits
+from bsynth.calibration import PlaceboFit, learn_inflation, learn_shares, placebo_fits, support
 from bsynth.simulate import rollout_panel_arguments
 
 
 def test_share_is_the_fixed_point() -> None:
     odds = np.array([0.1, 2.0, 30.0, np.inf, 0.5])
-    share = learn_share(odds)
+    on = np.where(np.isinf(odds), 1.0, np.where(np.isinf(odds), 0.0, odds) / (1 + np.where(np.isinf(odds), 0.0, odds)))
+    off, share = learn_shares(np.stack([1 - on, on], axis=1))
+    assert off + share == pytest.approx(1.0)
     finite = share * odds[np.isfinite(odds)] / (1 - share + share * odds[np.isfinite(odds)])
     assert share == pytest.approx((1 + finite.sum() + 1) / (2 + 5))
-    assert learn_share([1.0] * 10) == pytest.approx(0.5)
+    np.testing.assert_allclose(learn_shares([np.full(3, 1 / 3)] * 10), 1 / 3)
+
+
+def test_shares_of_three_forms_are_learned() -> None:
+    """Units that know their form are counted, one more of each; units that know nothing change no proportion."""
+    sure = [np.eye(3)[k] for k in (0, 0, 1, 2, 2, 2, 2)]
+    np.testing.assert_allclose(learn_shares(sure), np.array([3, 2, 5]) / 10)
+    vague = learn_shares([*sure, *[np.full(3, 1 / 3)] * 50])
+    assert vague[2] > vague[0] > vague[1]
+
+
+def test_support_takes_the_prior_out() -> None:
+    np.testing.assert_allclose(
+        support(np.array([0.5, 0.125, 0.375]), np.array([0.5, 0.25, 0.25])), [1 / 3, 1 / 6, 1 / 2]
+    )
 
 
 def test_inflation_matches_importance_sampling(rng: np.random.Generator) -> None:
@@ -46,7 +62,7 @@ def test_honest_placebos_leave_the_interval_nearly_alone(rng: np.random.Generato
 
 def _placebo(average: np.ndarray, drifting: np.ndarray) -> PlaceboFit:
     nothing = np.zeros(1)
-    return PlaceboFit("u", average, drifting, nothing, nothing, 1.0, 1.0, "ok", 0.0)
+    return PlaceboFit("u", average, drifting.astype(int), nothing, nothing, np.full(2, 0.5), 1.0, "ok", 0.0)
 
 
 def test_reweighting_moves_between_components(rng: np.random.Generator) -> None:
@@ -54,10 +70,10 @@ def test_reweighting_moves_between_components(rng: np.random.Generator) -> None:
     average = np.where(drifting > 0, rng.normal(1, 2, drifting.size), rng.normal(0, 1, drifting.size))
     placebo = _placebo(average, drifting)
     # From even odds to three to one: a 3/4, 1/4 mixture.
-    mean, sd = placebo.reweighted(3.0)
+    mean, sd = placebo.reweighted(np.array([1.0, 3.0]))
     assert mean == pytest.approx(0.75, abs=0.03)
     assert sd**2 == pytest.approx(0.75 * (4 + 1) + 0.25 * 1 - 0.75**2, rel=0.03)
-    lower, upper = placebo.interval(0.9, 3.0)
+    lower, upper = placebo.interval(0.9, np.array([1.0, 3.0]))
     inside = (average >= lower) & (average <= upper)
     assert np.average(inside, weights=np.where(drifting > 0, 3.0, 1.0)) == pytest.approx(0.9, abs=0.005)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -27,13 +28,15 @@ from bsynth.simulate import simulate_factor
 mpl.use("Agg")
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 H = 4
+PRIOR = {"none": 0.5, "walk": 0.5}
 
 
 def _placebo(unit: int, error: float, sd: float, rng: np.random.Generator) -> PlaceboFit:
     path = error + sd * rng.standard_normal((800, H)) * np.sqrt(H)
-    drifting = (rng.random(800) < 0.6).astype(float)
+    drifting = (rng.random(800) < 0.6).astype(int)
+    known = np.array([1 / 3, 2 / 3])
     return PlaceboFit(
-        unit, path.mean(axis=1), drifting, path.mean(axis=0), path.std(axis=0), 2.0, 10.0, "ok", 0.1, path
+        unit, path.mean(axis=1), drifting, path.mean(axis=0), path.std(axis=0), known, 10.0, "ok", 0.1, path
     )
 
 
@@ -43,16 +46,16 @@ def window() -> Window:
     frame = simulate_factor(donors=12, n_pre=12, n_post=H, seed=2)
     panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=12)
     placebos = tuple(_placebo(u, e, 0.3, rng) for u, e in zip(panel.donors, rng.normal(0, 0.9, 12), strict=True))
-    return Window(panel, placebos, None, learn(placebos, 0.5))
+    return Window(panel, placebos, None, learn(placebos, PRIOR))
 
 
 def test_each_unit_learns_from_the_others_alone(window: Window) -> None:
-    units, pit = window_tables(window, 0, 0.5, LEVELS)
+    units, pit = window_tables(window, 0, PRIOR, LEVELS)
     k = 4
     others = [p for i, p in enumerate(window.placebos) if i != k]
-    lesson = learn(others, 0.5)
+    lesson = learn(others, PRIOR)
     own = window.placebos[k]
-    mean, sd = own.reweighted(lesson.factor)
+    mean, sd = own.reweighted(lesson.factors)
     rows = units[(units["unit"] == own.unit) & (units["estimand"] == "average")].set_index(["kind", "level"])
     for level in LEVELS:
         found = rows.loc[("calibrated", level)]
@@ -60,8 +63,8 @@ def test_each_unit_learns_from_the_others_alone(window: Window) -> None:
         assert found["lower"] == pytest.approx(lower, abs=1e-3 * (upper - lower))
         assert found["upper"] == pytest.approx(upper, abs=1e-3 * (upper - lower))
         base = rows.loc[("base", level)]
-        assert (base["lower"], base["upper"]) == pytest.approx(own.interval(level, lesson.factor))
-    z = np.sort([abs(m) / s for m, s in (p.reweighted(lesson.factor) for p in others)])
+        assert (base["lower"], base["upper"]) == pytest.approx(own.interval(level, lesson.factors))
+    z = np.sort([abs(m) / s for m, s in (p.reweighted(lesson.factors) for p in others)])
     # 11 others: the ⌈.8 · 12⌉ = 10th; the 95% one would be the 12th, which there is not.
     assert rows.loc[("conformal", 0.8), "upper"] == pytest.approx(mean + z[9] * sd)
     assert np.isinf(rows.loc[("conformal", 0.95), "upper"])
@@ -70,7 +73,7 @@ def test_each_unit_learns_from_the_others_alone(window: Window) -> None:
 
 
 def test_estimands_are_sums_of_one_another(window: Window) -> None:
-    units, _ = window_tables(window, 0, 0.5, LEVELS)
+    units, _ = window_tables(window, 0, PRIOR, LEVELS)
     one = units[(units["unit"] == 3) & (units["kind"] == "calibrated") & (units["level"] == 0.9)]
     by = dict(list(one.groupby("estimand")))
     assert len(one) == 2 + 2 * H
@@ -204,11 +207,12 @@ def test_words_are_found_in_the_tables(found: Certificate) -> None:
 @pytest.mark.slow
 def test_overconfident_model_is_named(found: Certificate) -> None:
     """The same certificate with donors whose errors are four times what their fits expect."""
-    from dataclasses import replace
-
     rng = np.random.default_rng(8)
     units = found.windows[0].panel.donors
-    placebos = tuple(_placebo(u, 4 * e, 0.3, rng) for u, e in zip(units, rng.normal(0, 0.3, len(units)), strict=True))
+    placebos = tuple(
+        replace(_placebo(u, 4 * e, 0.3, rng), component=np.zeros(800, dtype=int), support=np.ones(1))
+        for u, e in zip(units, rng.normal(0, 0.3, len(units)), strict=True)
+    )
     window = Window(found.windows[0].panel, placebos, None, learn(placebos, None))
     table, pit = window_tables(window, 0, None, LEVELS)
     wrong = replace(found, windows=(window,), units=table, pit=pit, rivals=found.rivals.query("window == 0"))
@@ -327,6 +331,8 @@ def test_bad_input_from_the_shell_leaves_nothing(csv: Path, tmp_path: Path) -> N
 
 
 def test_lesson_of_a_model_without_switch(window: Window) -> None:
-    lesson = learn(window.placebos, None)
+    always = [replace(p, component=np.zeros_like(p.component), support=np.ones(1)) for p in window.placebos]
+    lesson = learn(always, None)
     assert isinstance(lesson, Lesson)
-    assert (lesson.share, lesson.factor) == (None, 1.0)
+    assert lesson.shares is None
+    np.testing.assert_array_equal(lesson.factors, [1.0])

@@ -195,7 +195,7 @@ def test_graph_equals_the_dense_density(use: str, rng: np.random.Generator) -> N
         if use == "time-varying":
             z = design.movements
             residual -= (z.treated - np.einsum("ktj,j->tk", z.donors, w)) @ (0.8 * raw["beta_z"])
-        scale, span, r = spec.noise.sd * raw["total_z"], drift.reach("walk", 5), residual[:5]
+        scale, span, r = spec.noise.sd * raw["total_z"], drift.forms(spec.drift, 5, summed=True).reach[0], residual[:5]
         sigma, q = drift.split(scale, raw["share"], span)
         level = np.full((5, 5), spec.level.sd**2)
         without = stats.multivariate_normal(np.zeros(5), level + scale**2 * np.eye(5)).logpdf(r)

@@ -79,7 +79,15 @@ def _toml(process: str, probability: float) -> ModelSpec:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("process", "probability"),
-    [("walk", 0.3), ("walk", 0.0), ("walk", 1.0), ("ar1", 1.0), ("ar1", 0.4), ("local-trend", 0.6)],
+    [
+        ("walk", 0.3),
+        ("walk", 0.0),
+        ("walk", 1.0),
+        ("ar1", 1.0),
+        ("ar1", 0.4),
+        ("local-trend", 0.6),
+        ("ar1-or-walk", 0.5),
+    ],
 )
 def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: np.random.Generator) -> None:
     design, spec = _exact_design(rng), _toml(process, probability)
@@ -89,56 +97,57 @@ def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: n
     for _ in range(4):
         raw = {"gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform()}
         if process == "local-trend":
-            raw |= {"rho": THETA["rho"], "slope_z": THETA["slope_sd"] / spec.drift.slope_sd}
+            raw |= {"slope_z": THETA["slope_sd"] / spec.drift.slope_sd}
         graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
         residual = (design.y - design.X @ raw["gamma"] / raw["gamma"].sum())[:5]
         total = spec.noise.sd * raw["total_z"]
         without = stats.multivariate_normal(np.zeros(5), total**2 * np.eye(5) + LEVEL_SD**2).logpdf(residual)
-        sigma, q = drift.split(total, raw["share"], drift.reach(process, 5))
-        with_drift = _evidence(process, residual, sigma**2, q) + _density_of_share(process, total, raw["share"])
+        with_drift = special.logsumexp(_evidence(spec, residual, total, raw["share"]))
         with np.errstate(divide="ignore"):
             dense.append(np.logaddexp(np.log1p(-probability) + without, np.log(probability) + with_drift))
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
 
 
-def _density_of_share(process: str, total: float, share: float) -> float:
-    span = drift.reach(process, 5)
-    return float(drift.log_share_density(np.array(total), np.array(share), span, SPEC.noise.sd, SPEC.drift.sd))
-
-
-def _evidence(process: str, residual: np.ndarray, noise2: float, q: float = THETA["drift_sd"]) -> float:
-    """Log density with level and drift; that of an AR(1) is averaged over the values of its ρ."""
-    values = drift.RHO_GRID if process == "ar1" else [THETA["rho"]]
+def _evidence(
+    spec: ModelSpec, residual: np.ndarray, total: float, share: float, cells: np.ndarray | float = 0.0,
+    rho: float | None = None,
+) -> np.ndarray:  # fmt: skip
+    """(G,) log density of each form with its prior and that of (total, share), from dense Gaussians."""
     n = len(residual)
-    covariances = [_dense_covariance(process, n, rho, q) + noise2 * np.eye(n) + LEVEL_SD**2 for rho in values]
-    terms = [stats.multivariate_normal(np.zeros(n), C).logpdf(residual) for C in covariances]
-    return float(special.logsumexp(terms) - np.log(len(terms)))
+    found = drift.forms(spec.drift, n, summed=rho is None and spec.drift.process != "local-trend")
+    terms = []
+    for at, log_prior, sd, span in zip(found.rho, found.log_prior, found.sd, found.reach, strict=True):
+        sigma, q = drift.split(np.array(total), np.array(share), span)
+        process = spec.drift.process if spec.drift.process == "local-trend" else "walk" if at == 1 else "ar1"
+        C = _dense_covariance(process, n, at if rho is None else rho, q) + sigma**2 * np.eye(n) + LEVEL_SD**2
+        dense = stats.multivariate_normal(np.zeros(n), C + cells).logpdf(residual)
+        ratio = drift.log_share_density(np.array(total), np.array(share), span, spec.noise.sd, sd)
+        terms.append(log_prior + dense + ratio)
+    return np.array(terms)
 
 
-def test_rho_is_drawn_from_what_the_residuals_say(rng: np.random.Generator) -> None:
-    residual, S = np.cumsum(rng.normal(size=8)), 60_000
-    many = np.broadcast_to(residual, (S, 8))
-    rho, evidence = drift.draw_rho(many, np.full(S, 0.8), np.full(S, THETA["drift_sd"]), LEVEL_SD, rng)
-    assert evidence[0] == pytest.approx(_evidence("ar1", residual, 0.64), rel=1e-10)
-    for value in drift.RHO_GRID[[0, 7, 14]]:
-        C = _dense_covariance("ar1", 8, value) + 0.64 * np.eye(8) + LEVEL_SD**2
-        share = np.exp(stats.multivariate_normal(np.zeros(8), C).logpdf(residual) - evidence[0]) / len(drift.RHO_GRID)
-        assert (rho == value).mean() == pytest.approx(share, abs=0.006)
-
-
-def test_an_ar1_switch_weighs_the_evidence_over_all_rho(rng: np.random.Generator) -> None:
-    design, spec, S = _exact_design(rng), _toml("ar1", 0.3), 40_000
+@pytest.mark.parametrize(("process", "grid"), [("ar1", drift.RHO_GRID), ("ar1-or-walk", [*drift.SHORT_GRID, 1.0])])
+def test_the_switch_weighs_the_evidence_over_all_forms(process: str, grid: list, rng: np.random.Generator) -> None:
+    design, spec, S = _exact_design(rng), _toml(process, 0.3), 60_000
     parameters = {"weights": np.full((S, 3), 1 / 3), "total": np.full(S, 0.8), "share": np.full(S, 0.6)}
     found = predict.counterfactual(parameters, design, spec, rng)
     residual = (design.y - design.X.mean(axis=1))[:5]
     without = stats.multivariate_normal(np.zeros(5), 0.64 * np.eye(5) + LEVEL_SD**2).logpdf(residual)
-    sigma, q = drift.split(0.8, 0.6, drift.reach("ar1", 5))
-    np.testing.assert_allclose(found.drift_sd, q)
-    log_odds = _evidence("ar1", residual, sigma**2, q) + _density_of_share("ar1", 0.8, 0.6) - without
-    np.testing.assert_allclose(found.log_odds, log_odds)
-    odds = 0.3 / 0.7 * np.exp(log_odds)
+    terms = _evidence(spec, residual, 0.8, 0.6)
+    np.testing.assert_allclose(found.log_odds, special.logsumexp(terms) - without)
+    odds = 0.3 / 0.7 * np.exp(special.logsumexp(terms) - without)
     assert found.drifting.mean() == pytest.approx(odds / (1 + odds), abs=0.01)
-    assert set(found.rho) <= set(drift.RHO_GRID)
+    shares = [(found.form.rho == rho).mean() for rho in grid]
+    np.testing.assert_allclose(shares, special.softmax(terms), atol=0.008)
+    if process == "ar1-or-walk":
+        forms = drift.forms(spec.drift, 5, summed=True)
+        even = terms - forms.log_prior
+        log_odds = even[-1] - special.logsumexp(even[:-1]) + np.log(5)
+        np.testing.assert_allclose(found.form.walk_log_odds, log_odds)
+        walks = found.form.rho == 1
+        np.testing.assert_allclose(found.form.q[walks], drift.split(0.8, 0.6, forms.reach[-1])[1])
+    else:
+        assert found.form.walk_log_odds is None
 
 
 def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator) -> None:
@@ -146,7 +155,8 @@ def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator)
     S, weights = 40_000, np.array([0.2, 0.3, 0.5])
     parameters = {"weights": np.tile(weights, (S, 1)), "total": np.full(S, 0.8), "share": np.full(S, 0.7)}
     found = predict.counterfactual(parameters, design, spec, rng)
-    sigma, q = drift.split(0.8, 0.7, drift.reach("walk", 5))
+    forms = drift.forms(spec.drift, 5, summed=True)
+    sigma, q = drift.split(0.8, 0.7, forms.reach[0])
     K = q**2 * drift.walk(5)
     residual, on = (design.y - design.X @ weights)[:5], found.drifting
     np.testing.assert_allclose(found.sigma[on], sigma)
@@ -164,7 +174,8 @@ def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator)
         stats.multivariate_normal(np.zeros(5), C + LEVEL_SD**2).logpdf(residual)
         for C in (K + sigma**2 * np.eye(5), 0.64 * np.eye(5))
     ]
-    odds = 0.3 / 0.7 * np.exp(evidence[0] - evidence[1] + _density_of_share("walk", 0.8, 0.7))
+    ratio = drift.log_share_density(0.8, 0.7, forms.reach[0], SPEC.noise.sd, SPEC.drift.sd)
+    odds = 0.3 / 0.7 * np.exp(evidence[0] - evidence[1] + ratio)
     assert on.mean() == pytest.approx(odds / (1 + odds), abs=0.01)
 
 
@@ -172,7 +183,7 @@ def test_scale_and_share_hold_the_prior_of_noise_and_drift() -> None:
     """With drift, (total, share) has the density that σ and q have by their priors; without, one that integrates to one."""
     from scipy import integrate
 
-    span = drift.reach("walk", 19)
+    span = drift.forms(_toml("walk", 1.0).drift, 19, summed=True).reach[0]
 
     def density(share: float, total: float, noise: float, q: float) -> float:
         found = drift.split(np.array(total), np.array(share), span)
@@ -212,7 +223,8 @@ def test_a_drift_of_zero_is_no_error(rng: np.random.Generator) -> None:
         np.testing.assert_allclose(found.u, 0.0, atol=1e-10)
 
 
-def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("process", ["walk", "ar1", "ar1-or-walk"])
+def test_latent_cells_and_drift_share_the_diagonal(process: str, rng: np.random.Generator) -> None:
     """With known variance the dense form takes each period's own variance; an unseen period drops out."""
     design = _exact_design(rng)
     design = dataclasses.replace(
@@ -221,33 +233,39 @@ def test_latent_cells_and_drift_share_the_diagonal(rng: np.random.Generator) -> 
         treated_variance=rng.uniform(0.1, 0.5, 7),
         treated_seen=np.array([1, 0, 1, 1, 1, 1, 1.0]),
     )
-    spec = ModelSpec.from_toml('[drift]\nprocess = "walk"\nprobability = 0.4\n[cells]\nvariance = "known"')
+    spec = ModelSpec.from_toml(f'[drift]\nprocess = "{process}"\nprobability = 0.4\n[cells]\nvariance = "known"')
     model = bayes.build(design, spec)
     treated = next(p for p in model.potentials if p.name == "treated")
     value = model.compile_fn(treated, inputs=model.free_RVs, on_unused_input="ignore")
     graph, dense = [], []
     seen = design.treated_seen[:5] > 0
-    sd = predict.level_sd(design, spec)
+    kinds = drift.forms(spec.drift, 5, summed=False)
     for _ in range(3):
         raw = {
             "gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform(),
             "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=3),
             "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "period_rho": rng.uniform(),
-            "donor_noise_sd_z": abs(rng.normal()), "rho": 0.5, "slope_z": 1.0,
-        }  # fmt: skip
+            "donor_noise_sd_z": abs(rng.normal()),
+        } | ({} if process == "walk" else {"rho": rng.uniform()})  # fmt: skip
         graph.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
         posterior = {name: np.asarray(v)[None, None] for name, v in raw.items()}
         p = {k: v[0] for k, v in bayes.parameters({"posterior": posterior}, design, spec).items()}
         centre, latent = (v[0, :5] for v in predict.linear_predictor(p, design))
-        residual, cells = (design.y[:5] - centre)[seen], np.diag((latent + design.treated_variance[:5])[seen]) + sd**2
-        sigma, q = drift.split(p["total"][0], p["share"][0], drift.reach("walk", 5))
-        K = q**2 * drift.walk(5)[np.ix_(seen, seen)] + sigma**2 * np.eye(4)
-        terms = [
-            stats.multivariate_normal(np.zeros(4), cells + C).logpdf(residual)
-            for C in (p["total"][0] ** 2 * np.eye(4), K)
-        ]
-        terms[1] += _density_of_share("walk", p["total"][0], p["share"][0])
-        dense.append(np.logaddexp(np.log(0.6) + terms[0], np.log(0.4) + terms[1]))
+        known = np.diag((latent + design.treated_variance[:5])[seen]) + predict.level_sd(design, spec) ** 2
+        residual, total, share = (design.y[:5] - centre)[seen], p["total"][0], p["share"][0]
+
+        def logpdf(C: np.ndarray, known: np.ndarray = known, residual: np.ndarray = residual) -> float:
+            return float(stats.multivariate_normal(np.zeros(4), known + C).logpdf(residual))
+
+        terms = []
+        for g, rho in enumerate(kinds.rho):
+            sigma, q = drift.split(total, share, kinds.reach[g])
+            kernel = drift.kernels(np.array([1.0 if rho == 1 else raw["rho"]]), 5)[0]
+            ratio = drift.log_share_density(total, share, kinds.reach[g], spec.noise.sd, kinds.sd[g])
+            own = logpdf(q**2 * kernel[np.ix_(seen, seen)] + sigma**2 * np.eye(4))
+            terms.append(kinds.log_prior[g] + ratio + own)
+        without, with_drift = logpdf(total**2 * np.eye(4)), special.logsumexp(terms)
+        dense.append(np.logaddexp(np.log(0.6) + without, np.log(0.4) + with_drift))
         found = predict.counterfactual(p, design, spec, rng)
-        np.testing.assert_allclose(found.log_odds, terms[1] - terms[0], rtol=1e-8)
+        np.testing.assert_allclose(found.log_odds, with_drift - without, rtol=1e-8)
     np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)

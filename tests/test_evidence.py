@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,20 +170,21 @@ def test_missing_panels_are_named(tmp_path: Path) -> None:
 
 
 def _placebo(unit: int, error: float, sd: float, on: float, rng: np.random.Generator) -> tuple[PlaceboFit, dict]:
-    drifting = (rng.random(1000) < on).astype(float)
+    drifting = (rng.random(1000) < on).astype(int)
     draws = error + sd * np.where(drifting > 0, 2.0, 1.0) * rng.normal(size=1000)
-    kept = PlaceboFit(unit, draws, drifting, np.empty(0), np.empty(0), on / (1 - on), 1.0, "ok", 0.3)
+    kept = PlaceboFit(unit, draws, drifting, np.empty(0), np.empty(0), np.array([1 - on, on]), 1.0, "ok", 0.3)
     return kept, {"retried": False, "ess_min": 500.0}
 
 
 def test_calibration_widens_what_is_too_narrow(rng: np.random.Generator) -> None:
     found = [_placebo(k, rng.normal(), 0.25, 0.9, rng) for k in range(40)]
-    record = placebos.summarise(load_model("default"), found)
+    record = placebos.summarise(load_model("switched"), found)
     assert record["base"]["90%"]["coverage"] < 0.75
     assert record["learned"]["90%"]["median_width"] > record["base"]["90%"]["median_width"]
     assert 0.82 <= record["calibrated"]["90%"]["coverage"] <= 0.98
     assert record["pi"] > 0.85
-    assert "learned" not in placebos.summarise(load_model("drift"), found)
+    always = [(replace(kept, component=np.zeros(1000, dtype=int), support=np.ones(1)), more) for kept, more in found]
+    assert "learned" not in placebos.summarise(load_model("drift"), always)
 
 
 # Published results
@@ -254,7 +256,10 @@ PROTOTYPE = {
     "level": {"geolift": (0.700, 0.825), "prop99": (0.316, 0.342), "germany": (0.312, 0.375), "basque": (0.188, 0.312)},
     "ar1": {"geolift": (0.925, 0.975), "prop99": (0.579, 0.711), "germany": (0.500, 0.562), "basque": (0.438, 0.438)},
     "drift": {"geolift": (0.975, 0.975), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
-    "default": {"geolift": (0.875, 0.925), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
+    "switched": {"geolift": (0.875, 0.925), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)},
+    "switched, calibrated": {
+        "geolift": (0.925, 0.950), "prop99": (0.947, 0.974), "germany": (0.875, 0.938), "basque": (1.0, 1.0),
+    },
     "default, calibrated": {
         "geolift": (0.925, 0.950), "prop99": (0.947, 0.974), "germany": (0.875, 0.938), "basque": (1.0, 1.0),
     },
@@ -264,7 +269,7 @@ PROTOTYPE = {
 @pytest.mark.parametrize("row", list(PROTOTYPE))
 def test_coverage_on_real_panels_is_that_of_the_prototypes(row: str) -> None:
     name, _, kind = row.partition(", ")
-    kind = kind or ("learned" if name == "default" else "base")
+    kind = kind or ("learned" if name == "switched" else "base")
     panels = part(name, "placebos")["panels"]
     for panel, expected in PROTOTYPE[row].items():
         n = panels[panel]["units"]
@@ -294,7 +299,7 @@ def test_calibrated_default_covers_and_is_not_wide() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "ratio", "width", "bias"), [("default", 1.2, 0.061, 0.008), ("rollout", 1.1, 0.050, 0.008)]
+    ("name", "ratio", "width", "bias"), [("default", 1.2, 0.060, 0.008), ("rollout", 1.1, 0.050, 0.008)]
 )
 def test_rollout_log_is_recovered(name: str, ratio: float, width: float, bias: float) -> None:
     found = part(name, "worlds")["worlds"][worlds.ROLLOUT]
@@ -303,8 +308,6 @@ def test_rollout_log_is_recovered(name: str, ratio: float, width: float, bias: f
     beside = found["difference_in_differences"]
     assert beside["rmse_ratio"] <= ratio
     assert found["95%"]["coverage"] >= 0.91
-    # The aim for the default was 0.060, and at even odds of drift it is missed: 0.0604. With the share learned from
-    # the donors, as `calibrate` reports it, the next test holds it to 0.060.
     assert found["95%"]["mean_width"] <= width
 
 
@@ -316,13 +319,13 @@ def test_the_share_learned_from_the_donors_narrows_the_default_on_the_rollout_lo
     assert learned["95%"]["mean_width"] <= min(0.060, even["95%"]["mean_width"])
 
 
-def test_the_switch_costs_little_without_drift() -> None:
-    # With the share of drifting units learned from the donors, as calibration reports its base interval.
-    default, level = part("default", "worlds")["worlds"]["factor-learned"], part("level", "worlds")["worlds"]["factor"]
+@pytest.mark.parametrize("world", ["factor", "factor-learned"])
+def test_the_switch_costs_little_without_drift(world: str) -> None:
+    default, level = part("default", "worlds")["worlds"][world], part("level", "worlds")["worlds"]["factor"]
     assert default["n"] >= 100
     assert level["n"] >= 100
     assert default["rmse"] <= 1.1 * level["rmse"]
-    assert default["95%"]["mean_width"] <= 1.25 * level["95%"]["mean_width"]
+    assert default["90%"]["mean_width"] <= 1.25 * level["90%"]["mean_width"]
 
 
 @pytest.mark.parametrize("name", list_models())

@@ -242,12 +242,11 @@ def _innovations(case: Case) -> FloatArray:
         return np.zeros((n_post, n_post))
     on = _draws(case, "drifting")
     q2 = on * _draws(case, "drift_sd") ** 2
-    if process == "ar1":
-        rho, steps = _draws(case, "rho"), np.arange(1, n_post + 1)
-        moments = np.array([(q2 * rho**k).mean() for k in range(2 * n_post + 1)])
-        gone = np.add.outer(steps, steps)
-        return np.asarray(moments[drift.lags(n_post).astype(int)] - moments[gone])
-    found = q2.mean() * drift.walk(n_post)
+    rho = _draws(case, "rho") if process in ("ar1", "ar1-or-walk") else np.ones_like(q2)
+    steps = np.arange(1, n_post + 1)
+    moments = np.array([(q2 * rho**k)[rho < 1].sum() / len(rho) for k in range(2 * n_post + 1)])
+    fading = moments[drift.lags(n_post).astype(int)] - moments[np.add.outer(steps, steps)]
+    found = fading + (q2 * (rho == 1)).mean() * drift.walk(n_post)
     if process == "local-trend":
         found = found + (on * _draws(case, "slope_sd") ** 2).mean() * drift.integrated_walk(n_post)
     return np.asarray(found)
@@ -297,7 +296,7 @@ def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
         gathered = mean - donors - covariates
     steps = np.arange(1, case.panel.n_post + 1)
     carried, sampled = np.repeat(gathered[:, n_pre - 1 : n_pre], len(steps), axis=1), {"weights"} if known else set()
-    if case.spec.drift.process == "ar1" and moves:
+    if case.spec.drift.process in ("ar1", "ar1-or-walk") and moves:
         carried = carried * _draws(case, "rho")[:, None] ** steps
     elif case.spec.drift.process == "local-trend" and moves:
         # The slope at the start is not stored, so what follows is taken as drawn.

@@ -13,7 +13,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._types import Label, Status
-from bsynth.calibration.donors import Lesson, at_share, donor_fits, usable_donors
+from bsynth.calibration.donors import Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.catalogue import DEFAULT, choose_model
@@ -37,12 +37,8 @@ class Calibration:
         The treated unit's fit at the learned π: the base intervals.
     placebos : tuple of PlaceboFit
         One per donor, at the model's own π.
-    share : float or None
-        Learned π; None when the model has no drift switch.
-    factor : float
-        Weight of drifting placebo draws relative to the others when π moves to ``share``.
-    inflation : Inflation
-        Posterior of c and d.
+    lesson : Lesson
+        What the donors teach: how common each form of drift is, c and d.
     skipped : tuple of (unit, reason)
         Donors that could not play the treated unit.
     seconds : float
@@ -50,16 +46,19 @@ class Calibration:
 
     fit: Fit
     placebos: tuple[PlaceboFit, ...]
-    share: float | None
-    factor: float
-    inflation: Inflation
+    lesson: Lesson
     skipped: tuple[tuple[Label, str], ...]
     seconds: float
 
     @property
-    def lesson(self) -> Lesson:
-        """What the donors teach: π, c and d."""
-        return Lesson(self.share, self.factor, self.inflation)
+    def share(self) -> float | None:
+        """π, the share of units that drift; None when the model has no drift switch."""
+        return self.lesson.drifting
+
+    @property
+    def inflation(self) -> Inflation:
+        """Posterior of c and d."""
+        return self.lesson.inflation
 
     @cached_property
     def scale(self) -> float:
@@ -68,12 +67,15 @@ class Calibration:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per donor: error and model sd of its average gap (pre-sd units), odds of drift, status."""
+        """One row per donor: error and model sd of its average gap (pre-sd units), status, and the
+        probability of each form of drift at even prior odds."""
         rows = []
         for placebo in self.placebos:
-            error, sd = placebo.reweighted(self.factor)
-            rows.append((placebo.unit, error, sd, error / sd, placebo.odds, placebo.status))
-        return pd.DataFrame(rows, columns=["unit", "error", "sd", "z", "odds", "status"])
+            error, sd = placebo.reweighted(self.lesson.factors)
+            forms = {} if self.lesson.shares is None else dict(zip(self.lesson.shares, placebo.support, strict=True))
+            row = {"unit": placebo.unit, "error": error, "sd": sd, "z": error / sd, "status": placebo.status}
+            rows.append(row | forms)
+        return pd.DataFrame(rows, columns=[*row, *forms] if rows else ["unit", "error", "sd", "z", "status"])
 
     def _centre(self, draws: xr.DataArray) -> tuple[float, float]:
         return float(draws.mean()) / self.scale, float(draws.std()) / self.scale
@@ -140,9 +142,8 @@ class Calibration:
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: c = {c:.2f}, d = {d:.2f} pre-period sd"
-            + ("" if self.share is None else f", share of drifting units π = {self.share:.2f}")
-            + f"; resolution 1/{len(self.placebos) + 1}."
+            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {c:.2f}, "
+            f"d = {d:.2f} pre-period sd; resolution 1/{len(self.placebos) + 1}."
         ]
         if c > 1.5 or d > 2 * sd:
             words.append("The donors drift more after the start than their own fits expect, so the interval widens.")
@@ -162,6 +163,7 @@ class Calibration:
         return {
             "model": self.fit.spec.name,
             "pi": self.share,
+            "shares": None if self.lesson.shares is None else dict(self.lesson.shares),
             "c": self.inflation.c_mean,
             "c_interval": list(self.inflation.spread(self.inflation.c)),
             "d": self.inflation.d_mean,
@@ -240,15 +242,13 @@ def calibrate(
         )
     donors = donor_fits(panel, spec, usable, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
     lesson = donors.lesson
-    if lesson.share is not None:
-        spec = at_share(spec, lesson.share)
+    if lesson.shares is not None:
+        spec = at_shares(spec, lesson.shares)
     treated = fit(panel, spec, draws=draws, seed=seed, progress=progress)
     return Calibration(
         fit=treated,
         placebos=donors.placebos,
-        share=lesson.share,
-        factor=lesson.factor,
-        inflation=lesson.inflation,
+        lesson=lesson,
         skipped=skipped,
         seconds=time.perf_counter() - began,
     )

@@ -1,13 +1,14 @@
 """A panel's units as pseudo-treated, and what all of them, or all but one, teach."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from bsynth._types import Label
-from bsynth.calibration.inflation import Inflation, learn_inflation, learn_share
+from bsynth._types import FloatArray, Label
+from bsynth.calibration.components import factors, learn_shares
+from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
 from bsynth.errors import PanelError
 from bsynth.panel import Panel
@@ -23,17 +24,30 @@ class Lesson:
 
     Attributes
     ----------
-    share : float or None
-        π, the share of units that drift; None when the model has no drift switch.
-    factor : float
-        Weight of drifting draws relative to the others when the switch moves from the model's own prior to π.
+    shares : dict of str to float, or None
+        How common each component of the model's drift is among units; None when it has only one.
+    factors : (C,)
+        What a draw of each component weighs when they move from the model's own prior to ``shares``.
     inflation : Inflation
         Posterior of c and d.
     """
 
-    share: float | None
-    factor: float
+    shares: Mapping[str, float] | None
+    factors: FloatArray
     inflation: Inflation
+
+    @property
+    def drifting(self) -> float | None:
+        """π, the share of units that drift; None when the model has no switch."""
+        return None if self.shares is None or "none" not in self.shares else 1 - self.shares["none"]
+
+    def words(self) -> str:
+        """The shares in words, with a comma at the end; empty without them."""
+        if self.shares is None:
+            return ""
+        both = {"ar1", "walk"} <= set(self.shares)
+        kinds = f" (AR(1) {self.shares['ar1']:.2f}, walk {self.shares['walk']:.2f})" if both else ""
+        return "" if self.drifting is None else f"share of drifting units π = {self.drifting:.2f}{kinds}, "
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,27 +65,31 @@ class DonorFits:
     lesson: Lesson
 
 
-def learn(placebos: Sequence[PlaceboFit], prior: float | None) -> Lesson:
-    """Learn π, c and d from placebo fits; ``prior`` is their model's probability of drift, if it has a switch."""
-    share = None if prior is None else learn_share([p.odds for p in placebos])
-    return _taught(placebos, prior, share)
+def learn(placebos: Sequence[PlaceboFit], prior: Mapping[str, float] | None) -> Lesson:
+    """Learn shares, c and d from placebo fits; ``prior`` is `switch_prior` of their model."""
+    shares = None
+    if prior is not None:
+        shares = dict(zip(prior, learn_shares([p.support for p in placebos]).tolist(), strict=True))
+    return _taught(placebos, prior, shares)
 
 
-def _taught(placebos: Sequence[PlaceboFit], prior: float | None, share: float | None) -> Lesson:
-    factor = 1.0 if prior is None or share is None else _factor(share, prior)
-    found = [p.reweighted(factor) for p in placebos]
-    return Lesson(share, factor, learn_inflation([e for e, _ in found], [s for _, s in found]))
+def _taught(
+    placebos: Sequence[PlaceboFit], prior: Mapping[str, float] | None, shares: Mapping[str, float] | None
+) -> Lesson:
+    weights = factors(shares, prior)
+    found = [p.reweighted(weights) for p in placebos]
+    return Lesson(shares, weights, learn_inflation([e for e, _ in found], [s for _, s in found]))
 
 
-def switch_prior(spec: ModelSpec) -> float | None:
-    """Prior probability of drift when the model may have it on or off, else None."""
-    prior = spec.drift.probability
-    return prior if spec.drift.process != "none" and 0 < prior < 1 else None
+def switch_prior(spec: ModelSpec) -> Mapping[str, float] | None:
+    """Prior probability of each component when the model's drift has more than one, else None."""
+    components = spec.drift.components
+    return components if len(components) > 1 else None
 
 
-def at_share(spec: ModelSpec, share: float) -> ModelSpec:
-    """The model with another prior probability of drift."""
-    return spec.model_copy(update={"drift": spec.drift.model_copy(update={"probability": share})})
+def at_shares(spec: ModelSpec, shares: Mapping[str, float]) -> ModelSpec:
+    """The model with other prior probabilities of its drift's components."""
+    return spec.model_copy(update={"drift": spec.drift.at(shares)})
 
 
 def usable_donors(panel: Panel) -> tuple[list[Label], tuple[tuple[Label, str], ...]]:
@@ -106,57 +124,49 @@ def donor_fits(
     prior = switch_prior(spec)
     if prior is None:
         return DonorFits(placebos, learn(placebos, None))
-    share = learn_share([p.odds for p in placebos])
+    lesson = learn(placebos, prior)
     renewed = [
-        renew(panel, spec, placebo, share, draws=draws, seed=seed, store=store, periods=periods) for placebo in placebos
+        renew(panel, spec, placebo, lesson, draws=draws, seed=seed, store=store, periods=periods)
+        for placebo in placebos
     ]
-    return DonorFits(tuple(renewed), _taught(renewed, prior, share))
+    return DonorFits(tuple(renewed), _taught(renewed, prior, lesson.shares))
 
 
 def renew(
     panel: Panel,
     spec: ModelSpec,
     placebo: PlaceboFit,
-    share: float | None,
+    lesson: Lesson,
     *,
     draws: int,
     seed: int,
     store: str | Path | None = None,
     periods: int = 0,
 ) -> PlaceboFit:
-    """Fit a placebo again at the learned π when a component of few draws would carry real weight there.
+    """Fit a placebo again at the learned shares when a component of few draws would carry real weight there.
 
-    What comes back stands at the model's own prior of drift, as all others do.
+    What comes back stands at the model's own prior, as all others do.
     """
-    prior = switch_prior(spec)
-    if prior is None or share is None:
-        return placebo
-    factor = _factor(share, prior)
-    if not _thin(placebo, factor):
+    if lesson.shares is None or not _thin(placebo, lesson.factors):
         return placebo
     again = placebo_fits(
-        panel, at_share(spec, share), [placebo.unit], draws=draws, seed=seed, store=store, progress=False,
+        panel, at_shares(spec, lesson.shares), [placebo.unit], draws=draws, seed=seed, store=store, progress=False,
         periods=periods,
     )  # fmt: skip
-    return _at_prior(again[0], factor, np.random.default_rng(seed))
+    return _at_prior(again[0], lesson.factors, np.random.default_rng(seed))
 
 
-def _factor(share: float, prior: float) -> float:
-    """Odds of drift at ``share`` over those at ``prior``."""
-    return share / (1 - share) * (1 - prior) / prior
+def _thin(placebo: PlaceboFit, weights: FloatArray) -> bool:
+    """Whether a component with few draws would carry real weight at the learned shares."""
+    # A component that has no draws at all shows in the support alone.
+    drawn = np.bincount(placebo.component, minlength=len(weights))
+    mass = weights * placebo.support
+    return bool(((drawn < FEW) & (mass > 0.1 * mass.sum())).any())
 
 
-def _thin(placebo: PlaceboFit, factor: float) -> bool:
-    """Whether a component with few draws would carry real weight at the learned π."""
-    on = float(placebo.drifting.sum())
-    off = len(placebo.drifting) - on
-    mass_on = factor * on / (factor * on + off)
-    return (on < FEW and mass_on > 0.1) or (off < FEW and 1 - mass_on > 0.1)
-
-
-def _at_prior(placebo: PlaceboFit, factor: float, rng: np.random.Generator) -> PlaceboFit:
-    """Resample draws so that weighting drifting ones by ``factor`` gives back the distribution they have now."""
-    weights = np.where(placebo.drifting > 0, 1 / factor, 1.0)
-    chosen = rng.choice(len(weights), size=4 * len(weights), p=weights / weights.sum())
+def _at_prior(placebo: PlaceboFit, weights: FloatArray, rng: np.random.Generator) -> PlaceboFit:
+    """Resample draws so that weighting components by ``weights`` gives back the distribution they have now."""
+    back = placebo.weights(1 / weights)
+    chosen = rng.choice(len(back), size=4 * len(back), p=back / back.sum())
     path = placebo.path[chosen] if placebo.path.size else placebo.path
-    return replace(placebo, average=placebo.average[chosen], drifting=placebo.drifting[chosen], path=path)
+    return replace(placebo, average=placebo.average[chosen], component=placebo.component[chosen], path=path)

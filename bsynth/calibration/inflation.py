@@ -102,16 +102,3 @@ def learn_inflation(errors: Sequence[float] | FloatArray, sds: Sequence[float] |
     log_posterior += stats.norm.logpdf(np.log(c), 0, 0.5) + stats.halfnorm.logpdf(d, scale=0.5) + np.log(width)
     weight = np.exp(log_posterior - log_posterior.max())
     return Inflation(c, d, weight / weight.sum())
-
-
-def learn_share(odds: Sequence[float] | FloatArray) -> float:
-    """Return π, the share of drifting units, from each donor's odds of drift at even prior odds."""
-    o = np.asarray(odds, dtype=float)
-    share = 0.5
-    for _ in range(10_000):
-        drifting = np.where(np.isinf(o), 1.0, share * o / (1 - share + share * np.where(np.isinf(o), 1.0, o)))
-        updated = (1 + drifting.sum()) / (2 + len(o))
-        if abs(updated - share) < 1e-12:
-            break
-        share = updated
-    return float(share)

@@ -1,6 +1,5 @@
 """Fits of untreated units as pseudo-treated: one compiled model, resumable, in parallel."""
 
-import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -8,10 +7,12 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 
 from bsynth._progress import progress_bar
 from bsynth._store import append, digest, stored
 from bsynth._types import FloatArray, Label
+from bsynth.calibration.components import components_of
 from bsynth.errors import UnreliableWarning
 from bsynth.fitting import plan, run
 from bsynth.ingest import show
@@ -21,7 +22,7 @@ from bsynth.spec import ModelSpec
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""
-_FORMAT = 2
+_FORMAT = 3
 """Of a store's lines. It is part of their key: lines of another format are computed again, not misread."""
 
 
@@ -37,10 +38,9 @@ class PlaceboFit:
     ----------
     unit : label
     average : (n,) draws of the average predictive gap over the post period.
-    drifting : (n,) of bool, whether each draw has its drift on.
+    component : (n,) of int, place of each draw's form among the components of its model's drift.
     path_mean, path_sd : (n_post,) mean and sd of the predictive gap of each period.
-    odds : float
-        Posterior odds of drift at even prior odds; NaN for a model without a switch.
+    support : (C,) posterior probability of each component at even prior odds; one for a model without a switch.
     scale : float
         Pre-period standard deviation of the donor, outcome units.
     status : "ok" or "unreliable"
@@ -50,29 +50,29 @@ class PlaceboFit:
 
     unit: Label
     average: FloatArray
-    drifting: FloatArray
+    component: NDArray[np.intp]
     path_mean: FloatArray
     path_sd: FloatArray
-    odds: float
+    support: FloatArray
     scale: float
     status: str
     seconds: float
     path: FloatArray = field(default_factory=_no_path)
 
-    def weights(self, factor: float) -> FloatArray:
-        """(n,) weight of each draw when drifting ones weigh ``factor`` times the others."""
-        return np.where(self.drifting > 0, factor, 1.0)
+    def weights(self, factors: FloatArray) -> FloatArray:
+        """(n,) weight of each draw when those of each component weigh ``factors`` (C,)."""
+        return np.asarray(factors, dtype=float)[self.component]
 
-    def reweighted(self, factor: float) -> tuple[float, float]:
-        """Mean and sd of the average gap when drifting draws weigh ``factor`` times the others."""
-        weights = self.weights(factor)
+    def reweighted(self, factors: FloatArray) -> tuple[float, float]:
+        """Mean and sd of the average gap when draws of each component weigh ``factors`` (C,)."""
+        weights = self.weights(factors)
         mean = float(np.average(self.average, weights=weights))
         return mean, float(np.sqrt(np.average((self.average - mean) ** 2, weights=weights)))
 
-    def interval(self, level: float, factor: float = 1.0) -> tuple[float, float]:
-        """Equal-tailed interval of the average gap, drifting draws weighing ``factor`` times the others."""
+    def interval(self, level: float, factors: FloatArray) -> tuple[float, float]:
+        """Equal-tailed interval of the average gap when draws of each component weigh ``factors`` (C,)."""
         tail = (1 - level) / 2
-        lower, upper = weighted_quantiles(self.average[:, None], self.weights(factor), [tail, 1 - tail])[:, 0]
+        lower, upper = weighted_quantiles(self.average[:, None], self.weights(factors), [tail, 1 - tail])[:, 0]
         return float(lower), float(upper)
 
 
@@ -151,24 +151,14 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
     average = gaps.mean("time").values
     # Five decimals of a standard deviation: a store of reasonable size.
     path = gaps.transpose("sample", "time").values[::every].round(5)
-    posterior = found.tree["posterior"].to_dataset()
-    drifting, odds = np.ones_like(average), math.nan
-    if "drift_log_odds" in posterior:
-        drifting = posterior["drifting"].stack(sample=("chain", "draw")).values
-        prior = found.spec.drift.probability
-        if 0 < prior < 1:
-            with np.errstate(over="ignore"):
-                on = 1 / (1 + (1 - prior) / prior * np.exp(-posterior["drift_log_odds"].values))
-            share = float(on.mean())
-            # Posterior odds over prior odds, so that they are those at even prior odds.
-            odds = math.inf if share >= 1 else share / (1 - share) * (1 - prior) / prior
+    component, support = components_of(found)
     return PlaceboFit(
         unit=unit,
         average=average[::every],
-        drifting=drifting[::every],
+        component=component[::every],
         path_mean=gaps.mean("sample").values,
         path_sd=gaps.std("sample").values,
-        odds=odds,
+        support=support,
         scale=scale,
         status=found.status,
         seconds=found.provenance.seconds,
@@ -195,5 +185,6 @@ def _stored(file: Path, key: str) -> dict[str, PlaceboFit]:
     for name, record in stored(file).items():
         if name.startswith(f"{key}/"):
             arrays = {n: np.asarray(v, dtype=float) for n, v in record.items() if isinstance(v, list)}
+            arrays["component"] = arrays["component"].astype(int)
             found[record["unit"]] = PlaceboFit(**(record | arrays))
     return found

@@ -112,7 +112,7 @@ class Certificate:
         return treated_table(self.calibration, conformal_quantiles(scores, self.levels), self.levels)
 
     def _donor_moments(self) -> list[Any]:
-        placebos, factor = self.windows[0].placebos, self.calibration.factor
+        placebos, factor = self.windows[0].placebos, self.calibration.lesson.factors
         return [moments(columns_of(p), p.weights(factor)) for p in placebos]
 
     def histogram(self, kind: str = "calibrated", *, bins: int | None = None) -> pd.DataFrame:

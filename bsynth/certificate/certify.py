@@ -146,5 +146,5 @@ def _window(
     own = placebo_fits(
         panel, spec, [panel.treated_name], draws=draws, seed=seed, store=store, progress=False, periods=periods
     )[0]
-    own = renew(panel, spec, own, donors.lesson.share, draws=draws, seed=seed, store=store, periods=periods)
+    own = renew(panel, spec, own, donors.lesson, draws=draws, seed=seed, store=store, periods=periods)
     return Window(panel, donors.placebos, own, donors.lesson)

@@ -5,7 +5,7 @@ held as 2H columns on the scale of a mean: the gap of each period, then the mean
 period. The last column is the average effect.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,15 +56,15 @@ def conformal_quantiles(scores: FloatArray, levels: Sequence[float]) -> FloatArr
 
 
 def window_tables(
-    window: Window, number: int, prior: float | None, levels: Sequence[float]
+    window: Window, number: int, prior: Mapping[str, float] | None, levels: Sequence[float]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the intervals and the PIT values of every unit of a window; ``number`` 0 is the real start."""
     draws = {id(p): columns_of(p) for p, _ in window.plays()}
     tables, pits = [], []
     for placebo, others in window.plays():
         lesson = window.lesson if placebo is window.treated else learn(others, prior)
-        own = moments(draws[id(placebo)], placebo.weights(lesson.factor))
-        taught = [moments(draws[id(o)], o.weights(lesson.factor)) for o in others]
+        own = moments(draws[id(placebo)], placebo.weights(lesson.factors))
+        taught = [moments(draws[id(o)], o.weights(lesson.factors)) for o in others]
         scores = np.abs([m.mean / m.sd for m in taught])
         bounds = unit_bounds(own, lesson, scores, levels)
         names = {"unit": placebo.unit, "start": window.start, "window": number}

@@ -100,9 +100,8 @@ def _errors(found: "Certificate") -> str:
 
 
 def _learned(found: "Certificate") -> str:
-    inflation, share = found.calibration.inflation, found.calibration.share
-    drifting = "" if share is None else f"share of drifting units π = {share:.2f}, "
-    words = f"Learned from all of them: {drifting}c = {inflation.c_mean:.2f}, d = {inflation.d_mean:.2f} pre-period sd."
+    inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
+    words = f"Learned from all of them: {shares}c = {inflation.c_mean:.2f}, d = {inflation.d_mean:.2f} pre-period sd."
     own = found.calibration.average_sd
     if inflation.c_mean > 1.5 or inflation.d_mean > 2 * own:
         words += " The donors drift more after the start than their own fits expect."

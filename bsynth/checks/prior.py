@@ -37,10 +37,13 @@ def draw_prior(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> dict
         found["beta"] = spec.covariates.sd * rng.standard_normal((draws, len(moves.names)))
     if spec.drift.process == "none":
         return found
+    rho = np.ones(draws) if spec.drift.process in ("walk", "local-trend") else rng.beta(2.0, 2.0, size=draws)
+    if spec.drift.process == "ar1-or-walk":
+        rho[rng.random(draws) < spec.drift.walk] = 1.0
     return found | {
-        "drift_sd": spec.drift.sd * np.abs(rng.standard_normal(draws)),
+        "drift_sd": spec.drift.scale_at(rho) * np.abs(rng.standard_normal(draws)),
         "slope_sd": spec.drift.slope_sd * np.abs(rng.standard_normal(draws)),
-        "rho": rng.beta(2.0, 2.0, size=draws),
+        "rho": rho,
         "drifting": (rng.random(draws) < spec.drift.probability).astype(float),
     }
 
@@ -86,11 +89,13 @@ def log_prior(case: Case) -> xr.Dataset:
     if "predictor_sd" in posterior:
         pieces["predictors"] = _half_normal(posterior["predictor_sd"], spec.covariates.sd)
     if "drift_sd" in posterior:
-        pieces["drift"] = _half_normal(posterior["drift_sd"], scale * spec.drift.sd)
+        rho = posterior["rho"] if "rho" in posterior else xr.ones_like(posterior["drift_sd"])
+        pieces["drift"] = _half_normal(posterior["drift_sd"], scale * spec.drift.scale_at(rho))
         if "slope_sd" in posterior:
             pieces["drift"] = pieces["drift"] + _half_normal(posterior["slope_sd"], scale * spec.drift.slope_sd)
-        if "rho" in posterior:
-            pieces["drift"] = pieces["drift"] + xr.apply_ufunc(lambda r: np.log(r * (1 - r)), posterior["rho"])
+        # A walk, where ρ is 1, has no ρ to which a prior applies.
+        moving = rho.where(rho < 1, 0.5)
+        pieces["drift"] = pieces["drift"] + (rho < 1) * np.log(moving * (1 - moving))
         # A draw without drift has no scale to which a prior applies. Half a unit a scale is what normalising
         # N(0, s²/κ) adds per log κ, so that scaling the prior does not tip the switch by itself.
         scales = 1 + ("slope_sd" in posterior)

@@ -58,7 +58,7 @@ class Structure:
     softmax: bool
     student: bool
     drift: str
-    """"none"; "rotated": a walk or AR(1) over exact cells, diagonal in fixed bases; "dense": one Cholesky."""
+    """"none"; "rotated": walk or AR(1) over exact cells, diagonal in fixed bases; else the process, by Cholesky."""
     covariates: int = 0
     """Number of time-varying covariates."""
     predictors: bool = False
@@ -82,14 +82,12 @@ class Sampler:
 def structure(design: Design, spec: ModelSpec) -> Structure:
     """Return the structure that a design and a specification share with others."""
     process = spec.drift.process
-    form = "none" if process == "none" else "dense"
-    if process in ("walk", "ar1") and not design.known_variance:
-        form = "rotated"
+    rotated = process not in ("none", "local-trend") and not design.known_variance
     return Structure(
         known=design.known_variance,
         softmax=spec.weights.prior == "softmax-normal",
         student=spec.noise.distribution == "student-t",
-        drift=form,
+        drift="rotated" if rotated else process,
         covariates=0 if design.movements is None else len(design.movements.names),
         predictors=design.predictors is not None,
     )
@@ -150,24 +148,23 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         return {}
     with np.errstate(divide="ignore"):
         logit = np.log(spec.drift.probability) - np.log1p(-spec.drift.probability)
+    found = drift.forms(spec.drift, design.n_pre, summed=form == "rotated")
     shared: dict[str, Any] = {
         "logit_pi": float(np.clip(logit, -_MAX_LOGIT, _MAX_LOGIT)),
         "always": float(spec.drift.probability == 1.0),
-        "drift_sd": float(spec.drift.sd),
-        "reach": drift.reach(spec.drift.process, design.n_pre),
+        "drift_sd": found.sd,
+        "reach": found.reach,
+        "log_form": found.log_prior,
     }
     if form == "rotated":
-        values, vectors = np.linalg.eigh(drift.kernels(spec.drift.process, design.n_pre))
+        values, vectors = np.linalg.eigh(drift.kernels(found.rho, design.n_pre))
         rotations = np.swapaxes(vectors, 1, 2).reshape(-1, design.n_pre)
         return shared | {"eigenvalues": values, "rotations": rotations, "rotated_ones": vectors.sum(axis=1)}
-    process = spec.drift.process
-    return shared | {
-        "walk": drift.walk(design.n_pre),
-        "integrated": drift.integrated_walk(design.n_pre),
-        "lags": drift.lags(design.n_pre),
-        "slope_sd": float(spec.drift.slope_sd) if process == "local-trend" else 0.0,
-        "is_ar1": 1.0 if process == "ar1" else 0.0,
-    }
+    if form == "local-trend":
+        shared |= {"integrated": drift.integrated_walk(design.n_pre), "slope_sd": float(spec.drift.slope_sd)}
+    if form != "walk":
+        shared["lags"] = drift.lags(design.n_pre)
+    return shared | {"walk": drift.walk(design.n_pre)}
 
 
 def build(design: Design, spec: ModelSpec) -> pm.Model:
@@ -234,14 +231,13 @@ def _treated_likelihood(
     share = pm.Beta("share", 0.5, 0.5)
     sigma2, drift2 = (1 - share) * total2, share * total2 / data["reach"]
     if form.drift == "rotated":
-        # One row per value of ρ, equally probable; a walk has one.
-        spectrum = sigma2 + drift2 * data["eigenvalues"]
+        spectrum = sigma2 + drift2[:, None] * data["eigenvalues"]
         rotated = (data["rotations"] @ residual).reshape(spectrum.shape)
         terms = _diagonal(rotated, data["rotated_ones"], pt.ones_like(spectrum), spectrum, data["level_sd"])
-        with_drift = pt.logsumexp(terms) - pt.log(terms.shape[0])
     else:
-        with_drift = _dense(data, drift2, residual, sigma2 + cells, seen)
-    with_drift += _share_density(total2, sigma2, drift2, data)
+        terms = _dense(data, form.drift, drift2, residual, sigma2 + cells, seen)
+    terms = terms + _share_density(total2, sigma2, drift2, data) + data["log_form"]
+    with_drift = pt.logsumexp(terms)
     logit = data["logit_pi"]
     mixed = without + pt.softplus(with_drift - without + logit) - pt.softplus(logit)
     # π = 1 needs its own branch: far from the mode the mixture would fall back on the component without drift.
@@ -276,18 +272,34 @@ def _share_density(
 
 def _dense(
     data: Mapping[str, Any],
+    process: str,
     drift2: pt.TensorVariable,
     residual: pt.TensorVariable,
     variance: pt.TensorVariable,
     seen: pt.TensorVariable,
 ) -> pt.TensorVariable:
-    """Log density of N(0, D + K) by one Cholesky; unseen periods become independent unit noise."""
-    rho = pm.Beta("rho", 2.0, 2.0)
-    slope2 = (data["slope_sd"] * pm.HalfNormal("slope_z")) ** 2
-    correlation = pt.switch(pt.gt(data["is_ar1"], 0.5), rho ** data["lags"], data["walk"])
-    K = data["level_sd"] ** 2 + drift2 * correlation + slope2 * data["integrated"]
-    K = K * seen[:, None] * seen[None, :]
-    cov = K + pt.diag(pt.switch(pt.gt(seen, 0.5), variance, 1.0))
+    """Log density of N(0, level_sd² 1 1' + D + K) of each form, in the order of `bsynth.engines.drift.forms`."""
+    shapes = []
+    if process in ("ar1", "ar1-or-walk"):
+        shapes.append(pm.Beta("rho", 2.0, 2.0) ** data["lags"])
+    if process != "ar1":
+        shapes.append(data["walk"])
+    slopes = 0.0
+    if process == "local-trend":
+        slopes = (data["slope_sd"] * pm.HalfNormal("slope_z")) ** 2 * data["integrated"]
+    return pt.stack(
+        [
+            _normal(data["level_sd"] ** 2 + drift2[g] * shape + slopes, residual, variance, seen)
+            for g, shape in enumerate(shapes)
+        ]
+    )
+
+
+def _normal(
+    K: pt.TensorVariable, residual: pt.TensorVariable, variance: pt.TensorVariable, seen: pt.TensorVariable
+) -> pt.TensorVariable:
+    """Log density of N(0, diag(variance) + K) by a Cholesky; unseen periods become independent unit noise."""
+    cov = K * seen[:, None] * seen[None, :] + pt.diag(pt.switch(pt.gt(seen, 0.5), variance, 1.0))
     L = pt.linalg.cholesky(cov)
     z = pt.linalg.solve_triangular(L, residual * seen, lower=True)
     return -0.5 * (z**2).sum() - pt.log(pt.diagonal(L)).sum()
@@ -390,7 +402,7 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
         found["level"] = data["level_sd"] * raw["level_z"]
     if "share" in raw:
         found["share"] = raw["share"]
-    if spec.drift.process == "ar1" and "rho" in raw:
+    if "rho" in raw:
         found["rho"] = raw["rho"]
     if spec.drift.process == "local-trend":
         found["slope_sd"] = data["slope_sd"] * raw["slope_z"]

@@ -12,13 +12,17 @@ posterior draws, gives draws of a and of u over all periods from their exact joi
 one-step-ahead log densities whose sum is the log likelihood.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special, stats
 
 from bsynth._types import FloatArray
+from bsynth.spec import Drift, ModelSpec
+
+TINY = 1e-300
 
 
 def walk(n_times: int) -> FloatArray:
@@ -42,46 +46,72 @@ def lags(n_times: int) -> FloatArray:
 RHO_GRID: FloatArray = stats.beta.ppf((np.arange(15) + 0.5) / 15, 2, 2)
 """ρ ~ Beta(2, 2) as 15 equally probable values: for each of them the covariance is diagonal in a fixed basis,
 so that summing ρ out costs a few rotations and no Cholesky factor in the gradient."""
+SHORT_GRID: FloatArray = stats.beta.ppf((np.arange(5) + 0.5) / 5, 2, 2)
+"""The same in five, beside a walk, which takes what is slower."""
+SAMPLED = 0.5
+"""Stands for a ρ that the graph samples."""
 
 
-def kernels(process: str, n_times: int) -> FloatArray:
-    """(G, T, T) covariances at q = 1 of the values of ρ, for ``ar1``; of the walk, G = 1."""
-    if process == "walk":
-        return walk(n_times)[None]
-    return np.asarray(RHO_GRID[:, None, None] ** lags(n_times))
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """The forms that a drift may take, (G,) each: an AR(1) of one ρ, or with ρ = 1 a walk.
+
+    Attributes
+    ----------
+    rho : ρ of each.
+    log_prior : log prior probability of each, given that there is a drift.
+    sd : scale of the half-normal prior of q.
+    reach : variance that q = 1 adds to a residual of the pre-period about its own mean.
+    """
+
+    rho: FloatArray
+    log_prior: FloatArray
+    sd: FloatArray
+    reach: FloatArray
+
+    @property
+    def walks(self) -> NDArray[np.bool_]:
+        """(G,) which of them is a walk."""
+        return np.asarray(self.rho == 1)
 
 
-def draw_level(
-    level_sd: float, squares: FloatArray, products: FloatArray, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Draw a ~ N(0, level_sd²) given residuals r that hold it, r ~ N(a 1, Σ); (S,) each.
+def forms(spec: Drift, n_pre: int, *, summed: bool) -> Forms:
+    """Return the forms of a drift; of a local trend the walk at its heart.
 
-    ``squares`` is 1'Σ⁻¹1 and ``products`` 1'Σ⁻¹r. Also returns the log ratio of the density of r with a integrated
+    ``summed`` : an AR(1) is a grid of ρ, else one form whose ρ is sampled.
+    """
+    found: list[tuple[float, float, float]] = []
+    either = spec.process == "ar1-or-walk"
+    if spec.process == "ar1" or either:
+        grid = (SHORT_GRID if either else RHO_GRID) if summed else np.array([SAMPLED])
+        share, sd = (1 - spec.walk, spec.ar1_sd) if either else (1.0, spec.sd)
+        found += [(rho, share / len(grid), sd) for rho in grid]
+    if spec.process != "ar1":
+        found.append((1.0, spec.walk if either else 1.0, spec.sd))
+    rho, prior, sds = (np.array(column) for column in zip(*found, strict=True))
+    K = kernels(rho, n_pre)
+    reach = np.trace(K, axis1=1, axis2=2) / n_pre - K.mean(axis=(1, 2))
+    # A probability of zero is one that the density cannot tell from it, so that gradients stay defined.
+    return Forms(rho, np.log(np.maximum(prior, TINY)), sds, np.maximum(reach, 0.1))
+
+
+def kernels(rho: FloatArray, n_times: int) -> FloatArray:
+    """(G, T, T) covariances at q = 1 of an AR(1) with each ρ (G,); where it is 1, of the walk."""
+    at = np.asarray(rho)[:, None, None]
+    return np.asarray(np.where(at < 1, at ** lags(n_times), walk(n_times)))
+
+
+def level_given(
+    level_sd: float, squares: FloatArray, products: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Mean and sd of a ~ N(0, level_sd²) given residuals r that hold it, r ~ N(a 1, Σ); (S,) each.
+
+    ``squares`` is 1'Σ⁻¹1 and ``products`` 1'Σ⁻¹r. Third is the log ratio of the density of r with a integrated
     out to that of r at a = 0.
     """
     variance = level_sd**2 / (1 + level_sd**2 * squares)
     mean = variance * products
-    ratio = 0.5 * (mean * products - np.log1p(level_sd**2 * squares))
-    return mean + np.sqrt(variance) * rng.standard_normal(mean.shape), ratio
-
-
-def draw_rho(
-    residual: FloatArray, sigma: FloatArray, drift_sd: FloatArray, level_sd: float, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Draw ρ of an AR(1) drift given residuals (S, n_pre) of noise σ (S,); return it and the log evidence, (S,).
-
-    The evidence is the log density of the residuals with drift, level integrated out, summed over `RHO_GRID`.
-    """
-    values, vectors = np.linalg.eigh(kernels("ar1", residual.shape[1]))
-    terms = np.empty((len(RHO_GRID), len(residual)))
-    for g, (spectrum, basis) in enumerate(zip(values, vectors, strict=True)):
-        variance = sigma[:, None] ** 2 + drift_sd[:, None] ** 2 * spectrum
-        rotated, ones = residual @ basis, basis.sum(axis=0)
-        squares, products = (ones**2 / variance).sum(axis=1), (ones * rotated / variance).sum(axis=1)
-        terms[g] = stats.norm.logpdf(rotated, scale=np.sqrt(variance)).sum(axis=1)
-        terms[g] += draw_level(level_sd, squares, products, rng)[1]
-    chosen = (terms + rng.gumbel(size=terms.shape)).argmax(axis=0)
-    return RHO_GRID[chosen], special.logsumexp(terms, axis=0) - np.log(len(terms))
+    return mean, np.sqrt(variance), 0.5 * (mean * products - np.log1p(level_sd**2 * squares))
 
 
 def persistent(rho: FloatArray, z: FloatArray) -> FloatArray:
@@ -91,15 +121,6 @@ def persistent(rho: FloatArray, z: FloatArray) -> FloatArray:
     for t in range(1, series.shape[-1]):
         series[..., t] = rho * series[..., t - 1] + innovation * z[..., t]
     return np.asarray(series - series.mean(axis=-1, keepdims=True))
-
-
-TINY = 1e-30
-
-
-def reach(process: str, n_pre: int) -> float:
-    """Variance of a drift with q = 1 about its own mean over ``n_pre`` periods: what it adds to a residual."""
-    K = kernels("ar1" if process == "ar1" else "walk", n_pre)
-    return max(float(np.mean(np.trace(K, axis1=1, axis2=2) / n_pre - K.mean(axis=(1, 2)))), 0.1)
 
 
 def split(total: FloatArray, share: FloatArray, span: float) -> tuple[FloatArray, FloatArray]:
@@ -143,8 +164,8 @@ def state_space(parameters: Mapping[str, FloatArray], process: str) -> StateSpac
         Q[:, 0, 0], Q[:, 1, 1] = q2, parameters["slope_sd"] ** 2
         F = np.broadcast_to(np.array([[1.0, 1.0], [0.0, 1.0]]), Q.shape)
         return StateSpace(F, Q, Q)
-    phi = parameters["rho"] if process == "ar1" else np.ones_like(q2)
-    step = q2 * (1 - phi**2) if process == "ar1" else q2
+    phi = parameters["rho"] if process in ("ar1", "ar1-or-walk") else np.ones_like(q2)
+    step = np.where(phi < 1, q2 * (1 - phi**2), q2)
     F, Q, P1 = (values[:, None, None] for values in (phi, step, q2))
     return StateSpace(F, Q, P1)
 
@@ -199,7 +220,8 @@ def condition(
         filtered.append((mean, cov))
     of_residual, of_ones = errors[:, 0], errors[:, 1]
     squares, products = (of_ones**2 / total).sum(axis=1), (of_ones * of_residual / total).sum(axis=1)
-    level, ratio = draw_level(level_sd, squares, products, rng)
+    centre, sd, ratio = level_given(level_sd, squares, products)
+    level = centre + sd * rng.standard_normal(n_draws)
     log_evidence = _log_normal(of_residual, total, seen).sum(axis=1) + ratio
     log_predictive = _log_normal(of_residual - level[:, None] * of_ones, total, seen)
     log_predictive[:, seen == 0] = np.nan
@@ -213,7 +235,7 @@ def condition(
         mean = _about(level, mean)
         ahead_mean, ahead_cov = _step(system, mean[:, None], cov)
         # A draw whose drift is zero to machine precision has no covariance to invert, and no gain either.
-        gain = np.swapaxes(np.linalg.solve(ahead_cov + TINY * np.eye(d), system.F @ cov), 1, 2)
+        gain = np.swapaxes(np.linalg.solve(ahead_cov + 1e-30 * np.eye(d), system.F @ cov), 1, 2)
         back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean[:, 0])
         states[:, t] = _draw(back, cov - gain @ system.F @ cov, rng)
     return Conditioned(level, states[:, :, 0], log_predictive, log_evidence)
@@ -242,3 +264,100 @@ def _draw(mean: FloatArray, cov: FloatArray, rng: np.random.Generator) -> FloatA
     values, vectors = np.linalg.eigh(0.5 * (cov + np.swapaxes(cov, 1, 2)))
     scaled = np.sqrt(np.maximum(values, 0.0)) * shocks
     return np.asarray(mean + np.einsum("sij,sj->si", vectors, scaled))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A drift drawn as if it were on, (S,) each unless said otherwise.
+
+    Attributes
+    ----------
+    state : Conditioned
+    sigma, q : noise beside the drift, and the drift's scale.
+    rho : ρ, and 1 where the drift is a walk; None for a process that has none.
+    log_evidence : log density of the residuals with drift, of (total, share) with it over that without, summed over
+        forms, level integrated out.
+    walk_log_odds : log odds of a walk against an AR(1) at even prior odds; None where only one is possible.
+    """
+
+    state: Conditioned
+    sigma: FloatArray
+    q: FloatArray
+    rho: FloatArray | None
+    log_evidence: FloatArray
+    walk_log_odds: FloatArray | None
+
+
+def draw(
+    parameters: Mapping[str, FloatArray],
+    residual: FloatArray,
+    cells: FloatArray,
+    seen: FloatArray,
+    n_times: int,
+    spec: ModelSpec,
+    level_sd: float,
+    rng: np.random.Generator,
+) -> Drawn:
+    """Draw form, level and path of the drift given residuals (S, n_pre) whose cells have variance ``cells``.
+
+    ``parameters`` holds ``total`` and ``share`` (S,), and ``rho`` or ``slope_sd`` where the graph samples them.
+    """
+    process, total, share = spec.drift.process, parameters["total"], parameters["share"]
+    summed = "rho" not in parameters and process != "local-trend" and not cells.any()
+    found = forms(spec.drift, residual.shape[1], summed=summed)
+    scales = [split(total, share, span) for span in found.reach]
+    ratios = [
+        log_share_density(total, share, span, spec.noise.sd, sd) for span, sd in zip(found.reach, found.sd, strict=True)
+    ]
+
+    def conditioned(sigma: FloatArray, q: FloatArray, rho: FloatArray) -> Conditioned:
+        system = state_space({**parameters, "drift_sd": q, "rho": rho}, process)
+        return condition(system, residual, sigma[:, None] ** 2 + cells, seen, n_times, level_sd, rng)
+
+    if summed:
+        evidence = _evidence(residual, scales, found.rho, level_sd)
+    else:
+        rhos = [np.ones_like(total) if walks else parameters["rho"] for walks in found.walks]
+        states = [conditioned(sigma, q, rho) for (sigma, q), rho in zip(scales, rhos, strict=True)]
+        evidence = np.array([state.log_evidence for state in states])
+    evidence = evidence + np.array(ratios) + found.log_prior[:, None]
+    form = (evidence + rng.gumbel(size=evidence.shape)).argmax(axis=0)
+    each = (form, np.arange(len(form)))
+    sigma, q = (np.array(values)[each] for values in zip(*scales, strict=True))
+    if summed:
+        rho = found.rho[form]
+        state = conditioned(sigma, q, rho)
+    else:
+        rho = np.array(rhos)[each]
+        state = Conditioned(*(np.array([getattr(s, f.name) for s in states])[each] for f in fields(Conditioned)))
+    either = process == "ar1-or-walk"
+    return Drawn(
+        state,
+        sigma,
+        q,
+        rho if either or process == "ar1" else None,
+        special.logsumexp(evidence, axis=0),
+        _log_odds(evidence - found.log_prior[:, None], found.walks) if either else None,
+    )
+
+
+def _evidence(
+    residual: FloatArray, scales: Sequence[tuple[FloatArray, FloatArray]], rho: FloatArray, level_sd: float
+) -> FloatArray:
+    """(G, S) log density of the residuals with a drift of each ρ over exact cells, level integrated out."""
+    values, vectors = np.linalg.eigh(kernels(rho, residual.shape[1]))
+    terms = np.empty((len(rho), len(residual)))
+    for g, (spectrum, basis) in enumerate(zip(values, vectors, strict=True)):
+        sigma, q = scales[g]
+        variance = sigma[:, None] ** 2 + q[:, None] ** 2 * spectrum
+        rotated, ones = residual @ basis, basis.sum(axis=0)
+        squares, products = (ones**2 / variance).sum(axis=1), (ones * rotated / variance).sum(axis=1)
+        terms[g] = stats.norm.logpdf(rotated, scale=np.sqrt(variance)).sum(axis=1)
+        terms[g] += level_given(level_sd, squares, products)[2]
+    return terms
+
+
+def _log_odds(evidence: FloatArray, walks: NDArray[np.bool_]) -> FloatArray:
+    """(S,) log odds of the walk against the mean of the other forms' evidence (G, S)."""
+    others = special.logsumexp(evidence[~walks], axis=0) - np.log((~walks).sum())
+    return np.asarray(evidence[walks][0] - others)

@@ -35,16 +35,14 @@ class Counterfactual:
         The level shift.
     sigma : (S,)
         Sd of the period noise: of the draw's residual, or where it drifts of what the drift leaves.
+    form : Drawn or None
+        With a drift: its form and scale, drawn as if it were on; they mean something only where it is.
     log_odds : (S,) or None
         With a drift: log odds that the draw drifts, at even prior odds.
     drifting : (S,) of bool or None
         Whether the draw has its drift switched on.
     drift : (S, T) or None
         The drift of each draw, part of ``mean``; zero where it is off.
-    drift_sd : (S,) or None
-        With a drift: its q, which means something only where it is on.
-    rho : (S,) or None
-        Where the graph sums ρ out: its draws.
     """
 
     mean: FloatArray
@@ -52,11 +50,10 @@ class Counterfactual:
     log_likelihood: FloatArray
     level: FloatArray
     sigma: FloatArray
+    form: drift.Drawn | None = None
     log_odds: FloatArray | None = None
     drifting: NDArray[np.bool_] | None = None
     drift: FloatArray | None = None
-    drift_sd: FloatArray | None = None
-    rho: FloatArray | None = None
 
 
 def counterfactual(
@@ -72,30 +69,20 @@ def counterfactual(
     level, evidence = _level(parameters, residual, variance, seen, spec, sd, rng)
     log_likelihood = _independent(residual - level[:, None], variance, spec)
     log_likelihood[:, seen == 0] = np.nan
-    log_odds = drifting = u = q = rho = None
+    found = drifting = log_odds = u = None
     if spec.drift.process != "none":
-        span = drift.reach(spec.drift.process, design.n_pre)
-        noise, q = drift.split(sigma, parameters["share"], span)
-        moving, with_drift = {**parameters, "drift_sd": q}, None
-        if spec.drift.process == "ar1" and "rho" not in parameters:
-            rho, with_drift = drift.draw_rho(residual, noise, q, sd, rng)
-            moving["rho"] = rho
-        system = drift.state_space(moving, spec.drift.process)
-        variance = (noise[:, None] ** 2 + cells)[:, pre]
-        found = drift.condition(system, residual, variance, seen, design.y.size, sd, rng)
-        log_odds = (found.log_evidence if with_drift is None else with_drift) - evidence
-        log_odds += drift.log_share_density(sigma, parameters["share"], span, spec.noise.sd, spec.drift.sd)
-        on = special.expit(log_odds + special.logit(spec.drift.probability))
-        drifting = rng.random(len(on)) < on
-        sigma, level = np.where(drifting, noise, sigma), np.where(drifting, found.level, level)
-        u = np.where(drifting[:, None], found.u, 0.0)
-        log_likelihood = np.where(drifting[:, None], found.log_predictive, log_likelihood)
+        found = drift.draw(parameters, residual, cells[:, pre], seen, design.y.size, spec, sd, rng)
+        log_odds = found.log_evidence - evidence
+        drifting = rng.random(len(sigma)) < special.expit(log_odds + special.logit(spec.drift.probability))
+        sigma, level = np.where(drifting, found.sigma, sigma), np.where(drifting, found.state.level, level)
+        u = np.where(drifting[:, None], found.state.u, 0.0)
+        log_likelihood = np.where(drifting[:, None], found.state.log_predictive, log_likelihood)
     mean = centre + level[:, None] + np.sqrt(latent_variance) * rng.standard_normal(centre.shape)
     if u is not None:
         mean += u
     predictive = mean + _period_noise(sigma[:, None] ** 2 + design.treated_variance, spec, rng)
     log_likelihood = log_likelihood - np.log(design.scale)
-    return Counterfactual(mean, predictive, log_likelihood, level, sigma, log_odds, drifting, u, q, rho)
+    return Counterfactual(mean, predictive, log_likelihood, level, sigma, found, log_odds, drifting, u)
 
 
 def level_sd(design: Design, spec: ModelSpec) -> float:
@@ -119,7 +106,8 @@ def _level(
         level = parameters["level"]
         return level, _independent(residual - level[:, None], variance, spec).sum(axis=1)
     squares, products = (seen / variance).sum(axis=1), (seen * residual / variance).sum(axis=1)
-    level, ratio = drift.draw_level(sd, squares, products, rng)
+    mean, spread, ratio = drift.level_given(sd, squares, products)
+    level = mean + spread * rng.standard_normal(mean.shape)
     return level, (seen * _independent(residual, variance, spec)).sum(axis=1) + ratio
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsynth._types import FloatArray
+from bsynth.calibration import component_of
 from bsynth.design import Design
 from bsynth.diagnostics import RHAT_MAX
 from bsynth.engines import predict
@@ -24,6 +25,8 @@ class Posterior:
     mean, predictive : (S,) counterfactual averaged over the post-period.
     drifting : (S,) of bool or None
         Whether each draw has its drift on; None without a drift.
+    component : (S,) of int or None
+        Form of each draw, its place among the components of the model's drift.
     divergences : int
     healthy : bool
         No divergence, and R-hat of the predictive average below the gate's limit.
@@ -33,6 +36,7 @@ class Posterior:
     mean: FloatArray
     predictive: FloatArray
     drifting: NDArray[np.bool_] | None
+    component: NDArray[np.intp] | None
     divergences: int
     healthy: bool
 
@@ -49,12 +53,14 @@ def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) ->
     parameters = {name: values.reshape(-1, *values.shape[2:]) for name, values in raw.items()}
     drawn = predict.counterfactual(parameters, design, spec, np.random.default_rng(predictive_seed))
     parameters |= {"level": drawn.level, "sigma": drawn.sigma}
-    if drawn.drift_sd is not None:
-        parameters["drift_sd"] = drawn.drift_sd
-    if drawn.rho is not None:
-        parameters["rho"] = drawn.rho
+    component = None
+    if drawn.form is not None and drawn.drifting is not None:
+        parameters["drift_sd"] = drawn.form.q
+        if drawn.form.rho is not None:
+            parameters["rho"] = drawn.form.rho
+        component = component_of(drawn.drifting, drawn.form.rho, tuple(spec.drift.components))
     mean, predictive = (values[:, design.n_pre :].mean(axis=1) for values in (drawn.mean, drawn.predictive))
     divergences = int(np.asarray(tree["sample_stats"]["diverging"]).sum())
     rhat = float(azs.rhat(predictive.reshape(shape)))
     healthy = divergences == 0 and rhat < RHAT_MAX
-    return Posterior(parameters, mean, predictive, drawn.drifting, divergences, healthy)
+    return Posterior(parameters, mean, predictive, drawn.drifting, component, divergences, healthy)

@@ -6,7 +6,6 @@ model as it is (``base``), for a switched drift with the share π of drifting un
 """
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._types import Label
+from bsynth._types import FloatArray, Label
 from bsynth.calibration import (
     Lesson,
     PlaceboFit,
     learn,
     learn_inflation,
-    learn_share,
     summarise_placebo,
     switch_prior,
 )
@@ -157,8 +155,8 @@ def _piece(panel: Panel, unit: Label, spec: ModelSpec, settings: Settings, seed:
     return {
         "unit": str(unit),
         "average": [float(f"{x:.5g}") for x in kept.average],
-        "drifting": "".join("1" if on > 0 else "0" for on in kept.drifting),
-        "odds": kept.odds if math.isfinite(kept.odds) else str(kept.odds),
+        "component": "".join(str(int(form)) for form in kept.component),
+        "support": kept.support.tolist(),
         "scale": kept.scale,
         "status": kept.status,
         "failures": list(result.diagnostics.failures),
@@ -169,14 +167,13 @@ def _piece(panel: Panel, unit: Label, spec: ModelSpec, settings: Settings, seed:
 
 
 def _read(record: Record) -> tuple[PlaceboFit, Record]:
-    drifting = np.array([float(c) for c in record["drifting"]])
     fit_ = PlaceboFit(
         unit=record["unit"],
         average=np.asarray(record["average"], dtype=float),
-        drifting=drifting,
+        component=np.array([int(c) for c in record["component"]]),
         path_mean=np.empty(0),
         path_sd=np.empty(0),
-        odds=float(record["odds"]),
+        support=np.asarray(record["support"], dtype=float),
         scale=record["scale"],
         status=record["status"],
         seconds=record["seconds"],
@@ -190,11 +187,11 @@ def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record
     prior = switch_prior(spec)
     lessons = [learn([*placebos[:k], *placebos[k + 1 :]], prior) for k in range(len(placebos))]
     kinds: dict[str, Callable[[int], tuple[float, list[tuple[float, float]]]]] = {
-        "base": lambda k: _weighted(placebos[k], 1.0),
+        "base": lambda k: _weighted(placebos[k], np.ones(len(spec.drift.components))),
         "calibrated": lambda k: _calibrated(placebos[k], lessons[k]),
     }
     if prior is not None:
-        kinds["learned"] = lambda k: _weighted(placebos[k], lessons[k].factor)
+        kinds["learned"] = lambda k: _weighted(placebos[k], lessons[k].factors)
     record: Record = {
         "units": len(placebos),
         "unreliable": sum(p.status != "ok" for p in placebos),
@@ -203,7 +200,8 @@ def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record
         "seconds_per_fit": float(np.median([p.seconds for p in placebos])),
     }
     if prior is not None:
-        record["pi"] = learn_share([p.odds for p in placebos])
+        shares = learn(placebos, prior).shares or {}
+        record |= {"pi": 1 - shares["none"], "shares": shares}
     held: dict[str, Any] = {}
     for kind, answer in kinds.items():
         answers = [answer(k) for k in range(len(placebos))]
@@ -212,17 +210,17 @@ def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record
         record[kind] = scored.summary()
         held[kind] = scored
     # The inflation learned from all units, as a user's calibration reports it.
-    moments = [p.reweighted(taught.factor) for p, taught in zip(placebos, lessons, strict=True)]
+    moments = [p.reweighted(taught.factors) for p, taught in zip(placebos, lessons, strict=True)]
     inflation = learn_inflation([e for e, _ in moments], [s for _, s in moments])
     return record | {"c": inflation.c_mean, "d": inflation.d_mean, "held": held}
 
 
-def _weighted(placebo: PlaceboFit, factor: float) -> tuple[float, list[tuple[float, float]]]:
-    return placebo.reweighted(factor)[0], [placebo.interval(level, factor) for level in LEVELS]
+def _weighted(placebo: PlaceboFit, weights: FloatArray) -> tuple[float, list[tuple[float, float]]]:
+    return placebo.reweighted(weights)[0], [placebo.interval(level, weights) for level in LEVELS]
 
 
 def _calibrated(placebo: PlaceboFit, lesson: Lesson) -> tuple[float, list[tuple[float, float]]]:
-    mean, sd = placebo.reweighted(lesson.factor)
+    mean, sd = placebo.reweighted(lesson.factors)
     return mean, [lesson.inflation.interval(level, mean, sd) for level in LEVELS]
 
 

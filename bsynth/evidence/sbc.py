@@ -131,13 +131,14 @@ def _drift(
     """Draw u_t, zero when the switch is off; its scales are ranked either way, since they have their prior then."""
     if spec.drift.process == "none":
         return np.zeros(periods)
-    q = spec.drift.sd * abs(rng.normal())
+    rho = float(_rho(spec, rng, 1, known=known)[0])
+    q = float(spec.drift.scale_at(np.array(rho))) * abs(rng.normal())
     quantities["drift sd"] = q
     on = rng.random() < spec.drift.probability
     steps = rng.normal(size=periods)
-    if spec.drift.process == "ar1":
-        rho = float(rng.beta(2, 2) if known else rng.choice(drift.RHO_GRID))
+    if spec.drift.process in ("ar1", "ar1-or-walk"):
         quantities["rho"] = rho
+    if rho < 1:
         u = np.empty(periods)
         u[0] = q * steps[0]
         for t in range(1, periods):
@@ -150,6 +151,15 @@ def _drift(
         slope = np.cumsum(slope_sd * rng.normal(size=periods))
         u[1:] += np.cumsum(slope[:-1])
     return np.asarray(u * on)
+
+
+def _rho(spec: ModelSpec, rng: np.random.Generator, n: int, *, known: bool) -> FloatArray:
+    """Draw ρ (n,) from its prior; 1 is a walk. Where the engine sums it out, it takes the values of its grid."""
+    if spec.drift.process in ("walk", "local-trend"):
+        return np.ones(n)
+    either = spec.drift.process == "ar1-or-walk"
+    rho = rng.beta(2, 2, size=n) if known else rng.choice(drift.SHORT_GRID if either else drift.RHO_GRID, size=n)
+    return np.where(rng.random(n) < spec.drift.walk, 1.0, rho) if either else np.asarray(rho)
 
 
 def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record:
@@ -173,9 +183,12 @@ def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record
     draws |= {shown: parameters[name] for name, shown in named.items() if name in parameters}
     rng = np.random.default_rng(seed)
     if found.drifting is not None:
-        # Without drift its scale has its prior, which the engine does not draw from there.
-        prior = spec.drift.sd * np.abs(rng.normal(size=found.drifting.shape))
-        draws["drift sd"] = np.where(found.drifting, draws["drift sd"], prior)
+        # Without drift its form and scale have their prior, which the engine does not draw from there.
+        rho = _rho(spec, rng, len(found.drifting), known=truth.design.known_variance)
+        scale = spec.drift.scale_at(rho) * np.abs(rng.normal(size=len(rho)))
+        draws["drift sd"] = np.where(found.drifting, draws["drift sd"], scale)
+        if "rho" in draws:
+            draws["rho"] = np.where(found.drifting, draws["rho"], rho)
     n = len(draws["sigma"])
     # Evenly spaced from a random start, so that draws are nearly independent.
     step = n / (RANKS - 1)

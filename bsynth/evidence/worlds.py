@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._types import FloatArray
-from bsynth.calibration import PlaceboFit, learn_share, switch_prior
+from bsynth.calibration import PlaceboFit, factors, learn_shares, support, switch_prior
 from bsynth.design import make_design
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
@@ -185,37 +185,32 @@ def _piece(name: str, seed: int, spec: ModelSpec, settings: Settings) -> Record:
     observed = panel.treated_series[panel.n_pre :].mean()
     draws = (observed - design.to_outcome(found.predictive)) / scale
     gap = panel.treated_series - panel.donor_matrix.mean(axis=1)
-    # With π at its own value the odds of drift stay as they are.
-    factor = 1.0
+    # With the forms of drift as likely as in the model every draw weighs the same.
+    weights = np.ones(len(spec.drift.components))
     if learned:
         # A share needs fewer draws than an interval.
         lighter = replace(settings, draws=150, tune=300, chains=2)
-        share = learn_share([_odds(panel.as_treated(donor), spec, lighter, seed) for donor in panel.donors])
-        factor = odds(share) / odds(spec.drift.probability)
-    drifting = np.ones(len(draws)) if found.drifting is None else found.drifting.astype(float)
-    kept = PlaceboFit(0, draws, drifting, np.empty(0), np.empty(0), np.nan, scale, "", 0.0)
+        shares = learn_shares([_support(panel.as_treated(donor), spec, lighter, seed) for donor in panel.donors])
+        weights = factors(dict(zip(spec.drift.components, shares, strict=True)), spec.drift.components)
+    component = np.zeros(len(draws), dtype=int) if found.component is None else found.component
+    kept = PlaceboFit(0, draws, component, np.empty(0), np.empty(0), np.ones(len(weights)), scale, "", 0.0)
     return {
         "truth": (ROLLOUT_EFFECT if name == ROLLOUT else EFFECT) / scale,
-        "estimate": kept.reweighted(factor)[0],
-        "bounds": [kept.interval(level, factor) for level in LEVELS],
+        "estimate": kept.reweighted(weights)[0],
+        "bounds": [kept.interval(level, weights) for level in LEVELS],
         "did": float(gap[panel.n_pre :].mean() - gap[: panel.n_pre].mean()) / scale,
         "healthy": found.healthy,
     }
 
 
-def odds(probability: float) -> float:
-    """Return p / (1 − p)."""
-    return probability / (1 - probability)
-
-
-def _odds(panel: Panel, spec: ModelSpec, settings: Settings, seed: int) -> float:
-    """Return the posterior odds of drift at even prior odds."""
-    drifting = posterior(make_design(panel, spec), spec, settings, seed).drifting
-    if drifting is None:
-        raise ValueError("a model without drift has no odds of it")
-    # Half a draw, so that odds stay finite.
-    on = float(drifting.sum()) + 0.5
-    return on / (len(drifting) + 1 - on) / odds(spec.drift.probability)
+def _support(panel: Panel, spec: ModelSpec, settings: Settings, seed: int) -> FloatArray:
+    """Return the posterior probability of each form of drift at even prior odds."""
+    component, prior = posterior(make_design(panel, spec), spec, settings, seed).component, spec.drift.components
+    if component is None:
+        raise ValueError("a model without drift has no forms of it")
+    # Half a draw, so that no form is lost for good.
+    counts = np.bincount(component, minlength=len(prior)) + 0.5
+    return support(counts / counts.sum(), np.array(list(prior.values())))
 
 
 def summarise(name: str, records: list[Record]) -> Record:

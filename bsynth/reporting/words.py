@@ -73,6 +73,8 @@ def model_words(spec: dict[str, Any]) -> str:
             f", and a drift ({drift['process']}), there with prior probability {drift['probability']:.2f}, whose "
             f"scale has a half-normal prior of {drift['sd']:g}"
         )
+        if drift["process"] == "ar1-or-walk":
+            words += f" as a walk (prior probability {drift['walk']:.2f}) and of {drift['ar1_sd']:g} as an AR(1)"
     of = "each series by itself" if spec["scale"] == "each" else "the treated series before the start"
     words += f"; in standard deviations of {of}."
     if cells["variance"] != "exact":

@@ -319,7 +319,7 @@ def specification_curve(
     scales : sequence of {"treated", "each"}
         Both by default; with known cell variance ``"treated"`` alone.
     levels : sequence of {"none", "shift"}
-    drifts : sequence of {"none", "walk", "switched", "ar1", "local-trend"}
+    drifts : sequence of {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
         The first three by default.
     alphas : sequence of float
         Concentrations of the Dirichlet weights.

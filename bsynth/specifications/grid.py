@@ -20,7 +20,9 @@ from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 from bsynth.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
 
-DRIFTS = ("none", "walk", "switched", "ar1", "local-trend")
+DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
+SWITCHED = ("switched", "ar1-or-walk")
+"""Drifts that may be absent."""
 SCALES, LEVELS = ("treated", "each"), ("none", "shift")
 ALPHAS = (0.3, 1.0, 3.0)
 MODEL_SWITCHES = ("scale", "level", "drift", "alpha")
@@ -36,8 +38,9 @@ class Specification:
     ----------
     scale : {"treated", "each"}
     level : {"none", "shift"}
-    drift : {"none", "walk", "switched", "ar1", "local-trend"}
-        ``"walk"`` is always on, ``"switched"`` a walk with the base model's prior probability (½ if it has none).
+    drift : {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
+        ``"walk"`` is always on, ``"switched"`` a walk with the base model's prior probability (½ if it has none), and
+        ``"ar1-or-walk"`` either, likewise.
     alpha : float
         Concentration of the Dirichlet weights.
     pool : Pool
@@ -54,8 +57,9 @@ class Specification:
     def model(self, base: ModelSpec) -> ModelSpec:
         """Return the base model with these switches; raise `SpecError` where pieces do not go together."""
         drift: dict[str, Any] = {"process": "walk" if self.drift == "switched" else self.drift, "probability": 1.0}
-        if self.drift == "switched":
-            drift["probability"] = base.drift.probability if _drift_of(base) == "switched" else 0.5
+        if self.drift in SWITCHED:
+            own = _drift_of(base) in SWITCHED and base.drift.probability < 1
+            drift["probability"] = base.drift.probability if own else 0.5
         data = base.to_dict()
         data |= {"scale": self.scale, "name": f"{base.name} ({self.scale}, {self.level}, {self.drift}, {self.alpha:g})"}
         data["level"] |= {"prior": self.level}
@@ -159,10 +163,11 @@ def plan_curve(
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
     free = spec.noise.distribution == "normal"
+    switched = own.drift if own.drift in SWITCHED else "switched"
     lists: dict[str, Sequence[Any]] = {
         "scale": _chosen("scales", scales, SCALES if exact else ("treated",), SCALES),
         "level": _chosen("levels", levels, LEVELS, LEVELS),
-        "drift": _chosen("drifts", drifts, DRIFTS[:3] if free else ("none",), DRIFTS),
+        "drift": _chosen("drifts", drifts, ("none", "walk", switched) if free else ("none",), DRIFTS),
         "alpha": _concentrations(alphas),
     }
     settled = {n: getattr(own, n) if getattr(own, n) in lists[n] else lists[n][0] for n in MODEL_SWITCHES}

@@ -9,7 +9,7 @@ import pytest
 
 import bsynth as bs
 from bsynth.audit import Decision, decide
-from bsynth.calibration import Calibration, learn_inflation
+from bsynth.calibration import Calibration, Lesson, learn_inflation
 from bsynth.errors import FitError, SpecError
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -24,7 +24,7 @@ def fit(made, world: bs.Panel) -> Fit:
 def calibration(fit: Fit) -> Calibration:
     rng = np.random.default_rng(8)
     inflation = learn_inflation(0.3 * rng.standard_normal(12), np.full(12, 0.2))
-    return Calibration(fit, (), None, 1.0, inflation, (), 1.0)
+    return Calibration(fit, (), Lesson(None, np.ones(1), inflation), (), 1.0)
 
 
 @pytest.mark.parametrize("estimand", ["average", "cumulative", "lift"])

@@ -8,7 +8,7 @@ import pytest
 
 import bsynth as bs
 from bsynth import checks
-from bsynth.calibration import Calibration, PlaceboFit, learn_inflation
+from bsynth.calibration import Calibration, Lesson, PlaceboFit, learn_inflation
 from bsynth.checks.base import DRIFTING, Case, CheckReport
 from bsynth.result import Fit
 
@@ -120,11 +120,20 @@ def calibration(fit: Fit, spread: float) -> Calibration:
     errors = spread * 0.2 * rng.standard_normal(30)
     placebos = tuple(
         PlaceboFit(
-            i, e + 0.2 * rng.standard_normal(200), np.ones(200), np.zeros(H), np.full(H, 0.3), np.nan, 1.0, "ok", 0.1
+            i,
+            e + 0.2 * rng.standard_normal(200),
+            np.zeros(200, dtype=int),
+            np.zeros(H),
+            np.full(H, 0.3),
+            np.ones(1),
+            1.0,
+            "ok",
+            0.1,
         )
         for i, e in enumerate(errors)
     )
-    return Calibration(fit, placebos, None, 1.0, learn_inflation(errors, np.full(30, 0.2)), (), 1.0)
+    lesson = Lesson(None, np.ones(1), learn_inflation(errors, np.full(30, 0.2)))
+    return Calibration(fit, placebos, lesson, (), 1.0)
 
 
 @pytest.mark.parametrize(("spread", "status"), [(1.0, "ok"), (4.0, "warning")])

@@ -34,7 +34,10 @@ def _reliable(fit: bs.Fit) -> bool:
     moving = [draws.values for draws in (*effects, *scales) if float(draws.std()) > 0]
     return (
         all(
-            azs.rhat(x) < 1.01 and azs.ess(x, method="bulk") >= 400 and azs.ess(x, method="tail") >= 400 for x in moving
+            azs.rhat(x) < 1.01
+            and azs.ess(x, method="bulk") >= 400
+            and azs.ess(x, method="tail", prob=(0.05, 0.95)) >= 400
+            for x in moving
         )
         and float(azs.rhat(posterior["weights"]).max()) < 1.05
         and int(stats["diverging"].sum()) == 0
