@@ -20,6 +20,7 @@ from bsynth._types import Status
 RHAT_MAX = 1.01
 RHAT_MAX_WEIGHT = 1.05
 ESS_MIN = 400
+TAILS = (0.05, 0.95)
 BFMI_MIN = 0.3
 
 
@@ -84,7 +85,8 @@ def gate(
     varying = {name: q for name, q in quantities.items() if float(q.max()) > float(q.min())}
     scalars = xr.Dataset({name: q.reset_coords(drop=True) for name, q in varying.items()})
     rhat = azs.rhat(scalars)
-    ess = {kind: azs.ess(scalars, method=kind) for kind in ("bulk", "tail")}
+    # Named, since ArviZ's own tails follow a setting of the user's.
+    ess = {"bulk": azs.ess(scalars, method="bulk"), "tail": azs.ess(scalars, method="tail", prob=TAILS)}
     failures = []
     for name in varying:
         value = float(rhat[name])

@@ -97,8 +97,8 @@ def fit(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-        A name of the catalogue, a ``model.toml`` or its folder. ``"default"`` takes ``rollout``
-        when the panel was built from rows and ``level`` otherwise; ``fit.provenance.reason`` says why.
+        A name of the catalogue, a ``model.toml`` or its folder. Where a model's cells are ``auto``, as the
+        default's, a panel built from rows is fitted with known cell variance; ``fit.provenance.reason`` says so.
     draws, tune, chains : int
         Draws kept and discarded per chain.
     target_accept : float

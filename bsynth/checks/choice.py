@@ -10,7 +10,7 @@ def drifts(spec: ModelSpec) -> bool:
 
 
 def for_drift(case: Case) -> str | None:
-    """Residuals move slowly: the switched walk; from there the walk that is always on; beyond it nothing."""
+    """Residuals move slowly: the switched drift; from there the walk that is always on; beyond it nothing."""
     if not drifts(case.spec):
         return "default"
     always = case.spec.drift.probability == 1.0 and case.spec.drift.process != "ar1"
@@ -18,7 +18,7 @@ def for_drift(case: Case) -> str | None:
 
 
 def for_level(case: Case, *, autocorrelated: bool) -> str | None:
-    """The treated unit sits above or below its donors: a level, and the switched walk where residuals need it."""
+    """The treated unit sits above or below its donors: a level, and the switched drift where residuals need it."""
     if case.spec.level.prior == "shift":
         return None
     if case.panel.cells is not None or drifts(case.spec) or autocorrelated:

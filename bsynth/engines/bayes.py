@@ -37,7 +37,7 @@ import xarray as xr
 
 from bsynth._types import FloatArray
 from bsynth.design import Design
-from bsynth.engines import drift
+from bsynth.engines import densities, drift
 from bsynth.engines.predict import level_sd
 from bsynth.errors import FitError
 from bsynth.spec import ModelSpec
@@ -162,8 +162,6 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         return shared | {"eigenvalues": values, "rotations": rotations, "rotated_ones": vectors.sum(axis=1)}
     if form == "local-trend":
         shared |= {"integrated": drift.integrated_walk(design.n_pre), "slope_sd": float(spec.drift.slope_sd)}
-    if form != "walk":
-        shared["lags"] = drift.lags(design.n_pre)
     return shared | {"walk": drift.walk(design.n_pre)}
 
 
@@ -224,7 +222,7 @@ def _treated_likelihood(
         pm.Potential("treated", terms.sum())
         return
     alone = total2 + cells
-    without = _diagonal(residual, seen, seen, alone, data["level_sd"])
+    without = densities.diagonal(residual, seen, seen, alone, data["level_sd"])
     if form.drift == "none":
         pm.Potential("treated", without)
         return
@@ -233,41 +231,15 @@ def _treated_likelihood(
     if form.drift == "rotated":
         spectrum = sigma2 + drift2[:, None] * data["eigenvalues"]
         rotated = (data["rotations"] @ residual).reshape(spectrum.shape)
-        terms = _diagonal(rotated, data["rotated_ones"], pt.ones_like(spectrum), spectrum, data["level_sd"])
+        terms = densities.diagonal(rotated, data["rotated_ones"], pt.ones_like(spectrum), spectrum, data["level_sd"])
     else:
         terms = _dense(data, form.drift, drift2, residual, sigma2 + cells, seen)
-    terms = terms + _share_density(total2, sigma2, drift2, data) + data["log_form"]
+    terms = terms + densities.share_density(total2, sigma2, drift2, data) + data["log_form"]
     with_drift = pt.logsumexp(terms)
     logit = data["logit_pi"]
     mixed = without + pt.softplus(with_drift - without + logit) - pt.softplus(logit)
     # π = 1 needs its own branch: far from the mode the mixture would fall back on the component without drift.
     pm.Potential("treated", pt.switch(pt.gt(data["always"], 0.5), with_drift, mixed))
-
-
-def _diagonal(
-    residual: pt.TensorVariable,
-    ones: pt.TensorVariable,
-    seen: pt.TensorVariable,
-    variance: pt.TensorVariable,
-    level_sd: pt.TensorVariable,
-) -> pt.TensorVariable:
-    """Log density of N(0, diag(variance) + level_sd² 1 1') along the last axis, in a basis where 1 is ``ones``.
-
-    Where ``seen`` is zero so is ``ones``, and the entry drops out.
-    """
-    plain = (seen * (residual**2 / variance + pt.log(variance))).sum(axis=-1)
-    squares, products = (ones**2 / variance).sum(axis=-1), (ones * residual / variance).sum(axis=-1)
-    level2 = level_sd**2
-    return -0.5 * (plain - level2 * products**2 / (1 + level2 * squares) + pt.log1p(level2 * squares))
-
-
-def _share_density(
-    total2: pt.TensorVariable, sigma2: pt.TensorVariable, drift2: pt.TensorVariable, data: Mapping[str, Any]
-) -> pt.TensorVariable:
-    """The graph's form of `bsynth.engines.drift.log_share_density`."""
-    noise2, step2 = data["noise_sd"] ** 2, data["drift_sd"] ** 2
-    constant = 0.5 * pt.log(np.pi / (2 * data["reach"] * step2))
-    return constant + 0.5 * (pt.log(total2) - sigma2 / noise2 - drift2 / step2 + total2 / noise2)
 
 
 def _dense(
@@ -281,7 +253,7 @@ def _dense(
     """Log density of N(0, level_sd² 1 1' + D + K) of each form, in the order of `bsynth.engines.drift.forms`."""
     shapes = []
     if process in ("ar1", "ar1-or-walk"):
-        shapes.append(pm.Beta("rho", 2.0, 2.0) ** data["lags"])
+        shapes.append(densities.powers(pm.Beta("rho", 2.0, 2.0), residual.shape[0]))
     if process != "ar1":
         shapes.append(data["walk"])
     slopes = 0.0
@@ -289,20 +261,10 @@ def _dense(
         slopes = (data["slope_sd"] * pm.HalfNormal("slope_z")) ** 2 * data["integrated"]
     return pt.stack(
         [
-            _normal(data["level_sd"] ** 2 + drift2[g] * shape + slopes, residual, variance, seen)
+            densities.normal(data["level_sd"] ** 2 + drift2[g] * shape + slopes, residual, variance, seen)
             for g, shape in enumerate(shapes)
         ]
     )
-
-
-def _normal(
-    K: pt.TensorVariable, residual: pt.TensorVariable, variance: pt.TensorVariable, seen: pt.TensorVariable
-) -> pt.TensorVariable:
-    """Log density of N(0, diag(variance) + K) by a Cholesky; unseen periods become independent unit noise."""
-    cov = K * seen[:, None] * seen[None, :] + pt.diag(pt.switch(pt.gt(seen, 0.5), variance, 1.0))
-    L = pt.linalg.cholesky(cov)
-    z = pt.linalg.solve_triangular(L, residual * seen, lower=True)
-    return -0.5 * (z**2).sum() - pt.log(pt.diagonal(L)).sum()
 
 
 def _latent_donors(
@@ -318,7 +280,7 @@ def _latent_donors(
     period = (
         data["period_sd"]
         * pm.HalfNormal("period_sd_z")
-        * _persistent(rho, pm.Normal("period_z", shape=n_times), data["in_panel"])
+        * densities.persistent(rho, pm.Normal("period_z", shape=n_times), data["in_panel"])
     )
     noise2 = (data["donor_noise_sd"] * pm.HalfNormal("donor_noise_sd_z")) ** 2
     smooth = donor_level[None, :] + period[:, None]
@@ -332,16 +294,6 @@ def _latent_donors(
     latent = (smooth + noise2 * precision / inflation * residual)[:n_pre]
     latent_variance = (noise2 / inflation)[:n_pre]
     return latent @ weights, latent_variance @ weights**2 + data["treated_variance"]
-
-
-def _persistent(rho: pt.TensorVariable, z: pt.TensorVariable, in_panel: pt.TensorVariable) -> pt.TensorVariable:
-    """The graph's form of `bsynth.engines.drift.persistent`; periods outside the panel count in no mean."""
-    steps = pt.arange(z.shape[0])
-    lags = steps[:, None] - steps[None, :]
-    # T powers, spread over the matrix: T² of them would be half of the gradient's cost.
-    powers = pt.exp(steps * pt.log(rho))[pt.maximum(lags, 0)] * pt.ge(lags, 0)
-    series = powers @ pt.concatenate([z[:1], pt.sqrt(1 - rho**2) * z[1:]])
-    return series - (in_panel * series).sum() / in_panel.sum()
 
 
 _compiled: dict[tuple[Structure, int, int], Any] = {}

@@ -37,6 +37,7 @@ WORDS = {
     "slope_sd": "slope sd",
     "predictor_sd": "predictor sd",
     "drift_log_odds": "log odds of a drift",
+    "walk_log_odds": "log odds of a walk",
 }
 NEGLIGIBLE = 0.05
 """Share of draws with a drift up to which leaving one period out by importance sampling is taken at its word."""
