@@ -311,14 +311,6 @@ def test_rollout_log_is_recovered(name: str, ratio: float, width: float, bias: f
     assert found["95%"]["mean_width"] <= width
 
 
-def test_the_share_learned_from_the_donors_narrows_the_default_on_the_rollout_log() -> None:
-    found = part("default", "worlds")["worlds"]
-    learned, even = found["rollout-log-learned"], found[worlds.ROLLOUT]
-    assert learned["n"] >= 20
-    assert learned["95%"]["coverage"] >= 0.91
-    assert learned["95%"]["mean_width"] <= min(0.060, even["95%"]["mean_width"])
-
-
 @pytest.mark.parametrize("world", ["factor", "factor-learned"])
 def test_the_switch_costs_little_without_drift(world: str) -> None:
     default, level = part("default", "worlds")["worlds"][world], part("level", "worlds")["worlds"]["factor"]

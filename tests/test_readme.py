@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.evidence.placebos import SOURCES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,9 +35,28 @@ def rollout_table() -> str:
     return "\n".join(lines).replace("|−−−", "|---")
 
 
-def test_table_is_the_evidence() -> None:
-    block = README.split("<!-- rollout-log -->")[1].split("<!-- /rollout-log -->")[0].strip()
-    assert block == rollout_table()
+def certificate_table() -> str:
+    """The README's second table, from the certificates of the real panels."""
+    panels = json.loads((ROOT / "tests" / "evidence" / "certificates.json").read_text())["panels"]
+    head = "| panel | donors | calibrated: held, median width, score | demeaned SC: held, median width, score |"
+    lines = [head, "|---|---|---|---|"]
+    for key, source in SOURCES.items():
+        at = panels[key]["intervals"]["real start"]["average"]
+        cells = [
+            f"{one['coverage']:.0%}, {one['median_width']:.2f}, **{one['score']:.2f}**"
+            for one in (at[kind]["90%"] for kind in ("calibrated", "demeaned-placebo"))
+        ]
+        lines.append(f"| {source.title} | {panels[key]['units']} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
+
+
+TABLES = {"rollout-log": rollout_table, "certificates": certificate_table}
+
+
+@pytest.mark.parametrize("name", list(TABLES))
+def test_table_is_the_evidence(name: str) -> None:
+    block = README.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0].strip()
+    assert block == TABLES[name]()
 
 
 def test_pictures_exist() -> None:
@@ -71,6 +91,8 @@ def test_code_runs(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 if __name__ == "__main__":
-    start, end = "<!-- rollout-log -->", "<!-- /rollout-log -->"
-    head, rest = README.split(start)
-    (ROOT / "README.md").write_text(f"{head}{start}\n{rollout_table()}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+    text = README
+    for name, table in TABLES.items():
+        head, rest = text.split(f"<!-- {name} -->")
+        text = f"{head}<!-- {name} -->\n{table()}\n<!-- /{name} -->" + rest.split(f"<!-- /{name} -->")[1]
+    (ROOT / "README.md").write_text(text, encoding="utf-8")
