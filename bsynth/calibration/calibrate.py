@@ -34,9 +34,9 @@ class Calibration:
     Attributes
     ----------
     fit : Fit
-        The treated unit's fit at the learned π: the base intervals.
+        The treated unit's fit at the learned shares: the base intervals.
     placebos : tuple of PlaceboFit
-        One per donor, at the model's own π.
+        One per donor, at the model's own prior.
     lesson : Lesson
         What the donors teach: how common each form of drift is, c and d.
     skipped : tuple of (unit, reason)
@@ -67,15 +67,17 @@ class Calibration:
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """One row per donor: error and model sd of its average gap (pre-sd units), status, and the
-        probability of each form of drift at even prior odds."""
+        """One row per donor: error and model sd of its average gap (pre-sd units), status, support of each form.
+
+        Where the model leaves the form of its drift open, a column for each form holds its posterior probability at
+        even prior odds.
+        """
+        forms = tuple(self.lesson.shares or ())
         rows = []
         for placebo in self.placebos:
             error, sd = placebo.reweighted(self.lesson.factors)
-            forms = {} if self.lesson.shares is None else dict(zip(self.lesson.shares, placebo.support, strict=True))
-            row = {"unit": placebo.unit, "error": error, "sd": sd, "z": error / sd, "status": placebo.status}
-            rows.append(row | forms)
-        return pd.DataFrame(rows, columns=[*row, *forms] if rows else ["unit", "error", "sd", "z", "status"])
+            rows.append((placebo.unit, error, sd, error / sd, placebo.status, *(placebo.support if forms else ())))
+        return pd.DataFrame(rows, columns=["unit", "error", "sd", "z", "status", *forms])
 
     def _centre(self, draws: xr.DataArray) -> tuple[float, float]:
         return float(draws.mean()) / self.scale, float(draws.std()) / self.scale

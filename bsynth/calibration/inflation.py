@@ -1,4 +1,4 @@
-"""What the placebos teach: π, the share of drifting units, and c and d, which widen an interval."""
+"""What the placebos teach: c and d, which widen an interval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ class Certificate:
     Attributes
     ----------
     calibration : Calibration
-        At the real start: the treated unit's fit, the donors' placebo fits, π, c and d.
+        At the real start: the treated unit's fit, the donors' placebo fits, shares, c and d.
     spec : ModelSpec
         The model asked for, at its own prior of drift.
     windows : tuple of Window
@@ -51,7 +51,7 @@ class Certificate:
         One row per pseudo-treated unit × estimand × level × kind: ``unit, start, window`` (0 at the real start),
         ``estimand`` (``average``, ``cumulative``, and by ``time`` ``period`` and ``cumulative-path``), ``level``,
         ``kind`` (``base``, ``calibrated``, ``conformal``), ``estimate, lower, upper, held``. In pre-period sd of
-        that unit; the truth is 0. Base: the model's own at the learned π.
+        that unit; the truth is 0. Base: the model's own at the learned shares.
     pit : DataFrame
         One row per pseudo-treated unit: where 0 falls in the predictive distribution of its average effect
         (``base``, ``calibrated``), with ``estimate`` and ``sd`` (pre-sd units) and the fit's ``status``.

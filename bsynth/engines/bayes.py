@@ -15,7 +15,8 @@ N(0, s_a² 11' + D + K) with it, and a switch of prior probability π mixes the 
 
     p(y) = (1 − π) N(r; 0, s_a² 11' + D) + π N(r; 0, s_a² 11' + D + K(q, ρ)).
 
-Both halves share the scale of the residual; the share of it that is drift is sampled, and σ and q follow.
+A drift that may be an AR(1) or a walk is a mixture of its forms in the place of the second density.
+All of them share the scale of the residual; the share of it that is drift is sampled, and σ and q follow.
 
 Covariates that vary in time add (z_0t − Σ_j w_j z_jt)′β to the mean, β ~ N(0, s_β²). Static predictors are
 further rows that the same weights should match, p_k0 ~ N(Σ_j w_j p_kj, .25² + s²).

@@ -21,6 +21,7 @@ SPECS = {
     "switched walk": {"drift": WALK},
     "walk, no level": {"drift": {"process": "walk"}, "level": {"prior": "none"}},
     "ar1": {"drift": {"process": "ar1"}},
+    "ar1 or walk": {"drift": {"process": "ar1-or-walk", "probability": 0.5}},
     "local trend": {"drift": {"process": "local-trend"}},
     "covariates": {"covariates": {"use": "time-varying"}, "drift": WALK},
 }
@@ -55,7 +56,7 @@ def test_shares_sum_to_one_and_the_sd_is_that_of_the_draws(name: str, made, worl
     assert ("drift" in found.names) == ("drift" in SPECS[name])
 
 
-@pytest.mark.parametrize("process", ["walk", "ar1"])
+@pytest.mark.parametrize("process", ["walk", "ar1", "ar1-or-walk"])
 def test_drift_is_what_the_draws_gather_after_the_start(process: str, made, world: bs.Panel) -> None:
     fit = made(world, read({"drift": {"process": process, "probability": 1.0}}))
     found = sources(fit, world)
@@ -63,7 +64,7 @@ def test_drift_is_what_the_draws_gather_after_the_start(process: str, made, worl
     donors = fit.tree["constant_data"].to_dataset()
     centre = posterior["intercept"] + (posterior["weights"] * donors["slope"] * donors["donors"]).sum("donor")
     u = (posterior["counterfactual"] - centre).isel(time=slice(fit.n_pre - 1, None))
-    rho = posterior["rho"] if process == "ar1" else xr.ones_like(posterior["sigma"])
+    rho = posterior["rho"] if process != "walk" else xr.ones_like(posterior["sigma"])
     steps = xr.DataArray(np.arange(u.sizes["time"]), dims="time")
     new = (u - u.isel(time=0, drop=True) * rho**steps).isel(time=slice(1, None)).mean("time")
     whole = found.whole
