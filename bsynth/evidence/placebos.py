@@ -1,7 +1,7 @@
 """Every never-treated unit of five real panels as pseudo-treated, where the truth is no effect.
 
 Coverage, width and error of the average effect in pre-period standard deviations of the pseudo-treated unit, for the
-model as it is (``base``), for a switched drift with the share π of drifting units, of each form, learned from the other units
+model as it is (``base``), for a switched drift with the share of each of its forms learned from the other units
 (``learned``), and after donor calibration on the other units (``calibrated``).
 """
 

@@ -109,7 +109,7 @@ WORLDS: Mapping[str, World] = {
     "contaminated": World("the main donor jumps by 2", jump=2.0),
 }
 _LEARNED = "-learned"
-"""Ends the name of a world in which the share π of drifting units, of each form, is learned from the donors of each panel."""
+"""Ends the name of a world in which the share of each form of drift is learned from the donors of each panel."""
 LEARNED = (ROLLOUT + _LEARNED, "factor" + _LEARNED)
 TITLES: Mapping[str, str] = (
     {ROLLOUT: "rollout log of 50,000 users"}
