@@ -97,7 +97,7 @@ report
 # %% [markdown]
 # ## A model with drift
 #
-# The default lets West Germany wander off its donors by a random walk, when the years before the start show one.
+# The default lets West Germany wander off its donors, for a while or for good, when the years before the start show it.
 
 # %%
 fit = bs.fit(panel, "default", draws=draws, seed=1, progress=False)
