@@ -113,7 +113,7 @@ def test_every_number_of_a_calibrated_verdict_is_in_the_summary(germany: Analysi
 
 
 def test_the_check_of_numbers_can_fail(rollout: Analysis) -> None:
-    assert unexplained(rollout.verdict + " It is 0.0777 at 91%.", rollout.summary()) == {"0.0777", "91%"}
+    assert unexplained(rollout.verdict + " It is 7.7777 at 91%.", rollout.summary()) == {"7.7777", "91%"}
 
 
 @pytest.mark.parametrize("name", PANELS)

@@ -70,7 +70,7 @@ def test_every_number_in_the_prose_is_in_the_summary(name: str, request: pytest.
 
 
 def test_the_check_of_numbers_can_fail(analysis: Analysis) -> None:
-    assert unexplained("an effect of 0.0777", analysis.summary(), ()) == ["0.0777"]
+    assert unexplained("an effect of 7.7777", analysis.summary(), ()) == ["7.7777"]
 
 
 def test_order_answer_first_data_last(analysis: Analysis, classical_only: Analysis) -> None:
