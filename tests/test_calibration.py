@@ -8,7 +8,15 @@ import pytest
 from scipy import stats
 
 import bsynth as bs
-from bsynth.calibration import PlaceboFit, learn_inflation, learn_shares, placebo_fits, support
+from bsynth.calibration import (
+    PlaceboFit,
+    learn,
+    learn_inflation,
+    learn_shares,
+    placebo_fits,
+    summarise_placebo,
+    support,
+)
 from bsynth.simulate import rollout_panel_arguments
 
 
@@ -34,6 +42,34 @@ def test_support_takes_the_prior_out() -> None:
     np.testing.assert_allclose(
         support(np.array([0.5, 0.125, 0.375]), np.array([0.5, 0.25, 0.25])), [1 / 3, 1 / 6, 1 / 2]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("probability", "walk", "names"),
+    [(0.5, 0.5, ("none", "ar1", "walk")), (1.0, 0.5, ("ar1", "walk")), (0.5, 1.0, ("none", "walk")),
+     (0.5, 0.0, ("none", "ar1")), (1.0, 1.0, ("walk",))],
+)  # fmt: skip
+def test_every_prior_of_the_forms_can_be_taught(probability: float, walk: float, names: tuple[str, ...]) -> None:
+    frame = bs.simulate_factor(donors=5, n_pre=12, n_post=3, seed=1)
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=12)
+    spec = bs.ModelSpec.from_toml(
+        f'[drift]\nprocess = "ar1-or-walk"\nprobability = {probability}\nwalk = {walk}\n[noise]\nsd = 0.5'
+    )
+    assert tuple(spec.drift.components) == names
+    fit = bs.fit(panel, spec, draws=200, tune=300, seed=1, progress=False)
+    placebo = summarise_placebo(fit, 0)
+    assert placebo.support.sum() == pytest.approx(1.0)
+    assert len(placebo.support) == len(names)
+    prior = np.array(list(spec.drift.components.values()))
+    posterior = placebo.support * prior / (placebo.support * prior).sum()
+    counted = np.bincount(placebo.component, minlength=len(names)) / len(placebo.component)
+    np.testing.assert_allclose(counted, posterior, atol=0.08)
+    lesson = learn([placebo] * 4, None if len(names) == 1 else spec.drift.components)
+    if lesson.shares is not None:
+        assert sum(lesson.shares.values()) == pytest.approx(1.0)
+        at = spec.drift.at(lesson.shares).components
+        assert at == pytest.approx(dict(lesson.shares))
 
 
 def test_inflation_matches_importance_sampling(rng: np.random.Generator) -> None:

@@ -35,12 +35,13 @@ def components_of(fit: Fit) -> tuple[NDArray[np.intp], FloatArray]:
     if "drifting" not in flat or len(names) == 1:
         return np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"], dtype=int), np.ones(1)
     found = component_of(flat["drifting"] > 0, flat.get("rho"), names)
-    on = special.expit(flat["drift_log_odds"] + special.logit(1 - prior[0]))
-    off = special.expit(-flat["drift_log_odds"] - special.logit(1 - prior[0]))
-    shares = {"none": off, names[-1]: on}
-    if "walk_log_odds" in flat and len(names) == 3:
-        odds = flat["walk_log_odds"] + np.log(components["walk"] / components["ar1"])
-        shares |= {"walk": on * special.expit(odds), "ar1": on * special.expit(-odds)}
+    drift = fit.spec.drift
+    odds = flat["drift_log_odds"] + special.logit(drift.probability)
+    on = special.expit(odds)
+    shares: dict[str, FloatArray] = {"none": special.expit(-odds), drift.process: on}
+    if "walk_log_odds" in flat:
+        walks = flat["walk_log_odds"] + special.logit(drift.walk)
+        shares |= {"walk": on * special.expit(walks), "ar1": on * special.expit(-walks)}
     return found, support(np.array([shares[name].mean() for name in names]), prior)
 
 

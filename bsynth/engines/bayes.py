@@ -158,7 +158,7 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         "log_form": found.log_prior,
     }
     if form == "rotated":
-        values, vectors = np.linalg.eigh(drift.kernels(found.rho, design.n_pre))
+        values, vectors = drift.bases(tuple(found.rho), design.n_pre)
         rotations = np.swapaxes(vectors, 1, 2).reshape(-1, design.n_pre)
         return shared | {"eigenvalues": values, "rotations": rotations, "rotated_ones": vectors.sum(axis=1)}
     if form == "local-trend":

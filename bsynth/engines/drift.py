@@ -12,6 +12,7 @@ posterior draws, gives draws of a and of u over all periods from their exact joi
 one-step-ahead log densities whose sum is the log likelihood.
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
@@ -23,6 +24,7 @@ from bsynth._types import FloatArray
 from bsynth.spec import Drift, ModelSpec
 
 TINY = 1e-300
+RIDGE = 1e-30
 
 
 def walk(n_times: int) -> FloatArray:
@@ -99,6 +101,13 @@ def kernels(rho: FloatArray, n_times: int) -> FloatArray:
     """(G, T, T) covariances at q = 1 of an AR(1) with each ρ (G,); where it is 1, of the walk."""
     at = np.asarray(rho)[:, None, None]
     return np.asarray(np.where(at < 1, at ** lags(n_times), walk(n_times)))
+
+
+@functools.lru_cache(maxsize=16)
+def bases(rho: tuple[float, ...], n_times: int) -> tuple[FloatArray, FloatArray]:
+    """Eigenvalues (G, T) and eigenvectors (G, T, T) of `kernels`; fits of one panel share them."""
+    values, vectors = np.linalg.eigh(kernels(np.array(rho), n_times))
+    return np.asarray(values), np.asarray(vectors)
 
 
 def level_given(
@@ -235,7 +244,7 @@ def condition(
         mean = _about(level, mean)
         ahead_mean, ahead_cov = _step(system, mean[:, None], cov)
         # A draw whose drift is zero to machine precision has no covariance to invert, and no gain either.
-        gain = np.swapaxes(np.linalg.solve(ahead_cov + 1e-30 * np.eye(d), system.F @ cov), 1, 2)
+        gain = np.swapaxes(np.linalg.solve(ahead_cov + RIDGE * np.eye(d), system.F @ cov), 1, 2)
         back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean[:, 0])
         states[:, t] = _draw(back, cov - gain @ system.F @ cov, rng)
     return Conditioned(level, states[:, :, 0], log_predictive, log_evidence)
@@ -345,7 +354,7 @@ def _evidence(
     residual: FloatArray, scales: Sequence[tuple[FloatArray, FloatArray]], rho: FloatArray, level_sd: float
 ) -> FloatArray:
     """(G, S) log density of the residuals with a drift of each ρ over exact cells, level integrated out."""
-    values, vectors = np.linalg.eigh(kernels(rho, residual.shape[1]))
+    values, vectors = bases(tuple(rho), residual.shape[1])
     terms = np.empty((len(rho), len(residual)))
     for g, (spectrum, basis) in enumerate(zip(values, vectors, strict=True)):
         sigma, q = scales[g]

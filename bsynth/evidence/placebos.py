@@ -200,8 +200,8 @@ def summarise(spec: ModelSpec, found: list[tuple[PlaceboFit, Record]]) -> Record
         "seconds_per_fit": float(np.median([p.seconds for p in placebos])),
     }
     if prior is not None:
-        shares = learn(placebos, prior).shares or {}
-        record |= {"pi": 1 - shares["none"], "shares": shares}
+        taught = learn(placebos, prior)
+        record |= {"pi": taught.drifting, "shares": taught.shares}
     held: dict[str, Any] = {}
     for kind, answer in kinds.items():
         answers = [answer(k) for k in range(len(placebos))]

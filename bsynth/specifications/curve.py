@@ -320,7 +320,7 @@ def specification_curve(
         Both by default; with known cell variance ``"treated"`` alone.
     levels : sequence of {"none", "shift"}
     drifts : sequence of {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
-        The first three by default.
+        By default ``"none"``, ``"walk"`` and the drift that may be absent of the base model, else ``"switched"``.
     alphas : sequence of float
         Concentrations of the Dirichlet weights.
     pools : sequence of str, or mapping of name to donors
