@@ -281,7 +281,8 @@ class Panel:
         """(T,) sampling variance of the treated series, Σ vᵢ / n_treated²; None without cell counts."""
         if self.cells is None:
             return None
-        total = self.cells.variance[:, : self.n_treated].sum(axis=1)
+        own = self.cells.take(len(self.times), range(self.n_treated))
+        total = own.split_variance(self.n_pre).sum(axis=1)
         return np.asarray(total / self.n_treated**2, dtype=float)
 
     @property
