@@ -1,17 +1,19 @@
 """The panel: validated once, frozen, the only form in which data enters a model or an estimator."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from bsynth import ingest
-from bsynth._types import FloatArray, Label, Missing, Pool
+from bsynth._card import panel_card
+from bsynth._types import FloatArray, IntArray, Label, Missing, Pool
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest import Cells, Clusters, Covariates, Source, show
+from bsynth.ingest.calendar import Calendar
 from bsynth.ingest.labels import MIN_PRE, Roles, match_time, match_units, ordered, window
 from bsynth.ingest.missing import complete
 
@@ -47,6 +49,8 @@ class Panel:
         Further columns by period and unit, when they were named.
     source : Source
         Provenance.
+    calendar : Calendar or None
+        The regular calendar that the data keep to; recognised from ``times`` when None.
 
     Examples
     --------
@@ -68,6 +72,7 @@ class Panel:
     cells: Cells | None = None
     clusters: Clusters | None = field(default=None, repr=False)
     covariates: Covariates | None = field(default=None, repr=False)
+    calendar: Calendar | None = field(default=None, repr=False)
 
     @classmethod
     def from_long(
@@ -203,6 +208,7 @@ class Panel:
             cells=None if table.cells is None else table.cells.take(last + 1, columns),
             clusters=None if table.clusters is None else table.clusters.take(last + 1, columns),
             covariates=None if table.covariates is None else table.covariates.take(last + 1, columns),
+            calendar=Calendar.of(table.times),
         )
         return whole._take(treated, tuple(u for u in pool if u not in done.dropped), last + 1)
 
@@ -265,6 +271,20 @@ class Panel:
     def n_donors(self) -> int:
         """Number of donors."""
         return len(self.donors)
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """(T,) place of each period on the panel's regular calendar, from 0: ``range(T)`` when none is missing."""
+        return self._keeps_to.places(self.times)
+
+    @property
+    def frequency(self) -> str:
+        """One step of the regular calendar in a plain word: "day", "business day", "month", "2 weeks", "period"."""
+        return self._keeps_to.frequency
+
+    @property
+    def _keeps_to(self) -> Calendar:
+        return Calendar.of(self.times) if self.calendar is None else self.calendar
 
     @property
     def treated_series(self) -> FloatArray:
@@ -378,23 +398,4 @@ class Panel:
         return f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)"
 
     def _repr_html_(self) -> str:
-        rows = {
-            "Treated": f"{self.treated_name}" + (f" ({some_of(self.treated)})" if self.n_treated > 1 else ""),
-            "Donors": f"{self.n_donors} ({some_of(self.donors)})",
-            "Window": f"{show(self.times[0])} to {show(self.end)}, treated from {show(self.start)}",
-            "Periods": f"{self.n_pre} before, {self.n_post} after",
-            "Outcome": f"{self.source.outcome} from {self.source.name}",
-            "Rows": f"{self.source.rows_used:,} used of {self.source.rows_in:,}",
-        }
-        if self.cells is not None:
-            n = self.cells.n
-            rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
-        if self.covariates is not None:
-            rows["Covariates"] = ", ".join(self.covariates.names)
-        if notes := self.source.notes():
-            rows["Notes"] = " ".join(notes)
-        left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
-        body = "".join(
-            f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
-        )
-        return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
+        return panel_card(self)

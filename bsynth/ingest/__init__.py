@@ -1,7 +1,7 @@
 """From a frame, a file or a database table to cell sums: n, Σy and Σy² by unit and period."""
 
+from bsynth._json import show
 from bsynth.ingest.cells import Cells, Clusters, Covariates, Source, Table, design_effect
-from bsynth.ingest.labels import show
 from bsynth.ingest.read import read_events, read_long, read_wide
 
 __all__ = [

@@ -8,28 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._json import show
 from bsynth._types import Label
 from bsynth.errors import PanelError, nearest, some_of
 from bsynth.ingest.cells import Table
 
 MIN_PRE = 3
 """Fewest pre-treatment periods of a panel."""
-
-
-def show(label: Label) -> Any:
-    """A label as JSON and messages write it: int, float or text; dates in ISO form.
-
-    Examples
-    --------
-    >>> show(pd.Timestamp("2024-01-31")), show(np.int64(3)), show("a")
-    ('2024-01-31', 3, 'a')
-    """
-    if isinstance(label, pd.Timestamp):
-        text = label.isoformat()
-        return text.removesuffix("T00:00:00")
-    if isinstance(label, np.generic):
-        return label.item()
-    return label if isinstance(label, int | float | str) else str(label)
 
 
 def numbered(labels: pd.Series) -> pd.Series:

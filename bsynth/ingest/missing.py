@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bsynth._json import show
 from bsynth._types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest.cells import Table
-from bsynth.ingest.labels import show
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from bsynth._json import show
 from bsynth._types import FloatArray, Label
 from bsynth.errors import PanelError
 from bsynth.ingest.cells import Cells, Clusters, Covariates, Source, Table, design_effect
-from bsynth.ingest.labels import numbered, periods, show
+from bsynth.ingest.labels import numbered, periods
 from bsynth.ingest.sources import Opened, open_data, require
 
 if TYPE_CHECKING:

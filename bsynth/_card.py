@@ -1,0 +1,37 @@
+"""A panel as a table in a notebook."""
+
+import html
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bsynth._json import show
+from bsynth.errors import some_of
+
+if TYPE_CHECKING:
+    from bsynth.panel import Panel
+
+
+def panel_card(panel: "Panel") -> str:
+    """Return who is compared with whom and when, and what was done to the data, as HTML."""
+    source = panel.source
+    rows = {
+        "Treated": f"{panel.treated_name}" + (f" ({some_of(panel.treated)})" if panel.n_treated > 1 else ""),
+        "Donors": f"{panel.n_donors} ({some_of(panel.donors)})",
+        "Window": f"{show(panel.times[0])} to {show(panel.end)}, treated from {show(panel.start)}",
+        "Periods": f"{panel.n_pre} before, {panel.n_post} after",
+        "Outcome": f"{source.outcome} from {source.name}",
+        "Rows": f"{source.rows_used:,} used of {source.rows_in:,}",
+    }
+    if panel.cells is not None:
+        n = panel.cells.n
+        rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
+    if panel.covariates is not None:
+        rows["Covariates"] = ", ".join(panel.covariates.names)
+    if notes := source.notes():
+        rows["Notes"] = " ".join(notes)
+    left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
+    body = "".join(
+        f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
+    )
+    return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
