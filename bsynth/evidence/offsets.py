@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-import bsynth as bs
-from bsynth.panel import Cells, Source
+from bsynth._types import FloatArray
+from bsynth.panel import Cells, Panel, Source
 
 LOWEST, HIGHEST = 0.01, 0.99
 MOST_DONORS, MOST_PERIODS = 25, 40
@@ -14,22 +14,20 @@ MOST_DONORS, MOST_PERIODS = 25, 40
 
 @dataclass(frozen=True)
 class Log:
-    """One log: proportions of ``n`` users a cell, the same movements in every unit, no effect.
-
-    ``offset`` is the treated unit's distance from the mean of its donors, in sampling sds of its cells.
-    """
+    """One log: proportions of about ``n`` users a cell, movements that all units share, no effect."""
 
     donors: int
     n_pre: int
     n_post: int
     n: int
     p: float
-    donor_p: np.ndarray
+    donor_p: FloatArray
     movement: float
 
     @property
     def offset(self) -> float:
-        return abs(self.p - float(self.donor_p.mean())) / np.sqrt(self.p * (1 - self.p) / self.n)
+        """Distance of the treated unit from the mean of its donors, in sampling sds of its cells."""
+        return abs(self.p - float(self.donor_p.mean())) / float(np.sqrt(self.p * (1 - self.p) / self.n))
 
 
 def draw(rng: np.random.Generator) -> Log:
@@ -45,7 +43,7 @@ def draw(rng: np.random.Generator) -> Log:
             return found
 
 
-def simulate(log: Log, rng: np.random.Generator) -> bs.Panel:
+def simulate(log: Log, rng: np.random.Generator) -> Panel:
     """Draw the successes of every cell and return the panel; unit 0 is treated."""
     share = np.array([log.p, *log.donor_p])
     # Movements that every unit shares, up to one sampling sd of the smallest unit, so that no share leaves (0, 1).
@@ -60,10 +58,10 @@ def simulate(log: Log, rng: np.random.Generator) -> bs.Panel:
     return panel(rng.binomial(n, p).astype(float), n.astype(float), log.n_pre)
 
 
-def panel(successes: np.ndarray, n: np.ndarray, n_pre: int) -> bs.Panel:
+def panel(successes: FloatArray, n: FloatArray, n_pre: int) -> Panel:
     """Return the panel that the rows of such a log would give."""
     source = Source("simulated", "", int(n.sum()), int(n.sum()), "unit", "time", "done")
-    return bs.Panel(
+    return Panel(
         outcome=successes / n,
         units=tuple(range(n.shape[1])),
         times=pd.RangeIndex(len(n)),
