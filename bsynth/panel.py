@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from bsynth import ingest
-from bsynth._card import panel_card
+from bsynth._card import panel_card, panel_summary
 from bsynth._types import FloatArray, IntArray, Label, Missing, Pool
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest import Cells, Clusters, Covariates, Source, show
 from bsynth.ingest.calendar import Calendar
-from bsynth.ingest.labels import MIN_PRE, Roles, match_time, match_units, ordered, window
+from bsynth.ingest.labels import MIN_PRE, Roles, match_units, ordered, window
 from bsynth.ingest.missing import complete
 
 __all__ = ["Cells", "Clusters", "Covariates", "Panel", "Source"]
@@ -89,6 +89,7 @@ class Panel:
         exclude: Sequence[Label] = (),
         missing: Missing = "error",
         covariates: Sequence[str] = (),
+        date_format: str | None = None,
     ) -> Self:
         """Build a panel from one row per unit and period.
 
@@ -96,11 +97,13 @@ class Panel:
         ----------
         data : DataFrame, path of a CSV or Parquet file, or Ibis table
         unit, time, outcome : str
-            Column names. ``time`` may hold whole numbers, dates, or text that reads as dates.
+            Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
+            quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
         treated : label or sequence of labels
             One treated unit, or several that start together and are averaged.
         start, end : label
-            First treated period and last period used, both inclusive; ``end`` defaults to the last.
+            First treated period and last period used, both inclusive, written as in the data or as an ISO date;
+            ``end`` defaults to the last.
         donors : sequence of labels, optional
             Restrict the donor pool; by default every unit that is not treated.
         exclude : sequence of labels
@@ -109,13 +112,16 @@ class Panel:
             What to do with missing cells. Whatever is done is recorded in ``source``.
         covariates : sequence of str
             Further numeric columns, for models that use them. They may have missing cells.
+        date_format : str, optional
+            How periods are written where that cannot be told, such as ``"%d/%m/%Y"`` (`datetime.datetime.strptime`).
 
         Raises
         ------
         PanelError
             One line that names the column, unit or period at fault.
         """
-        table = ingest.read_long(data, unit=unit, time=time, outcome=outcome, covariates=covariates)
+        columns = {"unit": unit, "time": time, "outcome": outcome}
+        table = ingest.read_long(data, **columns, covariates=covariates, date_format=date_format)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -132,6 +138,7 @@ class Panel:
         donors: Sequence[Label] | None = None,
         exclude: Sequence[Label] = (),
         missing: Missing = "error",
+        date_format: str | None = None,
     ) -> Self:
         """Build a panel from one row per period and one column per unit.
 
@@ -146,7 +153,7 @@ class Panel:
         >>> Panel.from_wide(wide, treated="a", start=4)
         Panel(a against 2 donors, 1 to 4, start 4: 3 pre + 1 post)
         """
-        table = ingest.read_wide(data, time=time, outcome=outcome)
+        table = ingest.read_wide(data, time=time, outcome=outcome, date_format=date_format)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -166,6 +173,7 @@ class Panel:
         cluster: str | None = None,
         missing: Missing = "error",
         covariates: Sequence[str] = (),
+        date_format: str | None = None,
     ) -> Self:
         """Build a panel of cell means from one row per user or event.
 
@@ -184,7 +192,9 @@ class Panel:
         >>> panel.treated_series.tolist(), panel.cells.n[0].tolist(), panel.clusters.count
         ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
         """
-        table = ingest.read_events(data, unit=unit, time=time, outcome=outcome, cluster=cluster, covariates=covariates)
+        columns = {"unit": unit, "time": time, "outcome": outcome}
+        further: dict[str, Any] = {"cluster": cluster, "covariates": covariates, "date_format": date_format}
+        table = ingest.read_events(data, **columns, **further)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -192,23 +202,20 @@ class Panel:
     def _assemble(cls, table: ingest.Table, roles: Roles, missing: Missing) -> Self:
         treated, pool = roles.resolve(table)
         first, last = window(table, roles.start, roles.end)
-        columns = [table.units.index(u) for u in (*treated, *pool)]
-        outcome = table.mean[: last + 1, columns].copy()
-        units: tuple[Label, ...] = (*treated, *pool)
-        done = complete(table, outcome, units, table.times[: last + 1], len(treated), missing)
-        source = replace(table.source, missing=missing, filled=done.filled, dropped=done.dropped)
+        asked = table.take(last + 1, (*treated, *pool))
+        done = complete(asked, len(treated), first, missing)
         whole = cls(
             outcome=done.outcome,
-            units=units,
-            times=table.times[: last + 1],
+            units=asked.units,
+            times=asked.times,
             treated=treated,
-            start=table.times[first],
-            end=table.times[last],
-            source=source,
-            cells=None if table.cells is None else table.cells.take(last + 1, columns),
-            clusters=None if table.clusters is None else table.clusters.take(last + 1, columns),
-            covariates=None if table.covariates is None else table.covariates.take(last + 1, columns),
-            calendar=Calendar.of(table.times),
+            start=asked.times[first],
+            end=asked.times[last],
+            source=replace(asked.source, missing=missing, filled=done.filled, dropped=done.dropped),
+            cells=asked.cells,
+            clusters=asked.clusters,
+            covariates=asked.covariates,
+            calendar=asked.calendar,
         )
         return whole._take(treated, tuple(u for u in pool if u not in done.dropped), last + 1)
 
@@ -282,6 +289,14 @@ class Panel:
         """One step of the regular calendar in a plain word: "day", "business day", "month", "2 weeks", "period"."""
         return self._keeps_to.frequency
 
+    def locate(self, period: Label, role: str = "start") -> int:
+        """Position of a period, written as in the data or as an ISO date; an error names the nearest ones."""
+        return self._keeps_to.locate(self.times, period, role, self.source.name)
+
+    def notes(self) -> list[str]:
+        """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
+        return [*self._keeps_to.notes(self.times, self.n_pre), *self.source.notes()]
+
     @property
     def _keeps_to(self) -> Calendar:
         return Calendar.of(self.times) if self.calendar is None else self.calendar
@@ -346,7 +361,7 @@ class Panel:
 
     def backdated(self, start: Label) -> Self:
         """The pre-period alone with an earlier start: one placebo in time. It ends before the real start."""
-        position = match_time(self.times, start, "start", self.source.name)
+        position = self.locate(start)
         if not MIN_PRE <= position < self.n_pre:
             raise PanelError(
                 f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} with at least "
@@ -375,22 +390,7 @@ class Panel:
         and ``donors`` are lists of labels; ``start`` and ``end`` are labels; ``missing`` is the rule asked
         for and ``notes`` what it did, in words.
         """
-        return {
-            "units": len(self.units),
-            "donors": [show(u) for u in self.donors],
-            "times": len(self.times),
-            "start": show(self.start),
-            "end": show(self.end),
-            "treated": [show(u) for u in self.treated],
-            "covariates": [] if self.covariates is None else list(self.covariates.names),
-            "n_pre": self.n_pre,
-            "n_post": self.n_post,
-            "rows_in": self.source.rows_in,
-            "rows_used": self.source.rows_used,
-            "sha256": self.source.sha256,
-            "missing": self.source.missing,
-            "notes": self.source.notes(),
-        }
+        return panel_summary(self)
 
     def __repr__(self) -> str:
         window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"

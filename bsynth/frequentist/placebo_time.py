@@ -18,7 +18,7 @@ from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import gap_statistics, interval_rows, labelled
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
-from bsynth.ingest.labels import MIN_PRE, match_time
+from bsynth.ingest.labels import MIN_PRE
 from bsynth.panel import Panel
 
 DEFAULT_STARTS = 5
@@ -125,7 +125,7 @@ def placebo_time(
     statistics = [gap_statistics(fit.gap[None, :], fit.panel.n_pre).iloc[0] for fit in fits]
     table = pd.DataFrame(
         {
-            "start": [panel.times[match_time(panel.times, s, "start", panel.source.name)] for s in chosen],
+            "start": [panel.times[panel.locate(s)] for s in chosen],
             "n_pre": [fit.panel.n_pre for fit in fits],
             "n_window": [fit.panel.n_post for fit in fits],
             **{name: [float(s[name]) for s in statistics] for name in ("mean_gap", "last_gap", "pre_rmspe")},

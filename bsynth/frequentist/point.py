@@ -75,7 +75,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
         seconds=time.perf_counter() - began,
         notes=(
             chosen.CONDITIONS,
-            *panel.source.notes(),
+            *panel.notes(),
             *_ridge_notes(float(fit.regularised[0])),
             *([] if matched is None else predictor_notes(matched, settings)),
         ),
@@ -138,7 +138,7 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
         duality_gap=np.nan,
         regularised=0.0,
         seconds=0.0,
-        notes=(total, *panel.source.notes()),
+        notes=(total, *panel.notes()),
     )
 
 

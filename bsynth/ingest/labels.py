@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,34 +24,6 @@ def numbered(labels: pd.Series) -> pd.Series:
     if text.str.fullmatch(r"-?(0|[1-9]\d{0,17})").all():
         return text.astype("int64")
     return text.astype(object)
-
-
-def periods(labels: pd.Series, name: str, column: str) -> pd.Series:
-    """Whole numbers, or timestamps; text is read as ISO dates or quarters."""
-    if pd.api.types.is_bool_dtype(labels) or not (
-        pd.api.types.is_numeric_dtype(labels) or pd.api.types.is_string_dtype(labels)
-    ):
-        if pd.api.types.is_datetime64_any_dtype(labels):
-            return labels
-        raise PanelError(f"{name}: column {column!r} holds {labels.dtype}; periods are whole numbers or dates")
-    numbers = pd.to_numeric(labels, errors="coerce")
-    if numbers.notna().all() and (numbers % 1 == 0).all():
-        return numbers.astype("int64")
-    # "1990.5" would read as May 1990; a fraction is never meant as a date.
-    stray = labels[numbers.notna() & (numbers % 1 != 0)]
-    if stray.empty:
-        text = labels.astype(str)
-        if text.str.fullmatch(r"\d{4}-?Q[1-4]").all():
-            return pd.Series(pd.PeriodIndex(text, freq="Q").to_timestamp(), index=labels.index)
-        zoned = bool(text.str.contains(r"Z$|[+-]\d\d:\d\d$").any())
-        dates = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=zoned)
-        if dates.notna().all():
-            return dates
-        stray = labels[dates.isna()]
-    raise PanelError(
-        f"{name}: column {column!r} holds {show(stray.min())!r}, which is no period; give whole numbers, "
-        f"ISO dates (2024-01-31) or quarters (2024Q1)"
-    )
 
 
 def as_labels(labels: Label | Iterable[Label], role: str) -> tuple[Label, ...]:
@@ -135,38 +106,11 @@ def _as_date(label: Label) -> pd.Timestamp | None:
     return None if pd.isna(stamp) else stamp
 
 
-def match_time(times: pd.Index, label: Label, role: str, name: str) -> int:
-    """Position of a period the user named; an error lists the nearest ones."""
-    if isinstance(times, pd.DatetimeIndex):
-        stamp = _as_date(label)
-        if stamp is None:
-            raise PanelError(f"{name}: {role} is {label!r} but periods are dates; give one like {show(times[0])!r}")
-        if times.tz is not None:
-            stamp = stamp.tz_localize(times.tz) if stamp.tz is None else stamp.tz_convert(times.tz)
-        elif stamp.tz is not None:
-            stamp = stamp.tz_convert("UTC").tz_localize(None)
-        wanted: Any = stamp
-    else:
-        try:
-            wanted = float(label)
-        except (TypeError, ValueError):
-            raise PanelError(
-                f"{name}: {role} is {label!r} but periods are whole numbers; give one like {times[0]}"
-            ) from None
-    position = int(times.searchsorted(wanted))
-    if position < len(times) and times[position] == wanted:
-        return position
-    if position == len(times):
-        raise PanelError(f"{name}: {role} {show(label)} is after the last period {show(times[-1])}")
-    around = [show(t) for t in times[max(position - 2, 0) : position + 2]]
-    raise PanelError(f"{name}: {role} {show(label)} is not a period of the data; near it are {some_of(around)}")
-
-
 def window(table: Table, start: Label, end: Label | None) -> tuple[int, int]:
     """Positions of the first treated and the last used period."""
     name, times = table.source.name, table.times
-    first = match_time(times, start, "start", name)
-    last = len(times) - 1 if end is None else match_time(times, end, "end", name)
+    first = table.calendar.locate(times, start, "start", name)
+    last = len(times) - 1 if end is None else table.calendar.locate(times, end, "end", name)
     if last < first:
         raise PanelError(
             f"{name}: end {show(times[last])} is before start {show(times[first])}; end is the last period used"

@@ -17,9 +17,11 @@ import pandas as pd
 from bsynth._json import show
 from bsynth._types import FloatArray, Label
 from bsynth.errors import PanelError
+from bsynth.ingest.calendar import Calendar
 from bsynth.ingest.cells import Cells, Clusters, Covariates, Source, Table, design_effect
-from bsynth.ingest.labels import numbered, periods
+from bsynth.ingest.labels import numbered
 from bsynth.ingest.sources import Opened, open_data, require
+from bsynth.ingest.spelling import Spelling
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,8 +34,16 @@ _COVARIATE = "covariate "
 """Start of the roles of covariate columns: they are numbered."""
 
 
-def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequence[str] = ()) -> Table:
-    """Read one row per unit and period.
+def read_long(
+    data: Any,
+    *,
+    unit: str,
+    time: str,
+    outcome: str,
+    covariates: Sequence[str] = (),
+    date_format: str | None = None,
+) -> Table:
+    """Read one row per unit and period; ``date_format`` says how periods are written where they do not.
 
     Raises
     ------
@@ -49,7 +59,7 @@ def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequ
     (('a', 'b'), [[5.0, 3.0], [4.0, nan]])
     """
     columns = {"unit": unit, "time": time, "outcome": outcome} | _covariate_roles(covariates)
-    opened = open_data(data, columns)
+    opened = open_data(data, columns, date_format=date_format)
     grid = _aggregate(opened, columns)
     twice = np.argwhere(grid.rows.T > 1)
     if len(twice):
@@ -65,7 +75,14 @@ def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequ
 
 
 def read_events(
-    data: Any, *, unit: str, time: str, outcome: str, cluster: str | None = None, covariates: Sequence[str] = ()
+    data: Any,
+    *,
+    unit: str,
+    time: str,
+    outcome: str,
+    cluster: str | None = None,
+    covariates: Sequence[str] = (),
+    date_format: str | None = None,
 ) -> Table:
     """Read one row per user or event; only sums by cell (and by cluster and cell) leave the engine.
 
@@ -73,7 +90,7 @@ def read_events(
     """
     columns = {"unit": unit, "time": time, "outcome": outcome} | ({"cluster": cluster} if cluster else {})
     columns |= _covariate_roles(covariates)
-    opened = open_data(data, columns)
+    opened = open_data(data, columns, date_format=date_format)
     grid = _aggregate(opened, columns)
     parts, effect = (None, 1.0) if cluster is None else _cluster_parts(opened, columns, grid)
     cells = Cells(grid.n, grid.total, grid.total_sq, grid.binary, effect)
@@ -82,7 +99,7 @@ def read_events(
     return replace(table, source=source, cells=cells, clusters=parts)
 
 
-def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
+def read_wide(data: Any, *, time: str | None, outcome: str, date_format: str | None = None) -> Table:
     """Read one row per period and one column per unit; ``time=None`` takes a frame's index."""
     if isinstance(data, pd.DataFrame):
         name, sha = "DataFrame", ""
@@ -113,7 +130,7 @@ def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
         [pd.DataFrame({"unit": [c] * len(frame), "time": stamps, "outcome": values[c].astype(object)}) for c in values]
         or [pd.DataFrame({"unit": [], "time": [], "outcome": []})]
     )
-    table = read_long(long, unit="unit", time="time", outcome="outcome")
+    table = read_long(long, unit="unit", time="time", outcome="outcome", date_format=date_format)
     source = replace(
         table.source,
         name=name,
@@ -136,6 +153,7 @@ class _Grid:
     total: FloatArray
     total_sq: FloatArray
     binary: bool
+    spelling: Spelling
 
 
 def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
@@ -160,7 +178,8 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
     if sums["text"].any():
         raise _text_value(opened, columns, table, int(sums["text"].sum()))
     unit, units = pd.factorize(numbered(sums["unit"]), sort=True)
-    time, times = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
+    read, spelling = opened.periods(sums["time"], columns)
+    time, times = pd.factorize(read, sort=True)
     if sums["infinite"].any():
         at = int(np.lexsort((time, unit, sums["infinite"] == 0))[0])
         raise PanelError(
@@ -174,7 +193,7 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
         # Two spellings of one period ("1990", "1990.0") arrive as two groups and meet here.
         np.add.at(grids[name], (time, unit), sums[name].to_numpy(dtype=float))
     binary = not sums["other"].any()
-    return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, **grids)
+    return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, spelling=spelling, **grids)
 
 
 def _covariate_roles(covariates: Sequence[str]) -> dict[str, str]:
@@ -205,7 +224,7 @@ def _covariates(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Cova
                 f"{opened.name}: column {columns[role]!r} is infinite in {count} rows; correct or remove them"
             )
         unit, _ = pd.factorize(numbered(sums["unit"]), sort=True)
-        time, _ = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
+        time, _ = pd.factorize(opened.periods(sums["time"], columns)[0], sort=True)
         n, total = np.zeros(grid.n.shape), np.zeros(grid.n.shape)
         np.add.at(n, (time, unit), sums["n"].to_numpy(dtype=float))
         np.add.at(total, (time, unit), sums["total"].to_numpy(dtype=float))
@@ -245,7 +264,9 @@ def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") ->
 
 
 def _missing_label(opened: Opened, columns: Mapping[str, str], role: str, count: int) -> PanelError:
-    first = opened.run(opened.table.filter(opened.table[role].isnull()).limit(1)).iloc[0]
+    column = opened.table[role]
+    absent = column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
+    first = opened.run(opened.table.filter(absent).limit(1)).iloc[0]
     seen = ", ".join(f"{columns[r]} {show(first[r])}" for r in columns if r != role)
     return PanelError(
         f"{opened.name}: {count} rows have no value in column {columns[role]!r}, one of them has {seen}; "
@@ -273,7 +294,7 @@ def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> t
         raise _missing_label(opened, columns, "cluster", int(parts["rows"][blank].sum()))
     cluster, names = pd.factorize(numbered(parts["cluster"]), sort=True)
     unit, _ = pd.factorize(numbered(parts["unit"]), sort=True)
-    time, _ = pd.factorize(periods(parts["time"], opened.name, columns["time"]), sort=True)
+    time, _ = pd.factorize(opened.periods(parts["time"], columns)[0], sort=True)
     order = np.lexsort((time, unit, cluster))
     order = order[parts["n"].to_numpy()[order] > 0]
     clusters = Clusters(
@@ -303,4 +324,5 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
         cluster=columns.get("cluster"),
     )
     mean = _mean(grid.n, grid.total)
-    return Table(mean=mean, units=grid.units, times=grid.times, source=source, covariates=covariates)
+    calendar = Calendar.of(grid.times, grid.spelling)
+    return Table(mean, grid.units, grid.times, source, calendar, covariates=covariates)

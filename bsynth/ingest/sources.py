@@ -6,13 +6,14 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bsynth.errors import PanelError, nearest, some_of
+from bsynth.ingest.spelling import Spelling, in_one_type, read_column
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -31,10 +32,22 @@ class Opened:
     name: str
     sha256: str
     run: Callable[[Any], pd.DataFrame]
+    date_format: str | None = None
+    zone: str = ""
+
+    def periods(self, labels: pd.Series, columns: Mapping[str, str]) -> tuple[pd.Series, Spelling]:
+        """Return labels of the column of periods as numbers or timestamps, and how they are written."""
+        if self.zone and isinstance(labels.dtype, pd.DatetimeTZDtype):
+            labels = labels.dt.tz_convert(self.zone)
+        return read_column(labels, self.name, columns["time"], self.date_format)
 
 
-def open_data(data: Any, columns: Mapping[str, str], *, whole: bool = False) -> Opened:
+def open_data(data: Any, columns: Mapping[str, str], *, whole: bool = False, date_format: str | None = None) -> Opened:
     """Find the engine for ``data`` and name its columns by role (``whole`` keeps them all as they are)."""
+    return replace(_open_data(data, columns, whole=whole), date_format=date_format)
+
+
+def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
     import ibis
     import ibis.expr.types as ir
 
@@ -94,7 +107,20 @@ def _open_file(path: Path, columns: Mapping[str, str], *, whole: bool) -> Opened
     with path.open("rb") as file:
         sha = hashlib.file_digest(file, "sha256").hexdigest()
     chosen = table if whole else table.select(**{role: table[column] for role, column in columns.items()})
-    return Opened(chosen, name, sha, run)
+    return Opened(chosen, name, sha, run, zone="" if is_csv else _zone(path, columns))
+
+
+def _zone(path: Path, columns: Mapping[str, str]) -> str:
+    """The zone in which a Parquet file's times were local: the engine knows their moments alone."""
+    from pyarrow import parquet
+
+    schema, time = parquet.read_schema(path), columns.get("time")
+    kind = schema.field(time).type if time in schema.names else None
+    if "period" in str(getattr(kind, "extension_name", "")):
+        raise PanelError(
+            f"{path.name}: column {time!r} holds pandas periods as bare numbers; save them as dates or text"
+        )
+    return str(getattr(kind, "tz", None) or "")
 
 
 def _unreadable(name: str, error: Exception) -> PanelError:
@@ -172,6 +198,8 @@ def _plain(frame: pd.DataFrame, name: str, role: str) -> pd.Series:
         return pd.Series(pd.PeriodIndex(column).to_timestamp())
     if column.dtype != object:
         return column
+    if role == "time":
+        column = in_one_type(column)
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("date", "datetime", "datetime64"):
         return pd.to_datetime(column)

@@ -237,7 +237,7 @@ def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
 
 def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     """All methods in one table and one picture, with the sentences on what each presumes."""
-    data = analysis.panel.source.notes()
+    data = analysis.panel.notes()
     own = dict.fromkeys(
         _condition(e.estimator, note) for e in analysis.estimates for note in e.notes if note not in data
     )

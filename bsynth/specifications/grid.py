@@ -15,7 +15,7 @@ from bsynth.design import make_design
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import plan as plan_fit
 from bsynth.ingest import show
-from bsynth.ingest.labels import MIN_PRE, match_time
+from bsynth.ingest.labels import MIN_PRE
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 from bsynth.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
@@ -236,16 +236,16 @@ def _windows(
     panel: Panel, starts: Sequence[Label] | None, since: Sequence[Label] | None, last: int
 ) -> Iterator[Window]:
     """Yield the pre-period windows: earlier starts, then later first periods."""
-    name, n_pre = panel.source.name, panel.n_pre
+    n_pre = panel.n_pre
     spare = n_pre - last - MIN_PRE
     if starts is None:
         gaps = sorted({g for g in (round(n_pre / 10), round(n_pre / 5)) if 0 < g <= spare})
     else:
-        gaps = [n_pre - match_time(panel.times, start, "start", name) for start in starts]
+        gaps = [n_pre - panel.locate(start) for start in starts]
     if since is None:
         firsts = sorted({f for f in (n_pre // 4, n_pre // 2) if 0 < f <= spare})
     else:
-        firsts = [match_time(panel.times, first, "since", name) for first in since]
+        firsts = [panel.locate(first, "since") for first in since]
     for gap in gaps:
         if not 0 < gap <= spare:
             raise PanelError(_outside(panel, "starts", n_pre - gap, MIN_PRE + last, n_pre - 1))
