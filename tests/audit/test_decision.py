@@ -116,7 +116,7 @@ def test_the_calibrated_distribution_is_asked(calibration: Calibration) -> None:
 def regions(made, world: bs.Panel) -> Fit:
     """Three treated regions over eight periods."""
     panel = bs.Panel.from_long(
-        world.to_frame(), unit="unit", time="time", outcome="sales", treated=["u0", "u1", "u2"], start=20
+        world.to_frame(), unit="unit", time="time", outcome="outcome", treated=["u0", "u1", "u2"], start=20
     )
     return made(panel, ModelSpec())
 
@@ -153,10 +153,10 @@ def test_the_calibrated_total(calibration: Calibration, regions: Fit) -> None:
 @pytest.mark.parametrize(
     ("estimand", "words"),
     [
-        ("average", "the average effect on sales (mean of 3 units) is"),
-        ("cumulative", "the cumulative effect on sales (sum over 8 periods of the mean of 3 units) is"),
-        ("lift", "the lift on sales (mean of 3 units) is"),
-        ("total", "the total over 3 units and 8 periods of the effect on sales is"),
+        ("average", "the average effect on outcome (mean of 3 units) is"),
+        ("cumulative", "the cumulative effect on outcome (sum over 8 periods of the mean of 3 units) is"),
+        ("lift", "the lift on outcome (mean of 3 units) is"),
+        ("total", "the total over 3 units and 8 periods of the effect on outcome is"),
     ],
 )
 def test_of_several_units_it_says_what_it_is_about(regions: Fit, fit: Fit, estimand: str, words: str) -> None:
@@ -166,7 +166,7 @@ def test_of_several_units_it_says_what_it_is_about(regions: Fit, fit: Fit, estim
 
 def test_one_period(made, world: bs.Panel) -> None:
     short = bs.Panel.from_long(
-        world.to_frame(), unit="unit", time="time", outcome="sales", treated="u0", start=20, end=20
+        world.to_frame(), unit="unit", time="time", outcome="outcome", treated="u0", start=20, end=20
     )
     found = decide(made(short, ModelSpec()), cost=1.0, value_per_unit=1.0)
     assert "total over 1 period of the effect" in found.sentences()[0]
