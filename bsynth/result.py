@@ -107,11 +107,12 @@ class Fit:
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
-        """One row per period: observed, counterfactual, gap, with equal-tailed intervals."""
+        """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
         effects.check_level(level)
-        return effects.path_table(
+        table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
+        return table.assign(interval=interval)
 
     def weights(self, level: float = 0.95) -> pd.DataFrame:
         """Posterior mean and equal-tailed interval of each donor's weight, largest first."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bsynth.audit import audit_donors, decide, path_band, prior_audit, sources
+from bsynth.audit.question import ask
 from bsynth.certificate import certify
 from bsynth.errors import SpecError, nearest
 from bsynth.specifications import specification_curve
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from bsynth.analysis.plan import AnalysisPlan
     from bsynth.analysis.result import Analysis, Finding
 
-STANDARD = ("bands", "sources", "donor_audit", "decision")
+STANDARD = ("sources", "donor_audit", "decision")
 """What ``"standard"`` stands for: nothing is fitted again."""
-FINDINGS = (*STANDARD, "prior_audit", "certificate", "specification_curve")
+FINDINGS = ("bands", *STANDARD, "prior_audit", "certificate", "specification_curve")
 NEEDS_NO_MODEL = ("donor_audit",)
 QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 """What a decision can be asked, as `bsynth.decide`."""
@@ -50,13 +51,12 @@ def choose_findings(wanted: str | Sequence[str], *, has_model: bool, calibratabl
     return tuple(name for name in FINDINGS if name in names)
 
 
-def check_questions(questions: Mapping[str, Any]) -> None:
-    """Refuse a question that `bsynth.decide` does not know."""
+def check_questions(questions: Mapping[str, Any], *, calibrated: bool) -> None:
+    """Refuse a question that `bsynth.decide` does not know or could not answer."""
     for name in questions:
         if name not in QUESTIONS:
             raise SpecError(f"decision has no {name!r}{nearest(name, QUESTIONS)}; allowed: {', '.join(QUESTIONS)}")
-    if ("cost" in questions) != ("value_per_unit" in questions):
-        raise SpecError("cost and value_per_unit belong together; give both, or neither")
+    ask(calibrated=calibrated, **questions)
 
 
 def make(name: str, analysis: "Analysis", request: "AnalysisPlan", store: Path, *, progress: bool) -> "Finding":
@@ -80,7 +80,7 @@ def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: P
 
 
 _MAKERS: dict[str, Maker] = {
-    "bands": lambda analysis, request, _, __: path_band(analysis.fits[0], level=request.level),
+    "bands": lambda analysis, request, _, __: path_band(analysis.calibration or analysis.fits[0], level=request.level),
     "sources": lambda analysis, _, __, ___: sources(analysis.fits[0], analysis.panel),
     "donor_audit": lambda analysis, request, _, progress: audit_donors(
         analysis.panel,

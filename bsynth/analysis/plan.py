@@ -122,7 +122,7 @@ def plan_analysis(
         raise SpecError("nothing to do: neither a model nor a method was asked for")
     calibratable = bool(fits) and can_calibrate(panel)
     besides = choose_findings(findings, has_model=bool(fits), calibratable=calibratable)
-    check_questions(questions or {})
+    check_questions(questions or {}, calibrated=calibrated and calibratable)
     if "bootstrap" in chosen:
         frequentist.check_bootstrap(panel, replicates=replicates)
     return AnalysisPlan(

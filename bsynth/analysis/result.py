@@ -182,7 +182,8 @@ class Analysis:
         Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
         """
         main = self.fits[0] if self.fits else None
-        path = main.path(self.level) if main is not None else self._point().path()
+        # Single periods have the model's own interval, also beside a calibrated average.
+        path = self._point().path().assign(interval="point") if main is None else main.path(self.level)
         return {
             "schema": SCHEMA,
             "panel": self.panel.summary(),

@@ -58,11 +58,12 @@ def analyse(
         ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
         ``jackknife+``, ``prediction-interval``.
     findings : "standard", "all", "none" or names
-        Further results of the main model, in ``findings`` of the analysis. Quick, and standard: ``bands``
-        (simultaneous), ``sources`` (of the uncertainty), ``donor_audit``, ``decision``. Many fits: ``prior_audit``,
-        ``certificate``, ``specification_curve``.
+        Further results of the main model, in ``findings`` of the analysis. Quick, and standard: ``sources``
+        (of the uncertainty), ``donor_audit``, ``decision``. Quick: ``bands`` (simultaneous, with how often they were
+        measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
     questions : mapping, optional
-        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``.
+        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
+        `bsynth.decide`.
     calibrated : bool
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     draws : int

@@ -113,20 +113,13 @@ class Calibration:
         return effects.complete(table, method="bayes", model=self.fit.spec.name, seconds=self.seconds)
 
     def path(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per treated period with the calibrated interval of its gap.
+        """One row per treated period with the fit's predictive interval of its gap, named in ``interval``.
 
-        The same form as the average (deviations scaled by c, an offset of sd d), which is measured but not
-        proven for single periods.
+        Single periods are not calibrated: c and d are learned from errors of averages, and on real panels intervals
+        of single periods made from them are too narrow where the noise of a period is much of its error (GeoLift:
+        90% intervals held the truth in 83% of periods, the predictive ones in 91%).
         """
-        effects.check_level(level)
-        table = self.fit.path(level).iloc[self.fit.n_pre :].reset_index(drop=True)
-        gaps = (self.fit.observed - self.fit.counterfactual("predictive")).isel(time=slice(self.fit.n_pre, None))
-        over = ("chain", "draw")
-        sds = gaps.std(over).values / self.scale
-        mean, radius = gaps.mean(over).values, self.scale * self.inflation.radii([level], sds)[0]
-        lower, upper = mean - radius, mean + radius
-        observed = table["observed"].to_numpy()
-        return table.assign(gap_lower=lower, gap_upper=upper, lower=observed - upper, upper=observed - lower)
+        return self.fit.path(level, interval="predictive").iloc[self.fit.n_pre :].reset_index(drop=True)
 
     @property
     def status(self) -> Status:
@@ -227,7 +220,7 @@ def calibrate(
     Returns
     -------
     Calibration
-        Base intervals in ``.fit``, calibrated ones in ``.effects()`` and ``.path()``.
+        Base intervals in ``.fit``, calibrated ones of average, cumulative effect and lift in ``.effects()``.
 
     Raises
     ------

@@ -36,8 +36,8 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
-    help="What to find out besides, separated by commas: bands, sources, donor_audit, decision (together: "
-         "standard), prior_audit, certificate, specification_curve (many fits); or all, none.",
+    help="What to find out besides, separated by commas: sources, donor_audit, decision (together: "
+         "standard), bands, prior_audit, certificate, specification_curve (many fits); or all, none.",
 )  # fmt: skip
 @options.decision_options
 @options.draws

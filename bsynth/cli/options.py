@@ -103,13 +103,13 @@ def panel_options(command: Callable[..., None]) -> Callable[..., None]:
 
 _DECISION = (
     click.option(
-        "--estimand", type=click.Choice(["average", "cumulative", "lift"]), default=None,
-        help="What the decision is about; the average effect by default.",
+        "--estimand", type=click.Choice(["average", "cumulative", "lift", "total"]), default=None,
+        help="What the decision is about: by default the average effect, with --cost the total over units and periods.",
     ),
     click.option("--threshold", type=float, default=None, help="Ask P(effect > THRESHOLD)."),
     click.option("--rope", type=float, default=None, help="Effects up to this size count as practically none."),
     click.option("--cost", type=float, default=None, help="What the intervention costs; with --value."),
-    click.option("--value", "value_per_unit", type=float, default=None, help="What one unit of effect is worth."),
+    click.option("--value", "value_per_unit", type=float, default=None, help="What one unit of the estimand is worth."),
 )  # fmt: skip
 
 

@@ -29,6 +29,20 @@ from bsynth.reporting.words import (
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 
 
+def estimand_words(estimand: str, units: int) -> str:
+    """Name an estimand; for several treated units, whose it is.
+
+    Examples
+    --------
+    >>> estimand_words("average", 1), estimand_words("cumulative", 3)
+    ('Average effect', 'Cumulative effect: sum over periods of the mean of 3 units')
+    """
+    if units == 1:
+        return ESTIMAND_WORDS[estimand]
+    sum_ = "sum over periods of the " if estimand == "cumulative" else ""
+    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units} units"
+
+
 ORDER = (
     "answer", "picture", "bands",
     "certainty", "certificate", "prior-audit", "sources",
@@ -143,7 +157,7 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
     frame = pd.DataFrame(
         [
             {
-                "Quantity": ESTIMAND_WORDS[r["estimand"]],
+                "Quantity": estimand_words(r["estimand"], len(summary["panel"]["treated"])),
                 "Estimate": words[0],
                 "Interval": "–" if r["lower"] is None else bracket(words[1:]),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
@@ -171,6 +185,11 @@ def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
         f"start ({plain(panel['start'])}) it should follow the observed line, since only that period was used "
         "to fit it. The gap between the two after the start is the effect."
     )
+    if summary["calibration"] is not None:
+        words += (
+            " The bands are predictive intervals of single periods, by the model alone: what the donors teach about "
+            "averages calibrates the average, the cumulative effect and the lift, and no single period."
+        )
     further = tuple(f"trajectory-{n}" for n in range(2, len(analysis.fits) + 1))
     return Section("The picture", "picture", (words,), (), ("trajectory", "gap", *further))
 

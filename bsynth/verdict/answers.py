@@ -9,7 +9,9 @@ def of_posterior(s: Sides) -> list[str]:
     """The main posterior's answer, and whether it may be used."""
     if s.main is None or s.base is None:
         return []
-    words = f"The posterior ({s.base['model']}) puts the average effect at {number(s.base['estimate'])}, "
+    units = s.facts["n_treated"]
+    whose = f" on the mean of {units} units" if units > 1 else ""
+    words = f"The posterior ({s.base['model']}) puts the average effect{whose} at {number(s.base['estimate'])}, "
     if s.main is s.base:
         words += f"{interval(s.base)}; by this model {probability(s.base['probability_positive'])}."
     else:
