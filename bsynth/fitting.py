@@ -16,10 +16,11 @@ from bsynth import averaging, effects
 from bsynth._progress import status
 from bsynth._types import FloatArray
 from bsynth.catalogue import DEFAULT, choose_model
+from bsynth.degenerate import no_posterior
 from bsynth.design import Design, make_design
 from bsynth.diagnostics import Diagnostics, gate
 from bsynth.engines import predict
-from bsynth.errors import SpecError, UnreliableWarning
+from bsynth.errors import PanelError, SpecError, UnreliableWarning
 from bsynth.panel import Panel
 from bsynth.result import Fit, Provenance
 from bsynth.spec import ModelSpec
@@ -43,6 +44,11 @@ class Plan:
     chains: int
     target_accept: float
     seed: int
+
+    @property
+    def lacks(self) -> str | None:
+        """Why there is no posterior to sample, in words; None when there is one."""
+        return no_posterior(self.panel, self.design, self.spec)
 
     def __str__(self) -> str:
         panel = self.panel
@@ -117,7 +123,7 @@ def fit(
     Raises
     ------
     PanelError, SpecError
-        Before any sampling.
+        Before any sampling; also when donors reproduce the treated pre-period exactly, so that there is no posterior.
     FitError
         When the sampler itself stops.
 
@@ -132,6 +138,8 @@ def fit(
     'ok'
     """
     request = plan(panel, model, draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed)
+    if reason := request.lacks:
+        raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
     return run(request, progress=progress)
 
 

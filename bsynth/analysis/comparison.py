@@ -15,6 +15,7 @@ from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport, hull
 from bsynth.checks.choice import drifts
 from bsynth.checks.replicates import lag1
+from bsynth.errors import SolverError
 from bsynth.estimate import Estimate, html_card
 from bsynth.panel import Panel
 from bsynth.result import Fit
@@ -39,6 +40,8 @@ SHORT = (
 )
 _LEFT_OUT = ("mean", "leave-one-out-range", "placebo-time")
 """Rows of effects that are no interval for what was observed."""
+_MAIN = ("posterior", "calibration")
+"""What the main answer lacks when one of these is not available."""
 _CERTIFIED = ("model", "finding", "factor", "status", "donors", "resolution")
 """What the words use of a certificate."""
 
@@ -169,13 +172,11 @@ def facts_of(
     checks: CheckReport | None,
     certificate: Mapping[str, Any] | None,
     truth: float | None,
+    unavailable: Mapping[str, str],
+    notes: Sequence[str],
 ) -> dict[str, Any]:
-    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth."""
-    pre = slice(0, panel.n_pre)
+    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
     labels = panel.period_labels()
-    values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
-    sd = float(panel.treated_series[pre].std(ddof=1))
-    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
     return {
         "estimand": "average",
         "outcome": panel.source.outcome,
@@ -188,7 +189,7 @@ def facts_of(
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
         "level": level,
-        "hull": values | {"sd": sd, "outside": outside},
+        "hull": _hull(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
             "status": checks.status,
@@ -197,4 +198,18 @@ def facts_of(
         },
         "certificate": None if certificate is None else {key: certificate[key] for key in _CERTIFIED},
         "truth": truth,
+        "unavailable": {name: reason for name, reason in unavailable.items() if name.startswith(_MAIN)},
+        "notes": list(notes),
     }  # fmt: skip
+
+
+def _hull(panel: Panel) -> dict[str, Any]:
+    """Where the treated series lies before the start; not outside when its distance cannot be found."""
+    pre = slice(0, panel.n_pre)
+    sd = float(panel.treated_series[pre].std(ddof=1))
+    try:
+        values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
+    except SolverError:
+        return {"sd": sd, "outside": False}
+    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
+    return values | {"sd": sd, "outside": outside}

@@ -24,31 +24,34 @@ QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 type Maker = Callable[["Analysis", "AnalysisPlan", Path, bool], "Finding"]
 
 
-def choose_findings(wanted: str | Sequence[str], *, has_model: bool, calibratable: bool) -> tuple[str, ...]:
-    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what there cannot be.
+def choose_findings(
+    wanted: str | Sequence[str], *, has_model: bool, lacks: Mapping[str, str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names, and say which of a set cannot be had.
+
+    ``lacks`` are the findings that this panel cannot have, with the reason.
 
     Raises
     ------
     SpecError
-        An unknown name, or one by name that needs a model or more donors.
+        An unknown name, or one by name that needs a model or cannot be had.
     """
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     if names == ["none"]:
-        return ()
-    possible = tuple(
-        name for name in FINDINGS
-        if (has_model or name in NEEDS_NO_MODEL) and (calibratable or name != "certificate")
-    )  # fmt: skip
+        return (), {}
+    possible = tuple(name for name in FINDINGS if has_model or name in NEEDS_NO_MODEL)
     if names in (["all"], ["standard"]):
-        return tuple(name for name in possible if names == ["all"] or name in STANDARD)
+        asked = tuple(name for name in possible if names == ["all"] or name in STANDARD)
+        return tuple(n for n in asked if n not in lacks), {n: lacks[n] for n in asked if n in lacks}
     for name in names:
         if name not in FINDINGS:
             allowed = (*FINDINGS, "standard", "all", "none")
             raise SpecError(f"unknown finding {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
         if name not in possible:
-            lacking = "a Bayesian model" if not has_model else "four donors that can play the treated unit"
-            raise SpecError(f"finding {name!r} needs {lacking}; leave it out")
-    return tuple(name for name in FINDINGS if name in names)
+            raise SpecError(f"finding {name!r} needs a Bayesian model; leave it out")
+        if name in lacks:
+            raise SpecError(f"finding {name!r} cannot be had on this panel: {lacks[name]}; leave it out")
+    return tuple(name for name in FINDINGS if name in names), {}
 
 
 def check_questions(questions: Mapping[str, Any], *, calibrated: bool) -> None:

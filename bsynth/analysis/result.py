@@ -78,6 +78,11 @@ class Analysis:
     seed : int
     truth : float or None
         True average effect, known only in simulations.
+    unavailable : mapping of name to reason
+        What was asked for and cannot be had on this panel, or broke down: methods and findings by their names,
+        ``"posterior NAME"``, ``"calibration"``, ``"check NAME"``, ``"picture NAME"`` and so on.
+    notes : tuple of str
+        What should be known of the panel beside the answer.
     """
 
     panel: Panel
@@ -94,6 +99,8 @@ class Analysis:
     checks: CheckReport | None = None
     intervals: Mapping[str, Inference] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -144,6 +151,8 @@ class Analysis:
                 checks=self.checks,
                 certificate=None if certificate is None else certificate.to_dict(),
                 truth=self.truth,
+                unavailable=self.unavailable,
+                notes=self.notes,
             ),
         )
 
@@ -160,6 +169,8 @@ class Analysis:
     @property
     def verdict(self) -> str:
         """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
+        if "verdict" in self.unavailable:
+            return f"The verdict in words is not available: {self.unavailable['verdict']}."
         return self.comparison.verdict
 
     def with_findings(self, findings: Mapping[str, Finding]) -> Self:
@@ -205,13 +216,14 @@ class Analysis:
                 for fit in self.fits
             ],
             "checks": None if self.checks is None else self.checks.to_dict(),
-            "comparison": self.comparison.to_dict(),
+            "comparison": None if "verdict" in self.unavailable else self.comparison.to_dict(),
             "findings": {
                 name: clean(found.to_dict()) | {"sentences": list(found.sentences())}
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            "notes": [*self.panel.notes(), *(n for e in self.estimates for n in e.notes)],
+            "notes": [*self.panel.notes(), *self.notes, *(n for e in self.estimates for n in e.notes)],
+            "unavailable": dict(self.unavailable),
             "level": self.level,
             "truth": self.truth,
             "status": self.status,

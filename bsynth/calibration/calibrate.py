@@ -13,18 +13,20 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._types import Label, Status
-from bsynth.calibration.donors import Lesson, at_shares, donor_fits, usable_donors
+from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.placebos import PlaceboFit
-from bsynth.catalogue import DEFAULT, choose_model
-from bsynth.errors import PanelError
+from bsynth.catalogue import DEFAULT
+from bsynth.errors import PanelError, some_of
 from bsynth.estimate import html_card
-from bsynth.fitting import fit
+from bsynth.fitting import fit, plan
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
 
 MIN_PLACEBOS = 4
+SAID = 8
+"""Donors left out that are said one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,10 @@ class Calibration:
     skipped : tuple of (unit, reason)
         Donors that could not play the treated unit.
     seconds : float
+    drawn_from : int or None
+        Donors of the panel, when the placebos are a random draw of them; None when they are all that can play.
+    seed : int or None
+        Of that draw.
     """
 
     fit: Fit
@@ -49,6 +55,8 @@ class Calibration:
     lesson: Lesson
     skipped: tuple[tuple[Label, str], ...]
     seconds: float
+    drawn_from: int | None = None
+    seed: int | None = None
 
     @property
     def share(self) -> float | None:
@@ -140,6 +148,11 @@ class Calibration:
             f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {c:.2f}, "
             f"d = {d:.2f} pre-period sd; resolution 1/{len(self.placebos) + 1}."
         ]
+        if self.drawn_from is not None:
+            words.append(
+                f"They are {len(self.placebos)} of {self.drawn_from} donors, drawn at random with seed {self.seed}: "
+                "each costs a fit."
+            )
         if c > 1.5 or d > 2 * sd:
             words.append("The donors drift more after the start than their own fits expect, so the interval widens.")
         words.append(
@@ -149,8 +162,14 @@ class Calibration:
         failed = [p.unit for p in self.placebos if p.status != "ok"]
         if failed:
             words.append(f"{len(failed)} placebo fits did not pass the convergence gate and are used as they are.")
-        for unit, reason in self.skipped:
-            words.append(f"Donor {unit} could not play the treated unit: {reason}.")
+        if len(self.skipped) <= SAID:
+            words += [f"Donor {unit} could not play the treated unit: {reason}." for unit, reason in self.skipped]
+        else:
+            units = some_of((unit for unit, _ in self.skipped), limit=SAID)
+            words.append(
+                f"{len(self.skipped)} donors could not play the treated unit: {units}; the first since "
+                f"{self.skipped[0][1]}."
+            )
         return tuple(words)
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,6 +183,7 @@ class Calibration:
             "d": self.inflation.d_mean,
             "d_interval": list(self.inflation.spread(self.inflation.d)),
             "donors": len(self.placebos),
+            "drawn_from": self.drawn_from,
             "resolution": self.resolution,
             "status": self.status,
             "notes": list(self.notes()),
@@ -202,6 +222,8 @@ def calibrate(
 ) -> Calibration:
     """Fit the model to every donor as pseudo-treated and widen the treated unit's interval by what they show.
 
+    Of more than 50 donors that can play it, 50 are drawn at random by ``seed``: each costs a fit.
+
     Parameters
     ----------
     panel : Panel
@@ -225,17 +247,15 @@ def calibrate(
     Raises
     ------
     PanelError
-        With fewer than 4 usable donors.
+        With fewer than 4 usable donors, or a treated unit on which the model has no posterior.
     """
     began = time.perf_counter()
-    spec = choose_model(panel, model).spec
-    usable, skipped = usable_donors(panel)
-    if len(usable) < MIN_PLACEBOS:
-        raise PanelError(
-            f"{len(usable)} donors can play the treated unit and calibration needs {MIN_PLACEBOS}; "
-            "add donors, or use the base interval"
-        )
-    donors = donor_fits(panel, spec, usable, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
+    request = plan(panel, model, draws=draws, seed=seed)
+    spec = request.spec
+    if reason := request.lacks or too_few(panel, spec):
+        raise PanelError(reason)
+    units, skipped = usable_donors(panel, spec, most=MOST_PLACEBOS, seed=seed)
+    donors = donor_fits(panel, spec, units, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
     lesson = donors.lesson
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
@@ -246,4 +266,18 @@ def calibrate(
         lesson=lesson,
         skipped=skipped,
         seconds=time.perf_counter() - began,
+        drawn_from=panel.n_donors if len(units) == MOST_PLACEBOS < panel.n_donors else None,
+        seed=seed,
+    )
+
+
+def too_few(panel: Panel, spec: ModelSpec) -> str | None:
+    """Say that too few donors can play the treated unit for a calibration, and why; None when there are enough."""
+    usable, skipped = usable_donors(panel, spec, most=MIN_PLACEBOS)
+    if len(usable) >= MIN_PLACEBOS:
+        return None
+    why = f" (of {panel.n_donors}; {skipped[0][0]} cannot since {skipped[0][1]})" if skipped else ""
+    return (
+        f"{len(usable)} donors can play the treated unit{why} and calibration needs {MIN_PLACEBOS}; "
+        "add donors, or use the base interval"
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bsynth.calibration import (
     MIN_PLACEBOS,
+    MOST_PLACEBOS,
     calibrate,
     donor_fits,
     placebo_fits,
@@ -20,6 +21,8 @@ from bsynth.certificate.certificate import Certificate
 from bsynth.certificate.intervals import window_tables
 from bsynth.certificate.rivals import rival_table
 from bsynth.certificate.windows import Window, earlier_panels
+from bsynth.degenerate import no_posterior
+from bsynth.design import make_design
 from bsynth.effects import check_level
 from bsynth.errors import SpecError
 from bsynth.panel import Panel
@@ -98,8 +101,9 @@ def certify(
     found = [Window(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):
-        units, left_out = usable_donors(earlier)
-        if len(units) < MIN_PLACEBOS:
+        units, left_out = usable_donors(earlier, spec, most=MOST_PLACEBOS, seed=seed)
+        # Nothing can be sampled of a treated unit that donors reproduce over the shorter pre-period.
+        if len(units) < MIN_PLACEBOS or no_posterior(earlier, make_design(earlier, spec), spec):
             break
         window = _window(earlier, spec, units, len(panel.times), draws, seed, n_jobs, store, progress)
         found.append(window)

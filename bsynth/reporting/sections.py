@@ -4,12 +4,15 @@ Sentences are built from ``summary()`` alone, so that no number can appear in wo
 ``summary.json``; tables may add settings.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from bsynth.analysis import Analysis, Finding
+from bsynth.analysis.steps import Steps
 from bsynth.plots.labels import METHODS, bracket, interval_words, numbers, percent, plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
@@ -49,7 +52,7 @@ ORDER = (
     "classical", "weights", "donor-audit",
     "placebo", "leave-one-out", "bootstrap", "further",
     "specification-curve", "decision",
-    "assumptions", "methods", "data",
+    "unavailable", "assumptions", "methods", "data",
 )  # fmt: skip
 """Sections by slug; what an analysis does not have is absent."""
 
@@ -84,8 +87,13 @@ class Section:
         return (*self.paragraphs, *self.points)
 
 
-def sections(analysis: Analysis, *, summary: dict[str, Any] | None = None) -> tuple[Section, ...]:
+def sections(
+    analysis: Analysis, *, summary: dict[str, Any] | None = None, steps: Steps | None = None
+) -> tuple[Section, ...]:
     """Return the report of an analysis, the answer first; ``summary`` is the analysis's, when it is there already.
+
+    A section that cannot be had says so in its place, and what the panel cannot have stands in one of its own;
+    ``steps`` keeps the reasons.
 
     Examples
     --------
@@ -97,24 +105,48 @@ def sections(analysis: Analysis, *, summary: dict[str, Any] | None = None) -> tu
     ['answer', 'picture', 'certainty']
     """
     summary = analysis.summary() if summary is None else summary
-    found = [
-        _answer(analysis, summary),
-        _picture(analysis, summary),
-        _certainty(analysis, summary),
-        _classical(analysis, summary),
-        _weights(analysis, summary),
-        _placebo(analysis, summary),
-        _leave_one_out(analysis, summary),
-        _bootstrap(analysis, summary),
-        _others(analysis, summary),
-        _assumptions(),
-        _methods(analysis, summary),
-        _data(analysis, summary),
-    ]
-    found += [_finding(part, result) for part, result in findings_of(analysis)]
+    steps = Steps(analysis.unavailable) if steps is None else steps
+    makers: dict[str, Callable[[], Section | None]] = {
+        "answer": lambda: _answer(analysis, summary),
+        "picture": lambda: _picture(analysis, summary),
+        "certainty": lambda: _certainty(analysis, summary),
+        "classical": lambda: _classical(analysis, summary),
+        "weights": lambda: _weights(analysis, summary),
+        "placebo": lambda: _placebo(analysis, summary),
+        "leave-one-out": lambda: _leave_one_out(analysis, summary),
+        "bootstrap": lambda: _bootstrap(analysis, summary),
+        "further": lambda: _others(analysis, summary),
+        "assumptions": _assumptions,
+        "methods": lambda: _methods(analysis, summary),
+        "data": lambda: _data(analysis, summary),
+    }
+    makers |= {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
     shown = {str(unit): plain(unit) for unit in analysis.panel.units if plain(unit) != str(unit)}
+    found = [_section(slug, make, steps) for slug, make in makers.items()]
+    found.append(_unavailable(steps))
     ordered = sorted((section for section in found if section is not None), key=_position)
     return tuple(_legible(section, shown) for section in ordered)
+
+
+def _section(slug: str, make: Callable[[], Section | None], steps: Steps) -> Section | None:
+    """Make a section, or one in its place that says why it is not there."""
+    name = f"section {slug}"
+    made = steps.attempt(name, make)
+    if made is not None or name not in steps.unavailable:
+        return made
+    title = slug.replace("-", " ").capitalize()
+    return Section(title, slug, (f"This section is not available: {plain(steps.unavailable[name], 300)}.",))
+
+
+def _unavailable(steps: Steps) -> Section | None:
+    """What was asked for and cannot be had, each with its reason."""
+    if not steps.unavailable:
+        return None
+    points = tuple(f"{name}: {plain(reason, 400)}." for name, reason in steps.unavailable.items())
+    return Section("Not available on this panel", "unavailable", (_LACKS,), points=points)
+
+
+_LACKS = "What follows was asked for, or belongs to a whole report, and cannot be had here; everything else stands."
 
 
 def _legible(section: Section, shown: dict[str, str]) -> Section:
@@ -174,7 +206,7 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "answer",
         (headline(summary, analysis.panel.source.outcome),),
         (Table(frame, caption, unreliable=bad),),
-        points=analysis.comparison.sentences(),
+        points=(analysis.verdict,) if "verdict" in analysis.unavailable else analysis.comparison.sentences(),
     )
 
 
@@ -196,11 +228,14 @@ def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
 
 def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
     if not summary["diagnostics"]:
+        lacks = [
+            f"The {k} is not available: {v}." for k, v in summary["unavailable"].items() if k.startswith("posterior")
+        ]
         words = (
             "No posterior was computed, so there is no probability of an effect. What follows gives points, "
             "and the intervals of the classical procedures that were run."
         )
-        return Section("How sure, and why", "certainty", (words, *_pre_fit_words(summary)))
+        return Section("How sure, and why", "certainty", (*lacks, words, *_pre_fit_words(summary)))
     paragraphs = []
     for model in summary["diagnostics"]:
         paragraphs += _gate_words(model)

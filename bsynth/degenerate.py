@@ -1,0 +1,154 @@
+"""Panels that leave a model nothing to estimate: a pre-period that donors reproduce, and donors that are copies.
+
+Where some weights w reproduce the treated pre-period, a likelihood σ^−T0 exp(−‖y − a − X w‖² / 2σ²) has no bound as
+σ → 0. Weights near w fit to within σ with a prior mass of about σ^k, k being the free directions of the fit (the rank
+of the donors' differences, the level, the covariates), so with T0 > k the posterior is not proper: nothing can be
+sampled, and however long a sampler tries it finds a spike. With known cell variance the noise cannot vanish.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bsynth._types import FloatArray, Label
+from bsynth.design import Design, make_design
+from bsynth.engines.simplex import solve_simplex
+from bsynth.errors import PanelError, SolverError, some_of
+from bsynth.ingest import show
+from bsynth.panel import Panel
+from bsynth.spec import ModelSpec
+
+EXACT = 1e-6
+"""Distance (RMS, in sd of the series) up to which two series are the same but for rounding."""
+NAMED = 1e-3
+"""Least weight of a donor that is named."""
+
+
+def no_posterior(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
+    """Say why a model has no posterior on a panel; None when it has one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wide = pd.DataFrame({"a": [1., 2, 4, 3, 9], "b": [1., 2, 4, 3, 5], "c": [0., 2, 3, 4, 4]})
+    >>> panel = Panel.from_wide(wide, treated="a", start=4)
+    >>> no_posterior(panel, make_design(panel, ModelSpec(name="sc")), ModelSpec(name="sc"))
+    'a equals b before 4, so the noise that the model is to learn is zero and its likelihood has no bound'
+    """
+    if design.known_variance:
+        return None
+    level = spec.level.prior == "shift"
+    pre = slice(0, design.n_pre)
+    weights = reproducing(design.y[pre], design.X[pre], level=level)
+    if weights is None:
+        return None
+    moves = 0 if design.movements is None else len(design.movements.names)
+    if design.n_pre <= _directions(design.X[pre], level=level) + level + moves:
+        # As many weights as periods: an exact fit is what any series has, and the prior of the weights decides.
+        return None
+    named = {donor: w for donor, w in zip(panel.donors, weights, strict=True) if w > NAMED}
+    words = f"equals {_combined(named)}" if len(named) == 1 else f"is reproduced by {_combined(named)}"
+    constant = float((design.to_outcome(design.y) - panel.donor_matrix @ weights)[pre].mean())
+    if spec.scale == "each":
+        words += " but for level and scale"
+    elif level and abs(constant) > EXACT * design.scale:
+        words += " but for a constant"
+    return (
+        f"{panel.treated_name} {words} before {show(panel.start)}, so the noise that the model is to learn is zero "
+        "and its likelihood has no bound"
+    )
+
+
+def reproducing(treated: FloatArray, donors: FloatArray, *, level: bool) -> FloatArray | None:
+    """Weights (J,) on the simplex that reproduce ``treated`` (T0,) from ``donors`` (T0, J) to rounding, or None.
+
+    With ``level`` they may leave a constant. A donor that does it alone is preferred to several.
+    """
+    if level:
+        treated, donors = treated - treated.mean(), donors - donors.mean(axis=0)
+    near = EXACT * float(treated.std(ddof=1))
+    alone = np.sqrt(((donors - treated[:, None]) ** 2).mean(axis=0))
+    if alone.min() <= near:
+        return np.asarray(np.arange(len(alone)) == alone.argmin(), dtype=float)
+    try:
+        weights = solve_simplex(donors, treated).weights
+    except SolverError:
+        return None
+    distance = float(np.sqrt(((treated - donors @ weights) ** 2).mean()))
+    return np.asarray(weights) if distance <= near else None
+
+
+def copies(panel: Panel) -> tuple[tuple[Label, ...], ...]:
+    """Groups of donors whose series are the same to rounding before the start.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 3, 5], "c": [1., 2, 3, 4], "d": [0., 2, 3, 4]})
+    >>> copies(Panel.from_wide(wide, treated="a", start=3))
+    (('b', 'c'),)
+    """
+    donors = panel.donor_matrix[: panel.n_pre]
+    near = EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1))
+    found, taken = [], np.zeros(panel.n_donors, dtype=bool)
+    for j in range(panel.n_donors):
+        if taken[j]:
+            continue
+        alike = np.sqrt(((donors - donors[:, [j]]) ** 2).mean(axis=0)) <= near
+        alike &= ~taken
+        taken |= alike
+        if alike.sum() > 1:
+            found.append(tuple(panel.donors[k] for k in np.flatnonzero(alike)))
+    return tuple(found)
+
+
+def facts(panel: Panel) -> tuple[str, ...]:
+    """What is degenerate about a panel whatever the model, in words; empty for a usual one."""
+    said, pre = [], slice(0, panel.n_pre)
+    donors, treated = panel.donor_matrix[pre], panel.treated_series[pre]
+    start, near = show(panel.start), EXACT * float(treated.std(ddof=1))
+    equal = np.sqrt(((donors - treated[:, None]) ** 2).mean(axis=0)) <= near
+    if equal.any():
+        names = _listed([d for d, same in zip(panel.donors, equal, strict=True) if same])
+        said.append(f"{panel.treated_name} equals {names} before {start}.")
+    for group in copies(panel):
+        said.append(
+            f"The donors {_listed(group)} are copies of one series before {start}: their weights can stand in for "
+            "each other, and they count as one."
+        )
+    still = [d for d, range_ in zip(panel.donors, np.ptp(donors, axis=0), strict=True) if range_ <= near]
+    if still:
+        verb = "does" if len(still) == 1 else "do"
+        said.append(f"{_listed(still)} {verb} not move before {start}: such donors hold a level and nothing else.")
+    return tuple(said)
+
+
+def unit_lacks(panel: Panel, unit: Label, spec: ModelSpec | None) -> str | None:
+    """Say why a donor cannot play the treated unit of a model, in words; None when it can."""
+    try:
+        own = panel.as_treated(unit)
+        return None if spec is None else no_posterior(own, make_design(own, spec), spec)
+    except PanelError as error:
+        return str(error)
+
+
+def _directions(donors: FloatArray, *, level: bool) -> int:
+    """Independent directions (beyond rounding) in which weights on the simplex move the fit."""
+    if level:
+        donors = donors - donors.mean(axis=0)
+    apart = donors[:, 1:] - donors[:, [0]]
+    if apart.size == 0 or not apart.any():
+        return 0
+    # The design's unit is the treated pre-period sd.
+    return int(np.linalg.matrix_rank(apart, tol=EXACT * np.sqrt(apart.shape[0])))
+
+
+def _combined(named: dict[Label, float]) -> str:
+    if len(named) == 1:
+        return str(show(next(iter(named))))
+    largest = sorted(named.items(), key=lambda pair: -pair[1])
+    return some_of([f"{show(donor)} ({weight:.2f})" for donor, weight in largest], limit=4)
+
+
+def _listed(labels: Sequence[Label]) -> str:
+    return some_of([show(label) for label in labels], limit=4)
