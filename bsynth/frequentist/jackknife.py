@@ -169,12 +169,7 @@ def jackknife_plus(
     [3.0, 3.0]
     """
     chosen = find_for_series(estimator, panel)
-    length = min(panel.n_post, max(1, panel.n_pre // 3)) if block is None else block
-    if not 1 <= length <= panel.n_pre - MIN_LEFT:
-        raise PanelError(
-            f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
-            "give a smaller block or a longer pre-period"
-        )
+    length = default_block(panel) if block is None else _checked_block(panel, block)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     single = np.arange(panel.n_pre)[:, None]
@@ -200,6 +195,20 @@ def jackknife_plus(
         seconds=time.perf_counter() - began,
         _counterfactual=counterfactual,
     )
+
+
+def default_block(panel: Panel) -> int:
+    """Pre-periods that are left out at a time; `PanelError` when too few would remain."""
+    return _checked_block(panel, min(panel.n_post, max(1, panel.n_pre // 3)))
+
+
+def _checked_block(panel: Panel, length: int) -> int:
+    if not 1 <= length <= panel.n_pre - MIN_LEFT:
+        raise PanelError(
+            f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
+            "give a smaller block or a longer pre-period"
+        )
+    return length
 
 
 def _order(left_out: IntArray, n_pre: int, n_times: int) -> IntArray:

@@ -181,8 +181,7 @@ def leave_two_out(
     chosen = find_for_series(estimator, panel)
     if statistic not in STATISTICS:
         raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")
-    if panel.n_donors < MIN_DONORS:
-        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
+    check_donors(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     pairs = np.array(list(itertools.combinations(range(panel.n_donors), 2)))
@@ -208,6 +207,12 @@ def leave_two_out(
         table=table,
         seconds=time.perf_counter() - began,
     )
+
+
+def check_donors(panel: Panel) -> None:
+    """Raise `PanelError` when a pair left out would leave no donor."""
+    if panel.n_donors < MIN_DONORS:
+        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
 
 
 def _trios(panel: Panel, pairs: IntArray) -> Iterator[Block]:

@@ -117,7 +117,7 @@ def placebo_time(
     """
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    chosen = _default(panel) if starts is None else list(starts)
+    chosen = default_starts(panel) if starts is None else list(starts)
     if not chosen:
         raise PanelError("starts is empty; give at least one backdated first period, or None")
     fits = [classical(panel.backdated(start), estimator) for start in chosen]
@@ -143,8 +143,8 @@ def placebo_time(
     )
 
 
-def _default(panel: Panel) -> list[Label]:
-    """Up to five starts spread over the second half of the pre-period."""
+def default_starts(panel: Panel) -> list[Label]:
+    """Up to five starts spread over the second half of the pre-period; `PanelError` when it is too short."""
     if panel.n_pre <= MIN_PRE:
         raise PanelError(
             f"{panel.n_pre} pre-periods leave no earlier start with {MIN_PRE} periods before it; "

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bsynth._types import FloatArray
 from bsynth.effects import check_level
-from bsynth.errors import SpecError, nearest, some_of
+from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
 from bsynth.frequentist._errors import ERROR_MODELS, ErrorModel, error_bounds
@@ -28,6 +28,7 @@ from bsynth.panel import Panel
 RHO_MAX = 0.2
 """Largest weight that may count as zero in the local geometry."""
 RHO_SMALL = 0.001
+MIN_PERIODS = 5
 SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
 MATRIX_CELLS = 4_000_000
@@ -197,7 +198,9 @@ def prediction_interval(
     Raises
     ------
     SpecError
-        Another estimator or error model; too few draws or pre-periods.
+        Another estimator or error model; too few draws.
+    PanelError
+        Fewer than five pre-periods.
 
     References
     ----------
@@ -250,8 +253,13 @@ def _check(panel: Panel, estimator: str, errors: str, draws: int) -> None:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
     if draws < 20:
         raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
-    if panel.n_pre < 5:
-        raise SpecError(f"{panel.n_pre} pre-periods are too few to model residuals; at least 5 are needed")
+    check_periods(panel)
+
+
+def check_periods(panel: Panel) -> None:
+    """Raise `PanelError` when the pre-period is too short for a model of its residuals."""
+    if panel.n_pre < MIN_PERIODS:
+        raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
 
 
 def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
