@@ -13,6 +13,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import IntArray, Label
+from bsynth.effects import at_least
 from bsynth.errors import PanelError
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import gap_statistics, interval_rows, labelled
@@ -62,7 +63,7 @@ class PlaceboTime:
         """What it found and what it conditions on."""
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
-        larger = int((sizes >= abs(real)).sum())
+        larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
         return (
             f"Placebo in time: of {len(self.table)} backdated starts {larger} show a mean gap at least as large as the "
             f"real {real:.5g}, the largest {sizes.max():.5g}; it conditions on the donors and presumes that nothing "
