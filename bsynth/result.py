@@ -102,9 +102,16 @@ class Fit:
             Adds P(|average effect| > rope), outcome units.
         """
         effects.check_level(level)
-        table = effects.posterior_table(self.effect_draws(interval), level=level, interval=interval, rope=rope)
+        observed = float(self.observed.isel(time=slice(self.n_pre, None)).mean(skipna=False))
+        table = effects.posterior_table(
+            self.effect_draws(interval), observed=observed, level=level, interval=interval, rope=rope
+        )
         table["status"] = self.status
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that belong beside the effects: why there is no lift, where there is none."""
+        return effects.lift_notes(self.effects())
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
@@ -180,7 +187,8 @@ class Fit:
         )
         columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
         table = self.effects()[columns].to_html(index=False, float_format="{:.5g}".format, border=0)
-        return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}"
+        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
+        return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}{notes}"
 
 
 def load(path: str | Path) -> Fit:

@@ -12,7 +12,7 @@ from bsynth._types import Status
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
-from bsynth.effects import EFFECT_COLUMNS
+from bsynth.effects import EFFECT_COLUMNS, lift_notes
 from bsynth.estimate import Estimate
 from bsynth.fitting import versions
 from bsynth.frequentist import Bootstrap, Conformal, LeaveOneOut, PlaceboSpace
@@ -222,7 +222,12 @@ class Analysis:
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            "notes": [*self.panel.notes(), *self.notes, *(n for e in self.estimates for n in e.notes)],
+            "notes": [
+                *self.panel.notes(),
+                *self.notes,
+                *(n for e in self.estimates for n in e.notes),
+                *lift_notes(self.effects()),
+            ],
             "unavailable": dict(self.unavailable),
             "level": self.level,
             "truth": self.truth,

@@ -16,6 +16,7 @@ from bsynth.audit.decision_words import SURE, name_of
 from bsynth.audit.question import ask
 from bsynth.audit.words import chance
 from bsynth.calibration import Calibration
+from bsynth.effects import lift_of, positive_share
 from bsynth.errors import FitError, SpecError
 from bsynth.estimate import html_card
 from bsynth.result import Fit
@@ -42,15 +43,15 @@ class _Law(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """The saved draws (S,), every one of them."""
+    """The saved draws (S,), every one of them; one that is exactly x counts half on either side of it."""
 
     draws: FloatArray
 
     def above(self, x: float) -> float:
-        return float((self.draws > x).mean())
+        return positive_share(self.draws - x)
 
     def below(self, x: float) -> float:
-        return float((self.draws < x).mean())
+        return positive_share(x - self.draws)
 
     def quantile(self, q: float) -> float:
         return float(np.quantile(self.draws, q))
@@ -77,27 +78,33 @@ class _Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class _CalibratedLift:
-    """Gap over counterfactual, g / (o − g): monotone in the average gap g, as the counterfactual keeps its sign."""
+    """Gap over the size of the counterfactual, g / |o − g|: monotone in the average gap g, as o − g keeps its sign."""
 
     average: _Calibrated
     observed: float
-    same_sign: bool
-    """Whether the counterfactual has the sign of what was observed: then the lift is above −1, else below."""
+    sign: float
+    """Of the counterfactual o − g; the lift is o / |o − g| − sign."""
 
-    def _gap(self, x: float) -> float:
-        return x * self.observed / (1.0 + x)
+    @property
+    def _rises(self) -> bool:
+        """Whether a larger gap is a larger lift: so it is while observed and counterfactual have one sign."""
+        return self.sign * self.observed > 0
 
     def above(self, x: float) -> float:
-        if self.same_sign != (x > -1.0):
-            return 1.0 if self.same_sign else 0.0
-        return self.average.above(self._gap(x)) if self.observed > 0 else self.average.below(self._gap(x))
+        share = x + self.sign
+        if self.observed == 0:
+            return 0.5 - 0.5 * float(np.sign(share))
+        if share * self.observed <= 0:
+            return 1.0 if self.observed > 0 else 0.0
+        gap = x * self.observed / share
+        return self.average.above(gap) if self._rises else self.average.below(gap)
 
     def below(self, x: float) -> float:
         return 1.0 - self.above(x)
 
     def quantile(self, q: float) -> float:
-        gap = self.average.quantile(q if self.observed > 0 else 1.0 - q)
-        return gap / (self.observed - gap)
+        gap = self.average.quantile(q if self._rises else 1.0 - q)
+        return float(lift_of(gap, self.observed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,9 +279,10 @@ def _units(fit: Fit) -> int:
 def _law(result: Fit | Calibration, estimand: str) -> _Law:
     """Return the distribution of an effect."""
     fit = result.fit if isinstance(result, Calibration) else result
+    every = fit.effect_draws("predictive")
     # The total is of every unit what the cumulative effect is of their mean.
     units, name = (_units(fit), "cumulative") if estimand == "total" else (1, estimand)
-    draws = units * fit.effect_draws("predictive")[name].to_numpy().ravel()
+    draws = units * every["average" if estimand == "lift" else name].to_numpy().ravel()
     # Asked of the paths too: a mean over periods passes over missing ones.
     paths = fit.counterfactual("predictive").isel(time=slice(fit.n_pre, None)).transpose("chain", "draw", "time")
     whole = np.isfinite(paths.to_numpy()).all(axis=-1).ravel()
@@ -283,8 +291,12 @@ def _law(result: Fit | Calibration, estimand: str) -> _Law:
             f"{bad} of {len(draws)} draws of the {estimand} effect are not finite, and none is dropped; "
             "look at fit.tree['posterior_predictive'], and fit again"
         )
-    if estimand == "lift" and float(paths.sum("time").min()) * float(paths.sum("time").max()) <= 0:
-        raise SpecError("the counterfactual may be zero, so the lift means nothing; ask for 'average' or 'cumulative'")
+    if estimand == "lift":
+        draws = every["lift"].to_numpy().ravel()
+        if np.isnan(draws).any():
+            raise SpecError(
+                "the counterfactual may be zero, so the lift means nothing; ask for 'average' or 'cumulative'"
+            )
     if not isinstance(result, Calibration):
         return _Drawn(draws)
     post = fit.observed.isel(time=slice(fit.n_pre, None))
@@ -300,7 +312,7 @@ def _law(result: Fit | Calibration, estimand: str) -> _Law:
             "the counterfactual may be zero under the calibrated distribution, so the lift means nothing; "
             "ask for 'average' or 'cumulative'"
         )
-    return _CalibratedLift(law, observed, same_sign=(observed - low) * observed > 0)
+    return _CalibratedLift(law, observed, sign=math.copysign(1.0, observed - low))
 
 
 def _estimate(result: Fit | Calibration, estimand: str) -> float:

@@ -1,6 +1,5 @@
 """The calibrated intervals of a treated unit."""
 
-import math
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -104,11 +103,7 @@ class Calibration:
         observed = float(self.fit.observed.isel(time=slice(self.fit.n_pre, None)).mean())
         n_post = self.fit.observed.sizes["time"] - self.fit.n_pre
         base = self.fit.effects(level)
-        bounds = {
-            "average": (lower, upper),
-            "cumulative": (n_post * lower, n_post * upper),
-            "lift": _lift(lower, upper, observed),
-        }
+        bounds = effects.estimand_bounds(lower, upper, observed=observed, periods=n_post)
         table = base[["estimand", "estimate"]].assign(
             lower=[bounds[name][0] for name in base["estimand"]],
             upper=[bounds[name][1] for name in base["estimand"]],
@@ -118,6 +113,7 @@ class Calibration:
             probability_positive=positive,
             status=self.status,
         )
+        table = effects.refuse_lift(table)
         return effects.complete(table, method="bayes", model=self.fit.spec.name, seconds=self.seconds)
 
     def path(self, level: float = 0.95) -> pd.DataFrame:
@@ -170,7 +166,7 @@ class Calibration:
                 f"{len(self.skipped)} donors could not play the treated unit: {units}; the first since "
                 f"{self.skipped[0][1]}."
             )
-        return tuple(words)
+        return (*words, *effects.lift_notes(self.effects()))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``summary.json``."""
@@ -200,14 +196,6 @@ class Calibration:
         columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
         both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)[columns]
         return html_card("Donor calibration", self.notes(), both)
-
-
-def _lift(lower: float, upper: float, observed: float) -> tuple[float, float]:
-    """Bounds of gap / counterfactual, monotone in the gap while the counterfactual keeps its sign."""
-    if (observed - lower) * (observed - upper) <= 0:
-        return -math.inf, math.inf
-    bounds = sorted((lower / (observed - lower), upper / (observed - upper)))
-    return bounds[0], bounds[1]
 
 
 def calibrate(

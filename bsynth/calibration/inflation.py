@@ -41,9 +41,13 @@ class Inflation:
         return float(lower), float(upper)
 
     def cdf(self, x: float, mean: float, sd: float) -> float:
-        """P(effect ≤ x) of the calibrated distribution around ``mean`` with model sd ``sd``."""
+        """P(effect ≤ x) of the calibrated distribution around ``mean`` with model sd ``sd``.
+
+        A scale of 0 is a point at ``mean``, which counts half at ``mean`` itself.
+        """
         scale = np.sqrt((self.c * sd) ** 2 + self.d**2)
-        return float(self.weight @ stats.t.cdf((x - mean) / scale, DEGREES))
+        far = np.full(scale.shape, np.inf * np.sign(x - mean) if x != mean else 0.0)
+        return float(self.weight @ stats.t.cdf(np.divide(x - mean, scale, out=far, where=scale > 0), DEGREES))
 
     def quantile(self, q: float, mean: float, sd: float) -> float:
         """Inverse of `cdf`."""

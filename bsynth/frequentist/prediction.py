@@ -16,8 +16,8 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray
-from bsynth.effects import check_level
-from bsynth.errors import SpecError, nearest, some_of
+from bsynth.effects import check_level, estimand_bounds
+from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
 from bsynth.frequentist._errors import ERROR_MODELS, ErrorModel, error_bounds
@@ -28,8 +28,11 @@ from bsynth.panel import Panel
 RHO_MAX = 0.2
 """Largest weight that may count as zero in the local geometry."""
 RHO_SMALL = 0.001
+MIN_PERIODS = 5
 SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
+NARROWEST = 1e-9
+"""Level of the narrowest interval that is looked at."""
 MATRIX_CELLS = 4_000_000
 """Numbers in the systems of equations that are solved at once."""
 
@@ -111,12 +114,7 @@ class PredictionInterval:
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
-        lift = (mean / high - 1, mean / low - 1) if low * high > 0 else (-math.inf, math.inf)
-        bounds = {
-            "average": (mean - high, mean - low),
-            "cumulative": (panel.n_post * (mean - high), panel.n_post * (mean - low)),
-            "lift": (min(lift), max(lift)),
-        }
+        bounds = estimand_bounds(mean - high, mean - low, observed=mean, periods=panel.n_post)
         return interval_rows(
             self.estimate,
             bounds,
@@ -141,22 +139,35 @@ class PredictionInterval:
         return error_bounds(residuals, design, targets, model=self.errors, tail=tail)
 
     def _mean_bounds(self, level: float) -> tuple[float, float]:
-        """Bounds of the mean counterfactual of the treated periods."""
+        """Bounds of the mean counterfactual of the treated periods; infinite beyond what the draws can tell."""
+        if 1 - level < self.smallest_p:
+            return -math.inf, math.inf
         tail, fitted = (1 - level) / 2, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
         error_low, error_high = self._errors(tail)
         low, high = np.quantile(self._average[:, 0], tail), np.quantile(self._average[:, 1], 1 - tail)
         return float(fitted + low + error_low[-1]), float(fitted + high + error_high[-1])
 
+    @property
+    def smallest_p(self) -> float:
+        """1/(1 + draws): no smaller p can be told, and at levels above 1 less it the interval is unbounded."""
+        return 1 / (1 + len(self._average))
+
     @cached_property
     def p(self) -> float:
-        """1 less the largest level whose interval of the average leaves zero out, at least 1/(1 + draws)."""
+        """1 less the largest level whose interval of the average leaves zero out, at least `smallest_p`."""
         observed = float(self.estimate.panel.treated_series[self.estimate.panel.n_pre :].mean())
-        floor = 1 / (1 + len(self._average))
-        inside, outside = floor, 1.0 - 1e-9
-        for _ in range(30):
+        floor = self.smallest_p
+
+        def holds(share: float) -> bool:
+            low, high = self._mean_bounds(1 - share)
+            return low <= observed <= high
+
+        inside, outside = floor, 1.0 - NARROWEST
+        if holds(outside):
+            return 1.0
+        for _ in range(40):
             middle = (inside + outside) / 2
-            low, high = self._mean_bounds(1 - middle)
-            inside, outside = (middle, outside) if low <= observed <= high else (inside, middle)
+            inside, outside = (middle, outside) if holds(middle) else (inside, middle)
         return inside
 
     def _repr_html_(self) -> str:
@@ -197,7 +208,9 @@ def prediction_interval(
     Raises
     ------
     SpecError
-        Another estimator or error model; too few draws or pre-periods.
+        Another estimator or error model; too few draws.
+    PanelError
+        Fewer than five pre-periods.
 
     References
     ----------
@@ -250,8 +263,13 @@ def _check(panel: Panel, estimator: str, errors: str, draws: int) -> None:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
     if draws < 20:
         raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
-    if panel.n_pre < 5:
-        raise SpecError(f"{panel.n_pre} pre-periods are too few to model residuals; at least 5 are needed")
+    check_periods(panel)
+
+
+def check_periods(panel: Panel) -> None:
+    """Raise `PanelError` when the pre-period is too short for a model of its residuals."""
+    if panel.n_pre < MIN_PERIODS:
+        raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
 
 
 def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:

@@ -42,7 +42,6 @@ def test_prop99(california: bs.Estimate) -> None:
     assert set(weights[weights > 0.001].index) == set(WEIGHTS)
     np.testing.assert_allclose(weights[list(WEIGHTS)], list(WEIGHTS.values()), atol=WEIGHT)
     assert california.duality_gap <= 1e-10
-    assert california.seconds < 20
 
 
 def test_windows_of_the_long_file(data_dir: Path, prop99_panel: bs.Panel, table: pd.DataFrame) -> None:
