@@ -256,7 +256,9 @@ def decide(
         values |= {"rope_low": low, "rope_high": high, "probability_below_rope": below}
         values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
     if asked.cost is not None and asked.value is not None:
-        values |= _worth(law, values["estimate"], asked.cost, asked.value)
+        # Of a lift, the mean of the draws is not the lift of the mean effect.
+        mean = float(law.draws.mean()) if isinstance(law, _Drawn) else values["estimate"]
+        values |= _worth(law, mean, asked.cost, asked.value)
     return Decision(
         estimand=asked.estimand,
         interval="calibrated" if isinstance(result, Calibration) else "predictive",
@@ -323,14 +325,14 @@ def _estimate(result: Fit | Calibration, estimand: str) -> float:
     return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
 
 
-def _worth(law: _Law, estimate: float, cost: float, value: float) -> dict[str, float]:
+def _worth(law: _Law, mean: float, cost: float, value: float) -> dict[str, float]:
     """Expected value and probability of loss: value · effect < cost."""
     even = cost / value
     return {
         "cost": cost,
         "value_per_unit": value,
         "break_even": even,
-        "expected_value": value * estimate - cost,
+        "expected_value": value * mean - cost,
         "probability_loss": law.below(even) if value > 0 else law.above(even),
     }
 

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray
-from bsynth.effects import check_level, estimand_bounds
+from bsynth.effects import check_level, estimand_bounds, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
@@ -172,7 +172,12 @@ class PredictionInterval:
 
     def _repr_html_(self) -> str:
         columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Prediction interval", [self.sentence(), *self.notes], self.effects()[columns], self.table)
+        return html_card(
+            "Prediction interval",
+            [self.sentence(), *self.notes, *lift_notes(self.effects())],
+            self.effects()[columns],
+            self.table,
+        )
 
 
 def prediction_interval(
@@ -235,14 +240,11 @@ def prediction_interval(
     regressors = np.vstack([np.full((1, len(w)), np.nan), np.diff(X, axis=0)]) if cointegrated else X
     first = 1 if cointegrated else 0
     after = np.vstack([regressors[n_pre:, active], regressors[n_pre:, active].mean(axis=0)])
-    design, targets, enough = _design(regressors[first:n_pre, active], after)
+    design, targets, notes = _design(regressors[first:n_pre, active], after)
     sets = _sets(X[first:n_pre], residuals[first:], design, w, rho, draws, np.random.default_rng(seed))
     low, high = _in_sample(sets, np.vstack([X[n_pre:], X[n_pre:].mean(axis=0)]))
     bounds = np.stack([low[:, :-1], high[:, :-1]], axis=1)
     coords: dict[str, Any] = {"replicate": range(draws), "side": ["lower", "upper"], "time": panel.times[n_pre:]}
-    notes = [] if enough else [
-        "Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."
-    ]  # fmt: skip
     return PredictionInterval(
         estimate=estimate,
         errors=errors,
@@ -286,13 +288,21 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
     return rho if rho >= 0.05 else RHO_MAX
 
 
-def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
-    """Designs with a constant for the pre-period and the treated periods; a constant alone when periods are few."""
+def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Designs of the pre-period and the treated periods, with a constant; a constant alone, and why, when it must be."""
     n, k = before.shape
-    enough = n - SPARE > k + 1
-    if not enough:
-        return np.ones((n, 1)), np.ones((len(after), 1)), False
-    return np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))]), True
+    alone = np.ones((n, 1)), np.ones((len(after), 1))
+    if n - SPARE <= k + 1:
+        return *alone, ["Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."]
+    design, targets = np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))])
+    # x'(X'X)⁻¹x: how many residual variances the regression is itself off by, there.
+    leverage = ((targets @ np.linalg.pinv(design)) ** 2).sum(axis=1)
+    if leverage.max() > n:
+        return *alone, [
+            "After the start the donors with weight are so far from where they were that a regression on them "
+            "says nothing there: residuals were modelled by a constant alone."
+        ]
+    return design, targets, []
 
 
 def _sets(
