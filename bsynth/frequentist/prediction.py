@@ -31,8 +31,13 @@ RHO_SMALL = 0.001
 MIN_PERIODS = 5
 SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
+REACH = 10.0
+"""Pre-period standard deviations of a donor beyond which a regression on it is not carried; published panels stay
+within five."""
 NARROWEST = 1e-9
 """Level of the narrowest interval that is looked at."""
+TINY = 1e-12
+"""Share of a donor's level within which a change is rounding."""
 MATRIX_CELLS = 4_000_000
 """Numbers in the systems of equations that are solved at once."""
 
@@ -78,7 +83,8 @@ class PredictionInterval:
 
         ``level`` holds for each source of error (as in scpi), so 1 − 2(1 − level) for both together. With
         ``simultaneous`` the bounds hold for all treated periods at once: the draws' extremes over periods,
-        and error bounds times √log(n_post + 1).
+        and error bounds times √log(n_post + 1). ``counterfactual`` is the estimator's and the error expected of it,
+        so that it lies within its bounds.
         """
         check_level(level)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 2
@@ -90,16 +96,17 @@ class PredictionInterval:
             wider = math.sqrt(math.log(self.estimate.panel.n_post + 1)) if self.estimate.panel.n_post > 1 else 1.0
             error_low, error_high = wider * error_low, wider * error_high
         observed, fitted = self.estimate.panel.treated_series[post], self.estimate.counterfactual[post]
+        expected = fitted + self._expected_error()[:-1]
         lower = fitted + np.quantile(low, tail, axis=0) + error_low
         upper = fitted + np.quantile(high, 1 - tail, axis=0) + error_high
         return pd.DataFrame(
             {
                 "time": self.estimate.panel.times[post],
                 "observed": observed,
-                "counterfactual": fitted,
+                "counterfactual": expected,
                 "lower": lower,
                 "upper": upper,
-                "gap": observed - fitted,
+                "gap": observed - expected,
                 "gap_lower": observed - upper,
                 "gap_upper": observed - lower,
             }
@@ -108,14 +115,15 @@ class PredictionInterval:
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand; the mean of the treated periods is predicted like one more period.
 
-        ``level`` holds for each source of error.
+        ``level`` holds for each source of error. Estimate, interval and p are of one prediction: the estimator's
+        counterfactual and the error that its residuals before the start lead to expect.
         """
         check_level(level)
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
         bounds = estimand_bounds(mean - high, mean - low, observed=mean, periods=panel.n_post)
-        return interval_rows(
+        rows = interval_rows(
             self.estimate,
             bounds,
             level=level,
@@ -123,6 +131,9 @@ class PredictionInterval:
             p=dict.fromkeys(bounds, self.p),
             seconds=self.seconds,
         )
+        point = self._point()
+        points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
+        return rows.assign(estimate=[points[name][0] for name in rows["estimand"]])
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -130,13 +141,25 @@ class PredictionInterval:
         form = "first differences" if self.cointegrated else "levels"
         return (
             f"Prediction interval: with 95% for the weights and 95% for the error after the start ({self.errors}) the "
-            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together; it conditions on the "
+            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together, around "
+            f"{row['estimate']:.5g}: the estimator's, less its error as residuals before the start lead to expect it. "
+            "It conditions on the "
             f"donors, and presumes that errors depend on the donors' {form} after the start as before it."
         )
 
     def _errors(self, tail: float) -> tuple[FloatArray, FloatArray]:
         residuals, design, targets = self._regression
         return error_bounds(residuals, design, targets, model=self.errors, tail=tail)
+
+    def _expected_error(self) -> FloatArray:
+        """(n_post + 1,) centre of the error after the start, that of the mean of the treated periods last."""
+        low, high = self._errors(0.5)
+        return (low + high) / 2
+
+    def _point(self) -> float:
+        """The average effect in the middle of the errors."""
+        gap = self.estimate.gap[self.estimate.panel.n_pre :]
+        return float(gap.mean() - self._expected_error()[-1])
 
     def _mean_bounds(self, level: float) -> tuple[float, float]:
         """Bounds of the mean counterfactual of the treated periods; infinite beyond what the draws can tell."""
@@ -235,21 +258,18 @@ def prediction_interval(
     regressors = np.vstack([np.full((1, len(w)), np.nan), np.diff(X, axis=0)]) if cointegrated else X
     first = 1 if cointegrated else 0
     after = np.vstack([regressors[n_pre:, active], regressors[n_pre:, active].mean(axis=0)])
-    design, targets, enough = _design(regressors[first:n_pre, active], after)
+    design, targets, notes = _design(regressors[first:n_pre, active], after)
     sets = _sets(X[first:n_pre], residuals[first:], design, w, rho, draws, np.random.default_rng(seed))
     low, high = _in_sample(sets, np.vstack([X[n_pre:], X[n_pre:].mean(axis=0)]))
     bounds = np.stack([low[:, :-1], high[:, :-1]], axis=1)
     coords: dict[str, Any] = {"replicate": range(draws), "side": ["lower", "upper"], "time": panel.times[n_pre:]}
-    notes = [] if enough else [
-        "Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."
-    ]  # fmt: skip
     return PredictionInterval(
         estimate=estimate,
         errors=errors,
         cointegrated=cointegrated,
         rho=rho,
         draws=xr.DataArray(bounds, dims=("replicate", "side", "time"), coords=coords),
-        notes=tuple(notes),
+        notes=notes,
         seconds=time.perf_counter() - began,
         _average=np.stack([low[:, -1], high[:, -1]], axis=1),
         _regression=(residuals[first:], design, targets),
@@ -286,13 +306,21 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
     return rho if rho >= 0.05 else RHO_MAX
 
 
-def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
-    """Designs with a constant for the pre-period and the treated periods; a constant alone when periods are few."""
+def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+    """Designs of the pre-period and the treated periods, and what they leave out.
+
+    Donors and a constant; a constant alone when periods are few, or when donors leave what was seen of them.
+    """
     n, k = before.shape
-    enough = n - SPARE > k + 1
-    if not enough:
-        return np.ones((n, 1)), np.ones((len(after), 1)), False
-    return np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))]), True
+    beyond = np.abs(after - before.mean(axis=0)) > REACH * before.std(axis=0) + TINY * np.abs(before).max(axis=0)
+    why = ""
+    if n - SPARE <= k + 1:
+        why = "Too few pre-periods for the donors with weight"
+    elif beyond.any():
+        why = f"Donors with weight move by more than {REACH:g} of their standard deviations from what was seen of them"
+    if why:
+        return np.ones((n, 1)), np.ones((len(after), 1)), (f"{why}: residuals were modelled by a constant alone.",)
+    return np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))]), ()
 
 
 def _sets(
