@@ -78,7 +78,8 @@ class PredictionInterval:
 
         ``level`` holds for each source of error (as in scpi), so 1 − 2(1 − level) for both together. With
         ``simultaneous`` the bounds hold for all treated periods at once: the draws' extremes over periods,
-        and error bounds times √log(n_post + 1).
+        and error bounds times √log(n_post + 1). ``counterfactual`` is the estimator's and the error expected of it,
+        so that it lies within its bounds.
         """
         check_level(level)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 2
@@ -90,16 +91,17 @@ class PredictionInterval:
             wider = math.sqrt(math.log(self.estimate.panel.n_post + 1)) if self.estimate.panel.n_post > 1 else 1.0
             error_low, error_high = wider * error_low, wider * error_high
         observed, fitted = self.estimate.panel.treated_series[post], self.estimate.counterfactual[post]
+        expected = fitted + self._expected_error()[:-1]
         lower = fitted + np.quantile(low, tail, axis=0) + error_low
         upper = fitted + np.quantile(high, 1 - tail, axis=0) + error_high
         return pd.DataFrame(
             {
                 "time": self.estimate.panel.times[post],
                 "observed": observed,
-                "counterfactual": fitted,
+                "counterfactual": expected,
                 "lower": lower,
                 "upper": upper,
-                "gap": observed - fitted,
+                "gap": observed - expected,
                 "gap_lower": observed - upper,
                 "gap_upper": observed - lower,
             }
@@ -108,14 +110,15 @@ class PredictionInterval:
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand; the mean of the treated periods is predicted like one more period.
 
-        ``level`` holds for each source of error.
+        ``level`` holds for each source of error. Estimate, interval and p are of one prediction: the estimator's
+        counterfactual and the error that its residuals before the start lead to expect.
         """
         check_level(level)
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
         bounds = estimand_bounds(mean - high, mean - low, observed=mean, periods=panel.n_post)
-        return interval_rows(
+        rows = interval_rows(
             self.estimate,
             bounds,
             level=level,
@@ -123,6 +126,9 @@ class PredictionInterval:
             p=dict.fromkeys(bounds, self.p),
             seconds=self.seconds,
         )
+        point = self._point()
+        points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
+        return rows.assign(estimate=[points[name][0] for name in rows["estimand"]])
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -130,13 +136,25 @@ class PredictionInterval:
         form = "first differences" if self.cointegrated else "levels"
         return (
             f"Prediction interval: with 95% for the weights and 95% for the error after the start ({self.errors}) the "
-            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together; it conditions on the "
+            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together, around "
+            f"{row['estimate']:.5g}: the estimator's, less its error as residuals before the start lead to expect it. "
+            "It conditions on the "
             f"donors, and presumes that errors depend on the donors' {form} after the start as before it."
         )
 
     def _errors(self, tail: float) -> tuple[FloatArray, FloatArray]:
         residuals, design, targets = self._regression
         return error_bounds(residuals, design, targets, model=self.errors, tail=tail)
+
+    def _expected_error(self) -> FloatArray:
+        """(n_post + 1,) centre of the error after the start, that of the mean of the treated periods last."""
+        low, high = self._errors(0.5)
+        return (low + high) / 2
+
+    def _point(self) -> float:
+        """The average effect in the middle of the errors."""
+        gap = self.estimate.gap[self.estimate.panel.n_pre :]
+        return float(gap.mean() - self._expected_error()[-1])
 
     def _mean_bounds(self, level: float) -> tuple[float, float]:
         """Bounds of the mean counterfactual of the treated periods; infinite beyond what the draws can tell."""
@@ -251,7 +269,7 @@ def prediction_interval(
         cointegrated=cointegrated,
         rho=rho,
         draws=xr.DataArray(bounds, dims=("replicate", "side", "time"), coords=coords),
-        notes=tuple(notes),
+        notes=notes,
         seconds=time.perf_counter() - began,
         _average=np.stack([low[:, -1], high[:, -1]], axis=1),
         _regression=(residuals[first:], design, targets),
@@ -288,21 +306,21 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
     return rho if rho >= 0.05 else RHO_MAX
 
 
-def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Designs of the pre-period and the treated periods, with a constant; a constant alone, and why, when it must be."""
+def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+    """Designs of the pre-period and the treated periods, with a constant; or a constant alone, and why."""
     n, k = before.shape
     alone = np.ones((n, 1)), np.ones((len(after), 1))
     if n - SPARE <= k + 1:
-        return *alone, ["Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."]
+        return *alone, ("Too few pre-periods for the donors with weight: residuals were modelled by a constant alone.",)
     design, targets = np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))])
     # x'(X'X)⁻¹x: how many residual variances the regression is itself off by, there.
     leverage = ((targets @ np.linalg.pinv(design)) ** 2).sum(axis=1)
     if leverage.max() > n:
-        return *alone, [
+        return *alone, (
             "After the start the donors with weight are so far from where they were that a regression on them "
-            "says nothing there: residuals were modelled by a constant alone."
-        ]
-    return design, targets, []
+            "says nothing there: residuals were modelled by a constant alone.",
+        )
+    return design, targets, ()
 
 
 def _sets(
