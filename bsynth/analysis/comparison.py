@@ -22,8 +22,8 @@ from bsynth.verdict import interval, number, verdict
 
 COLUMNS = (
     "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive",
-    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors", "seconds",
-    "status",
+    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors",
+    "seconds", "status",
 )  # fmt: skip
 SHORT = (
     "method",
@@ -56,7 +56,8 @@ class Comparison:
         (offset between the treated series and its weighted donors), ``free_level`` (whether the method has one),
         ``lag1`` (autocorrelation of its pre-period gaps), ``effective_donors, seconds, status``. Outcome units.
     facts : mapping
-        What the words use besides: the window, the distance from the hull, calibration, checks, the truth.
+        What the words use besides: the window, the distance from the hull, calibration, checks, the truth, and how
+        often intervals of procedures that fail were ``measured`` to hold it.
 
     Examples
     --------
@@ -169,8 +170,9 @@ def facts_of(
     checks: CheckReport | None,
     certificate: Mapping[str, Any] | None,
     truth: float | None,
+    measured: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth."""
+    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, measured."""
     pre = slice(0, panel.n_pre)
     labels = panel.period_labels()
     values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
@@ -197,4 +199,5 @@ def facts_of(
         },
         "certificate": None if certificate is None else {key: certificate[key] for key in _CERTIFIED},
         "truth": truth,
+        "measured": list(measured),
     }  # fmt: skip
