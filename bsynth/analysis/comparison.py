@@ -23,8 +23,8 @@ from bsynth.verdict import interval, number, verdict
 
 COLUMNS = (
     "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive",
-    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors", "seconds",
-    "status",
+    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors",
+    "seconds", "status",
 )  # fmt: skip
 SHORT = (
     "method",
@@ -59,7 +59,8 @@ class Comparison:
         (offset between the treated series and its weighted donors), ``free_level`` (whether the method has one),
         ``lag1`` (autocorrelation of its pre-period gaps), ``effective_donors, seconds, status``. Outcome units.
     facts : mapping
-        What the words use besides: the window, the distance from the hull, calibration, checks, the truth.
+        What the words use besides: the window, the distance from the hull, calibration, checks, the truth, and how
+        often intervals of procedures that fail were ``measured`` to hold it.
 
     Examples
     --------
@@ -174,6 +175,7 @@ def facts_of(
     truth: float | None,
     unavailable: Mapping[str, str],
     notes: Sequence[str],
+    measured: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
     labels = panel.period_labels()
@@ -200,6 +202,7 @@ def facts_of(
         "truth": truth,
         "unavailable": {name: reason for name, reason in unavailable.items() if name.startswith(_MAIN)},
         "notes": list(notes),
+        "measured": list(measured),
     }  # fmt: skip
 
 

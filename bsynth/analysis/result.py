@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import clean, records
 from bsynth._types import Status
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.measured import measured
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS, lift_notes
@@ -18,6 +19,7 @@ from bsynth.fitting import versions
 from bsynth.frequentist import Bootstrap, Conformal, LeaveOneOut, PlaceboSpace
 from bsynth.panel import Panel
 from bsynth.result import Fit
+from bsynth.verdict import fell_short
 
 SCHEMA = 1
 
@@ -124,7 +126,9 @@ class Analysis:
             for e in self.estimates
         ]
         for inference in self._inference():
-            tables.append(inference.effects(self.level).assign(p_min=_smallest_p(inference)))
+            found = inference.effects(self.level)
+            found["measured"] = [fell_short(measured(inference, kind)) or None for kind in found["interval"]]
+            tables.append(found.assign(p_min=_smallest_p(inference)))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
         columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
@@ -153,8 +157,18 @@ class Analysis:
                 truth=self.truth,
                 unavailable=self.unavailable,
                 notes=self.notes,
+                measured=self._measured(),
             ),
         )
+
+    def _measured(self) -> list[dict[str, Any]]:
+        """How often intervals of the procedures used held the truth, for those that were measured to fail."""
+        found = []
+        for inference in self._inference():
+            row = inference.effects(self.level).iloc[0]
+            if shares := measured(inference, str(row["interval"])):
+                found.append({"method": row["method"], "interval": row["interval"], "found": shares})
+        return found
 
     @property
     def parts(self) -> dict[str, object]:

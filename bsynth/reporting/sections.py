@@ -21,6 +21,7 @@ from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
     as_float,
     decapitalised,
+    estimand_words,
     find,
     model_words,
     p_words,
@@ -28,23 +29,6 @@ from bsynth.reporting.words import (
     title_of,
     unit_words,
 )
-
-ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
-
-
-def estimand_words(estimand: str, units: int) -> str:
-    """Name an estimand; for several treated units, whose it is.
-
-    Examples
-    --------
-    >>> estimand_words("average", 1), estimand_words("cumulative", 3)
-    ('Average effect', 'Cumulative effect: sum over periods of the mean of 3 units')
-    """
-    if units == 1:
-        return ESTIMAND_WORDS[estimand]
-    sum_ = "sum over periods of the " if estimand == "cumulative" else ""
-    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units} units"
-
 
 ORDER = (
     "answer", "picture", "bands",
@@ -301,10 +285,16 @@ def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     return Section(
         "The classical answer beside it",
         "classical",
-        (words, *data, *own),
+        (words, *data, *own, *_measured(summary)),
         (tables.methods(summary),),
         ("effects",),
     )
+
+
+def _measured(summary: dict[str, Any]) -> list[str]:
+    """How often the intervals of methods that fail held the truth, for the rows of the table that have such a one."""
+    rows = [r for r in summary["effects"] if r["estimand"] == "average" and r.get("measured")]
+    return [f"{title_of(r)}, {interval_words(r['interval'], as_float(r['level']))}: {r['measured']}." for r in rows]
 
 
 def _condition(estimator: str, note: str) -> str:
@@ -369,7 +359,9 @@ def _bootstrap(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
         "an estimator that is off by its design is off in every resample too."
     )
     lost = f"{boot['failed']} replicates had a unit without any user and have no answer." if boot["failed"] else ""
-    return Section("User-level bootstrap", "bootstrap", tuple(w for w in (words, lost) if w), (), ("bootstrap",))
+    short = f"It is {row['measured']}." if row.get("measured") else ""
+    said = tuple(w for w in (words, short, lost) if w)
+    return Section("User-level bootstrap", "bootstrap", said, (), ("bootstrap",))
 
 
 def _others(analysis: Analysis, summary: dict[str, Any]) -> Section | None:

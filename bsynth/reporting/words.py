@@ -5,6 +5,8 @@ from typing import Any
 
 from bsynth.plots.labels import METHODS, plain, probability
 
+ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
+
 
 def as_float(value: float | str | None) -> float:
     """Read a number of a summary back: None is NaN, "inf" and "-inf" are infinite."""
@@ -36,6 +38,20 @@ def unit_words(panel: dict[str, Any]) -> str:
     """Name the treated unit, or count the averaged ones."""
     treated = panel["treated"]
     return plain(treated[0]) if len(treated) == 1 else f"the mean of {len(treated)} units"
+
+
+def estimand_words(estimand: str, units: int) -> str:
+    """Name an estimand; for several treated units, whose it is.
+
+    Examples
+    --------
+    >>> estimand_words("average", 1), estimand_words("cumulative", 3)
+    ('Average effect', 'Cumulative effect: sum over periods of the mean of 3 units')
+    """
+    if units == 1:
+        return ESTIMAND_WORDS[estimand]
+    sum_ = "sum over periods of the " if estimand == "cumulative" else ""
+    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units} units"
 
 
 def decapitalised(text: str) -> str:

@@ -1,7 +1,7 @@
 """What each side found."""
 
 from bsynth.verdict.naming import listed, names
-from bsynth.verdict.numbers import Row, interval, number, probability
+from bsynth.verdict.numbers import Row, fell_short, interval, number, probability
 from bsynth.verdict.sides import BY_USERS, Sides, bounded, holds, mute
 
 
@@ -64,7 +64,12 @@ def of_classical(s: Sides) -> list[str]:
     for row in s.extra:
         users = ", which holds the sampling of users alone" if row["interval"].startswith(BY_USERS) else ""
         words.append(f"Around {row['method']} there is also a {interval(row)}{users}.")
-    return words
+    present = {(row["method"], row["interval"]) for row in (*s.classical, *s.extra)}
+    return words + [
+        f"The {each['interval']} interval of {each['method']} is {fell_short(each['found'])}."
+        for each in s.facts["measured"]
+        if (each["method"], each["interval"]) in present
+    ]
 
 
 def _answer(row: Row, *, named: bool) -> str:
