@@ -11,7 +11,7 @@ from scipy import stats
 
 from bsynth._json import clean, records
 from bsynth._types import FloatArray, Status
-from bsynth.audit.words import chance, mark
+from bsynth.audit.words import chance, mark, yardsticks
 from bsynth.calibration import Calibration
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import FitError, SpecError, nearest, some_of
@@ -119,7 +119,8 @@ class Decision:
         rope_high, probability_below_rope, probability_inside_rope, probability_above_rope``; with cost and value
         ``cost, value_per_unit, break_even, expected_value, probability_loss``; and ``breakdown`` (bias per treated
         period, outcome units), ``breakdown_residual_mads, breakdown_treated_mads`` (in pre-period median absolute
-        deviations of the residual and of the treated series), ``residual_mad, treated_mad``.
+        deviations of the residual and of the treated series), ``residual_mad, treated_mad``. Where a median absolute
+        deviation is zero, since most periods are alike, ``_sd`` and ``_sds`` stand in the place of the last words.
     status : {"ok", "unreliable"}
     """
 
@@ -170,9 +171,8 @@ class Decision:
             )
         return (
             f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
-            f"treated period, {number(v['breakdown_residual_mads'], 2)} pre-period MADs of the residual "
-            f"({number(v['breakdown_treated_mads'], 2)} of the treated series): from there on the probability of an "
-            f"effect in its direction is under {SURE:.0%}."
+            f"treated period, {yardsticks(v)}: from there on the probability of an effect in its direction is under "
+            f"{SURE:.0%}."
         )
 
     def _show(self, value: float) -> str:
@@ -375,13 +375,20 @@ def _breakdown(fit: Fit, law: _Law) -> dict[str, float]:
     bias = _least_bias(law, sign)
     pre = slice(0, fit.n_pre)
     treated = fit.observed.isel(time=pre).to_numpy()
-    mads = {
-        "residual": float(stats.median_abs_deviation(treated - fit.synthetic().isel(time=pre).to_numpy())),
-        "treated": float(stats.median_abs_deviation(treated)),
-    }
-    found = {"breakdown": bias} | {f"{name}_mad": mad for name, mad in mads.items()}
-    # A pre-period without spread is no yardstick.
-    return found | {f"breakdown_{name}_mads": bias / mad if mad > 0 else math.nan for name, mad in mads.items()}
+    series = {"residual": treated - fit.synthetic().isel(time=pre).to_numpy(), "treated": treated}
+    found = {"breakdown": bias}
+    for name, values in series.items():
+        kind, spread = _spread(values)
+        found[f"{name}_{kind}"] = spread
+        # A pre-period without spread is no yardstick.
+        found[f"breakdown_{name}_{kind}s"] = bias / spread if spread > 0 else math.nan
+    return found
+
+
+def _spread(values: FloatArray) -> tuple[str, float]:
+    """The median absolute deviation of a series, or its sd where more than half of it is one value."""
+    mad = float(stats.median_abs_deviation(values))
+    return ("mad", mad) if mad > 0 else ("sd", float(values.std(ddof=1)))
 
 
 def _least_bias(law: _Law, sign: float) -> float:

@@ -5,6 +5,7 @@ from matplotlib.ticker import PercentFormatter
 
 from bsynth.audit import Decision
 from bsynth.audit.decision import SURE
+from bsynth.audit.words import yardsticks
 from bsynth.plots import style
 from bsynth.plots.labels import drawn, number, percent, percents, probability
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
@@ -129,10 +130,7 @@ def _words(decision: Decision) -> str:
         low, high = percents(*bounds) if decision.estimand == "lift" else [number(b) for b in bounds]
         words.append(f"Shaded: practically nothing, {low} to {high}, P {_related(v['probability_inside_rope'])}")
     if v["breakdown"] > 0:
-        words.append(
-            f"A bias of {number(v['breakdown'])} per period, {number(v['breakdown_residual_mads'])} pre-period MADs of "
-            f"the residual, would overturn it"
-        )
+        words.append(f"A bias of {number(v['breakdown'])} per period, {yardsticks(v)}, would overturn it")
     else:
         words.append(f"It is under {percent(SURE)} as it stands: no bias is needed to overturn it")
     return ". ".join(words)

@@ -18,6 +18,8 @@ def number(value: float | str | None, digits: int = 3) -> str:
     if value is None:
         return "not available"
     value = float(value)
+    if math.isnan(value):
+        return "not available"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if value == 0:
