@@ -15,11 +15,13 @@ from bsynth.design import Design, make_design
 from bsynth.engines.simplex import solve_simplex
 from bsynth.errors import PanelError, SolverError, some_of
 from bsynth.ingest import show
-from bsynth.panel import Panel
+from bsynth.panel import MIN_DONORS, Panel
 from bsynth.spec import ModelSpec
 
 EXACT = 1e-6
 """Distance (RMS, in sd of the series) up to which two series are the same but for rounding."""
+CONSTANT = 1e-12
+"""Range of a series, in its size, up to which it is constant; as `Panel` has it."""
 NAMED = 1e-3
 """Least weight of a donor that is named."""
 
@@ -35,6 +37,14 @@ def no_posterior(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
     >>> no_posterior(panel, make_design(panel, ModelSpec(name="sc")), ModelSpec(name="sc"))
     'a equals b before 4, so the noise that the model is to learn is zero and its likelihood has no bound'
     """
+    words = matched(panel, design, spec)
+    if words is None:
+        return None
+    return f"{words}, so the noise that the model is to learn is zero and its likelihood has no bound"
+
+
+def matched(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
+    """Say which donors reproduce the treated pre-period although periods outnumber what is fitted; None if none do."""
     if design.known_variance:
         return None
     level = spec.level.prior == "shift"
@@ -53,10 +63,7 @@ def no_posterior(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
         words += " but for level and scale"
     elif level and abs(constant) > EXACT * design.scale:
         words += " but for a constant"
-    return (
-        f"{panel.treated_name} {words} before {show(panel.start)}, so the noise that the model is to learn is zero "
-        "and its likelihood has no bound"
-    )
+    return f"{panel.treated_name} {words} before {show(panel.start)}"
 
 
 def reproducing(treated: FloatArray, donors: FloatArray, *, level: bool) -> FloatArray | None:
@@ -125,9 +132,14 @@ def facts(panel: Panel) -> tuple[str, ...]:
 
 def unit_lacks(panel: Panel, unit: Label, spec: ModelSpec | None) -> str | None:
     """Say why a donor cannot play the treated unit of a model, in words; None when it can."""
+    if panel.n_donors <= MIN_DONORS:
+        return f"fewer than {MIN_DONORS} donors would be left to match it"
+    series = panel.donor_matrix[: panel.n_pre, panel.donors.index(unit)]
+    if np.ptp(series) <= CONSTANT * np.abs(series).max():
+        return f"it is constant before {show(panel.start)}"
     try:
         own = panel.as_treated(unit)
-        return None if spec is None else no_posterior(own, make_design(own, spec), spec)
+        return None if spec is None else matched(own, make_design(own, spec), spec)
     except PanelError as error:
         return str(error)
 

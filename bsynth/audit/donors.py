@@ -242,7 +242,8 @@ def _procedures(panel: Panel, dropped: LeaveOneOut, placebo: PlaceboSpace, *, pr
     donors = panel.donor_matrix[: panel.n_pre]
     by_donor = dropped.table.set_index("dropped").loc[list(panel.donors)]
     sd = donors.std(axis=0, ddof=1)
-    rank = placebo.table["ratio"].rank(ascending=False, method="max").to_numpy()
+    # A donor reproduced exactly before and after the start has no ratio, and nothing that stands out.
+    rank = placebo.table["ratio"].rank(ascending=False, method="max", na_option="bottom").to_numpy()
     return pd.DataFrame(
         {
             "donor": pd.Series(panel.donors, dtype=object),
@@ -304,13 +305,13 @@ def _noise(fit: Fit | None, placebo: PlaceboSpace) -> tuple[float, str]:
     if fit is not None:
         sd = float(fit.effect_draws("predictive")["average"].std())
         return sd, f"posterior sd of the average effect by {fit.spec.name!r}"
-    gaps = placebo.table["mean_gap"].to_numpy()
-    return float(stats.median_abs_deviation(gaps, center=_zero, scale="normal")), "spread of the donors' placebo gaps"
-
-
-def _zero(values: FloatArray, axis: int | None = None) -> float:
-    """Without an effect placebo gaps are about zero, not about their own median."""
-    return 0.0
+    # Without an effect placebo gaps are about zero, not about their own median.
+    sizes = np.abs(placebo.table["mean_gap"].to_numpy())
+    if (spread := float(np.median(sizes) / stats.norm.ppf(0.75))) > 0:
+        return spread, "spread of the donors' placebo gaps"
+    if (spread := float(np.sqrt((sizes**2).mean()))) > 0:
+        return spread, "root mean square of the donors' placebo gaps, most of which are zero"
+    return np.nan, "not available: every placebo gap is zero"
 
 
 def _flags(table: pd.DataFrame, noise: float, n_pre: int, standing_out: Sequence[Label]) -> list[str]:

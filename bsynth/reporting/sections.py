@@ -19,6 +19,7 @@ from bsynth.reporting import tables
 from bsynth.reporting.findings import Part, findings_of, unreliable
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
+    ASSUMPTIONS,
     as_float,
     decapitalised,
     estimand_words,
@@ -384,19 +385,7 @@ def _finding(part: Part, finding: Finding) -> Section:
 
 
 def _assumptions() -> Section:
-    return Section(
-        "Assumptions, and what would break them",
-        "assumptions",
-        (
-            "No interference: the treatment of the treated unit does not change the outcomes of the donors. "
-            "Spillovers, shared customers or a moved budget break this, and the gap is then off by what spilled over.",
-            "Donors untouched: no donor received the treatment, or another shock of its own, in the window. "
-            "A donor with a shock carries it into the counterfactual by its weight.",
-            "The match before the start captures the confounders: a weighted mean of donors that follows the "
-            "treated unit before the start would have followed it afterwards. It cannot be tested; a close fit "
-            "over many periods makes it plausible, a poor one makes it doubtful.",
-        ),
-    )
+    return Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS)
 
 
 def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:

@@ -6,6 +6,16 @@ from typing import Any
 from bsynth.plots.labels import METHODS, plain, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
+ASSUMPTIONS = (
+    "No interference: the treatment of the treated unit does not change the outcomes of the donors. "
+    "Spillovers, shared customers or a moved budget break this, and the gap is then off by what spilled over.",
+    "Donors untouched: no donor received the treatment, or another shock of its own, in the window. "
+    "A donor with a shock carries it into the counterfactual by its weight.",
+    "The match before the start captures the confounders: a weighted mean of donors that follows the "
+    "treated unit before the start would have followed it afterwards. It cannot be tested; a close fit "
+    "over many periods makes it plausible, a poor one makes it doubtful.",
+)
+"""What every synthetic control rests on, and what would break it."""
 
 
 def as_float(value: float | str | None) -> float:

@@ -92,7 +92,7 @@ def _trust(s: Sides) -> list[str]:
             "needed), so its width is the model's word alone."
         )
     elif reason := s.facts.get("unavailable", {}).get("calibration"):
-        words.append(f"The interval is not calibrated ({reason}), so its width is the model's word alone.")
+        words.append(f"The interval is not calibrated, so its width is the model's word alone: {reason}.")
     else:
         words.append("The interval was not calibrated on the donors, so its width is the model's word alone.")
     return words
