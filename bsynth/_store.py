@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bsynth._request import as_path, check_file, writing
 from bsynth.errors import SpecError
 
 
@@ -19,13 +20,13 @@ def check_store(store: str | Path | None) -> Path | None:
     """Return the store's path; raise `SpecError` unless a file can be there."""
     if store is None:
         return None
-    file = Path(store)
+    file = as_path(store, "store")
     if file.is_dir() or not file.parent.is_dir():
         reason = "it is a folder" if file.is_dir() else f"there is no folder {str(file.parent)!r}"
         raise SpecError(
             f"store {str(file)!r} cannot be written: {reason}; give the path of a file in a folder there is"
         )
-    return file
+    return check_file(file, "store")
 
 
 def append(file: Path, key: str, record: Mapping[str, Any]) -> None:
@@ -33,7 +34,7 @@ def append(file: Path, key: str, record: Mapping[str, Any]) -> None:
     line = json.dumps({"key": key, **record})
     # A kill may have cut the last line short; what follows must not join it.
     broken = file.is_file() and not file.read_bytes().endswith(b"\n")
-    with file.open("a", encoding="utf-8") as out:
+    with writing(file, "store"), file.open("a", encoding="utf-8") as out:
         out.write(("\n" if broken else "") + line + "\n")
 
 

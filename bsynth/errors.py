@@ -50,7 +50,9 @@ def nearest(name: object, allowed: Iterable[object]) -> str:
     >>> nearest("zzz", ["state", "year"])
     ''
     """
-    matches = difflib.get_close_matches(str(name), [str(a) for a in allowed], n=1, cutoff=0.6)
+    # What was typed is never the suggestion: 0 for a column called "0" looks the same in words.
+    others = [text for a in allowed if (text := str(a)) != str(name)]
+    matches = difflib.get_close_matches(str(name), others, n=1, cutoff=0.6)
     return f", did you mean {matches[0]!r}?" if matches else ""
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
+from bsynth._request import check_seed
 from bsynth.analysis.findings import check_questions, choose_findings
 from bsynth.calibration import MIN_PLACEBOS
 from bsynth.catalogue import DEFAULT
@@ -13,6 +14,7 @@ from bsynth.effects import check_level
 from bsynth.errors import SpecError, nearest
 from bsynth.fitting import Plan, plan
 from bsynth.frequentist.estimators import Method
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -114,7 +116,9 @@ def plan_analysis(
     seed: int = 0,
 ) -> AnalysisPlan:
     """Validate a request; nothing is computed. Parameters as `analyse`."""
+    require_panel(panel)
     check_level(level)
+    check_seed(seed)
     chosen = choose_methods(methods, panel)
     fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in models if model != "none")
     refuse_same_names(fits)

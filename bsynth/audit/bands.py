@@ -13,6 +13,7 @@ from bsynth._types import IntervalKind, Status
 from bsynth.audit.words import mark
 from bsynth.errors import FitError, some_of
 from bsynth.estimate import html_card
+from bsynth.given import require_fit
 from bsynth.ingest import show
 from bsynth.result import Fit
 from bsynth.verdict import number
@@ -130,6 +131,7 @@ def path_band(fit: Fit, *, level: float = 0.95, interval: IntervalKind = "predic
     >>> bool((band.table["upper"] > band.table["period_upper"]).all()), band.inside
     (True, 0.9)
     """
+    require_fit(fit)
     effects.check_level(level)
     path = fit.path(level, interval=interval).iloc[fit.n_pre :]
     gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))

@@ -16,6 +16,7 @@ from bsynth.calibration import Calibration
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import FitError, SpecError, nearest, some_of
 from bsynth.estimate import html_card
+from bsynth.given import require_fit
 from bsynth.result import Fit
 from bsynth.verdict import number
 
@@ -253,6 +254,8 @@ def decide(
     >>> found.values["break_even"], sorted(found.curve.columns)
     (0.1, ['probability', 'x'])
     """
+    if not isinstance(result, Calibration):
+        require_fit(result)
     region = _check(result, rope, threshold, cost, value_per_unit, estimand)
     fit = result.fit if isinstance(result, Calibration) else result
     law = _law(result, estimand)

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._store import check_store
 from bsynth._types import Label, Status
 from bsynth.calibration.donors import Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
@@ -20,6 +21,7 @@ from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.errors import PanelError
 from bsynth.estimate import html_card
 from bsynth.fitting import fit
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -234,6 +236,8 @@ def calibrate(
     PanelError
         With fewer than 4 usable donors.
     """
+    require_panel(panel)
+    check_store(store)
     began = time.perf_counter()
     spec = choose_model(panel, model).spec
     usable, skipped = usable_donors(panel)

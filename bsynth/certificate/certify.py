@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bsynth._store import check_store
 from bsynth.calibration import (
     MIN_PLACEBOS,
     calibrate,
@@ -22,6 +23,7 @@ from bsynth.certificate.rivals import rival_table
 from bsynth.certificate.windows import Window, earlier_panels
 from bsynth.effects import check_level
 from bsynth.errors import SpecError
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -89,6 +91,8 @@ def certify(
     Traceback (most recent call last):
     bsynth.errors.SpecError: windows is -1; give the number of earlier windows to try, 0 or more
     """
+    require_panel(panel)
+    check_store(store)
     chosen = _levels(levels)
     if windows < 0:
         raise SpecError(f"windows is {windows}; give the number of earlier windows to try, 0 or more")

@@ -15,6 +15,7 @@ from bsynth.design import make_design
 from bsynth.effects import variable
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.fitting import fit
+from bsynth.given import require_panel
 from bsynth.ingest.labels import MIN_PRE
 from bsynth.panel import Panel
 from bsynth.result import Fit
@@ -103,6 +104,7 @@ def lfo(
     >>> len(found.table), found.outside(0.999)
     (3, 0)
     """
+    require_panel(panel)
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
         most = panel.n_pre - MIN_PRE
         raise PanelError(

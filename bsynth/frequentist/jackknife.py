@@ -30,6 +30,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 MIN_LEFT = 3
@@ -168,6 +169,7 @@ def jackknife_plus(
     >>> jackknife_plus(panel).effects(0.8)[["lower", "upper"]].iloc[0].round(6).tolist()
     [3.0, 3.0]
     """
+    require_panel(panel)
     chosen = find_for_series(estimator, panel)
     length = min(panel.n_post, max(1, panel.n_pre // 3)) if block is None else block
     if not 1 <= length <= panel.n_pre - MIN_LEFT:

@@ -18,6 +18,7 @@ from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import gap_statistics, interval_rows, labelled
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.ingest.labels import MIN_PRE, match_time
 from bsynth.panel import Panel
 
@@ -115,6 +116,7 @@ def placebo_time(
     >>> placebo_time(panel).table[["start", "mean_gap"]].round(6).abs().values.tolist()
     [[4.0, 0.0], [5.0, 0.0]]
     """
+    require_panel(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     chosen = _default(panel) if starts is None else list(starts)

@@ -12,6 +12,7 @@ from bsynth.errors import SpecError, nearest, some_of
 from bsynth.estimate import Estimate
 from bsynth.frequentist.estimators import SOLVERS, Method, Solver, find
 from bsynth.frequentist.estimators.predictors import notes as predictor_notes
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 
@@ -55,6 +56,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
     >>> round(float(classical(panel).effects()["estimate"][0]), 6)
     4.0
     """
+    require_panel(panel)
     if solver not in SOLVERS:
         raise SpecError(f"solver {solver!r} is unknown{nearest(solver, SOLVERS)}; it can be {some_of(SOLVERS)}")
     chosen = find(estimator, panel)
@@ -115,6 +117,7 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
     >>> with_weights(panel, {"b": 0.4, "c": 0.6}).gap.round(6).tolist()
     [-0.2, -0.2, -0.2, -0.2, 3.8]
     """
+    require_panel(panel)
     given: dict[Any, Any] = dict(weights)
     if not given:
         raise SpecError("weights are empty; name at least one donor and its weight")

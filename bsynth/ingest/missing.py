@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bsynth._types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
+from bsynth.ingest.alike import pair
 from bsynth.ingest.cells import Table
 from bsynth.ingest.labels import show
 
@@ -41,9 +42,10 @@ def complete(
 
 def missing_cells(table: Table, units: Sequence[Label], times: pd.Index, holes: NDArray[np.bool_]) -> PanelError:
     """The error that names the cells without an outcome and the two ways on."""
-    cells = [f"{show(units[i])} at {show(times[t])}" for i, t in np.argwhere(holes.T)]
+    cells = [f"{show(units[i])!r} at {show(times[t])}" for i, t in np.argwhere(holes.T)]
+    twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
     return PanelError(
-        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}; "
+        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}{twins}; "
         "complete the data, or pass "
         f"missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors with holes)"
     )
@@ -56,7 +58,7 @@ def interpolated(outcome: FloatArray, units: Sequence[Label], name: str) -> Floa
     for i in range(outcome.shape[1]):
         seen = ~np.isnan(outcome[:, i])
         if not seen.any():
-            raise PanelError(f"{name}: unit {show(units[i])} has no outcome in the whole window; leave it out")
+            raise PanelError(f"{name}: unit {show(units[i])!r} has no outcome in the whole window; leave it out")
         filled[:, i] = np.interp(positions, positions[seen], outcome[seen, i])
     return filled
 
@@ -66,7 +68,7 @@ def droppable(units: Sequence[Label], n_treated: int, holes: NDArray[np.bool_], 
     gone = [i for i in range(len(units)) if holes[:, i].any()]
     if gone[0] < n_treated:
         raise PanelError(
-            f"{name}: treated unit {show(units[gone[0]])} has missing cells and cannot be dropped; "
+            f"{name}: treated unit {show(units[gone[0]])!r} has missing cells and cannot be dropped; "
             f"complete it or pass missing='interpolate'"
         )
     return tuple(units[i] for i in gone)

@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bsynth._request import check_seed
 from bsynth._types import Label
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.checks.leave_future_out import MIN_LAST
 from bsynth.design import make_design
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import plan as plan_fit
+from bsynth.given import require_panel
 from bsynth.ingest import show
 from bsynth.ingest.labels import MIN_PRE, match_time
 from bsynth.panel import Panel
@@ -159,6 +161,8 @@ def plan_curve(
     >>> len(plan.specifications), plan.fits
     (13, 78)
     """
+    require_panel(panel)
+    check_seed(seed)
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"

@@ -1,0 +1,69 @@
+"""What a verb was given where a panel or a fit belongs."""
+
+import os
+
+from bsynth.errors import PanelError
+from bsynth.panel import Panel
+from bsynth.result import Fit
+
+_BUILD = (
+    "Panel.from_long(data, unit=..., time=..., outcome=..., treated=..., start=...), from_wide (a column per unit) or "
+    "from_events (a row per user or event)"
+)
+
+
+def require_panel(panel: object) -> None:
+    """Refuse anything but a panel, and say how one is built.
+
+    Raises
+    ------
+    PanelError
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> require_panel(pd.DataFrame())
+    Traceback (most recent call last):
+    bsynth.errors.PanelError: a Panel is needed and a DataFrame came; build one with Panel.from_long(data, ...
+    """
+    if isinstance(panel, Panel):
+        return
+    if isinstance(panel, Fit):
+        raise PanelError("a Panel is needed and a Fit came; give the panel that was fitted")
+    raise PanelError(f"a Panel is needed and {came(panel)} came; build one with {_BUILD}")
+
+
+def require_fit(fit: object) -> None:
+    """Refuse anything but a fit.
+
+    Raises
+    ------
+    PanelError
+
+    Examples
+    --------
+    >>> require_fit(None)
+    Traceback (most recent call last):
+    bsynth.errors.PanelError: a Fit is needed and None came; bsynth.fit(panel) or bsynth.load(path) return one
+    """
+    if not isinstance(fit, Fit):
+        raise PanelError(f"a Fit is needed and {came(fit)} came; bsynth.fit(panel) or bsynth.load(path) return one")
+
+
+def came(value: object) -> str:
+    """What came, in words: its kind, and a text or path itself.
+
+    Examples
+    --------
+    >>> came("sales.csv"), came(3), came(Panel)
+    ("the text 'sales.csv'", 'an int', 'the class Panel')
+    """
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, str | os.PathLike):
+        text = os.fsdecode(value)
+        return f"the text {text[:80]!r}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
