@@ -22,10 +22,21 @@ def check_seed(seed: object) -> None:
         raise SpecError(f"seed is {seed!r}; give a whole number from 0, such as 1")
 
 
+def check_whole(value: object, name: str, least: int, why: str) -> None:
+    """Refuse what is no whole number of at least ``least``; ``why`` ends the message.
+
+    Examples
+    --------
+    >>> check_whole(100, "draws", 100, "the convergence gate needs them")
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise SpecError(f"{name} is {value!r}; give a whole number of at least {least}, {why}")
+
+
 def as_path(path: object, what: str) -> Path:
     """Return a path that the user gave; anything else than text or a path is refused."""
     if not isinstance(path, str | os.PathLike) or not str(path) or "\0" in str(path):
-        raise SpecError(f"{what} is {_brief(path)}; give the path of a file")
+        raise SpecError(f"{what} is {_brief(path)}; give a path")
     return Path(path)
 
 
@@ -50,7 +61,7 @@ def check_file(path: object, what: str) -> Path:
     'some.nc'
     """
     asked = as_path(path, what)
-    if asked.is_dir():
+    if os.path.isdir(asked):
         raise SpecError(f"{what} {str(path)!r} is a folder; give the path of a file")
     _try(asked, what)
     return asked
@@ -59,7 +70,7 @@ def check_file(path: object, what: str) -> Path:
 def check_folder(path: object, what: str) -> Path:
     """Return the path of a folder to write into, there or not; raise `SpecError` when it cannot be."""
     asked = as_path(path, what)
-    if asked.is_file():
+    if os.path.isfile(asked):
         raise SpecError(f"{what} {str(path)!r} is a file; give a folder")
     _try(asked, what)
     return asked
@@ -72,7 +83,7 @@ def _try(path: Path, what: str) -> None:
     """
     whole = path.absolute()
     folders = [folder for folder in (whole, *whole.parents) if os.path.lexists(folder)]
-    there = whole.parent if whole.is_file() else folders[0]
+    there = whole.parent if os.path.isfile(whole) else folders[0]
     rest = Path(whole.name) if whole in folders else whole.relative_to(there)
     with writing(path, what), tempfile.TemporaryDirectory(dir=there, prefix=".") as scratch:
         # Files and folders that are not whole yet have a longer name.

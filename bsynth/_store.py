@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ def check_store(store: str | Path | None) -> Path | None:
     if store is None:
         return None
     file = as_path(store, "store")
-    if file.is_dir() or not file.parent.is_dir():
-        reason = "it is a folder" if file.is_dir() else f"there is no folder {str(file.parent)!r}"
+    if os.path.isdir(file) or not os.path.isdir(file.parent):
+        reason = "it is a folder" if os.path.isdir(file) else f"there is no folder {str(file.parent)!r}"
         raise SpecError(
             f"store {str(file)!r} cannot be written: {reason}; give the path of a file in a folder there is"
         )

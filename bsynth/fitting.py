@@ -14,7 +14,7 @@ import xarray as xr
 
 from bsynth import averaging, effects
 from bsynth._progress import status
-from bsynth._request import check_seed
+from bsynth._request import check_seed, check_whole
 from bsynth._types import FloatArray
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.design import Design, make_design
@@ -74,8 +74,7 @@ def plan(
     """
     require_panel(panel)
     for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
-        if value < least:
-            raise SpecError(f"{name} is {value}; give at least {least}, the convergence gate needs them")
+        check_whole(value, name, least, "the convergence gate needs them")
     if not 0.5 <= target_accept < 1:
         raise SpecError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
     check_seed(seed)

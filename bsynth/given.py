@@ -1,8 +1,6 @@
 """What a verb was given where a panel or a fit belongs."""
 
-import os
-
-from bsynth.errors import PanelError
+from bsynth.errors import PanelError, came
 from bsynth.panel import Panel
 from bsynth.result import Fit
 
@@ -48,22 +46,3 @@ def require_fit(fit: object) -> None:
     """
     if not isinstance(fit, Fit):
         raise PanelError(f"a Fit is needed and {came(fit)} came; bsynth.fit(panel) or bsynth.load(path) return one")
-
-
-def came(value: object) -> str:
-    """What came, in words: its kind, and a text or path itself.
-
-    Examples
-    --------
-    >>> came("sales.csv"), came(3), came(Panel)
-    ("the text 'sales.csv'", 'an int', 'the class Panel')
-    """
-    if value is None:
-        return "None"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if isinstance(value, str | os.PathLike):
-        text = os.fsdecode(value)
-        return f"the text {text[:80]!r}"
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"

@@ -1,6 +1,7 @@
 """The result of a Bayesian fit and its file format (NetCDF, never pickle)."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
@@ -200,8 +201,8 @@ def load(path: str | Path) -> Fit:
         The file is missing, unreadable, or not a bsynth fit.
     """
     file = as_path(path, "path")
-    if not file.is_file():
-        reason = "is a folder" if file.is_dir() else "does not exist"
+    if not os.path.isfile(file):
+        reason = "is a folder" if os.path.isdir(file) else "does not exist"
         raise PanelError(f"{str(path)!r} {reason}; give a file that fit.save wrote")
     try:
         with xr.open_datatree(file, engine="h5netcdf") as stored:

@@ -120,7 +120,9 @@ def plan_analysis(
     check_level(level)
     check_seed(seed)
     chosen = choose_methods(methods, panel)
-    fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in models if model != "none")
+    # A name is one model: its letters are none.
+    listed = [models] if isinstance(models, str | Path | ModelSpec) else models
+    fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in listed if model != "none")
     refuse_same_names(fits)
     if not fits and not chosen:
         raise SpecError("nothing to do: neither a model nor a method was asked for")

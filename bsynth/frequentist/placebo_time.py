@@ -19,7 +19,7 @@ from bsynth.frequentist._refit import gap_statistics, interval_rows, labelled
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
 from bsynth.given import require_panel
-from bsynth.ingest.labels import MIN_PRE, match_time
+from bsynth.ingest.labels import MIN_PRE, as_labels, match_time
 from bsynth.panel import Panel
 
 DEFAULT_STARTS = 5
@@ -119,7 +119,7 @@ def placebo_time(
     require_panel(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    chosen = _default(panel) if starts is None else list(starts)
+    chosen = _default(panel) if starts is None else list(as_labels(starts))
     if not chosen:
         raise PanelError("starts is empty; give at least one backdated first period, or None")
     fits = [classical(panel.backdated(start), estimator) for start in chosen]

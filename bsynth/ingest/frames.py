@@ -46,9 +46,7 @@ def plain(frame: pd.DataFrame, name: object, role: str) -> pd.Series:
         or pd.api.types.is_datetime64_any_dtype(kind)
     ):
         return column
-    if role in LABELS:
-        raise no_label("DataFrame", name, role, str(kind))
-    raise PanelError(f"DataFrame: column {name!r} holds {kind}; the {role} must be numbers or true/false")
+    raise refused("DataFrame", name, role, str(kind))
 
 
 def _unpacked(column: pd.Series) -> pd.Series:
@@ -61,6 +59,8 @@ def _unpacked(column: pd.Series) -> pd.Series:
         column = pd.Series(pd.PeriodIndex(column).to_timestamp())
     if isinstance(column.dtype, pd.ArrowDtype):
         kind = column.dtype.kind
+        if kind == "f":
+            return column.astype("float64")
         column = column.astype("string") if str(column.dtype).endswith("string[pyarrow]") else column
         if kind not in "biufM":
             column = column.astype(object)
@@ -83,12 +83,12 @@ def _inferred(column: pd.Series, name: object, role: str) -> pd.Series:
         return column.astype("boolean" if kind == "boolean" else "complex128")
     if kind in ("string", "empty"):
         return column.map(str, na_action="ignore").astype("string")
-    if role not in LABELS:
-        # What is no number is named with its row later.
-        return column.map(str, na_action="ignore").astype("string")
     types = sorted({type(v).__name__ for v in column.dropna()})
     if len(types) == 1:
-        raise no_label("DataFrame", name, role, types[0])
+        raise refused("DataFrame", name, role, types[0])
+    if role not in LABELS:
+        # What is no number among them is named with its row later.
+        return column.map(str, na_action="ignore").astype("string")
     raise PanelError(f"DataFrame: column {name!r} mixes {' and '.join(types)}; make it all text or all numbers")
 
 
@@ -99,9 +99,11 @@ def _dates(column: pd.Series, name: object) -> pd.Series:
         raise PanelError(f"DataFrame: column {name!r} holds dates that cannot be read: {brief(error)}") from error
 
 
-def no_label(source: str, column: object, role: str, kind: str) -> PanelError:
-    """The error for a column that cannot say which unit, period or cluster a row belongs to."""
-    allowed = "text, numbers or dates" if role == "time" else "text or numbers"
+def refused(source: str, column: object, role: str, kind: str) -> PanelError:
+    """The error for a column that can neither be a number nor say which unit, period or cluster a row belongs to."""
+    allowed = "numbers or true/false"
+    if role in LABELS:
+        allowed = "whole numbers or dates" if role == "time" else "text or numbers"
     return PanelError(f"{source}: column {column!r} holds {kind}; the {role} must be {allowed}")
 
 

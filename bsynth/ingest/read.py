@@ -265,7 +265,7 @@ def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") ->
         table = table.mutate(y=number, text=is_text.cast("int64"))
     elif kind.is_boolean():
         table = table.mutate(y=raw.cast("int64").cast("float64"), text=no_text)
-    elif kind.is_numeric() or kind.is_null():
+    elif kind.is_numeric() or kind.is_null() or "NULL" in str(kind):
         table = table.mutate(y=raw.cast("float64"), text=no_text)
     else:
         raise PanelError(
@@ -303,7 +303,7 @@ def _advice(text: str) -> str:
         return "write decimals with a point (52.9), or read the file with pandas.read_csv(..., decimal=',')"
     if re.fullmatch(r"-?\d{1,3}([,. ']\d{3})+([.,]\d+)?|-?\d+,\d+", digits):
         return "write numbers without thousands separators and with a decimal point (1234.5)"
-    if re.search(r"\d", digits) and re.fullmatch(r"[-+]?\W*[\d.,]+\W*", digits):
+    if re.fullmatch(r"[-+]?[\s$€£¥%]*[\d.,]*\d[\s$€£¥%]*", digits):
         return "write plain numbers, without a currency or percent sign"
     return "correct it or leave the cell empty"
 

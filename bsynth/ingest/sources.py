@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bsynth.errors import BsynthError, PanelError, nearest, some_of
+from bsynth.errors import BsynthError, PanelError, came, nearest, some_of
 from bsynth.ingest import alike
-from bsynth.ingest.frames import LABELS, brief, names_of, no_label, plain
+from bsynth.ingest.frames import LABELS, brief, names_of, plain, refused
 from bsynth.ingest.text import read_header, unreadable
 
 if TYPE_CHECKING:
@@ -56,10 +56,9 @@ def open_data(data: Any, columns: Mapping[str, str], *, whole: bool = False) -> 
         return Opened(table, "table", "", _runner(lambda expression: expression.execute(), "table"))
     if isinstance(data, str | os.PathLike):
         return _open_file(Path(data), columns, whole=whole)
-    kind = f"{type(data).__module__.split('.')[0]} {type(data).__name__}".removeprefix("builtins ")
     hint = ", such as its to_pandas()" if hasattr(data, "to_pandas") else ""
     raise PanelError(
-        f"data is a {kind}; give a pandas DataFrame{hint}, the path of a CSV or Parquet file, or an Ibis table"
+        f"data is {came(data)}; give a pandas DataFrame{hint}, the path of a CSV or Parquet file, or an Ibis table"
     )
 
 
@@ -104,7 +103,7 @@ def _open_file(path: Path, columns: Mapping[str, str], *, whole: bool) -> Opened
 
     engine = ibis.duckdb.connect()
     with _foreign(lambda error: unreadable(path, error)):
-        table = _csv(engine, path) if is_csv else engine.read_parquet(_literal(path))
+        table = _csv(engine, path, columns) if is_csv else _parquet(engine, path, columns)
         with path.open("rb") as file:
             sha = hashlib.file_digest(file, "sha256").hexdigest()
     require(table.columns, columns, name)
@@ -127,7 +126,7 @@ def _label(column: "ir.Value", role: str, name: str) -> "ir.Value":
         return column.cast("string")
     known = kind.is_string() or kind.is_numeric() or kind.is_date() or kind.is_timestamp() or kind.is_null()
     if not known:
-        raise no_label(name, column.get_name(), role, str(kind))
+        raise refused(name, column.get_name(), role, str(kind))
     return column
 
 
@@ -136,9 +135,24 @@ def _literal(path: Path) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
-def _csv(engine: Any, path: Path) -> "ir.Table":
+def _parquet(engine: Any, path: Path, columns: Mapping[str, str]) -> "ir.Table":
+    """The file as a table; durations are refused here, as the engine takes them for whole numbers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stored = pq.read_schema(path)
+    for role, column in columns.items():
+        at = stored.get_field_index(column) if isinstance(column, str) else -1
+        if at >= 0 and pa.types.is_duration(stored.field(at).type):
+            raise refused(path.name, column, role, str(stored.field(at).type))
+    return engine.read_parquet(_literal(path))
+
+
+def _csv(engine: Any, path: Path, columns: Mapping[str, str]) -> "ir.Table":
     """All columns as text: what is a number, a date or a missing value is decided in this package."""
     header = read_header(path)
+    if (line := header.below(columns.values())) is not None:
+        raise PanelError(f"{path.name}: the names of the columns are in line {line}; remove the lines above it")
     table = engine.read_csv(
         _literal(path),
         columns=dict.fromkeys(header.names, "VARCHAR"),

@@ -6,7 +6,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,16 @@ class Header:
     names: list[str]
     delimiter: str
     before: int
+    after: list[str]
+
+    def below(self, wanted: Collection[str]) -> int | None:
+        """The number of a line further down that holds every wanted name, where the header holds none of them."""
+        if not wanted or set(wanted) & set(self.names):
+            return None
+        for number, line in enumerate(self.after, start=self.before + 2):
+            if set(wanted) <= {name.strip().strip('"') for name in re.split(r"[,;\t|]", line)}:
+                return number
+        return None
 
 
 def read_header(path: Path) -> Header:
@@ -56,7 +66,7 @@ def read_header(path: Path) -> Header:
     names = [name or f"column{i}" for i, name in enumerate(names)]
     if twice := [name for name in names if names.count(name) > 1]:
         raise PanelError(f"{path.name}: column {twice[0]!r} appears {names.count(twice[0])} times; keep one")
-    return Header(names, delimiter, before)
+    return Header(names, delimiter, before, lines[before + 1 : before + 50])
 
 
 def _lines(path: Path) -> list[str]:
@@ -107,5 +117,5 @@ def unreadable(path: Path, error: Exception) -> PanelError:
             f"file {name!r} cannot be read: its lines end in different ways or a double quote stands inside a value; "
             "save it again as CSV (UTF-8)"
         )
-    reason = " ".join(text.split("Possible fixes")[0].split())
+    reason = " ".join(re.split("Possible fixes|LINE 1:", text)[0].split())
     return PanelError(f"file {name!r} cannot be read, it may be damaged or cut off: {reason[:160]}")

@@ -17,7 +17,7 @@ from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import plan as plan_fit
 from bsynth.given import require_panel
 from bsynth.ingest import show
-from bsynth.ingest.labels import MIN_PRE, match_time
+from bsynth.ingest.labels import MIN_PRE, as_labels, match_time
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 from bsynth.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
@@ -245,11 +245,11 @@ def _windows(
     if starts is None:
         gaps = sorted({g for g in (round(n_pre / 10), round(n_pre / 5)) if 0 < g <= spare})
     else:
-        gaps = [n_pre - match_time(panel.times, start, "start", name) for start in starts]
+        gaps = [n_pre - match_time(panel.times, start, "start", name) for start in as_labels(starts)]
     if since is None:
         firsts = sorted({f for f in (n_pre // 4, n_pre // 2) if 0 < f <= spare})
     else:
-        firsts = [match_time(panel.times, first, "since", name) for first in since]
+        firsts = [match_time(panel.times, first, "since", name) for first in as_labels(since)]
     for gap in gaps:
         if not 0 < gap <= spare:
             raise PanelError(_outside(panel, "starts", n_pre - gap, MIN_PRE + last, n_pre - 1))
