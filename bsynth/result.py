@@ -159,6 +159,7 @@ class Fit:
         SpecError
             When no file can be written there.
         """
+        file = check_file(path, "path")
         tree = self.tree.copy()
         tree.attrs = dict(self.tree.attrs) | {
             "bsynth_format": FORMAT,
@@ -166,7 +167,6 @@ class Fit:
             "bsynth_diagnostics": json.dumps(self.diagnostics.to_dict()),
             "bsynth_provenance": json.dumps(asdict(self.provenance)),
         }
-        file = check_file(path, "path")
         part = file.with_name(file.name + ".part")
         with writing(file, "path"):
             tree.to_netcdf(part, engine="h5netcdf")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._request import check_seed
+from bsynth._request import check_seed, check_whole
 from bsynth.analysis.findings import check_questions, choose_findings
 from bsynth.calibration import MIN_PLACEBOS
 from bsynth.catalogue import DEFAULT
@@ -119,6 +119,7 @@ def plan_analysis(
     require_panel(panel)
     check_level(level)
     check_seed(seed)
+    check_whole(replicates, "replicates", 2, "better 500 or more")
     chosen = choose_methods(methods, panel)
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, str | Path | ModelSpec) else models

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._request import check_seed
 from bsynth._store import check_store
 from bsynth._types import Label, Status
 from bsynth.calibration.donors import Lesson, at_shares, donor_fits, usable_donors
@@ -237,6 +238,7 @@ def calibrate(
         With fewer than 4 usable donors.
     """
     require_panel(panel)
+    check_seed(seed)
     check_store(store)
     began = time.perf_counter()
     spec = choose_model(panel, model).spec

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bsynth._request import check_seed
 from bsynth._store import check_store
 from bsynth.calibration import (
     MIN_PLACEBOS,
@@ -92,6 +93,7 @@ def certify(
     bsynth.errors.SpecError: windows is -1; give the number of earlier windows to try, 0 or more
     """
     require_panel(panel)
+    check_seed(seed)
     check_store(store)
     chosen = _levels(levels)
     if windows < 0:

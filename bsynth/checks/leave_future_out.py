@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import special, stats
 
 from bsynth._progress import progress_bar
+from bsynth._request import check_seed
 from bsynth._types import FloatArray
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.design import make_design
@@ -105,6 +106,7 @@ def lfo(
     (3, 0)
     """
     require_panel(panel)
+    check_seed(seed)
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
         most = panel.n_pre - MIN_PRE
         raise PanelError(
