@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bsynth._request import as_path, check_file, writing
 from bsynth.errors import SpecError
 
 
@@ -20,19 +21,19 @@ def check_store(store: str | Path | None) -> Path | None:
     """Return the store's path; raise `SpecError` unless a file can be there."""
     if store is None:
         return None
-    file = Path(store)
-    if file.is_dir() or not file.parent.is_dir():
-        reason = "it is a folder" if file.is_dir() else f"there is no folder {str(file.parent)!r}"
+    file = as_path(store, "store")
+    if os.path.isdir(file) or not os.path.isdir(file.parent):
+        reason = "it is a folder" if os.path.isdir(file) else f"there is no folder {str(file.parent)!r}"
         raise SpecError(
             f"store {str(file)!r} cannot be written: {reason}; give the path of a file in a folder there is"
         )
-    return file
+    return check_file(file, "store")
 
 
 def append(file: Path, key: str, record: Mapping[str, Any]) -> None:
     """Append one finished piece."""
     line = json.dumps({"key": key, **record}) + "\n"
-    with file.open("ab+") as out:
+    with writing(file, "store"), file.open("ab+") as out:
         if out.seek(0, os.SEEK_END) > 0:
             out.seek(-1, os.SEEK_END)
             # A kill may have cut the last line short; what follows must not join it.

@@ -245,7 +245,7 @@ def test_donors_can_be_left_out() -> None:
     p = panel()
     assert p.without("a", "e").donors == ("b", "d")
     assert p.without().donors == p.donors
-    with pytest.raises(PanelError, match="only b is left"):
+    with pytest.raises(PanelError, match="only 'b' is left"):
         p.without("a", "d", "e")
     with pytest.raises(PanelError, match="no donor 'c'"):
         p.without("c")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bsynth._request import check_seed
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.result import Finding
@@ -11,6 +12,7 @@ from bsynth.catalogue import DEFAULT, list_models
 from bsynth.effects import check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimators import ESTIMATORS, Method, Predictors, find
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -101,6 +103,8 @@ def plan_comparison(
     seed: int = 0,
 ) -> AnalysisPlan:
     """Validate a request; nothing is computed. Parameters as `compare`."""
+    require_panel(panel)
+    check_seed(seed)
     check_level(level)
     if interval not in INTERVALS:
         raise SpecError(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import degenerate, frequentist
+from bsynth._request import check_seed, check_whole
 from bsynth.analysis.findings import FINDINGS, NEEDS_NO_MODEL, check_questions, choose_findings
 from bsynth.audit.standing import FEW_DONORS
 from bsynth.calibration import too_few
@@ -14,6 +15,7 @@ from bsynth.effects import check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import Plan, plan
 from bsynth.frequentist.estimators import Method
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -152,11 +154,16 @@ def plan_analysis(
     What a set of methods or findings stands for and this panel cannot have, and a posterior or calibration that
     cannot be had on it, is in ``unavailable`` with its reason.
     """
+    require_panel(panel)
     check_level(level)
+    check_seed(seed)
+    check_whole(replicates, "replicates", 2, "better 500 or more")
     chosen = choose_methods(methods, panel)
     impossible = impossible_methods(panel)
     unavailable = {name: impossible[name] for name in _asked(methods) if name in impossible}
-    wanted = [model for model in models if model != "none"]
+    # A name is one model: its letters are none.
+    listed = [models] if isinstance(models, str | Path | ModelSpec) else models
+    wanted = [model for model in listed if model != "none"]
     fits, lacking = plan_fits(panel, wanted, draws=draws, seed=seed)
     if not fits and not chosen:
         if lacking:

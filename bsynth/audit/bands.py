@@ -15,6 +15,7 @@ from bsynth.audit.words import mark
 from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
 from bsynth.estimate import html_card
+from bsynth.given import require_fit
 from bsynth.ingest import show
 from bsynth.result import Fit
 from bsynth.verdict import number
@@ -162,6 +163,8 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     >>> bool((band.table["upper"] > band.table["period_upper"]).all()), band.inside
     (True, 0.9)
     """
+    if not isinstance(result, Calibration):
+        require_fit(result)
     effects.check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     path = fit.path(level, interval=interval).iloc[fit.n_pre :]

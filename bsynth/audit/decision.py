@@ -19,6 +19,7 @@ from bsynth.calibration import Calibration
 from bsynth.effects import lift_of, positive_share
 from bsynth.errors import FitError, SpecError
 from bsynth.estimate import html_card
+from bsynth.given import require_fit
 from bsynth.result import Fit
 from bsynth.verdict import number
 
@@ -233,6 +234,8 @@ def decide(
     >>> found.estimand, found.values["break_even"], sorted(found.curve.columns)
     ('total', 0.1, ['probability', 'x'])
     """
+    if not isinstance(result, Calibration):
+        require_fit(result)
     asked = ask(
         calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
         value_per_unit=value_per_unit, estimand=estimand,

@@ -23,6 +23,7 @@ from bsynth.estimate import html_card
 from bsynth.fitting import plan, run
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.verdict import number
@@ -206,6 +207,7 @@ def audit_donors(
     >>> len(audit.table), audit.estimator
     (8, 'sc')
     """
+    require_panel(panel)
     fit = fit if fit is not None or calibration is None else calibration.fit
     _check(panel, fit, refit)
     if estimator is None:

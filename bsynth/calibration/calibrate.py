@@ -11,6 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._request import check_seed
+from bsynth._store import check_store
 from bsynth._types import Label, Status
 from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
@@ -19,6 +21,7 @@ from bsynth.catalogue import DEFAULT
 from bsynth.errors import PanelError, some_of
 from bsynth.estimate import html_card
 from bsynth.fitting import fit, plan
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -237,6 +240,9 @@ def calibrate(
     PanelError
         With fewer than 4 usable donors, or a treated unit on which the model has no posterior.
     """
+    require_panel(panel)
+    check_seed(seed)
+    check_store(store)
     began = time.perf_counter()
     request = plan(panel, model, draws=draws, seed=seed)
     spec = request.spec

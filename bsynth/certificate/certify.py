@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from bsynth._request import check_seed
+from bsynth._store import check_store
 from bsynth.calibration import (
     MIN_PLACEBOS,
     MOST_PLACEBOS,
@@ -25,6 +27,7 @@ from bsynth.degenerate import no_posterior
 from bsynth.design import make_design
 from bsynth.effects import check_level
 from bsynth.errors import SpecError
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -92,6 +95,9 @@ def certify(
     Traceback (most recent call last):
     bsynth.errors.SpecError: windows is -1; give the number of earlier windows to try, 0 or more
     """
+    require_panel(panel)
+    check_seed(seed)
+    check_store(store)
     chosen = _levels(levels)
     if windows < 0:
         raise SpecError(f"windows is {windows}; give the number of earlier windows to try, 0 or more")

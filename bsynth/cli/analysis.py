@@ -87,6 +87,7 @@ def run(
         "models": models or ("default",), "methods": methods, "findings": findings, "questions": questions,
         "calibrated": calibrated, "draws": draws, "replicates": replicates, "level": level, "seed": seed,
     }  # fmt: skip
+    request = request.resolved()
     planned = plan_analysis(request.read(), **settings)
     stage = _Stages(quiet=quiet)
     analysis = _carry_out(planned, out, stage, truth=None)

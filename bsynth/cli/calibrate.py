@@ -53,7 +53,7 @@ def calibrate(
     from bsynth.certificate import certify
 
     check_out(out, JSON, STORE)
-    panel = request.read()
+    panel = request.resolved().read()
     began = time.perf_counter()
 
     def stage(text: str) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray
 from bsynth.effects import check_level, estimand_bounds, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -23,6 +24,7 @@ from bsynth.frequentist._bounds import Ellipsoids, largest
 from bsynth.frequentist._errors import ERROR_MODELS, ErrorModel, error_bounds
 from bsynth.frequentist._refit import interval_rows
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 RHO_MAX = 0.2
@@ -248,6 +250,8 @@ def prediction_interval(
     >>> bool(found["lower"][0] < found["estimate"][0] < found["upper"][0])
     True
     """
+    require_panel(panel)
+    check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
     estimate = classical(panel, estimator)

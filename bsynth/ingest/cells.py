@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import show
 from bsynth._types import FloatArray, IntArray, Label
 from bsynth.errors import some_of
+from bsynth.ingest.alike import pair
 from bsynth.ingest.calendar import Calendar
 
 
@@ -141,7 +142,8 @@ class Source:
     """Where the numbers came from and what was done to them on the way in.
 
     ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
-    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel.
+    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel. ``alike`` are pairs
+    of units whose labels a reader would take for one another.
     """
 
     name: str
@@ -156,6 +158,7 @@ class Source:
     filled: tuple[tuple[Label, Label], ...] = ()
     dropped: tuple[Label, ...] = ()
     rows_without_outcome: int = 0
+    alike: tuple[tuple[str, str], ...] = ()
 
     def notes(self) -> list[str]:
         """One sentence for each thing that was left out, filled or dropped."""
@@ -167,6 +170,7 @@ class Source:
             notes.append(f"{len(self.filled)} missing cells were interpolated linearly in time: {cells}.")
         if self.dropped:
             notes.append(f"{len(self.dropped)} units with missing cells were dropped: {some_of(self.dropped)}.")
+        notes += [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
         return notes
 
 

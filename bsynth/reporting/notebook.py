@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bsynth._request import check_file, writing
 from bsynth.catalogue import DEFAULT, list_models
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.ingest import show
@@ -111,7 +112,7 @@ def write_notebook(
     require_notebook()
     import nbformat
 
-    path = Path(path)
+    path = check_file(path, "path")
     folder = path.absolute().parent
     parameters = {
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
@@ -126,8 +127,9 @@ def write_notebook(
         execute_notebook(notebook, folder)
     part = path.with_name(path.name + ".part")
     written = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    part.write_text(written + "\n", encoding="utf-8", newline="\n")
-    part.replace(path)
+    with writing(path, "path"):
+        part.write_text(written + "\n", encoding="utf-8", newline="\n")
+        part.replace(path)
     return path
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from bsynth._request import check_file, writing
 from bsynth.analysis import Analysis, analyse
 from bsynth.analysis.steps import Steps
 from bsynth.catalogue import DEFAULT
 from bsynth.errors import BsynthError
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.reporting.figures import drawings, picture_name, save_figure
 from bsynth.reporting.html import write_report
@@ -139,7 +141,11 @@ def report(
     ...     page.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
-    if isinstance(data, Panel):
+    file = check_file(path, "path")
+    if not isinstance(data, Analysis):
+        require_panel(data)
         data = analyse(data, models=models, methods=methods, level=level, seed=seed, progress=progress)
-    write_report(data, path)
-    return Path(path)
+    with writing(file, "path"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_report(data, file)
+    return file
