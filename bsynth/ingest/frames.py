@@ -43,6 +43,7 @@ def plain(frame: pd.DataFrame, name: object, role: str) -> pd.Series:
         return column.astype("float64") if str(kind) in ("float16", "float128", "longdouble") else column
     if (
         pd.api.types.is_numeric_dtype(kind)
+        or pd.api.types.is_bool_dtype(kind)
         or pd.api.types.is_string_dtype(kind)
         or pd.api.types.is_datetime64_any_dtype(kind)
     ):
