@@ -187,6 +187,7 @@ def facts_of(
         "end": plain(labels[-1]),
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
+        "gaps": panel.gaps(),
         "level": level,
         "hull": values | {"sd": sd, "outside": outside},
         "calibrated": calibration is not None,
