@@ -296,7 +296,11 @@ class Panel:
 
     def notes(self) -> list[str]:
         """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
-        return [*self._keeps_to.notes(self.times, self.n_pre), *self.source.notes()]
+        return [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]
+
+    def gaps(self) -> list[str]:
+        """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""
+        return self._keeps_to.gaps(self.times, self.n_pre)
 
     @property
     def _keeps_to(self) -> Calendar:
@@ -386,12 +390,7 @@ class Panel:
         return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
 
     def summary(self) -> dict[str, Any]:
-        """What a run folder records of the panel, JSON-ready.
-
-        ``units``, ``times``, ``n_pre``, ``n_post``, ``rows_in`` and ``rows_used`` are counts; ``treated``
-        and ``donors`` are lists of labels; ``start`` and ``end`` are labels; ``missing`` is the rule asked
-        for and ``notes`` what it did, in words.
-        """
+        """What a run folder records of the panel, JSON-ready: counts, labels, the rule for holes, and `notes`."""
         return panel_summary(self)
 
     def __repr__(self) -> str:

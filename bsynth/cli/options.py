@@ -63,6 +63,7 @@ class PanelRequest:
     cluster: str | None
     covariates: list[str]
     missing: Any
+    date_format: str | None
 
     def roles(self) -> dict[str, Any]:
         """Return what the columns mean, as keyword arguments of `Panel.from_events`."""
@@ -70,6 +71,7 @@ class PanelRequest:
             "unit": self.unit, "time": self.time_, "outcome": self.outcome, "treated": self.treated,
             "start": self.start, "end": self.end, "donors": self.donors, "missing": self.missing,
             "exclude": self.exclude, "covariates": self.covariates, "cluster": self.cluster,
+            "date_format": self.date_format,
         }  # fmt: skip
 
     def resolved(self) -> "PanelRequest":
@@ -119,7 +121,7 @@ _PANEL = (
         "--treated", multiple=True, required=True, callback=typed,
         help="Treated unit, or several separated by commas; they are averaged. " + _COMMAS,
     ),
-    click.option("--start", required=True, help="First treated period."),
+    click.option("--start", required=True, help="First treated period, as in the data or as 2024-01-31."),
     click.option("--end", default=None, help="Last period used; the last in the data by default."),
     click.option("--donors", multiple=True, callback=typed, help="Only these donors; written as --treated."),
     click.option("--exclude", multiple=True, callback=typed, help="Units that are no donors; written as --treated."),
@@ -131,6 +133,10 @@ _PANEL = (
     click.option(
         "--missing", type=click.Choice(["error", "interpolate", "drop-units"]), default="error", show_default=True,
         help="What to do with missing cells.",
+    ),
+    click.option(
+        "--date-format", default=None,
+        help="How periods are written where that cannot be told, such as %d/%m/%Y; of --start and --end too.",
     ),
 )  # fmt: skip
 

@@ -160,11 +160,6 @@ class Calendar:
     def _on(times: pd.DatetimeIndex, stamp: pd.Timestamp) -> pd.Timestamp:
         return stamp if times.tz is None else stamp.tz_localize(times.tz)
 
-    def notes(self, times: pd.Index, n_pre: int) -> list[str]:
-        """Say how periods were read, where that is not plain, and what is missing."""
-        read = [self.spelling.note] if self.spelling.note else []
-        return [*read, *self.gaps(times, n_pre)]
-
     def gaps(self, times: pd.Index, n_pre: int) -> list[str]:
         """Say which periods no unit has a row for, or that there is no calendar; nothing where all are there."""
         if self.counts == EQUAL:

@@ -115,7 +115,7 @@ def form_of(texts: Sequence[str], values: Sequence[float], where: str = "") -> s
     if sizes == {5} and len(whole) > 4 and _all_read(whole, "quarters", 10) and len({v // 10 for v in whole}) > 1:
         return "quarters"
     if where and (fit := _unordered(texts, whole)) is not None:
-        raise PanelError(_refusal(where, texts[0], "a date, and the order of such numbers is not that of time", fit))
+        raise PanelError(_refusal(where, texts[0], "a date rather than a number", fit))
     return NUMBERS
 
 

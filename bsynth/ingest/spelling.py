@@ -6,7 +6,7 @@ What has two meanings is refused, never guessed: 01/04/2021 is a day in April an
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ _PATTERNS = [
     (form, re.compile(pattern, re.IGNORECASE))
     for form, pattern in (
         (DAYS, rf"{_Y}(?P<sep>[-/.]){_M}(?P=sep)(?P<d>\d{{1,2}}){_CLOCK}"),
+        (DAYS, rf"{_Y}-{_M}-(?P<d>\d\d)/\d{{4}}-\d\d-\d\d"),
         ("months", rf"{_Y}[-/ ]?m{_M}"),
         ("months", rf"{_Y}[-/]{_M}"),
         ("months", rf"{_NAME}[-/, ]*{_Y}"),
@@ -68,12 +69,19 @@ class Spelling:
         What became of time zones: there are none; local days were kept; times in UTC, or with offsets, are in UTC.
     note : str
         One sentence that says so, or nothing where nothing had to be interpreted.
+    short : bool
+        Years have two digits after a month's name, and could be nothing else.
     """
 
     form: str = NUMBERS
     date_format: str | None = None
     clock: str = ""
     note: str = ""
+    short: bool = False
+
+    def notes(self) -> list[str]:
+        """The note, where there is one."""
+        return [self.note] if self.note else []
 
     def span(self, label: Label, role: str, name: str) -> Span:
         """Return the first and the last moment that a label of the user means."""
@@ -82,13 +90,13 @@ class Spelling:
         if isinstance(label, np.datetime64 | datetime.date) and not pd.isna(label):
             return self._on_the_clock(Span.moment(self.form, pd.Timestamp(label)), label, role, name)
         text = "" if label is None or isinstance(label, bool | np.bool) else str(_whole(label)).strip()
-        found, formatted = None, self.date_format is not None
+        found = None
         if self.date_format is not None:
             stamp = by_format([text], self.date_format)[0]
             found = None if pd.isna(stamp) else Span.moment(self.form, stamp)
         elif (number := codes.number(text)) is not None:
             found = codes.read(number, self.form) or codes.read(number, codes.form_of([text], [number]))
-        found = found or read_text(text, short=not formatted)
+        found = found or read_text(text, short=self.short)
         if found is None:
             raise PanelError(f"{name}: {role} is {label!r}, {_why(text)}")
         return self._on_the_clock(found, label, role, name)
@@ -122,7 +130,9 @@ def read_column(
         One line that names the first label which is no period, or has two meanings.
     """
     at, seen = pd.factorize(labels)
-    unique = pd.Series(seen)
+    # An engine returns groups in any order; what is said of them keeps to one.
+    order = np.array(sorted(range(len(seen)), key=lambda k: str(seen[k])), dtype=np.intp)
+    unique = pd.Series(seen).iloc[order].reset_index(drop=True)
     where = f"{name}: column {column!r}"
     kind = unique.dtype
     if pd.api.types.is_bool_dtype(kind) or not (
@@ -138,7 +148,7 @@ def read_column(
     else:
         texts = [str(_whole(label)).strip() for label in unique]
         values, spelling = _formatted(texts, date_format, where) if date_format else _written(texts, where)
-    return pd.Series(np.asarray(values)[at], index=labels.index), spelling
+    return pd.Series(np.asarray(values)[np.argsort(order)[at]], index=labels.index), spelling
 
 
 def in_one_type(column: pd.Series) -> pd.Series:
@@ -156,7 +166,7 @@ def read_text(text: str, *, short: bool = False) -> Span | None:
     for form, pattern in _PATTERNS:
         if (found := pattern.fullmatch(text)) is not None:
             return _span(form, found.groupdict())
-    if short and (found := _SHORT.fullmatch(text)) is not None and int(found["yy"]) > 31:
+    if (found := _SHORT.fullmatch(text)) is not None and (short or int(found["yy"]) > 31):
         return _span("months", found.groupdict())
     return None
 
@@ -193,8 +203,8 @@ def _written(texts: list[str], where: str) -> tuple[Any, Spelling]:
     """Labels of one column by what they look like."""
     numbers = [codes.number(text) for text in texts]
     spans = [None if number is not None else read_text(text) for text, number in zip(texts, numbers, strict=True)]
-    if (short := _short_months(texts)) is not None:
-        spans = list(short)
+    short = _short_months(texts)
+    spans = spans if short is None else list(short)
     kinds = [
         NUMBERS if number is not None else "" if span is None else TIMES if span.form == DAYS else span.form
         for number, span in zip(numbers, spans, strict=True)
@@ -217,7 +227,7 @@ def _written(texts: list[str], where: str) -> tuple[Any, Spelling]:
     longest = max(range(len(texts)), key=lambda k: len(texts[k]))
     said = f"Periods were read as {form}: {texts[longest]} is {show(known[longest].first)}."
     note = "" if form in (DAYS, TIMES) and common != NUMBERS else said
-    return _timestamps(known, Spelling(form, note=note), where)
+    return _timestamps(known, Spelling(form, note=note, short=short is not None), where)
 
 
 def _formatted(texts: list[str], date_format: str, where: str) -> tuple[Any, Spelling]:
@@ -238,7 +248,7 @@ def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any,
         if not all(zoned):
             bare, aware = stamps[zoned.index(False)], stamps[zoned.index(True)]
             raise PanelError(
-                f"{where} holds {show(bare)} without a zone and {show(aware)} with one; write all with or all without"
+                f"{where} holds {show(bare)!r} without a zone and {show(aware)!r} with one; write all alike"
             )
         days = _local_days(stamps)
         if days is not None:
@@ -250,7 +260,7 @@ def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any,
             note = f"{note} Times are in UTC.".strip()
     if outside := [stamp for stamp in stamps if not pd.Timestamp.min.year < stamp.year < pd.Timestamp.max.year]:
         raise PanelError(f"{where} holds {show(outside[0])}; dates from 1678 to 2261 can be used")
-    return pd.DatetimeIndex(stamps).as_unit("ns"), Spelling(spelling.form, spelling.date_format, clock, note)
+    return pd.DatetimeIndex(stamps).as_unit("ns"), replace(spelling, clock=clock, note=note)
 
 
 def _local_days(stamps: Sequence[pd.Timestamp]) -> list[pd.Timestamp] | None:

@@ -1,6 +1,5 @@
 """A run as a notebook: the cells that make it again from the data file, and their output."""
 
-import datetime
 import importlib
 import importlib.util
 import os
@@ -52,6 +51,7 @@ def write_notebook(
     cluster: str | None = None,
     covariates: Sequence[str] = (),
     missing: str = "error",
+    date_format: str | None = None,
     models: Sequence[str | Path] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
@@ -74,7 +74,7 @@ def write_notebook(
         CSV or Parquet file.
     path : path
         Notebook to write; one that is there is replaced.
-    unit, time, outcome, treated, start, end, donors, exclude, covariates, missing
+    unit, time, outcome, treated, start, end, donors, exclude, covariates, missing, date_format
         As `Panel.from_long`.
     cluster : str, optional
         Column of users: rows are users or events, as in `Panel.from_events`.
@@ -117,7 +117,8 @@ def write_notebook(
     parameters = {
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
         "start": start, "end": end, "donors": donors, "exclude": exclude, "cluster": cluster,
-        "covariates": covariates, "missing": missing, "models": [_model(each, folder) for each in models],
+        "covariates": covariates, "missing": missing, "date_format": date_format,
+        "models": [_model(each, folder) for each in models],
         "methods": methods, "findings": findings, "questions": dict(questions or {}), "calibrated": calibrated,
         "draws": draws, "replicates": replicates, "level": level, "seed": seed,
     }  # fmt: skip
@@ -215,7 +216,9 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "code", _MADE
 
 
-_ROLES = ("unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing")
+_ROLES = (
+    "unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing", "date_format",
+)  # fmt: skip
 _SETTINGS = ("models", "methods", "findings", "questions", "calibrated", "draws", "replicates", "level", "seed")
 _ABOUT = (
     "This notebook makes the analysis again from the data file. Change the parameters and run every cell to ask "
@@ -291,8 +294,6 @@ def _literal(value: Any) -> Any:
         return {str(name): _literal(each) for name, each in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [_literal(each) for each in value]
-    if isinstance(value, datetime.date):
-        return value.isoformat().removesuffix("T00:00:00")
     return show(value)
 
 

@@ -44,6 +44,11 @@ def _notes(s: Sides) -> list[str]:
     return list(s.facts.get("notes", []))
 
 
+def _gaps(s: Sides) -> list[str]:
+    """Which periods are missing for all units."""
+    return list(s.facts["gaps"])
+
+
 def _certificate(s: Sides) -> list[str]:
     """What the pseudo-treated units say about the main model's own interval."""
     found = s.facts["certificate"]
@@ -108,6 +113,7 @@ PARTS: tuple[Callable[[Sides], list[str]], ...] = (
     agreement.on_pre_fit,
     zero.on_zero,
     zero.on_contradictions,
+    _gaps,
     _checks,
     _certificate,
     _trust,
