@@ -139,7 +139,8 @@ def unit_lacks(panel: Panel, unit: Label, spec: ModelSpec | None) -> str | None:
         return f"it is constant before {show(panel.start)}"
     try:
         own = panel.as_treated(unit)
-        return None if spec is None else matched(own, make_design(own, spec), spec)
+        words = None if spec is None else matched(own, make_design(own, spec), spec)
+        return None if words is None else words.replace(own.treated_name, "it", 1)
     except PanelError as error:
         return str(error)
 

@@ -270,7 +270,7 @@ def too_few(panel: Panel, spec: ModelSpec) -> str | None:
     usable, skipped = usable_donors(panel, spec, most=MIN_PLACEBOS)
     if len(usable) >= MIN_PLACEBOS:
         return None
-    why = f" ({skipped[0][0]}: {skipped[0][1]})" if skipped else ""
+    why = f" (donor {skipped[0][0]}: {skipped[0][1]})" if skipped else ""
     return (
         f"{len(usable)} donors can play the treated unit and calibration needs {MIN_PLACEBOS}{why}; "
         "add donors, or use the base interval"

@@ -108,17 +108,19 @@ def usable_donors(
     if most is not None and len(order) > most:
         order = [order[k] for k in np.random.default_rng([seed, len(order)]).permutation(len(order))]
     usable: list[Label] = []
-    skipped = []
+    skipped: dict[Label, str] = {}
     for unit in order:
         if len(usable) == most:
             break
-        reason = unit_lacks(panel, unit, spec)
-        if reason is None:
+        if (reason := unit_lacks(panel, unit, spec)) is None:
             usable.append(unit)
         else:
-            skipped.append((unit, reason))
-    place = {unit: k for k, unit in enumerate(panel.donors)}
-    return sorted(usable, key=place.__getitem__), tuple(skipped)
+            skipped[unit] = reason
+    chosen = set(usable)
+    return (
+        [unit for unit in panel.donors if unit in chosen],
+        tuple((unit, skipped[unit]) for unit in panel.donors if unit in skipped),
+    )
 
 
 def donor_fits(

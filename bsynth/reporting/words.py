@@ -109,3 +109,13 @@ def model_words(spec: dict[str, Any]) -> str:
             "donors are not matched on noise."
         )
     return words
+
+
+def no_posterior_words(summary: dict[str, Any]) -> list[str]:
+    """Say that there is no posterior, and why where one was asked for."""
+    lacking = {name: why for name, why in summary["unavailable"].items() if name.startswith("posterior")}
+    return [
+        *(f"The {name} is not available: {why}." for name, why in lacking.items()),
+        "No posterior was computed, so there is no probability of an effect. What follows gives points, "
+        "and the intervals of the classical procedures that were run.",
+    ]
