@@ -30,7 +30,7 @@ def check_whole(value: object, name: str, least: int, why: str) -> None:
     >>> check_whole(100, "draws", 100, "the convergence gate needs them")
     """
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise SpecError(f"{name} is {value!r}; give a whole number of at least {least}, {why}")
+        raise SpecError(f"{name} is {value!r}; give at least {least}, {why}; whole numbers only")
 
 
 def as_path(path: object, what: str) -> Path:

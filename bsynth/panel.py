@@ -14,7 +14,7 @@ from bsynth._types import FloatArray, IntArray, Label, Missing, Pool
 from bsynth.errors import PanelError
 from bsynth.ingest import Cells, Clusters, Covariates, Source, show
 from bsynth.ingest.calendar import Calendar
-from bsynth.ingest.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, some_labels, window
+from bsynth.ingest.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
 from bsynth.ingest.missing import complete
 
 __all__ = ["Cells", "Clusters", "Covariates", "Panel", "Source"]
@@ -232,8 +232,8 @@ class Panel:
         pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
         if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
             raise PanelError(
-                f"{name}: the treated series ({some_labels(treated)}) is constant at {pre[0]:g} before {show(start)}; "
-                f"nothing can be matched to it, choose another unit or outcome"
+                f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
+                f"{show(start)}; nothing can be matched to it, choose another unit or outcome"
             )
         outcome.setflags(write=False)
         times = self.times[:periods]
@@ -344,8 +344,7 @@ class Panel:
 
         Parameters
         ----------
-        unit : label
-            One of ``donors``.
+        unit : label, one of ``donors``
         pool : {"exclude", "include"}
             Whether the truly treated units leave, or each join the donors.
 
