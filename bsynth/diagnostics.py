@@ -15,7 +15,7 @@ import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
-from bsynth._types import Status
+from bsynth._types import FloatArray, Status
 
 RHAT_MAX = 1.01
 RHAT_MAX_WEIGHT = 1.05
@@ -96,7 +96,7 @@ def gate(
             size = float(found[name])
             if not size >= ESS_MIN:
                 failures.append(f"{kind} ESS of {name} is {size:.0f} (must be at least {ESS_MIN})")
-    rhat_weight = float(azs.rhat(weights).max()) if weights.sizes["donor"] > 1 else 1.0
+    rhat_weight = _rhat_of_weights(weights)
     if not rhat_weight < RHAT_MAX_WEIGHT:
         failures.append(f"R-hat of a weight is {rhat_weight:.3f} (must be below {RHAT_MAX_WEIGHT})")
     divergences = int(sample_stats["diverging"].sum())
@@ -105,7 +105,7 @@ def gate(
     saturated = int(sample_stats["maxdepth_reached"].sum())
     if saturated:
         failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
-    bfmi = float(np.min(azs.bfmi(np.asarray(sample_stats["energy"]))))
+    bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
     if not bfmi > BFMI_MIN:
         failures.append(f"BFMI is {bfmi:.2f} (must be above {BFMI_MIN})")
     sizes = [float(found[name]) for name in varying for found in ess.values()]
@@ -120,6 +120,18 @@ def gate(
         bfmi_min=bfmi,
         retried=retried,
     )
+
+
+def _rhat_of_weights(weights: xr.DataArray) -> float:
+    """The largest R-hat of a weight; one that is the same in every draw has none."""
+    over = ("chain", "draw")
+    varying = (weights.max(over) > weights.min(over)).to_numpy()
+    return float(azs.rhat(weights.isel(donor=np.flatnonzero(varying))).max()) if varying.any() else 1.0
+
+
+def _smallest_bfmi(energy: FloatArray) -> float:
+    """The smallest BFMI of the chains (chain, draw); a chain whose energy never changes is stuck and has 0."""
+    return float(np.min(azs.bfmi(energy))) if (np.ptp(energy, axis=1) > 0).all() else 0.0
 
 
 def psis_loo(tree: xr.DataTree) -> Any:

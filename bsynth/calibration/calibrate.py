@@ -16,6 +16,7 @@ from bsynth._types import Label, Status
 from bsynth.calibration.donors import Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.placebos import PlaceboFit
+from bsynth.calibration.scores import FLOOR
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.errors import PanelError
 from bsynth.estimate import html_card
@@ -76,7 +77,9 @@ class Calibration:
         rows = []
         for placebo in self.placebos:
             error, sd = placebo.reweighted(self.lesson.factors)
-            rows.append((placebo.unit, error, sd, error / sd, placebo.status, *(placebo.support if forms else ())))
+            rows.append(
+                (placebo.unit, error, sd, error / max(sd, FLOOR), placebo.status, *(placebo.support if forms else ()))
+            )
         return pd.DataFrame(rows, columns=["unit", "error", "sd", "z", "status", *forms])
 
     def _centre(self, draws: xr.DataArray) -> tuple[float, float]:
