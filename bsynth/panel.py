@@ -11,7 +11,7 @@ import pandas as pd
 from bsynth import ingest
 from bsynth._card import panel_card, panel_summary
 from bsynth._types import FloatArray, IntArray, Label, Missing, Pool
-from bsynth.errors import PanelError
+from bsynth.errors import PanelError, some_of
 from bsynth.ingest import Cells, Clusters, Covariates, Source, show
 from bsynth.ingest.calendar import Calendar
 from bsynth.ingest.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
@@ -355,8 +355,9 @@ class Panel:
         """
         (chosen,) = match_units(self.donors, one_label(unit), "donor", self.source.name)
         others = tuple(u for u in self.donors if u != chosen)
-        joined = ordered((*others, *self.treated)) if pool == "include" else others
-        return self._take((chosen,), joined, len(self.times))
+        return self._take(
+            (chosen,), ordered((*others, *self.treated)) if pool == "include" else others, len(self.times)
+        )
 
     def without(self, *donors: Label | Iterable[Label]) -> Self:
         """The panel without some donors, named one by one or as a collection; at least two must remain."""

@@ -30,6 +30,8 @@ from bsynth.verdict import number
 
 INFLUENCE = 0.5
 """Change of the effect, in sd of its noise, from which a donor counts as influential."""
+ROUNDING = 1e-12
+"""Spread of a series beside its size that is rounding alone."""
 DOMINANT = 0.5
 """Weight from which the counterfactual is mostly one donor."""
 
@@ -294,12 +296,15 @@ def _weight(table: pd.DataFrame) -> str:
 
 
 def _correlation(donors: FloatArray, treated: FloatArray) -> FloatArray:
-    """Correlation (J,) with the treated series; a constant donor has none and gets 0."""
-    found = np.zeros(donors.shape[1])
-    moving = donors.std(axis=0) > 0
-    if treated.std() > 0 and moving.any():
-        found[moving] = pd.DataFrame(donors[:, moving]).corrwith(pd.Series(treated)).to_numpy()
-    return found
+    """Correlation (J,) with the treated series; a donor that is constant up to rounding has none and gets 0."""
+    own, others = treated - treated.mean(), donors - donors.mean(axis=0)
+    size = np.linalg.norm(others, axis=0)
+    moving = size > ROUNDING * np.linalg.norm(donors, axis=0)
+    if not np.linalg.norm(own) > ROUNDING * np.linalg.norm(treated):
+        return np.zeros(donors.shape[1])
+    # Divided one after the other: the product of two small sizes may be no number above zero.
+    unit = np.divide(others, size, out=np.zeros_like(others), where=moving)
+    return np.asarray(np.clip((own / np.linalg.norm(own)) @ unit, -1.0, 1.0))
 
 
 def _noise(fit: Fit | None, placebo: PlaceboSpace) -> tuple[float, str]:

@@ -17,6 +17,7 @@ from bsynth._types import Label, Status
 from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.placebos import PlaceboFit
+from bsynth.calibration.scores import FLOOR
 from bsynth.catalogue import DEFAULT
 from bsynth.errors import PanelError, some_of
 from bsynth.estimate import html_card
@@ -86,7 +87,9 @@ class Calibration:
         rows = []
         for placebo in self.placebos:
             error, sd = placebo.reweighted(self.lesson.factors)
-            rows.append((placebo.unit, error, sd, error / sd, placebo.status, *(placebo.support if forms else ())))
+            rows.append(
+                (placebo.unit, error, sd, error / max(sd, FLOOR), placebo.status, *(placebo.support if forms else ()))
+            )
         return pd.DataFrame(rows, columns=["unit", "error", "sd", "z", "status", *forms])
 
     def _centre(self, draws: xr.DataArray) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import plain, records
 from bsynth._types import Label, Status
 from bsynth.calibration import Calibration
+from bsynth.calibration.scores import standardised
 from bsynth.certificate import words
 from bsynth.certificate.intervals import columns_of, conformal_quantiles, moments
 from bsynth.certificate.summary import (
@@ -109,7 +110,7 @@ class Certificate:
     @cached_property
     def treated(self) -> pd.DataFrame:
         """The treated unit's own intervals, outcome units: average and cumulative of each kind, periods as they are."""
-        scores = np.abs([m.mean / m.sd for m in self._donor_moments()])
+        scores = np.abs([standardised(m.mean, m.sd) for m in self._donor_moments()])
         return treated_table(self.calibration, conformal_quantiles(scores, self.levels), self.levels)
 
     def _donor_moments(self) -> list[Any]:
