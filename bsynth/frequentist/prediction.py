@@ -281,7 +281,7 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
 
 
 def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Designs of the pre-period and the treated periods, with a constant; a constant alone, and why, when it must be."""
+    """Designs of the pre-period and the treated periods, with a constant; or a constant alone, and why."""
     n, k = before.shape
     alone = np.ones((n, 1)), np.ones((len(after), 1))
     if n - SPARE <= k + 1:
