@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import bsynth as bs
 from bsynth import effects
 from bsynth.audit.decision import _Calibrated, _CalibratedLift
-from bsynth.calibration import learn_inflation
+from bsynth.calibration import Inflation
 from bsynth.frequentist import (
     bootstrap,
     classical,
@@ -29,7 +29,7 @@ from bsynth.frequentist import (
 SETS: dict[str, Callable[[bs.Panel], Any]] = {
     "point": lambda p: classical(p, "did"),
     "placebo": lambda p: placebo_space(p, progress=False),
-    "conformal": lambda p: conformal(p, progress=False),
+    "conformal": lambda p: conformal(p, "did", proxy="pre", progress=False),
     "leave-two-out": lambda p: leave_two_out(p, statistic="mean_gap", progress=False),
     "jackknife+": lambda p: jackknife_plus(p, progress=False),
     "prediction": lambda p: prediction_interval(p, draws=40, progress=False),
@@ -149,8 +149,7 @@ def test_the_calibrated_law_of_the_lift(observed: float, centre: float) -> None:
     """Against draws of the average's own law, on either side of zero and of the observed mean."""
     if abs(observed - centre) < 2.5:
         pytest.skip("the untreated mean may be zero")
-    rng = np.random.default_rng(1)
-    inflation = learn_inflation(0.01 * rng.normal(size=12), np.full(12, 0.01))
+    inflation = Inflation(np.array([0.8, 1.3]), np.array([0.02, 0.0]), np.array([0.4, 0.6]))
     average = _Calibrated(type("Calibration", (), {"inflation": inflation})(), centre, 0.05, 1.0)
     law = _CalibratedLift(average, observed, sign=float(np.sign(observed - centre)))
     gaps = np.array([average.quantile(q) for q in np.linspace(0.005, 0.995, 199)])
@@ -160,7 +159,7 @@ def test_the_calibrated_law_of_the_lift(observed: float, centre: float) -> None:
         assert law.above(law.quantile(q)) == pytest.approx(1 - q, abs=1e-6)
         assert law.below(law.quantile(q)) == pytest.approx(q, abs=1e-6)
     assert law.above(0.0) == pytest.approx(average.above(0.0))
-    assert law.above(-1e9), law.above(1e9) == (1.0, 0.0)
+    assert (law.above(-1e9), law.above(1e9)) == pytest.approx((1.0, 0.0), abs=1e-9)
 
 
 def test_a_bootstrap_refuses_and_still_has_its_average() -> None:
@@ -198,7 +197,7 @@ def test_negative_outcomes_have_a_lift_of_the_effects_sign(cases_dir: Path) -> N
         _coherent(table, observed)
         assert (table["estimate"] > 0).all()
     lift = classical(panel).effects().set_index("estimand").loc["lift", "estimate"]
-    assert lift == pytest.approx(0.0418, abs=5e-4)
+    assert lift == pytest.approx(0.0388, abs=5e-4)
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")
