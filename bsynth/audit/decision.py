@@ -277,7 +277,9 @@ def decide(
         values |= {"rope_low": low, "rope_high": high, "probability_below_rope": below}
         values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
     if cost is not None and value_per_unit is not None:
-        values |= _worth(law, values["estimate"], float(cost), float(value_per_unit))
+        # Of a lift, the mean of the draws is not the lift of the mean effect.
+        mean = float(law.draws.mean()) if isinstance(law, _Drawn) else values["estimate"]
+        values |= _worth(law, mean, float(cost), float(value_per_unit))
     return Decision(
         estimand=estimand,
         interval="calibrated" if isinstance(result, Calibration) else "predictive",
@@ -361,14 +363,14 @@ def _estimate(result: Fit | Calibration, estimand: str) -> float:
     return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
 
 
-def _worth(law: _Law, estimate: float, cost: float, value: float) -> dict[str, float]:
+def _worth(law: _Law, mean: float, cost: float, value: float) -> dict[str, float]:
     """Expected value and probability of loss: value · effect < cost."""
     even = cost / value
     return {
         "cost": cost,
         "value_per_unit": value,
         "break_even": even,
-        "expected_value": value * estimate - cost,
+        "expected_value": value * mean - cost,
         "probability_loss": law.below(even) if value > 0 else law.above(even),
     }
 

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray
-from bsynth.effects import check_level, estimand_bounds
+from bsynth.effects import check_level, estimand_bounds, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
@@ -31,13 +31,8 @@ RHO_SMALL = 0.001
 MIN_PERIODS = 5
 SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
-REACH = 10.0
-"""Pre-period standard deviations of a donor beyond which a regression on it is not carried; published panels stay
-within five."""
 NARROWEST = 1e-9
 """Level of the narrowest interval that is looked at."""
-TINY = 1e-12
-"""Share of a donor's level within which a change is rounding."""
 MATRIX_CELLS = 4_000_000
 """Numbers in the systems of equations that are solved at once."""
 
@@ -195,7 +190,12 @@ class PredictionInterval:
 
     def _repr_html_(self) -> str:
         columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Prediction interval", [self.sentence(), *self.notes], self.effects()[columns], self.table)
+        return html_card(
+            "Prediction interval",
+            [self.sentence(), *self.notes, *lift_notes(self.effects())],
+            self.effects()[columns],
+            self.table,
+        )
 
 
 def prediction_interval(
@@ -269,7 +269,7 @@ def prediction_interval(
         cointegrated=cointegrated,
         rho=rho,
         draws=xr.DataArray(bounds, dims=("replicate", "side", "time"), coords=coords),
-        notes=notes,
+        notes=tuple(notes),
         seconds=time.perf_counter() - began,
         _average=np.stack([low[:, -1], high[:, -1]], axis=1),
         _regression=(residuals[first:], design, targets),
@@ -306,21 +306,21 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
     return rho if rho >= 0.05 else RHO_MAX
 
 
-def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
-    """Designs of the pre-period and the treated periods, and what they leave out.
-
-    Donors and a constant; a constant alone when periods are few, or when donors leave what was seen of them.
-    """
+def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
+    """Designs of the pre-period and the treated periods; a constant alone, and why, when it must be."""
     n, k = before.shape
-    beyond = np.abs(after - before.mean(axis=0)) > REACH * before.std(axis=0) + TINY * np.abs(before).max(axis=0)
-    why = ""
+    alone = np.ones((n, 1)), np.ones((len(after), 1))
     if n - SPARE <= k + 1:
-        why = "Too few pre-periods for the donors with weight"
-    elif beyond.any():
-        why = f"Donors with weight move by more than {REACH:g} of their standard deviations from what was seen of them"
-    if why:
-        return np.ones((n, 1)), np.ones((len(after), 1)), (f"{why}: residuals were modelled by a constant alone.",)
-    return np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))]), ()
+        return *alone, ["Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."]
+    design, targets = np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))])
+    # x'(X'X)⁻¹x: how many residual variances the regression is itself off by, there.
+    leverage = ((targets @ np.linalg.pinv(design)) ** 2).sum(axis=1)
+    if leverage.max() > n:
+        return *alone, [
+            "After the start the donors with weight are so far from where they were that a regression on them "
+            "says nothing there: residuals were modelled by a constant alone."
+        ]
+    return design, targets, []
 
 
 def _sets(

@@ -127,7 +127,9 @@ class Bootstrap:
         return 2.0 / (1 + len(self.table) - self.failed)
 
     def _bounds(self, values: xr.DataArray, level: float) -> tuple[float, float]:
-        if self.smallest_p > 1 - level and bool(values.notnull().all()):
+        if bool(values.isnull().any()):  # a lift that is refused
+            return math.nan, math.nan
+        if self.smallest_p > 1 - level:
             return -math.inf, math.inf
         lower, upper = equal_tailed(values, level, ("replicate",))
         return float(lower), float(upper)
@@ -155,13 +157,13 @@ class Bootstrap:
                 f"{int(filled.sum())} cells without a drawn user, in {int((filled > 0).sum())} of "
                 f"{len(filled)} replicates, were interpolated linearly in time."
             )
-        if self.failed:
-            notes.append(_failure(self.failed, len(self.table)))
         if self.smallest_p > 1 - level:
             notes.append(
                 f"With {len(self.table) - self.failed} replicates p cannot fall below {self.smallest_p:.2g}, so the "
                 f"{level:.0%} interval is unbounded; draw more."
             )
+        if self.failed:
+            notes.append(_failure(self.failed, len(self.table)))
         return (*notes, *lift_notes(self.effects(level)))
 
     def sentence(self) -> str:
