@@ -354,10 +354,8 @@ class Panel:
             When ``unit`` is no donor, fewer than two donors remain, or its pre-period is constant.
         """
         (chosen,) = match_units(self.donors, one_label(unit), "donor", self.source.name)
-        others = tuple(u for u in self.donors if u != chosen)
-        return self._take(
-            (chosen,), ordered((*others, *self.treated)) if pool == "include" else others, len(self.times)
-        )
+        pools = (*self.donors, *self.treated) if pool == "include" else self.donors
+        return self._take((chosen,), ordered(u for u in pools if u != chosen), len(self.times))
 
     def without(self, *donors: Label | Iterable[Label]) -> Self:
         """The panel without some donors, named one by one or as a collection; at least two must remain."""

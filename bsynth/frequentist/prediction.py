@@ -35,6 +35,8 @@ SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
 NARROWEST = 1e-9
 """Level of the narrowest interval that is looked at."""
+FACE = 50
+"""Donors that a bound usually moves at once, at most."""
 MATRIX_CELLS = 4_000_000
 """Numbers in the systems of equations that are solved at once."""
 
@@ -273,7 +275,7 @@ def prediction_interval(
         cointegrated=cointegrated,
         rho=rho,
         draws=xr.DataArray(bounds, dims=("replicate", "side", "time"), coords=coords),
-        notes=notes,
+        notes=tuple(notes),
         seconds=time.perf_counter() - began,
         _average=np.stack([low[:, -1], high[:, -1]], axis=1),
         _regression=(residuals[first:], design, targets),
@@ -350,7 +352,8 @@ def _sets(
 def _in_sample(sets: Ellipsoids, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(S, K) least and largest error of the counterfactual from its weights, at ``targets`` (K, J)."""
     directions = np.vstack([targets, -targets])
-    size = max(1, MATRIX_CELLS // (len(directions) * (len(sets.centre) + 1) ** 2))
+    donors = len(sets.centre) + 1
+    size = max(1, MATRIX_CELLS // (len(directions) * donors * min(donors, FACE)))
     found = [
         largest(Ellipsoids(sets.Q, sets.centre, sets.mass, sets.G[i : i + size]), directions)
         for i in range(0, len(sets.G), size)

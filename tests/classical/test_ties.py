@@ -168,7 +168,7 @@ def test_outcomes_that_end_do_not_contradict(cases_dir: Path) -> None:
     )
     found = prediction_interval(panel)
     row = found.effects().iloc[0]
-    assert row["estimate"] == 0
+    assert abs(row["estimate"]) < 0.1
     assert row["lower"] <= 0 <= row["upper"]
     assert row["p"] > 0.05
     assert "a constant alone" in found.notes[0]
