@@ -232,3 +232,22 @@ def test_the_plan_names_what_cannot_be_had(small_csv: Path) -> None:
         bs.analysis.plan_analysis(few, methods=["leave-two-out"])
     with pytest.raises(bs.SpecError, match="'donor_audit' cannot be had on this panel"):
         bs.analysis.plan_analysis(few, findings=["donor_audit"])
+
+
+def test_a_certificate_is_written_before_its_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import bsynth.plots.certificate as plots
+    from bsynth.cli.calibrate import _write
+
+    class Found:
+        units = pd.DataFrame({"unit": ["a"], "held": [True]})
+
+        def to_dict(self) -> dict[str, Any]:
+            return {"model": "level"}
+
+    monkeypatch.setattr(plots, "plot_certificate", _raises(ValueError("no picture")))
+    lacking = _write(Found(), tmp_path)  # type: ignore[arg-type]
+    assert lacking == {"picture certificate": "ValueError: no picture"}
+    found = json.loads((tmp_path / "certificate.json").read_text())
+    assert found == {"model": "level", "unavailable": lacking}
+    assert (tmp_path / "certificate.csv").is_file()
+    assert not (tmp_path / "figures").exists()
