@@ -2,8 +2,8 @@
 
 Where some weights w reproduce the treated pre-period, a likelihood σ^−T0 exp(−‖y − a − X w‖² / 2σ²) has no bound as
 σ → 0. Weights near w fit to within σ with a prior mass of about σ^k, k being the free directions of the fit (the rank
-of the donors' differences, the level, the covariates), so with T0 > k the posterior is not proper: nothing can be
-sampled, and however long a sampler tries it finds a spike. With known cell variance the noise cannot vanish.
+of the donors' differences, or less where the prior is dense at w; the level, the covariates), so with T0 > k the
+posterior is not proper: there is nothing to sample but a spike. With known cell variance the noise cannot vanish.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,8 @@ def matched(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
     if weights is None:
         return None
     moves = 0 if design.movements is None else len(design.movements.names)
-    if design.n_pre <= _directions(design.X[pre], level=level) + level + moves:
+    free = min(_directions(design.X[pre], level=level), _mass_exponent(weights, spec))
+    if design.n_pre <= free + level + moves:
         # As many weights as periods: an exact fit is what any series has, and the prior of the weights decides.
         return None
     named = {donor: w for donor, w in zip(panel.donors, weights, strict=True) if w > NAMED}
@@ -74,7 +75,7 @@ def reproducing(treated: FloatArray, donors: FloatArray, *, level: bool) -> Floa
     if level:
         treated, donors = treated - treated.mean(), donors - donors.mean(axis=0)
     near = EXACT * float(treated.std(ddof=1))
-    alone = np.sqrt(((donors - treated[:, None]) ** 2).mean(axis=0))
+    alone = _distances(donors, treated)
     if alone.min() <= near:
         return np.asarray(np.arange(len(alone)) == alone.argmin(), dtype=float)
     try:
@@ -101,7 +102,7 @@ def copies(panel: Panel) -> tuple[tuple[Label, ...], ...]:
     for j in range(panel.n_donors):
         if taken[j]:
             continue
-        alike = np.sqrt(((donors - donors[:, [j]]) ** 2).mean(axis=0)) <= near
+        alike = _distances(donors, donors[:, j]) <= near
         alike &= ~taken
         taken |= alike
         if alike.sum() > 1:
@@ -114,7 +115,7 @@ def facts(panel: Panel) -> tuple[str, ...]:
     said, pre = [], slice(0, panel.n_pre)
     donors, treated = panel.donor_matrix[pre], panel.treated_series[pre]
     start, near = show(panel.start), EXACT * float(treated.std(ddof=1))
-    equal = np.sqrt(((donors - treated[:, None]) ** 2).mean(axis=0)) <= near
+    equal = _distances(donors, treated) <= near
     if equal.any():
         names = _listed([d for d, same in zip(panel.donors, equal, strict=True) if same])
         said.append(f"{panel.treated_name} equals {names} before {start}.")
@@ -134,15 +135,26 @@ def unit_lacks(panel: Panel, unit: Label, spec: ModelSpec | None) -> str | None:
     """Say why a donor cannot play the treated unit of a model, in words; None when it can."""
     if panel.n_donors <= MIN_DONORS:
         return f"fewer than {MIN_DONORS} donors would be left to match it"
-    series = panel.donor_matrix[: panel.n_pre, panel.donors.index(unit)]
+    donors, at = panel.donor_matrix[: panel.n_pre], panel.donors.index(unit)
+    series = donors[:, at]
     if np.ptp(series) <= CONSTANT * np.abs(series).max():
         return f"it is constant before {show(panel.start)}"
+    alike = _distances(donors, series) <= EXACT * float(series.std(ddof=1))
+    alike[at] = False
+    if alike.any():
+        # However many weights there are, the gap of a copy to its original says nothing of other gaps.
+        return f"it equals {show(panel.donors[int(alike.argmax())])} before {show(panel.start)}"
     try:
         own = panel.as_treated(unit)
         words = None if spec is None else matched(own, make_design(own, spec), spec)
         return None if words is None else words.replace(own.treated_name, "it", 1)
     except PanelError as error:
         return str(error)
+
+
+def _distances(donors: FloatArray, series: FloatArray) -> FloatArray:
+    """(J,) RMS distance of each donor from a series (T0,)."""
+    return np.asarray(np.sqrt(((donors - series[:, None]) ** 2).mean(axis=0)))
 
 
 def _directions(donors: FloatArray, *, level: bool) -> int:
@@ -154,6 +166,13 @@ def _directions(donors: FloatArray, *, level: bool) -> int:
         return 0
     # The design's unit is the treated pre-period sd.
     return int(np.linalg.matrix_rank(apart, tol=EXACT * np.sqrt(apart.shape[0])))
+
+
+def _mass_exponent(weights: FloatArray, spec: ModelSpec) -> float:
+    """Power of ε to which the prior mass within ε of these weights falls: a Dirichlet is dense where weights vanish."""
+    alpha = spec.weights.alpha if spec.weights.prior == "dirichlet" else 1.0
+    used = int((weights > 0).sum())
+    return used - 1 + (len(weights) - used) * (alpha if isinstance(alpha, float) else 1.0)
 
 
 def _combined(named: dict[Label, float]) -> str:

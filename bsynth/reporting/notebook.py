@@ -197,7 +197,7 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "code", _ANALYSE.format(settings=settings)
     yield "code", _EFFECTS
     yield "markdown", "## The pictures"
-    yield "code", _PATHS if posterior else _PATHS.replace("analysis.fits[0]", "analysis.estimates[0]")
+    yield "code", _PATHS
     yield "code", _METHODS
     if posterior:
         yield (
@@ -253,7 +253,7 @@ effects = analysis.effects().astype(object).fillna("")
 shown = ["estimate", "lower", "upper", "level", "interval", "probability_positive", "p"]
 effects.set_index(["method", "model", "estimand"])[shown]"""
 _PATHS = """\
-main = analysis.fits[0]
+main = (*analysis.fits, *analysis.estimates)[0]
 bs.plot_trajectory(main, level=level)
 bs.plot_gap(main, level=level);"""
 _METHODS = """\

@@ -24,6 +24,7 @@ from bsynth.reporting.words import (
     decapitalised,
     estimand_words,
     find,
+    gate_words,
     model_words,
     p_words,
     slug_of,
@@ -223,7 +224,7 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
         return Section("How sure, and why", "certainty", (*lacks, words, *_pre_fit_words(summary)))
     paragraphs = []
     for model in summary["diagnostics"]:
-        paragraphs += _gate_words(model)
+        paragraphs += gate_words(model)
     for kind, words in (
         ("predictive", "adds the noise of single periods to what is not known of weights and level"),
         ("mean", "leaves the noise of single periods out"),
@@ -249,19 +250,6 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
             "its donors drift apart slowly, the interval of an average over many periods is then too narrow."
         )
     return Section("How sure, and why", "certainty", tuple(paragraphs), (tables.diagnostics(summary),))
-
-
-def _gate_words(model: dict[str, Any]) -> list[str]:
-    name = plain(model["model"])
-    rhat, ess = f"{as_float(model['rhat_max']):.3f}", numbers(as_float(model["ess_min"]), decimals=0)[0]
-    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
-    if model["status"] == "ok":
-        return [f"The sampler passed its convergence gate for model {name}: {worst}."]
-    failures = "; ".join(model["failures"])
-    return [
-        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
-        f"What failed: {failures}."
-    ]
 
 
 def _pre_fit_words(summary: dict[str, Any]) -> list[str]:

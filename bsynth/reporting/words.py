@@ -3,7 +3,8 @@
 import math
 from typing import Any
 
-from bsynth.plots.labels import METHODS, plain, probability
+from bsynth.plots.labels import METHODS, numbers, plain, probability
+from bsynth.plots.style import UNRELIABLE
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (
@@ -118,4 +119,18 @@ def no_posterior_words(summary: dict[str, Any]) -> list[str]:
         *(f"The {name} is not available: {why}." for name, why in lacking.items()),
         "No posterior was computed, so there is no probability of an effect. What follows gives points, "
         "and the intervals of the classical procedures that were run.",
+    ]
+
+
+def gate_words(model: dict[str, Any]) -> list[str]:
+    """Say whether a model's sampler passed its gate."""
+    name = plain(model["model"])
+    rhat, ess = f"{as_float(model['rhat_max']):.3f}", numbers(as_float(model["ess_min"]), decimals=0)[0]
+    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
+    if model["status"] == "ok":
+        return [f"The sampler passed its convergence gate for model {name}: {worst}."]
+    failures = "; ".join(model["failures"])
+    return [
+        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
+        f"What failed: {failures}."
     ]
