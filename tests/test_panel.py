@@ -127,11 +127,11 @@ def test_interpolation_is_that_of_pandas_inside_a_series() -> None:
 @pytest.mark.parametrize(
     ("unit", "times", "words"),
     [
-        ("a", [0], ["unit a", "at 0,", "end of its series", "leave it out"]),
-        ("e", [6, 7], ["unit e", "at 6, 7,", "end of its series", "leave it out"]),
-        ("c", [4], ["unit c", "at 4,", "before the start"]),
-        ("c", [6], ["treated unit c", "at 6,", "from the start on", "nothing is filled"]),
-        ("c", [2, 5, 7], ["treated unit c", "at 5, 7,", "from the start on"]),
+        ("a", [0], ["unit 'a'", "at 0,", "end of its series", "leave it out"]),
+        ("e", [6, 7], ["unit 'e'", "at 6, 7,", "end of its series", "leave it out"]),
+        ("c", [4], ["unit 'c'", "at 4,", "before the start"]),
+        ("c", [6], ["treated unit 'c'", "at 6,", "from the start on", "nothing is filled"]),
+        ("c", [2, 5, 7], ["treated unit 'c'", "at 5, 7,", "from the start on"]),
     ],
 )
 def test_nothing_is_filled_at_the_ends_and_after_the_start_of_the_treated(
@@ -149,7 +149,7 @@ def test_interpolation_uses_the_window_only() -> None:
     frame = long().set_index(["unit", "time"])
     frame.loc[("a", 6), "outcome"] = np.nan
     assert panel(frame.reset_index(), missing="interpolate").source.filled == (("a", 6),)
-    with pytest.raises(PanelError, match="unit a has no outcome at 6, at an end of its series in the window"):
+    with pytest.raises(PanelError, match="unit 'a' has no outcome at 6, at an end of its series in the window"):
         panel(frame.reset_index(), missing="interpolate", end=6)
 
 

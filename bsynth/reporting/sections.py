@@ -372,10 +372,6 @@ def _finding(part: Part, finding: Finding) -> Section:
     return Section(part.title, part.slug, words, found, figures)
 
 
-def _assumptions() -> Section:
-    return Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS)
-
-
 def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
     paragraphs = [model_words(spec) for spec in summary["models"]]
     paragraphs += [d["reason"] for d in summary["diagnostics"] if d["reason"]]
