@@ -102,7 +102,7 @@ def sections(
         "leave-one-out": lambda: _leave_one_out(analysis, summary),
         "bootstrap": lambda: _bootstrap(analysis, summary),
         "further": lambda: _others(analysis, summary),
-        "assumptions": _assumptions,
+        "assumptions": lambda: Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS),
         "methods": lambda: _methods(analysis, summary),
         "data": lambda: _data(analysis, summary),
     }
