@@ -29,6 +29,12 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases_dir(data_dir: Path) -> Path:
+    """Folder of small inputs that once failed, beside the real panels."""
+    return data_dir.parent / "cases"
+
+
+@pytest.fixture(scope="session")
 def rollout_log() -> pd.DataFrame:
     return bs.simulate_rollout(users=50_000, seed=42)
 

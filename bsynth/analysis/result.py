@@ -210,7 +210,7 @@ class Analysis:
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            "notes": [*self.panel.notes(), *(n for e in self.estimates for n in e.notes)],
+            "notes": list(dict.fromkeys([*self.panel.notes(), *(n for e in self.estimates for n in e.notes)])),
             "level": self.level,
             "truth": self.truth,
             "status": self.status,
