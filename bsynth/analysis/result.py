@@ -236,12 +236,17 @@ class Analysis:
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            "notes": [
-                *self.panel.notes(),
-                *self.notes,
-                *(n for e in self.estimates for n in e.notes),
-                *lift_notes(self.effects()),
-            ],
+            # What two estimates, or panel and analysis, say alike is said once.
+            "notes": list(
+                dict.fromkeys(
+                    [
+                        *self.panel.notes(),
+                        *self.notes,
+                        *(n for e in self.estimates for n in e.notes),
+                        *lift_notes(self.effects()),
+                    ]
+                )
+            ),
             "unavailable": dict(self.unavailable),
             "level": self.level,
             "truth": self.truth,

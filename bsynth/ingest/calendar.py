@@ -24,7 +24,7 @@ PERIODS, MONTHS, DAYS, SECONDS, EQUAL = "periods", "months", "days", "seconds", 
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _EVERY_DAY = (True,) * 7
 _WORKDAYS = (True,) * 5 + (False,) * 2
-_MONTH_WORDS = {1: "month", 3: "quarter", 12: "year"}
+_MONTH_WORDS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
 _SECOND_WORDS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 
