@@ -18,7 +18,19 @@ QUARTER_SHARES, MONTH_SHARES = "quarters of years", "months of years"
 _YEARS = (1800, 2099)
 """Years that a code of six or eight digits may begin with."""
 _WIDTHS = {"%Y": 4, "%G": 4, "%j": 3} | dict.fromkeys(("%m", "%d", "%y", "%H", "%M", "%S", "%V", "%W", "%U"), 2)
-_FURTHER = ("%y%m%d", "%d%m%y", "%m%d%y", "%y%m", "%m%y", "%Y%j", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%d%m")
+_FURTHER = (
+    "%Y%W",
+    "%y%m%d",
+    "%d%m%y",
+    "%m%d%y",
+    "%y%m",
+    "%m%y",
+    "%Y%j",
+    "%Y%m%d%H",
+    "%Y%m%d%H%M",
+    "%Y%m%d%H%M%S",
+    "%Y%d%m",
+)
 """Ways of writing dates as digits that are not read without being told."""
 
 
@@ -46,10 +58,11 @@ def day(year: int, month: int, number: int) -> Span | None:
 
 def months(year: int, month: int, count: int, form: str) -> Span | None:
     """Months from one on."""
-    first = day(year, month, 1)
-    if first is None:
+    first, last = day(year, month, 1), day(year + (month + count - 2) // 12, (month + count - 2) % 12 + 1, 1)
+    if first is None or last is None:
         return None
-    return Span(form, first.first, first.first + pd.DateOffset(months=count) - pd.Timedelta(seconds=1))
+    days = pd.Timedelta(days=last.first.days_in_month, seconds=-1)
+    return Span(form, first.first, last.first + days)
 
 
 def week(year: int, number: int, form: str = "weeks", weekday: int = 0) -> Span | None:
@@ -183,7 +196,7 @@ def _follows(texts: Sequence[str], date_format: str) -> list[int] | None:
             return None
         if not _YEARS[0] <= stamp.year <= _YEARS[1]:
             return None
-        by_month = "%d" not in date_format and "%j" not in date_format
+        by_month = date_format in ("%y%m", "%m%y")
         seconds = stamp.toordinal() * 86400 + stamp.hour * 3600 + stamp.minute * 60 + stamp.second
         found.append(12 * stamp.year + stamp.month if by_month else seconds)
     return found

@@ -51,6 +51,7 @@ _WEEKDAY = re.compile(r"(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\.?
 _SHORT = re.compile(rf"{_NAME}[-/ ']*(?P<yy>\d{{2}})", re.IGNORECASE)
 _DAY_MONTH = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})\b.*")
 _PART_YEAR = re.compile(r"\d{1,2}([-/ ])\d{4}")
+_SEASON = re.compile(r"(\d{4})[-/](\d{2})")
 _ALLOWED = "give whole numbers, ISO dates (2024-01-31), months (2024-01), quarters (2024Q1) or weeks (2024-W05)"
 _FLAG = "date_format= (--date-format)"
 
@@ -224,6 +225,9 @@ def _written(texts: list[str], where: str) -> tuple[Any, Spelling]:
         spans = [codes.read(number, form) for number in numbers if number is not None]
     known = [span for span in spans if span is not None]
     form = known[0].form
+    seasons = [_SEASON.fullmatch(text) for text in texts]
+    if len(texts) > 1 and all(s is not None and (int(s[1]) + 1) % 100 == int(s[2]) for s in seasons):
+        raise PanelError(f"{where} holds {texts[0]!r}, which may be a season or a month; write it as {texts[0][:4]}")
     longest = max(range(len(texts)), key=lambda k: len(texts[k]))
     said = f"Periods were read as {form}: {texts[longest]} is {show(known[longest].first)}."
     note = "" if form in (DAYS, TIMES) and common != NUMBERS else said
