@@ -45,11 +45,12 @@ def largest(sets: Ellipsoids, c: FloatArray) -> FloatArray:
         When a path does not come to its end.
     """
     values, vectors = np.linalg.eigh(sets.Q)
-    scale = max(float(values[-1]), np.finfo(float).tiny)
-    values = np.maximum(values, 0.0) + RIDGE * scale
-    Q = (vectors * values) @ vectors.T
     if sets.mass <= 0:
         return np.zeros((len(sets.G), len(c)))
+    # Donors that were zero throughout rule out no weights: any scale is as good as another.
+    scale = float(values[-1]) if values[-1] > 0 else 1.0
+    values = np.maximum(values, 0.0) + RIDGE * scale
+    Q = (vectors * values) @ vectors.T
     n_sets, n_directions = len(sets.G), len(c)
     start = _start(values, vectors, sets)
     which = np.repeat(np.arange(n_sets), n_directions)
