@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -64,9 +65,7 @@ def test_a_plan_names_copies_and_lone_donors(cases_dir: Path) -> None:
     assert plan.unavailable["donor_audit"] == "it needs three donors, and there are 2"
     assert "fewer than 2 donors would be left" in plan.unavailable["calibration"]
     plan = plan_analysis(_panel(cases_dir, "constant_donors"))
-    assert "donor D04: it is constant before 20" in plan.unavailable["calibration"] or (
-        "it is constant before 20" in plan.unavailable["calibration"]
-    )
+    assert ": it is constant before 20)" in plan.unavailable["calibration"]
     assert "donor_audit" in plan.findings
 
 
@@ -107,8 +106,10 @@ def test_counts_that_are_mostly_zero(cases_dir: Path, tmp_path: Path) -> None:
     summary = json.loads((out / "summary.json").read_text())
     assert set(summary["unavailable"]) <= {"bootstrap"}
     found = summary["findings"]["decision"]
+    rows = pd.read_csv(cases_dir / "mostly_zero.csv").query("store == 'store 7' and day < 41")
     # More than half of the days are zero: their median absolute deviation is.
-    assert found["values"]["treated_sd"] == pytest.approx(0.4743, abs=1e-3)
+    assert (rows["conversions"] == 0).mean() > 0.5
+    assert found["values"]["treated_sd"] == pytest.approx(rows["conversions"].std())
     assert found["values"]["breakdown_treated_sds"] is not None
     assert "treated_mad" not in found["values"]
     assert any("pre-period sd, since the MAD is zero, of the treated series" in said for said in found["sentences"])

@@ -251,3 +251,20 @@ def test_a_certificate_is_written_before_its_picture(tmp_path: Path, monkeypatch
     assert found == {"model": "level", "unavailable": lacking}
     assert (tmp_path / "certificate.csv").is_file()
     assert not (tmp_path / "figures").exists()
+
+
+def test_an_estimator_that_breaks_down_is_missed_in_the_comparison(
+    small_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = bs.frequentist.classical
+
+    def classical(panel: bs.Panel, method: Any, **settings: Any) -> Any:
+        if method == "sdid":
+            raise bs.errors.SolverError("no weights")
+        return real(panel, method, **settings)
+
+    monkeypatch.setattr(run_module.frequentist, "classical", classical)
+    panel = bs.Panel.from_long(small_csv, unit="unit", time="time", outcome="outcome", treated="A", start=2012)
+    found = bs.compare(panel, ["sc", "sdid", "did"], progress=False)
+    assert found.table["method"].tolist() == ["sc", "did"]
+    assert "There is no sdid: no weights." in found.verdict

@@ -17,6 +17,7 @@ from bsynth.checks.choice import drifts
 from bsynth.checks.replicates import lag1
 from bsynth.errors import SolverError
 from bsynth.estimate import Estimate, html_card
+from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.verdict import interval, number, verdict
@@ -40,8 +41,6 @@ SHORT = (
 )
 _LEFT_OUT = ("mean", "leave-one-out-range", "placebo-time")
 """Rows of effects that are no interval for what was observed."""
-_MAIN = ("posterior", "calibration")
-"""What the main answer lacks when one of these is not available."""
 _CERTIFIED = ("model", "finding", "factor", "status", "donors", "resolution")
 """What the words use of a certificate."""
 
@@ -201,10 +200,18 @@ def facts_of(
         },
         "certificate": None if certificate is None else {key: certificate[key] for key in _CERTIFIED},
         "truth": truth,
-        "unavailable": {name: reason for name, reason in unavailable.items() if name.startswith(_MAIN)},
+        "unavailable": {name: reason for name, reason in unavailable.items() if _compared(name)},
         "notes": list(notes),
         "measured": list(measured),
     }  # fmt: skip
+
+
+def _compared(name: str) -> bool:
+    """Whether the comparison lacks a row, or the main one its calibration, when ``name`` is not available."""
+    first, _, about = name.partition(" of ")
+    return (
+        name.startswith("posterior") or first in ("calibration", *ESTIMATORS) or about.partition("-")[0] in ESTIMATORS
+    )
 
 
 def _hull(panel: Panel) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _run(
             analysis = analysis.with_findings({name: made})
     analysis = replace(analysis, unavailable=dict(steps.unavailable))
     # A verdict that raises must not take the numbers with it.
-    steps.attempt("verdict", analysis.comparison.sentences)
+    steps.attempt("verdict", lambda: analysis.comparison.sentences())
     return replace(analysis, unavailable=dict(steps.unavailable))
 
 
@@ -170,11 +170,12 @@ def _classical(
     panel = request.panel
     estimates: list[Estimate] = []
     intervals: dict[str, Inference] = {}
+    titles: list[str] = []
     for method in request.estimators:
         title = method if isinstance(method, str) else method.NAME
         # Two estimators that differ only by their settings have one name; the second gets a number.
-        same = sum(e.estimator.split("-")[0] == title for e in estimates)
-        name = f"{title}-{same + 1}" if same else title
+        name = f"{title}-{titles.count(title) + 1}" if title in titles else title
+        titles.append(title)
         tell(f"classical: {name}" + ("" if request.interval is None else f", {request.interval}"))
         estimate = steps.attempt(name, partial(_point, panel, method))
         if estimate is None:
@@ -185,9 +186,8 @@ def _classical(
             other = steps.attempt("sc-slsqp", partial(_point, panel, "sc", solver="slsqp"))
             estimates += [] if other is None else [other]
         if request.interval is not None:
-            about = (
-                request.interval if (name, request.interval) == ("sc", "placebo") else f"{request.interval} of {name}"
-            )
+            is_placebo = (name, request.interval) == ("sc", "placebo")
+            about = "placebo" if is_placebo else f"{request.interval} of {name}"
             found = steps.attempt(about, partial(_interval, request, method, progress=progress))
             if found is not None:
                 intervals[name] = replace(found, estimate=replace(found.estimate, estimator=name))
@@ -225,14 +225,16 @@ def _inference(
         if name not in request.methods or name in found:
             continue
         tell(_BEGINS.get(name, name).format(donors=panel.n_donors, replicates=request.replicates))
-        extra = {"replicates": request.replicates} if name == "bootstrap" else {}
-        made = steps.attempt(
-            name,
-            lambda: _whole(_VERBS[name](panel, seed=request.seed, progress=progress, **extra), request.level),  # noqa: B023
-        )
+        made = steps.attempt(name, partial(_carried_out, name, request, progress))
         if made is not None:
             found[name] = made
     return found
+
+
+def _carried_out(name: str, request: AnalysisPlan, progress: bool) -> Inference:
+    extra = {"replicates": request.replicates} if name == "bootstrap" else {}
+    found = _VERBS[name](request.panel, seed=request.seed, progress=progress, **extra)
+    return _whole(found, request.level)
 
 
 def _whole[T: Inference](result: T, level: float) -> T:

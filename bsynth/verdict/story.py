@@ -39,6 +39,12 @@ def _lacking(s: Sides) -> list[str]:
     return [f"The {name} is not available: {reason}." for name, reason in lacks.items()]
 
 
+def _rows_lacking(s: Sides) -> list[str]:
+    """Estimators, and intervals around them, that cannot be had on this panel."""
+    lacks = {k: v for k, v in s.facts.get("unavailable", {}).items() if not k.startswith(("posterior", "calibration"))}
+    return [f"There is no {name}: {reason}." for name, reason in lacks.items()]
+
+
 def _notes(s: Sides) -> list[str]:
     """What should be known of the panel beside the answer."""
     return list(s.facts.get("notes", []))
@@ -108,6 +114,7 @@ PARTS: tuple[Callable[[Sides], list[str]], ...] = (
     answers.of_posterior,
     answers.of_models,
     answers.of_classical,
+    _rows_lacking,
     agreement.on_agreement,
     agreement.on_hull,
     agreement.on_pre_fit,
