@@ -63,7 +63,7 @@ class PanelRequest:
     cluster: str | None
     covariates: list[str]
     missing: Any
-    date_format: str | None
+    date_format: str | None = None
 
     def roles(self) -> dict[str, Any]:
         """Return what the columns mean, as keyword arguments of `Panel.from_events`."""

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bsynth._request import check_seed
 from bsynth._types import FloatArray
-from bsynth.effects import check_level, estimand_bounds, lift_notes
+from bsynth.effects import check_level, estimand_bounds, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
@@ -132,7 +132,7 @@ class PredictionInterval:
         )
         point = self._point()
         points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
-        return rows.assign(estimate=[points[name][0] for name in rows["estimand"]])
+        return refuse_lift(rows.assign(estimate=[points[name][0] for name in rows["estimand"]]))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""

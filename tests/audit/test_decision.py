@@ -184,10 +184,10 @@ def test_no_effect_in_any_draw(fit: Fit) -> None:
     nothing = replace(fit, tree=tree)
     found = decide(nothing, threshold=0.0, rope=0.1)
     v = found.values
-    assert (v["probability_positive"], v["probability_zero"], v["breakdown"]) == (0.0, 1.0, 0.0)
-    assert (v["probability_above"], v["probability_inside_rope"]) == (0.0, 1.0)
+    # A draw of exactly zero counts half to either side.
+    assert (v["probability_positive"], v["probability_direction"], v["breakdown"]) == (0.5, 0.5, 0.0)
+    assert v["probability_inside_rope"] == 1.0
     said = found.sentences()
-    assert said[0].endswith("is 0; P(average effect = 0) > 0.999.")
     assert "No bias is needed" in said[-1]
     assert decide(nothing, cost=1.0, value_per_unit=5.0).values["probability_loss"] == 1.0
 
