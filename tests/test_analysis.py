@@ -141,3 +141,28 @@ def test_a_posterior_alone_and_inference_without_its_point_are_compared(rollout_
     row = pointless.comparison.table.set_index("interval").loc["bootstrap-percentile"]
     assert row["pre_rmspe"] == pytest.approx(0.0374, abs=1e-4)
     assert row["conditions"].endswith("Its interval holds the sampling of users alone.")
+
+
+@pytest.mark.parametrize(
+    ("questions", "words"),
+    [
+        ({"estimand": "totals"}, "did you mean 'total'"),
+        ({"cost": 1.0}, "cost is given without value_per_unit"),
+        ({"cost": 1.0, "value_per_unit": 1.0, "threshold": 0.1}, "give estimand='total' or 'average'"),
+        ({"cost": 1.0, "value_per_unit": 1.0, "estimand": "lift"}, "the calibrated lift has no expected value"),
+        ({"rope": (1.0, 0.0)}, "low below high"),
+        ({"price": 1.0}, "decision has no 'price'"),
+    ],
+)
+def test_a_question_without_an_answer_is_refused_before_any_draw(
+    prop99_panel: bs.Panel, questions: dict[str, object], words: str
+) -> None:
+    with pytest.raises(bs.SpecError, match=words):
+        plan_analysis(prop99_panel, questions=questions)
+    assert plan_analysis(prop99_panel, questions={"cost": 1.0, "value_per_unit": 2.0}).findings[-1] == "decision"
+
+
+def test_bands_come_only_when_asked_for(prop99_panel: bs.Panel) -> None:
+    assert "bands" not in plan_analysis(prop99_panel).findings
+    assert "bands" in plan_analysis(prop99_panel, findings="all").findings
+    assert plan_analysis(prop99_panel, findings=["bands"]).findings == ("bands",)
