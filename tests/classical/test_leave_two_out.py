@@ -1,5 +1,6 @@
 """Leave two out (Lei and Sudijono 2024). Losses are integers and must be exact."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,21 @@ def test_p_is_never_zero_and_refusals(prop99_panel: bs.Panel) -> None:
     pair = panel.without(*[d for d in panel.donors if d not in ("Utah", "Nevada")])
     with pytest.raises(PanelError, match="at least 3"):
         leave_two_out(pair)
+
+
+def test_a_set_with_a_hole_has_the_p_of_its_interval() -> None:
+    """One pair wins from −4 to −2, the other from 2 to 4: zero is rejected, and the interval around both holds it."""
+    data = bs.simulate_factor(donors=4, seed=3)
+    panel = bs.Panel.from_long(data, unit="unit", time="time", outcome="outcome", treated=0, start=30)
+    test = leave_two_out(panel, statistic="mean_gap", progress=False)
+    n_pre = test.estimate.panel.n_pre
+    gaps = test.gaps[:2].copy(data=np.zeros((2, test.gaps.sizes["time"])))
+    gaps[:, n_pre:] = np.array([[-3.0], [3.0]])
+    table = test.table[:2].assign(treated=3.0, largest=1.0, lost=False)
+    holed = replace(test, gaps=gaps, table=table)
+    assert holed.p == pytest.approx(1 / 3)
+    assert holed.constant_set(0.5) == (-4.0, 4.0)
+    assert holed.interval_p == pytest.approx(2 / 3)
+    assert (holed.effects(0.5)["p"] == holed.interval_p).all()
+    assert "both sides of zero" in " ".join(holed.notes(0.5))
+    assert np.isnan(holed.constant_set(0.3)).all()
