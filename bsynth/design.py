@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._types import FloatArray, IntArray
 from bsynth.covariates import Movements, Predictors, movements, predictors
 from bsynth.errors import PanelError
 from bsynth.panel import Panel
@@ -28,15 +28,17 @@ class Design:
     center, scale : float
         ``outcome = center + scale · scaled``.
     donor_center, donor_scale : (J,)
-        Outcome units. One scale for all but with ``scale = "each"``. Each donor's own pre-period mean
-        is its centre when the model has a level shift and exact cells: the level is then the offset
-        between pre-period means.
+        Outcome units. One scale for all but with ``scale = "each"``. Each donor's own pre-period mean, weighted by
+        the cells' precision where it is known, is its centre when the model has a level shift: the level is then
+        the offset between pre-period means, however far the treated unit is from its donors.
     donor_precision : (T, J) or None
         1 / sampling variance of each donor cell, scaled; 0 where the cell is empty. None: exact cells.
     treated_variance : (T,)
         Sampling variance of the treated series, scaled; 0 with exact cells.
     treated_seen : (T,) of 0 or 1
         0 where a treated cell is empty, so the period carries no likelihood.
+    positions : (T,) int
+        Place of each period on the calendar, from 0: not neighbours where the data have a gap.
     slots : int
         Least number of donors that the compiled model has room for: panels that differ by a donor, such
         as placebos, then share one compilation. Slots without a donor have weight exactly 0.
@@ -59,6 +61,7 @@ class Design:
     donor_precision: FloatArray | None
     treated_variance: FloatArray
     treated_seen: FloatArray
+    positions: IntArray
     slots: int = 0
     periods: int = 0
     movements: Movements | None = None
@@ -88,8 +91,13 @@ class Design:
         return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
 
 
-def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int = 0) -> Design:
+def make_design(
+    panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int = 0, scale: float | None = None
+) -> Design:
     """Scale the panel for ``spec``, with room for at least ``slots`` donors and ``periods`` periods.
+
+    ``scale`` is what one unit of the priors means, outcome units: the treated pre-period standard deviation, but in
+    simulations that know the scale from which they were drawn.
 
     Raises
     ------
@@ -99,16 +107,17 @@ def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int =
     known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
     pre = slice(0, panel.n_pre)
     treated, donors = panel.treated_series, panel.donor_matrix
-    center, scale = float(treated[pre].mean()), float(treated[pre].std(ddof=1))
+    center = float(treated[pre].mean())
+    scale = float(treated[pre].std(ddof=1)) if scale is None else scale
     donor_center, donor_scale = np.full(panel.n_donors, center), np.full(panel.n_donors, scale)
-    own_means = spec.scale == "each" or (spec.level.prior == "shift" and not known)
+    own_means = spec.scale == "each" or spec.level.prior == "shift"
+    precision, own_variance = _cell_precision(panel, spec) if known else (None, np.zeros(len(treated)))
     if own_means:
-        donor_center = donors[pre].mean(axis=0)
+        donor_center = donors[pre].mean(axis=0) if precision is None else _weighted_means(donors[pre], precision[pre])
     if spec.scale == "each":
         donor_scale = donors[pre].std(axis=0, ddof=1)
         # A constant donor says nothing; any scale leaves it at zero.
         donor_scale = np.where(donor_scale > 0, donor_scale, 1.0)
-    precision, own_variance = _cell_precision(panel, spec) if known else (None, np.zeros(len(treated)))
     seen = np.isfinite(own_variance)
     use = spec.covariates.use
     return Design(
@@ -122,11 +131,18 @@ def make_design(panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int =
         donor_precision=None if precision is None else scale**2 * precision,
         treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
         treated_seen=seen.astype(float),
+        positions=panel.positions,
         slots=slots,
         periods=periods,
         movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
         predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
     )
+
+
+def _weighted_means(values: FloatArray, precision: FloatArray) -> FloatArray:
+    """(J,) means of ``values`` (n, J) by precision; plain where no cell was seen."""
+    weights = np.where(precision.sum(axis=0) > 0, precision, 1.0)
+    return np.asarray((weights * values).sum(axis=0) / weights.sum(axis=0))
 
 
 def _cell_precision(panel: Panel, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:

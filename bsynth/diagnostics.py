@@ -15,7 +15,7 @@ import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
-from bsynth._types import Status
+from bsynth._types import FloatArray, Status
 
 RHAT_MAX = 1.01
 RHAT_MAX_WEIGHT = 1.05
@@ -79,14 +79,19 @@ def gate(
     quantities : mapping of name to DataArray (chain, draw)
         Effects and scalar parameters. A constant quantity carries no information and is passed over.
     weights : DataArray (chain, draw, donor)
+        Likewise: a weight that no draw moves, as that of a single donor, is passed over.
     sample_stats : Dataset
         ``diverging``, ``maxdepth_reached`` and ``energy`` per draw.
     """
     varying = {name: q for name, q in quantities.items() if float(q.max()) > float(q.min())}
     scalars = xr.Dataset({name: q.reset_coords(drop=True) for name, q in varying.items()})
-    rhat = azs.rhat(scalars)
-    # Named, since ArviZ's own tails follow a setting of the user's.
-    ess = {"bulk": azs.ess(scalars, method="bulk"), "tail": azs.ess(scalars, method="tail", prob=TAILS)}
+    moving = (weights.max(("chain", "draw")) > weights.min(("chain", "draw"))).to_numpy()
+    # A chain that stands still divides by its own variance of 0: the answer is infinite or missing, and fails below.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rhat = azs.rhat(scalars)
+        # Named, since ArviZ's own tails follow a setting of the user's.
+        ess = {"bulk": azs.ess(scalars, method="bulk"), "tail": azs.ess(scalars, method="tail", prob=TAILS)}
+        rhat_weight = float(azs.rhat(weights.isel(donor=moving)).max(skipna=False)) if moving.any() else 1.0
     failures = []
     for name in varying:
         value = float(rhat[name])
@@ -96,7 +101,6 @@ def gate(
             size = float(found[name])
             if not size >= ESS_MIN:
                 failures.append(f"{kind} ESS of {name} is {size:.0f} (must be at least {ESS_MIN})")
-    rhat_weight = float(azs.rhat(weights).max()) if weights.sizes["donor"] > 1 else 1.0
     if not rhat_weight < RHAT_MAX_WEIGHT:
         failures.append(f"R-hat of a weight is {rhat_weight:.3f} (must be below {RHAT_MAX_WEIGHT})")
     divergences = int(sample_stats["diverging"].sum())
@@ -105,7 +109,7 @@ def gate(
     saturated = int(sample_stats["maxdepth_reached"].sum())
     if saturated:
         failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
-    bfmi = float(np.min(azs.bfmi(np.asarray(sample_stats["energy"]))))
+    bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
     if not bfmi > BFMI_MIN:
         failures.append(f"BFMI is {bfmi:.2f} (must be above {BFMI_MIN})")
     sizes = [float(found[name]) for name in varying for found in ess.values()]
@@ -120,6 +124,11 @@ def gate(
         bfmi_min=bfmi,
         retried=retried,
     )
+
+
+def _smallest_bfmi(energy: FloatArray) -> float:
+    """The smallest BFMI of the chains (chain, draw); a chain whose energy never changes is stuck and has 0."""
+    return float(np.min(azs.bfmi(energy))) if (np.ptp(energy, axis=1) > 0).all() else 0.0
 
 
 def psis_loo(tree: xr.DataTree) -> Any:

@@ -6,16 +6,23 @@ treated periods, n_post of them):
 
 - ``average``     mean over the window of gap_t = y_t − y0_t
 - ``cumulative``  Σ gap_t
-- ``lift``        Σ gap_t / Σ y0_t, never a sum of percentages
+- ``lift``        Σ gap_t / |Σ y0_t|, never a sum of percentages: it has the sign of the effect
+
+What was observed is given, so an average effect τ means the lift τ / |ȳ − τ|, whether it is an estimate, a draw, or
+a bound. Where the untreated outcome may be zero the lift is refused, estimate and bounds alike: they are NaN, and
+`lift_notes` says so.
 """
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 
 import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._types import FloatArray
 from bsynth.errors import SpecError
 
 ESTIMANDS = ("average", "cumulative", "lift")
@@ -26,6 +33,138 @@ EFFECT_COLUMNS = (
 """Columns that every method's table of effects has, in this order; posteriors add to them."""
 
 POSTERIOR_DIMS = ("chain", "draw")
+
+ROUNDING = 1e-12
+"""A difference of outcomes smaller than this share of their size is rounding, and counts as none."""
+TIES = 1e-9
+"""Relative rounding within which two statistics count as equal."""
+
+
+def gap_of(observed: FloatArray, counterfactual: FloatArray) -> FloatArray:
+    """Observed less counterfactual, both (..., T): 0 where they differ by the rounding of the series alone.
+
+    Examples
+    --------
+    >>> gap_of(np.array([0.3, 2.0]), np.array([0.1 + 0.2, 1.0])).tolist()
+    [0.0, 1.0]
+    """
+    gap = np.asarray(observed - counterfactual)
+    size = np.maximum(np.abs(observed), np.abs(counterfactual)).max(axis=-1, keepdims=True)
+    return np.where(np.abs(gap) <= ROUNDING * size, 0.0, gap)
+
+
+def at_least(values: FloatArray, own: FloatArray | float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+    """Whether ``values`` are as large as ``own`` or larger, up to rounding: a tie counts.
+
+    Examples
+    --------
+    >>> at_least(np.array([0.1 + 0.2, 0.2]), 0.3).tolist(), at_least(np.array([0.3]), 0.1 + 0.2).tolist()
+    ([True, False], [True])
+    """
+    size = np.abs(own)
+    return np.asarray(values >= own - TIES * np.where(np.isfinite(size), size, 0.0))
+
+
+def positive_share(draws: FloatArray) -> float:
+    """P(> 0) of ``draws``: one that is exactly 0 counts half, so that no effect in any draw gives ½.
+
+    Examples
+    --------
+    >>> positive_share(np.array([-1.0, 0.0, 2.0, 3.0])), positive_share(np.zeros(4))
+    (0.625, 0.5)
+    """
+    return float((draws > 0).mean() + (draws == 0).mean() / 2)
+
+
+def lift_of(average: FloatArray | float, observed: FloatArray | float) -> FloatArray:
+    """Lift that average effects τ mean beside the observed mean ȳ, τ / |ȳ − τ|; NaN where ȳ − τ is 0.
+
+    Examples
+    --------
+    >>> float(lift_of(2.0, 12.0)), float(lift_of(2.0, -48.0)), float(lift_of(3.0, 3.0))
+    (0.2, 0.04, nan)
+    """
+    average, observed = np.asarray(average, dtype=float), np.asarray(observed, dtype=float)
+    untreated = np.asarray(observed - average)
+    known = np.abs(untreated) > ROUNDING * (np.abs(observed) + np.abs(average))
+    return np.asarray(np.divide(average, np.abs(untreated), out=np.full(untreated.shape, np.nan), where=known))
+
+
+def lift_bounds(lower: float, upper: float, observed: float) -> tuple[float, float]:
+    """Smallest and largest lift of the average effects from ``lower`` to ``upper``, beside the observed mean.
+
+    The lift is monotone in the effect while the untreated mean ȳ − τ keeps its sign. Where it does not, the lift is
+    refused: (NaN, NaN). A set of effects without bounds rules out no lift either.
+
+    Examples
+    --------
+    >>> lift_bounds(-5.0, 20.0, 100.0), lift_bounds(-5.0, 20.0, 10.0)
+    ((-0.047619047619047616, 0.25), (nan, nan))
+    """
+    if math.isinf(lower) and math.isinf(upper):
+        return -math.inf, math.inf
+    if not keeps_sign(np.array([observed - lower, observed - upper])):
+        return math.nan, math.nan
+    first, last = sorted((_limit(lower, observed), _limit(upper, observed)))
+    return first, last
+
+
+def _limit(average: float, observed: float) -> float:
+    """Lift of an average effect; one without bound is all there is of a counterfactual without bound."""
+    return math.copysign(1.0, average) if math.isinf(average) else float(lift_of(average, observed))
+
+
+def keeps_sign(values: FloatArray) -> bool:
+    """Whether all of ``values`` that are known are above zero, or all below."""
+    known = values[~np.isnan(values)]
+    return bool(known.size > 0 and ((known > 0).all() or (known < 0).all()))
+
+
+def estimand_bounds(lower: float, upper: float, *, observed: float, periods: int) -> dict[str, tuple[float, float]]:
+    """Bounds of every estimand when constant effects from ``lower`` to ``upper`` are not ruled out.
+
+    ``observed`` is the mean of the treated outcomes over the ``periods`` of the window.
+    """
+    return {
+        "average": (lower, upper),
+        "cumulative": (periods * lower, periods * upper),
+        "lift": lift_bounds(lower, upper, observed),
+    }
+
+
+def refuse_lift(table: pd.DataFrame) -> pd.DataFrame:
+    """Blank a lift that has no estimate, or no bounds where the average has them: all its numbers.
+
+    ``table`` has one row per estimand.
+    """
+    known = table.set_index("estimand")[["estimate", "lower"]].notna()
+    if known.at["lift", "estimate"] and bool(known.at["lift", "lower"]) == bool(known.at["average", "lower"]):
+        return table
+    blank = [c for c in ("estimate", "lower", "upper", "p", "probability_positive") if c in table]
+    return table.assign(**{c: table[c].mask(table["estimand"] == "lift") for c in blank})
+
+
+def lift_notes(table: pd.DataFrame) -> tuple[str, ...]:
+    """Say in one sentence for which rows of a table of effects the lift is refused; nothing when for none.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"method": ["sc"], "interval": "point", "estimand": "lift", "estimate": [np.nan]})
+    >>> lift_notes(table)[0][:46]
+    'No lift is given by sc (point): the untreated '
+    """
+    refused = table[(table["estimand"] == "lift") & table["estimate"].isna()]
+    if refused.empty:
+        return ()
+    models = refused["model"] if "model" in refused else pd.Series(None, index=refused.index)
+    named = [
+        model if isinstance(model, str) else method for model, method in zip(models, refused["method"], strict=True)
+    ]
+    rows = dict.fromkeys(f"{name} ({kind})" for name, kind in zip(named, refused["interval"], strict=True))
+    return (
+        f"No lift is given by {', '.join(rows)}: the untreated outcome may be zero there, so no share of it means "
+        "anything; read the average effect.",
+    )
 
 
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:
@@ -50,16 +189,22 @@ def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dat
     >>> float(effects.average[0]), float(effects.lift[0])
     (2.0, 1.0)
     """
-    gap = observed - counterfactual
-    # A missing period makes the effect missing; passing over it would answer another question.
-    total = gap.sum("time", skipna=False)
-    return xr.Dataset(
-        {
-            "average": gap.mean("time", skipna=False),
-            "cumulative": total,
-            "lift": total / counterfactual.sum("time", skipna=False),
-        }
+    gap = xr.apply_ufunc(
+        gap_of, observed, counterfactual, input_core_dims=[["time"], ["time"]], output_core_dims=[["time"]]
     )
+    # A missing period makes the effect missing; passing over it would answer another question.
+    return of_average(gap.mean("time", skipna=False), observed.mean("time", skipna=False), counterfactual.sizes["time"])
+
+
+def of_average(average: xr.DataArray, observed: xr.DataArray | float, periods: int) -> xr.Dataset:
+    """Return every estimand of draws of the average effect; each lift is NaN when the untreated mean changes its sign.
+
+    ``observed`` is the mean of the treated outcomes over the window of so many ``periods``.
+    """
+    lift = xr.apply_ufunc(lift_of, average, observed)
+    if not keeps_sign(np.asarray(observed - average)):
+        lift = xr.full_like(average, np.nan)
+    return xr.Dataset({"average": average, "cumulative": periods * average, "lift": lift})
 
 
 def without_bare_points(table: pd.DataFrame) -> pd.DataFrame:
@@ -84,8 +229,8 @@ def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:
 
 def check_level(level: float) -> None:
     """Raise `SpecError` unless 0 < level < 1."""
-    if not 0 < level < 1:
-        raise SpecError(f"level is {level}; give a probability between 0 and 1, such as 0.95")
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise SpecError(f"level is {level!r}; give a probability between 0 and 1, such as 0.95")
 
 
 def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tuple[xr.DataArray, xr.DataArray]:
@@ -95,13 +240,18 @@ def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tupl
     return bounds.isel(quantile=0, drop=True), bounds.isel(quantile=1, drop=True)
 
 
-def posterior_table(draws: xr.Dataset, *, level: float, interval: str, rope: float | None = None) -> pd.DataFrame:
+def posterior_table(
+    draws: xr.Dataset, *, observed: float, level: float, interval: str, rope: float | None = None
+) -> pd.DataFrame:
     """One row per estimand: mean, median, equal-tailed and HDI interval, probabilities.
 
     Parameters
     ----------
     draws : Dataset (chain, draw)
         From `effect_draws`.
+    observed : float
+        Mean of the treated outcomes over the window: with it the lift's estimate is that of the mean effect, Σ gap over
+        |Σ y0| of the counterfactual that is reported, and so has its sign; its bounds are those of the average.
     level : float
         Probability inside the interval, 0 < level < 1.
     interval : str
@@ -110,29 +260,34 @@ def posterior_table(draws: xr.Dataset, *, level: float, interval: str, rope: flo
         Half-width of the region of practical equivalence, in outcome units, around zero; applied
         to the average effect and its n_post multiple, not to the lift.
     """
-    rows = []
-    for estimand in ESTIMANDS:
-        values = draws[estimand]
-        lower, upper = equal_tailed(values, level, POSTERIOR_DIMS)
-        hdi = azs.hdi(values, prob=level)
-        row = {
-            "estimand": estimand,
-            "estimate": float(values.mean()),
-            "lower": float(lower),
-            "upper": float(upper),
-            "level": level,
-            "interval": interval,
-            "p": np.nan,
-            "probability_positive": float((values > 0).mean()),
-            "median": float(values.median()),
-            "sd": float(values.std()),
-            "hdi_lower": float(hdi.sel(ci_bound="lower")),
-            "hdi_upper": float(hdi.sel(ci_bound="upper")),
-        }
-        if rope is not None and estimand == "average":
-            row["probability_beyond_rope"] = float((abs(values) > rope).mean())
-        rows.append(row)
-    return pd.DataFrame(rows)
+    found = {estimand: _summary(draws[estimand], level) for estimand in ESTIMANDS}
+    if not math.isnan(found["lift"]["estimate"]):
+        average = found["average"]
+        lower, upper = lift_bounds(average["lower"], average["upper"], observed)
+        found["lift"] |= {"estimate": float(lift_of(average["estimate"], observed)), "lower": lower, "upper": upper}
+    table = pd.DataFrame(list(found.values())).assign(estimand=list(found))
+    table = table.assign(
+        level=level,
+        interval=interval,
+        p=np.nan,
+        probability_positive=[positive_share(draws[estimand].to_numpy()) for estimand in ESTIMANDS],
+    )
+    if rope is not None:
+        beyond = float((abs(draws["average"]) > rope).mean())
+        table["probability_beyond_rope"] = table["estimand"].map({"average": beyond})
+    return refuse_lift(table[[c for c in EFFECT_COLUMNS if c in table] + [c for c in table if c not in EFFECT_COLUMNS]])
+
+
+def _summary(values: xr.DataArray, level: float) -> dict[str, float]:
+    """Mean, bounds, median, sd and HDI of draws; those of a constant are the constant, and those of none are NaN."""
+    names = ("estimate", "lower", "upper", "median", "hdi_lower", "hdi_upper")
+    low, high = float(values.min(skipna=False)), float(values.max(skipna=False))
+    if not low < high:
+        return dict.fromkeys(names, low) | {"sd": 0.0 if low == high else np.nan}
+    lower, upper = equal_tailed(values, level, POSTERIOR_DIMS)
+    hdi = azs.hdi(values, prob=level)
+    found = (values.mean(), lower, upper, values.median(), hdi.sel(ci_bound="lower"), hdi.sel(ci_bound="upper"))
+    return dict(zip(names, map(float, found), strict=True)) | {"sd": float(values.std())}
 
 
 def path_table(
@@ -160,11 +315,12 @@ def path_table(
 
 def point_effects(observed: np.ndarray, counterfactual: np.ndarray) -> dict[str, float]:
     """Return the three estimands of a point counterfactual over the window given, both (n_post,)."""
-    gap = observed - counterfactual
+    gap = gap_of(observed, counterfactual)
+    average = float(gap.mean())
     return {
-        "average": float(gap.mean()),
+        "average": average,
         "cumulative": float(gap.sum()),
-        "lift": float(gap.sum() / counterfactual.sum()),
+        "lift": float(lift_of(average, float(observed.mean()))),
     }
 
 

@@ -1,5 +1,6 @@
 """The answer of a classical estimator: a point, stored as a point and never as a one-draw posterior."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -76,7 +77,7 @@ class Estimate:
     @property
     def gap(self) -> FloatArray:
         """(T,) observed less counterfactual, outcome units."""
-        return np.asarray(self.panel.treated_series - self.counterfactual)
+        return effects.gap_of(self.panel.treated_series, self.counterfactual)
 
     @property
     def pre_rmspe(self) -> float:
@@ -90,9 +91,10 @@ class Estimate:
 
     @property
     def rmspe_ratio(self) -> float:
-        """Post over pre RMSPE; infinite when the pre-period fit is perfect."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return float(np.float64(self.post_rmspe) / self.pre_rmspe)
+        """Post over pre RMSPE; infinite when only the pre-period fit is perfect, 0 when there is no gap at all."""
+        if self.post_rmspe == 0:
+            return 0.0
+        return self.post_rmspe / self.pre_rmspe if self.pre_rmspe > 0 else math.inf
 
     @property
     def effective_donors(self) -> float:

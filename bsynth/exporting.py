@@ -14,6 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._json import show
+from bsynth._request import check_folder, writing
 from bsynth.errors import SpecError, nearest
 from bsynth.estimate import Estimate
 from bsynth.panel import Panel
@@ -97,7 +98,7 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
     Raises
     ------
     SpecError
-        Unknown format, or nothing to export.
+        Unknown format, nothing to export, or a folder that cannot be written.
 
     Examples
     --------
@@ -112,16 +113,17 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
     wanted = [formats] if isinstance(formats, str) else list(formats)
     check_formats(wanted)
     found = tables(result)
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    target = check_folder(folder, "folder")
     written = []
     for name, table in found.items():
         for kind in wanted:
             ending, write = WRITERS[kind]
             file = target / f"{prefix}{name}.{ending}"
             part = file.with_name(file.name + ".part")
-            write(table, part)
-            part.replace(file)
+            with writing(file, "table"):
+                target.mkdir(parents=True, exist_ok=True)
+                write(table, part)
+                part.replace(file)
             written.append(file)
     return written
 

@@ -1,6 +1,6 @@
 """The panel: validated once, frozen, the only form in which data enters a model or an estimator."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -14,7 +14,7 @@ from bsynth._types import FloatArray, IntArray, Label, Missing, Pool
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest import Cells, Clusters, Covariates, Source, show
 from bsynth.ingest.calendar import Calendar
-from bsynth.ingest.labels import MIN_PRE, Roles, match_units, ordered, window
+from bsynth.ingest.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
 from bsynth.ingest.missing import complete
 
 __all__ = ["Cells", "Clusters", "Covariates", "Panel", "Source"]
@@ -82,13 +82,13 @@ class Panel:
         unit: str,
         time: str,
         outcome: str,
-        treated: Label | Sequence[Label],
+        treated: Label | Iterable[Label],
         start: Label,
         end: Label | None = None,
-        donors: Sequence[Label] | None = None,
-        exclude: Sequence[Label] = (),
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
         missing: Missing = "error",
-        covariates: Sequence[str] = (),
+        covariates: str | Iterable[str] | None = (),
         date_format: str | None = None,
     ) -> Self:
         """Build a panel from one row per unit and period.
@@ -99,18 +99,18 @@ class Panel:
         unit, time, outcome : str
             Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
             quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
-        treated : label or sequence of labels
+        treated : label or collection of labels
             One treated unit, or several that start together and are averaged.
         start, end : label
             First treated period and last period used, both inclusive, written as in the data or as an ISO date;
             ``end`` defaults to the last.
-        donors : sequence of labels, optional
+        donors : label or collection of labels, optional
             Restrict the donor pool; by default every unit that is not treated.
-        exclude : sequence of labels
+        exclude : label or collection of labels
             Units that are neither treated nor donors, such as a national total.
         missing : {"error", "interpolate", "drop-units"}
             What to do with missing cells. Whatever is done is recorded in ``source``.
-        covariates : sequence of str
+        covariates : str or collection of str
             Further numeric columns, for models that use them. They may have missing cells.
         date_format : str, optional
             How periods are written where that cannot be told, such as ``"%d/%m/%Y"`` (`datetime.datetime.strptime`).
@@ -132,11 +132,11 @@ class Panel:
         *,
         time: str | None = None,
         outcome: str = "outcome",
-        treated: Label | Sequence[Label],
+        treated: Label | Iterable[Label],
         start: Label,
         end: Label | None = None,
-        donors: Sequence[Label] | None = None,
-        exclude: Sequence[Label] = (),
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
         missing: Missing = "error",
         date_format: str | None = None,
     ) -> Self:
@@ -165,14 +165,14 @@ class Panel:
         unit: str,
         time: str,
         outcome: str,
-        treated: Label | Sequence[Label],
+        treated: Label | Iterable[Label],
         start: Label,
         end: Label | None = None,
-        donors: Sequence[Label] | None = None,
-        exclude: Sequence[Label] = (),
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
         cluster: str | None = None,
         missing: Missing = "error",
-        covariates: Sequence[str] = (),
+        covariates: str | Iterable[str] | None = (),
         date_format: str | None = None,
     ) -> Self:
         """Build a panel of cell means from one row per user or event.
@@ -223,7 +223,7 @@ class Panel:
         """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
         name = self.source.name
         if len(donors) < MIN_DONORS:
-            left = f"only {donors[0]!s} is" if donors else "none is"
+            left = f"only {show(donors[0])!r} is" if donors else "none is"
             raise PanelError(f"{name}: at least {MIN_DONORS} donors are needed and {left} left; add untreated units")
         units = (*treated, *donors)
         columns = [self.units.index(u) for u in units]
@@ -232,13 +232,14 @@ class Panel:
         pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
         if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
             raise PanelError(
-                f"{name}: the treated series ({some_of(treated)}) is constant at {pre[0]:g} before {show(start)}; "
-                f"nothing can be matched to it, choose another unit or outcome"
+                f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
+                f"{show(start)}; nothing can be matched to it, choose another unit or outcome"
             )
         outcome.setflags(write=False)
         times = self.times[:periods]
         cells = None if self.cells is None else self.cells.take(periods, columns)
         filled = tuple((u, t) for u, t in self.source.filled if u in units and t <= times[-1])
+        alike = tuple(both for both in self.source.alike if set(both) & set(units))
         used = outcome.size - len(filled) if cells is None else int(cells.n.sum())
         return replace(
             self,
@@ -248,7 +249,7 @@ class Panel:
             treated=treated,
             start=start,
             end=times[-1],
-            source=replace(self.source, filled=filled, rows_used=used),
+            source=replace(self.source, filled=filled, rows_used=used, alike=alike),
             cells=cells,
             clusters=None if self.clusters is None else self.clusters.take(periods, columns),
             covariates=None if self.covariates is None else self.covariates.take(periods, columns),
@@ -320,7 +321,8 @@ class Panel:
         """(T,) sampling variance of the treated series, Σ vᵢ / n_treated²; None without cell counts."""
         if self.cells is None:
             return None
-        total = self.cells.variance[:, : self.n_treated].sum(axis=1)
+        own = self.cells.take(len(self.times), range(self.n_treated))
+        total = own.split_variance(self.n_pre).sum(axis=1)
         return np.asarray(total / self.n_treated**2, dtype=float)
 
     @property
@@ -342,8 +344,7 @@ class Panel:
 
         Parameters
         ----------
-        unit : label
-            One of ``donors``.
+        unit : label, one of ``donors``
         pool : {"exclude", "include"}
             Whether the truly treated units leave, or each join the donors.
 
@@ -352,14 +353,14 @@ class Panel:
         PanelError
             When ``unit`` is no donor, fewer than two donors remain, or its pre-period is constant.
         """
-        (chosen,) = match_units(self.donors, (unit,), "donor", self.source.name)
-        others = tuple(u for u in self.donors if u != chosen)
-        joined = ordered((*others, *self.treated)) if pool == "include" else others
-        return self._take((chosen,), joined, len(self.times))
+        (chosen,) = match_units(self.donors, one_label(unit), "donor", self.source.name)
+        pools = (*self.donors, *self.treated) if pool == "include" else self.donors
+        return self._take((chosen,), ordered(u for u in pools if u != chosen), len(self.times))
 
-    def without(self, *donors: Label) -> Self:
-        """The panel without some donors; at least two must remain."""
-        gone = match_units(self.donors, donors, "donor", self.source.name)
+    def without(self, *donors: Label | Iterable[Label]) -> Self:
+        """The panel without some donors, named one by one or as a collection; at least two must remain."""
+        named = [label for given in donors for label in as_labels(given)]
+        gone = match_units(self.donors, named, "donor", self.source.name)
         return self._take(self.treated, tuple(u for u in self.donors if u not in gone), len(self.times))
 
     def backdated(self, start: Label) -> Self:

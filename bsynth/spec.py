@@ -74,9 +74,16 @@ class Drift(_Piece):
         return (rho < 1) * fading + (rho >= 1) * self.sd
 
     def at(self, shares: Mapping[str, float]) -> "Drift":
-        """Return the same drift with these prior probabilities of its `components`."""
-        on = 1 - shares.get("none", 0.0)
-        walk = shares.get("walk", 0.0) / on if self.process == "ar1-or-walk" else self.walk
+        """Return the same drift with these prior probabilities of its `components`.
+
+        What is not among the shares stays impossible to the last bit: sums of the forms themselves are divided, since
+        1 less the rest leaves a rounding error that would count as a form of its own.
+        """
+        forms = [share for name, share in shares.items() if name != "none"]
+        walk = self.walk
+        if self.process == "ar1-or-walk" and sum(forms) > 0:
+            walk = shares.get("walk", 0.0) / (shares.get("ar1", 0.0) + shares.get("walk", 0.0))
+        on = 1 - shares["none"] if "none" in shares else 1.0
         return self.model_copy(update={"probability": on, "walk": walk})
 
 
@@ -92,9 +99,11 @@ class CellVariance(_Piece):
     """What is known of each cell.
 
     ``exact``: the series are taken as they are. ``known``: each cell is a mean of n rows with
-    sampling variance s²/n; the latent donor cells are c_j + d_t + e_jt, the scales below are those of
-    the half-normal priors of sd(c), sd(d) and sd(e), and ``level_sd`` replaces that of the level, since
-    donors are then not centred. ``auto``: known when the panel was built from rows, else exact.
+    sampling variance s²/n; the latent donor cells are c_j + d_t + e_jt. Donors are centred on their own pre-period
+    means, weighted by precision: c_j ~ N(0, donor_level_sd²) is a donor's true level about that mean (wider where
+    the mean is less certain than a pre-period sd), and the level of the treated unit is N(0, level_sd²). The other two
+    are the scales of the half-normal priors of sd(d) and sd(e). ``auto``: known when the panel was built from rows,
+    else exact.
     """
 
     variance: Literal["exact", "known", "auto"] = "exact"

@@ -14,10 +14,20 @@ PROCESSES = ("walk", "ar1", "local-trend")
 THETA = {"drift_sd": 0.7, "rho": 0.6, "slope_sd": 0.3}
 SPEC = ModelSpec.from_toml("")
 LEVEL_SD = SPEC.level.sd
+PLACES = np.array([0, 1, 2, 4, 5, 8, 9])
+"""Places of the seven periods of `_exact_design` on the calendar: two gaps, one of them after the start."""
+PRE = PLACES[:5]
 
 
-def _dense_covariance(process: str, n: int, rho: float = THETA["rho"], q: float = THETA["drift_sd"]) -> np.ndarray:
-    """cov(u) from the definitions, element by element."""
+def _dense_covariance(
+    process: str, places: np.ndarray, rho: float = THETA["rho"], q: float = THETA["drift_sd"]
+) -> np.ndarray:
+    """cov(u) at ``places`` from the definitions on the whole calendar, element by element."""
+    every = _on_calendar(process, int(places[-1]) + 1, rho, q)
+    return every[np.ix_(places, places)]
+
+
+def _on_calendar(process: str, n: int, rho: float, q: float) -> np.ndarray:
     q2, slope2 = q**2, THETA["slope_sd"] ** 2
     if process == "ar1":
         return np.array([[q2 * rho ** abs(t - s) for s in range(n)] for t in range(n)])
@@ -30,16 +40,20 @@ def _dense_covariance(process: str, n: int, rho: float = THETA["rho"], q: float 
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-@pytest.mark.parametrize("level_sd", [0.0, 0.8])
-def test_conditional_draws_follow_the_dense_gaussian(process: str, level_sd: float, rng: np.random.Generator) -> None:
-    n_pre, n = 6, 9
+@pytest.mark.parametrize(
+    ("level_sd", "places"), [(0.0, range(9)), (0.8, range(9)), (0.8, [0, 1, 4, 5, 6, 7, 10, 11, 13])]
+)
+def test_conditional_draws_follow_the_dense_gaussian(
+    process: str, level_sd: float, places: list, rng: np.random.Generator
+) -> None:
+    n_pre, n, places = 6, 9, np.array(places)
     residual, variance = rng.normal(size=n_pre), rng.uniform(0.2, 1.0, n_pre)
     seen = np.array([1, 1, 0, 1, 1, 1])
     S = 100_000
     parameters = {name: np.full(S, value) for name, value in THETA.items()}
     many, noise = (np.broadcast_to(v, (S, n_pre)) for v in (residual, variance))
-    found = drift.condition(drift.state_space(parameters, process), many, noise, seen, n, level_sd, rng)
-    K, kept = _dense_covariance(process, n), np.flatnonzero(seen)
+    found = drift.condition(drift.state_space(parameters, process), many, noise, seen, places, level_sd, rng)
+    K, kept = _dense_covariance(process, places), np.flatnonzero(seen)
     C = K[np.ix_(kept, kept)] + np.diag(variance[kept]) + level_sd**2
     joint = np.block([[K, np.zeros((n, 1))], [np.zeros((1, n)), np.full((1, 1), level_sd**2)]])  # drift, then level
     cross = np.vstack([K[:, kept], np.full((1, len(kept)), level_sd**2)])
@@ -68,6 +82,7 @@ def _exact_design(rng: np.random.Generator) -> Design:
         donor_precision=None,
         treated_variance=np.zeros(T),
         treated_seen=np.ones(T),
+        positions=PLACES,
         slots=J,
     )
 
@@ -114,12 +129,12 @@ def _evidence(
 ) -> np.ndarray:  # fmt: skip
     """(G,) log density of each form with its prior and that of (total, share), from dense Gaussians."""
     n = len(residual)
-    found = drift.forms(spec.drift, n, summed=rho is None and spec.drift.process != "local-trend")
+    found = drift.forms(spec.drift, PRE, summed=rho is None and spec.drift.process != "local-trend")
     terms = []
     for at, log_prior, sd, span in zip(found.rho, found.log_prior, found.sd, found.reach, strict=True):
         sigma, q = drift.split(np.array(total), np.array(share), span)
         process = spec.drift.process if spec.drift.process == "local-trend" else "walk" if at == 1 else "ar1"
-        C = _dense_covariance(process, n, at if rho is None else rho, q) + sigma**2 * np.eye(n) + LEVEL_SD**2
+        C = _dense_covariance(process, PRE, at if rho is None else rho, q) + sigma**2 * np.eye(n) + LEVEL_SD**2
         dense = stats.multivariate_normal(np.zeros(n), C + cells).logpdf(residual)
         ratio = drift.log_share_density(np.array(total), np.array(share), span, spec.noise.sd, sd)
         terms.append(log_prior + dense + ratio)
@@ -140,7 +155,7 @@ def test_the_switch_weighs_the_evidence_over_all_forms(process: str, grid: list,
     shares = [(found.form.rho == rho).mean() for rho in grid]
     np.testing.assert_allclose(shares, special.softmax(terms), atol=0.008)
     if process == "ar1-or-walk":
-        forms = drift.forms(spec.drift, 5, summed=True)
+        forms = drift.forms(spec.drift, PRE, summed=True)
         even = terms - forms.log_prior
         log_odds = even[-1] - special.logsumexp(even[:-1]) + np.log(5)
         np.testing.assert_allclose(found.form.walk_log_odds, log_odds)
@@ -155,9 +170,9 @@ def test_indicator_and_pointwise_terms_belong_together(rng: np.random.Generator)
     S, weights = 40_000, np.array([0.2, 0.3, 0.5])
     parameters = {"weights": np.tile(weights, (S, 1)), "total": np.full(S, 0.8), "share": np.full(S, 0.7)}
     found = predict.counterfactual(parameters, design, spec, rng)
-    forms = drift.forms(spec.drift, 5, summed=True)
+    forms = drift.forms(spec.drift, PRE, summed=True)
     sigma, q = drift.split(0.8, 0.7, forms.reach[0])
-    K = q**2 * drift.walk(5)
+    K = q**2 * drift.walk(PRE)
     residual, on = (design.y - design.X @ weights)[:5], found.drifting
     np.testing.assert_allclose(found.sigma[on], sigma)
     np.testing.assert_allclose(found.sigma[~on], 0.8)
@@ -183,7 +198,7 @@ def test_scale_and_share_hold_the_prior_of_noise_and_drift() -> None:
     """With drift, (total, share) has the density that σ and q have by their priors; without, one that integrates to one."""
     from scipy import integrate
 
-    span = drift.forms(_toml("walk", 1.0).drift, 19, summed=True).reach[0]
+    span = drift.forms(_toml("walk", 1.0).drift, np.arange(19), summed=True).reach[0]
 
     def density(share: float, total: float, noise: float, q: float) -> float:
         found = drift.split(np.array(total), np.array(share), span)
@@ -219,7 +234,7 @@ def test_switched_off_drift_leaves_the_counterfactual_alone(rng: np.random.Gener
 def test_a_drift_of_zero_is_no_error(rng: np.random.Generator) -> None:
     for process in PROCESSES:
         system = drift.state_space({"drift_sd": np.zeros(5), "rho": np.full(5, 0.5), "slope_sd": np.zeros(5)}, process)
-        found = drift.condition(system, np.ones((5, 4)), np.ones((5, 4)), np.ones(4), 6, LEVEL_SD, rng)
+        found = drift.condition(system, np.ones((5, 4)), np.ones((5, 4)), np.ones(4), np.arange(6), LEVEL_SD, rng)
         np.testing.assert_allclose(found.u, 0.0, atol=1e-10)
 
 
@@ -239,11 +254,11 @@ def test_latent_cells_and_drift_share_the_diagonal(process: str, rng: np.random.
     value = model.compile_fn(treated, inputs=model.free_RVs, on_unused_input="ignore")
     graph, dense = [], []
     seen = design.treated_seen[:5] > 0
-    kinds = drift.forms(spec.drift, 5, summed=False)
+    kinds = drift.forms(spec.drift, PRE, summed=False)
     for _ in range(3):
         raw = {
             "gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform(),
-            "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=3),
+            "donor_z": rng.normal(size=3),
             "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "period_rho": rng.uniform(),
             "donor_noise_sd_z": abs(rng.normal()),
         } | ({} if process == "walk" else {"rho": rng.uniform()})  # fmt: skip
@@ -260,7 +275,7 @@ def test_latent_cells_and_drift_share_the_diagonal(process: str, rng: np.random.
         terms = []
         for g, rho in enumerate(kinds.rho):
             sigma, q = drift.split(total, share, kinds.reach[g])
-            kernel = drift.kernels(np.array([1.0 if rho == 1 else raw["rho"]]), 5)[0]
+            kernel = drift.kernels(np.array([1.0 if rho == 1 else raw["rho"]]), PRE)[0]
             ratio = drift.log_share_density(total, share, kinds.reach[g], spec.noise.sd, kinds.sd[g])
             own = logpdf(q**2 * kernel[np.ix_(seen, seen)] + sigma**2 * np.eye(4))
             terms.append(kinds.log_prior[g] + ratio + own)

@@ -29,6 +29,7 @@ def _small_known_design(rng: np.random.Generator) -> Design:
         donor_precision=precision,
         treated_variance=rng.uniform(0.1, 0.5, T),
         treated_seen=np.array([1, 1, 0, 1, 1, 1], dtype=float),
+        positions=np.arange(T),
         slots=J + 1,
     )
 
@@ -65,7 +66,7 @@ def test_latent_cells_integrate_out_exactly(rng: np.random.Generator) -> None:
     for _ in range(4):
         raw = {
             "gamma": rng.gamma(1.0, size=4), "total_z": abs(rng.normal()),
-            "grand_z": rng.normal(), "donor_level_sd_z": abs(rng.normal()), "donor_z": rng.normal(size=4),
+            "donor_z": rng.normal(size=4),
             "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=6), "period_rho": rng.uniform(),
             "donor_noise_sd_z": abs(rng.normal()),
         }  # fmt: skip

@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import bsynth as bs
 from bsynth.catalogue import choose_model, list_models, load_model, models_folder
 from bsynth.errors import SpecError
-from bsynth.spec import ModelSpec
+from bsynth.spec import Drift, ModelSpec
 
 
 def test_defaults_are_the_level_model() -> None:
@@ -77,3 +79,15 @@ def test_default_says_which_and_why(rollout_panel: bs.Panel, prop99_panel: bs.Pa
 def test_known_variance_needs_counts(prop99_panel: bs.Panel) -> None:
     with pytest.raises(bs.PanelError, match="needs the number of rows in each cell"):
         bs.plan(prop99_panel, "rollout")
+
+
+@given(
+    st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=3),
+    st.permutations(["none", "ar1", "walk"]),
+)
+def test_shares_that_are_taught_come_back_and_no_other_form_appears(values: list[float], names: list[str]) -> None:
+    values = [value / sum(values) for value in values]
+    shares = dict(zip(names, values, strict=False))
+    found = Drift(process="ar1-or-walk").at(shares).components
+    assert set(found) - {"none"} == set(shares) - {"none"}
+    assert {name: found[name] for name in shares if name in found} == pytest.approx(shares, abs=1e-12)

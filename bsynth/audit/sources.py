@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._json import records
-from bsynth._types import FloatArray, Status
+from bsynth._types import FloatArray, IntArray, Status
 from bsynth.audit.words import mark
 from bsynth.checks.base import Case
 from bsynth.checks.choice import drifts
@@ -29,6 +29,7 @@ from bsynth.effects import variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
 from bsynth.estimate import html_card
+from bsynth.given import require_fit, require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.verdict import number
@@ -163,6 +164,8 @@ def sources(fit: Fit, panel: Panel) -> Sources:
     >>> found.names, round(float(found.whole[list(found.names)].sum()), 6)
     (('weights', 'level', 'noise'), 1.0)
     """
+    require_fit(fit)
+    require_panel(panel)
     case = Case(fit, panel)
     known = _Known.of(case)
     n_post = panel.n_post
@@ -243,13 +246,19 @@ def _innovations(case: Case) -> FloatArray:
     on = _draws(case, "drifting")
     q2 = on * _draws(case, "drift_sd") ** 2
     rho = _draws(case, "rho") if process in ("ar1", "ar1-or-walk") else np.ones_like(q2)
-    steps = np.arange(1, n_post + 1)
-    moments = np.array([(q2 * rho**k)[rho < 1].sum() / len(rho) for k in range(2 * n_post + 1)])
-    fading = moments[drift.lags(n_post).astype(int)] - moments[np.add.outer(steps, steps)]
-    found = fading + (q2 * (rho == 1)).mean() * drift.walk(n_post)
+    steps = _steps(case)
+    moments = np.array([(q2 * rho**k)[rho < 1].sum() / len(rho) for k in range(2 * int(steps[-1]) + 1)])
+    fading = moments[drift.lags(steps).astype(int)] - moments[np.add.outer(steps, steps)]
+    found = fading + (q2 * (rho == 1)).mean() * drift.walk(steps - 1)
     if process == "local-trend":
-        found = found + (on * _draws(case, "slope_sd") ** 2).mean() * drift.integrated_walk(n_post)
+        found = found + (on * _draws(case, "slope_sd") ** 2).mean() * drift.integrated_walk(steps - 1)
     return np.asarray(found)
+
+
+def _steps(case: Case) -> IntArray:
+    """(n_post,) steps of the calendar from the last pre-period to each treated one."""
+    places = case.design.positions
+    return np.asarray(places[case.panel.n_pre :] - places[case.panel.n_pre - 1])
 
 
 def _variances(case: Case, known: _Known, functionals: FloatArray) -> tuple[dict[str, FloatArray], FloatArray]:
@@ -294,7 +303,7 @@ def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
         level = _draws(case, "level_shift")
         donors = (_draws(case, "intercept"))[:, None] + (_draws(case, "weights") * slope) @ case.panel.donor_matrix.T
         gathered = mean - donors - covariates
-    steps = np.arange(1, case.panel.n_post + 1)
+    steps = _steps(case)
     carried, sampled = np.repeat(gathered[:, n_pre - 1 : n_pre], len(steps), axis=1), {"weights"} if known else set()
     if case.spec.drift.process in ("ar1", "ar1-or-walk") and moves:
         carried = carried * _draws(case, "rho")[:, None] ** steps

@@ -59,7 +59,7 @@ def draw_untreated(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> 
     variance[:, : design.n_pre] = cell_variance(design, found["weights"])
     sd = np.sqrt(found["sigma"][:, None] ** 2 + variance)
     centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
-    return np.asarray(centre + found["level"][:, None] + draw_departures(found, sd, case.spec, rng))
+    return np.asarray(centre + found["level"][:, None] + draw_departures(found, sd, design.positions, case.spec, rng))
 
 
 def log_prior(case: Case) -> xr.Dataset:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._types import FloatArray, IntArray
 from bsynth.checks.base import Case
 from bsynth.design import Design
 from bsynth.engines import drift, predict
@@ -68,10 +68,9 @@ def cell_variance(design: Design, weights: FloatArray) -> FloatArray:
 
 
 def draw_departures(
-    found: Mapping[str, FloatArray], sd: FloatArray, spec: ModelSpec, rng: np.random.Generator
+    found: Mapping[str, FloatArray], sd: FloatArray, positions: IntArray, spec: ModelSpec, rng: np.random.Generator
 ) -> FloatArray:
-    """Draw drift plus noise (S, n) at parameters ``found``; the drift from its own process, unconditioned."""
-    n_times = sd.shape[1]
+    """Draw drift plus noise (S, n) at ``positions`` (n,); the drift from its own process, unconditioned."""
     if spec.noise.distribution == "student-t":
         noise = sd * rng.standard_t(spec.noise.degrees, size=sd.shape)
     else:
@@ -80,7 +79,7 @@ def draw_departures(
         return noise
     system = drift.state_space(found, spec.drift.process)
     # Nothing seen: the conditional is the prior.
-    prior = drift.condition(system, np.zeros(sd.shape), sd**2, np.zeros(n_times), n_times, 0.0, rng)
+    prior = drift.condition(system, np.zeros(sd.shape), sd**2, np.zeros(len(positions)), positions, 0.0, rng)
     return np.asarray(noise + found["drifting"][:, None] * prior.u)
 
 
@@ -91,7 +90,7 @@ def residuals(case: Case, name: str) -> Residuals:
     centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
     realised = (design.y - found["level"][:, None] - centre)[:, pre]
     sd = np.sqrt(found["sigma"][:, None] ** 2 + cell_variance(design, found["weights"]))
-    replicated = draw_departures(found, sd, case.spec, case.rng(name))
+    replicated = draw_departures(found, sd, design.positions[pre], case.spec, case.rng(name))
     seen = design.treated_seen[pre] > 0
     return Residuals(realised[:, seen], replicated[:, seen], sd[:, seen])
 

@@ -4,8 +4,9 @@ The model of the treated series over the pre-period, all on the scale of `bsynth
 
     y_t = a + Σ_j w_j x_jt + u_t + ε_t,    w on the simplex,  a ~ N(0, s_a²),  ε_t ~ N(0, σ²) or Student-t
 
-With known cell variance the donors are latent (x_jt = c_j + d_t + e_jt) and integrate out exactly:
-with precision ρ_jt of an observed cell and reliability λ_jt = σ_e² ρ_jt / (1 + σ_e² ρ_jt) ::
+With known cell variance the donors are latent (x_jt = c_j + d_t + e_jt, about their own pre-period means, so that a
+treated unit far from all of them costs the level nothing) and integrate out exactly: with precision ρ_jt of an observed
+cell and reliability λ_jt = σ_e² ρ_jt / (1 + σ_e² ρ_jt) ::
 
     x̃_jt = c_j + d_t + λ_jt (X_jt − c_j − d_t),    V_jt = σ_e² / (1 + σ_e² ρ_jt)
     y_t ~ N(a + Σ_j w_j x̃_jt,  σ² + Σ_j w_j² V_jt + v0_t)
@@ -38,8 +39,7 @@ import xarray as xr
 
 from bsynth._types import FloatArray
 from bsynth.design import Design
-from bsynth.engines import densities, drift
-from bsynth.engines.predict import level_sd
+from bsynth.engines import densities, drift, predict
 from bsynth.errors import FitError
 from bsynth.spec import ModelSpec
 
@@ -102,7 +102,7 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
     empty = ((0, 0), (0, design.capacity - n_donors))
     shared: dict[str, Any] = {
         "y_pre": design.y[pre],
-        "level_sd": level_sd(design, spec),
+        "level_sd": predict.level_sd(design, spec),
         "noise_sd": float(spec.noise.sd),
         "taken": (np.arange(design.capacity) < n_donors).astype(float),
     }
@@ -124,10 +124,9 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
         "donor_precision": np.pad(design.donor_precision, beyond),
         "treated_variance": design.treated_variance[pre],
         "treated_seen": design.treated_seen[pre],
-        "donor_level_sd": float(spec.cells.donor_level_sd),
+        "donor_level_sd": np.pad(predict.donor_level_sd(design, spec), empty[1]),
         "period_sd": float(spec.cells.period_sd),
         "donor_noise_sd": float(spec.cells.donor_noise_sd),
-        "grand_mean_sd": 5.0 * float(spec.cells.donor_level_sd),
     }
 
 
@@ -149,7 +148,8 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         return {}
     with np.errstate(divide="ignore"):
         logit = np.log(spec.drift.probability) - np.log1p(-spec.drift.probability)
-    found = drift.forms(spec.drift, design.n_pre, summed=form == "rotated")
+    before = design.positions[: design.n_pre]
+    found = drift.forms(spec.drift, before, summed=form == "rotated")
     shared: dict[str, Any] = {
         "logit_pi": float(np.clip(logit, -_MAX_LOGIT, _MAX_LOGIT)),
         "always": float(spec.drift.probability == 1.0),
@@ -158,12 +158,14 @@ def _drift_inputs(design: Design, spec: ModelSpec, form: str) -> dict[str, Any]:
         "log_form": found.log_prior,
     }
     if form == "rotated":
-        values, vectors = drift.bases(tuple(found.rho), design.n_pre)
+        values, vectors = drift.bases(tuple(found.rho), tuple(before.tolist()))
         rotations = np.swapaxes(vectors, 1, 2).reshape(-1, design.n_pre)
         return shared | {"eigenvalues": values, "rotations": rotations, "rotated_ones": vectors.sum(axis=1)}
     if form == "local-trend":
-        shared |= {"integrated": drift.integrated_walk(design.n_pre), "slope_sd": float(spec.drift.slope_sd)}
-    return shared | {"walk": drift.walk(design.n_pre)}
+        shared |= {"integrated": drift.integrated_walk(before), "slope_sd": float(spec.drift.slope_sd)}
+    if form in ("ar1", "ar1-or-walk"):
+        shared |= {"lags": drift.lags(before).astype(np.int64)}
+    return shared | ({} if form == "ar1" else {"walk": drift.walk(before)})
 
 
 def build(design: Design, spec: ModelSpec) -> pm.Model:
@@ -254,7 +256,7 @@ def _dense(
     """Log density of N(0, level_sd² 1 1' + D + K) of each form, in the order of `bsynth.engines.drift.forms`."""
     shapes = []
     if process in ("ar1", "ar1-or-walk"):
-        shapes.append(densities.powers(pm.Beta("rho", 2.0, 2.0), residual.shape[0]))
+        shapes.append(densities.powers(pm.Beta("rho", 2.0, 2.0), data["lags"]))
     if process != "ar1":
         shapes.append(data["walk"])
     slopes = 0.0
@@ -274,9 +276,7 @@ def _latent_donors(
     """Add the donors' likelihood; return Σ w x̃ and Σ w² V + v0, the variance known of each pre-period."""
     n_times, n_donors = shape
     X, precision = data["X"], data["donor_precision"]
-    grand = data["grand_mean_sd"] * pm.Normal("grand_z")
-    spread = data["donor_level_sd"] * pm.HalfNormal("donor_level_sd_z")
-    donor_level = grand + spread * pm.Normal("donor_z", shape=n_donors)
+    donor_level = data["donor_level_sd"] * pm.Normal("donor_z", shape=n_donors)
     rho = pm.Beta("period_rho", 2.0, 2.0)
     period = (
         data["period_sd"]
@@ -365,11 +365,9 @@ def parameters(tree: xr.DataTree, design: Design, spec: ModelSpec) -> dict[str, 
         found["predictor_sd"] = data["predictor_sd"] * raw["predictor_z"]
     if not design.known_variance:
         return found
-    grand = data["grand_mean_sd"] * raw["grand_z"][..., None]
-    spread = data["donor_level_sd"] * raw["donor_level_sd_z"][..., None]
     period = drift.persistent(raw["period_rho"], raw["period_z"][..., : design.y.size])
     return found | {
-        "donor_level": grand + spread * raw["donor_z"][..., taken],
+        "donor_level": (data["donor_level_sd"] * raw["donor_z"])[..., taken],
         "period": data["period_sd"] * raw["period_sd_z"][..., None] * period,
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

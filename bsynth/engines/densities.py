@@ -43,16 +43,15 @@ def normal(
     return -0.5 * (z**2).sum() - pt.log(pt.diagonal(L)).sum()
 
 
-def powers(rho: pt.TensorVariable, n: pt.TensorVariable) -> pt.TensorVariable:
-    """ρ^|t − s| as (n, n): n powers, spread over the matrix, since n² of them would be half of the gradient's cost."""
-    steps = pt.arange(n)
-    return pt.exp(steps * pt.log(rho))[abs(steps[:, None] - steps[None, :])]
+def powers(rho: pt.TensorVariable, lags: pt.TensorVariable) -> pt.TensorVariable:
+    """ρ^lag of whole ``lags`` (n, n): a power per lag, since n² of them would be half of the gradient."""
+    return pt.exp(pt.arange(lags.max() + 1) * pt.log(rho))[lags]
 
 
 def persistent(rho: pt.TensorVariable, z: pt.TensorVariable, in_panel: pt.TensorVariable) -> pt.TensorVariable:
     """The graph's form of `bsynth.engines.drift.persistent`; periods outside the panel count in no mean."""
     steps = pt.arange(z.shape[0])
-    series = (powers(rho, z.shape[0]) * pt.ge(steps[:, None], steps[None, :])) @ pt.concatenate(
-        [z[:1], pt.sqrt(1 - rho**2) * z[1:]]
-    )
+    series = (
+        powers(rho, abs(steps[:, None] - steps[None, :])) * pt.ge(steps[:, None], steps[None, :])
+    ) @ pt.concatenate([z[:1], pt.sqrt(1 - rho**2) * z[1:]])
     return series - (in_panel * series).sum() / in_panel.sum()

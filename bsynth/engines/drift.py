@@ -7,6 +7,8 @@ independent.
 - ``ar1``: stationary, cov(u_t, u_s) = q² ρ^|t−s|.
 - ``local-trend``: a walk to which a slope is added each period; the slope is itself a walk.
 
+Periods need not be neighbours: ``positions`` are their places on the calendar, and a walk takes a step for each place.
+
 Forward filtering and backward sampling (Carter and Kohn 1994; Frühwirth-Schnatter 1994), vectorised over
 posterior draws, gives draws of a and of u over all periods from their exact joint conditional, and the
 one-step-ahead log densities whose sum is the log likelihood.
@@ -20,28 +22,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bsynth._types import FloatArray
+from bsynth._types import FloatArray, IntArray
 from bsynth.spec import Drift, ModelSpec
 
 TINY = 1e-300
 RIDGE = 1e-30
 
 
-def walk(n_times: int) -> FloatArray:
-    """(T, T) covariance of a random walk with unit steps, min(t, s) for t, s = 1…T."""
-    steps = np.arange(1, n_times + 1, dtype=float)
+def walk(positions: IntArray) -> FloatArray:
+    """(T, T) covariance of a random walk with unit steps, min(t, s) + 1 at places t, s (T,) from 0."""
+    steps = np.asarray(positions, dtype=float) + 1
     return np.asarray(np.minimum.outer(steps, steps))
 
 
-def integrated_walk(n_times: int) -> FloatArray:
+def integrated_walk(positions: IntArray) -> FloatArray:
     """(T, T) covariance of the running sum of a random walk, one period late."""
+    n_times = int(positions[-1]) + 1
     total = np.tril(np.ones((n_times, n_times)), k=-1)
-    return np.asarray(total @ walk(n_times) @ total.T)
+    every = total @ walk(np.arange(n_times)) @ total.T
+    return np.asarray(every[np.ix_(positions, positions)])
 
 
-def lags(n_times: int) -> FloatArray:
+def lags(positions: IntArray) -> FloatArray:
     """(T, T) absolute lags |t − s|."""
-    index = np.arange(n_times, dtype=float)
+    index = np.asarray(positions, dtype=float)
     return np.asarray(np.abs(np.subtract.outer(index, index)))
 
 
@@ -77,8 +81,8 @@ class Forms:
         return np.asarray(self.rho == 1)
 
 
-def forms(spec: Drift, n_pre: int, *, summed: bool) -> Forms:
-    """Return the forms of a drift; of a local trend the walk at its heart.
+def forms(spec: Drift, positions: IntArray, *, summed: bool) -> Forms:
+    """Return the forms of a drift over a pre-period (n_pre,); of a local trend the walk at its heart.
 
     ``summed`` : an AR(1) is a grid of ρ, else one form whose ρ is sampled.
     """
@@ -91,22 +95,22 @@ def forms(spec: Drift, n_pre: int, *, summed: bool) -> Forms:
     if spec.process != "ar1":
         found.append((1.0, spec.walk if either else 1.0, spec.sd))
     rho, prior, sds = (np.array(column) for column in zip(*found, strict=True))
-    K = kernels(rho, n_pre)
-    reach = np.trace(K, axis1=1, axis2=2) / n_pre - K.mean(axis=(1, 2))
+    K = kernels(rho, positions)
+    reach = np.trace(K, axis1=1, axis2=2) / len(positions) - K.mean(axis=(1, 2))
     # A probability of zero is one that the density cannot tell from it, so that gradients stay defined.
     return Forms(rho, np.log(np.maximum(prior, TINY)), sds, np.maximum(reach, 0.1))
 
 
-def kernels(rho: FloatArray, n_times: int) -> FloatArray:
+def kernels(rho: FloatArray, positions: IntArray) -> FloatArray:
     """(G, T, T) covariances at q = 1 of an AR(1) with each ρ (G,); where it is 1, of the walk."""
     at = np.asarray(rho)[:, None, None]
-    return np.asarray(np.where(at < 1, at ** lags(n_times), walk(n_times)))
+    return np.asarray(np.where(at < 1, at ** lags(positions), walk(positions)))
 
 
 @functools.lru_cache(maxsize=16)
-def bases(rho: tuple[float, ...], n_times: int) -> tuple[FloatArray, FloatArray]:
+def bases(rho: tuple[float, ...], positions: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
     """Eigenvalues (G, T) and eigenvectors (G, T, T) of `kernels`; fits of one panel share them."""
-    values, vectors = np.linalg.eigh(kernels(np.array(rho), n_times))
+    values, vectors = np.linalg.eigh(kernels(np.array(rho), np.array(positions)))
     return np.asarray(values), np.asarray(vectors)
 
 
@@ -164,6 +168,13 @@ class StateSpace:
     Q: FloatArray
     P1: FloatArray
 
+    def over(self, steps: int) -> tuple[FloatArray, FloatArray]:
+        """F and Q of that many steps taken at once."""
+        F, Q = self.F, self.Q
+        for _ in range(steps - 1):
+            F, Q = self.F @ F, self.F @ Q @ np.swapaxes(self.F, 1, 2) + self.Q
+        return F, Q
+
 
 def state_space(parameters: Mapping[str, FloatArray], process: str) -> StateSpace:
     """Return the state-space form of a process for draws (S,) of its parameters."""
@@ -202,24 +213,27 @@ def condition(
     residual: FloatArray,
     variance: FloatArray,
     seen: FloatArray,
-    n_times: int,
+    positions: IntArray,
     level_sd: float,
     rng: np.random.Generator,
 ) -> Conditioned:
-    """Draw level and drift of ``n_times`` periods given residuals (S, n_pre) of noise ``variance`` (S, n_pre).
+    """Draw level and drift at ``positions`` (T,) given residuals (S, n_pre) of noise ``variance`` (S, n_pre).
 
     ``seen`` (n_pre,) is 0 for periods that carry no information. The filter is linear in what it filters: one pass
     over the residuals and over a row of ones gives the terms for every level.
     """
     n_draws, n_pre = residual.shape
-    d = system.F.shape[1]
+    n_times, d = len(positions), system.F.shape[1]
+    taken = np.diff(positions, prepend=-1)  # the first state has its own law, so its step is not used
+    over = {steps: system.over(steps) for steps in set(taken.tolist())}
+    moves = [over[steps] for steps in taken.tolist()]
     series = np.stack([residual, np.ones_like(residual)], axis=1)
     mean, cov = np.zeros((n_draws, 2, d)), system.P1.copy()
     filtered: list[tuple[FloatArray, FloatArray]] = []
     errors, total = np.zeros(series.shape), np.ones(residual.shape)
     for t in range(n_pre):
         if t:
-            mean, cov = _step(system, mean, cov)
+            mean, cov = _step(*moves[t], mean, cov)
         if seen[t]:
             total[:, t] = cov[:, 0, 0] + variance[:, t]
             errors[:, :, t] = series[:, :, t] - mean[:, :, 0]
@@ -237,16 +251,17 @@ def condition(
     states = np.empty((n_draws, n_times, d))
     states[:, n_pre - 1] = _draw(_about(level, mean), cov, rng)
     for t in range(n_pre, n_times):
-        ahead = np.einsum("sij,sj->si", system.F, states[:, t - 1])
-        states[:, t] = _draw(ahead, system.Q, rng)
+        F, Q = moves[t]
+        states[:, t] = _draw(np.einsum("sij,sj->si", F, states[:, t - 1]), Q, rng)
     for t in range(n_pre - 2, -1, -1):
         mean, cov = filtered[t]
         mean = _about(level, mean)
-        ahead_mean, ahead_cov = _step(system, mean[:, None], cov)
+        F, Q = moves[t + 1]
+        ahead_mean, ahead_cov = _step(F, Q, mean[:, None], cov)
         # A draw whose drift is zero to machine precision has no covariance to invert, and no gain either.
-        gain = np.swapaxes(np.linalg.solve(ahead_cov + RIDGE * np.eye(d), system.F @ cov), 1, 2)
+        gain = np.swapaxes(np.linalg.solve(ahead_cov + RIDGE * np.eye(d), F @ cov), 1, 2)
         back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean[:, 0])
-        states[:, t] = _draw(back, cov - gain @ system.F @ cov, rng)
+        states[:, t] = _draw(back, cov - gain @ F @ cov, rng)
     return Conditioned(level, states[:, :, 0], log_predictive, log_evidence)
 
 
@@ -260,9 +275,9 @@ def _log_normal(error: FloatArray, variance: FloatArray, seen: FloatArray) -> Fl
     return np.asarray(-0.5 * (error**2 / variance + np.log(2 * np.pi * variance)) * (seen > 0))
 
 
-def _step(system: StateSpace, mean: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _step(F: FloatArray, Q: FloatArray, mean: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Predict the next state from states (S, k, d) of k series and their common covariance."""
-    return mean @ np.swapaxes(system.F, 1, 2), system.F @ cov @ np.swapaxes(system.F, 1, 2) + system.Q
+    return mean @ np.swapaxes(F, 1, 2), F @ cov @ np.swapaxes(F, 1, 2) + Q
 
 
 def _draw(mean: FloatArray, cov: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -302,18 +317,19 @@ def draw(
     residual: FloatArray,
     cells: FloatArray,
     seen: FloatArray,
-    n_times: int,
+    positions: IntArray,
     spec: ModelSpec,
     level_sd: float,
     rng: np.random.Generator,
 ) -> Drawn:
-    """Draw form, level and path of the drift given residuals (S, n_pre) whose cells have variance ``cells``.
+    """Draw form, level and path of the drift at ``positions`` (T,), of residuals (S, n_pre) with cells ``cells``.
 
     ``parameters`` holds ``total`` and ``share`` (S,), and ``rho`` or ``slope_sd`` where the graph samples them.
     """
     process, total, share = spec.drift.process, parameters["total"], parameters["share"]
     summed = "rho" not in parameters and process != "local-trend" and not cells.any()
-    found = forms(spec.drift, residual.shape[1], summed=summed)
+    before = positions[: residual.shape[1]]
+    found = forms(spec.drift, before, summed=summed)
     scales = [split(total, share, span) for span in found.reach]
     ratios = [
         log_share_density(total, share, span, spec.noise.sd, sd) for span, sd in zip(found.reach, found.sd, strict=True)
@@ -321,10 +337,10 @@ def draw(
 
     def conditioned(sigma: FloatArray, q: FloatArray, rho: FloatArray) -> Conditioned:
         system = state_space({**parameters, "drift_sd": q, "rho": rho}, process)
-        return condition(system, residual, sigma[:, None] ** 2 + cells, seen, n_times, level_sd, rng)
+        return condition(system, residual, sigma[:, None] ** 2 + cells, seen, positions, level_sd, rng)
 
     if summed:
-        evidence = _evidence(residual, scales, found.rho, level_sd)
+        evidence = _evidence(residual, scales, found.rho, before, level_sd)
     else:
         rhos = [np.ones_like(total) if walks else parameters["rho"] for walks in found.walks]
         states = [conditioned(sigma, q, rho) for (sigma, q), rho in zip(scales, rhos, strict=True)]
@@ -351,10 +367,14 @@ def draw(
 
 
 def _evidence(
-    residual: FloatArray, scales: Sequence[tuple[FloatArray, FloatArray]], rho: FloatArray, level_sd: float
+    residual: FloatArray,
+    scales: Sequence[tuple[FloatArray, FloatArray]],
+    rho: FloatArray,
+    positions: IntArray,
+    level_sd: float,
 ) -> FloatArray:
     """(G, S) log density of the residuals with a drift of each ρ over exact cells, level integrated out."""
-    values, vectors = bases(tuple(rho), residual.shape[1])
+    values, vectors = bases(tuple(rho), tuple(positions.tolist()))
     terms = np.empty((len(rho), len(residual)))
     for g, (spectrum, basis) in enumerate(zip(values, vectors, strict=True)):
         sigma, q = scales[g]

@@ -26,7 +26,7 @@ __all__ = [
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-GAP_TOLERANCE = 1e-10  #: largest relative duality gap of a returned solution
+GAP_TOLERANCE = 1e-10  #: relative duality gap that certifies by itself
 PERFECT_FIT = 1e-8  #: a fit is perfect below this share of the best donor's SSR,
 ROUNDING = 1e-18  #: or below this share of a typical donor's (of those that differ from y)
 FACE_RIDGE = 1e-12  #: ridge, relative to orthonormal rows, that picks one point of an optimal face
@@ -34,13 +34,23 @@ FACE_RIDGE = 1e-12  #: ridge, relative to orthonormal rows, that picks one point
 
 @dataclass(slots=True)
 class State:
-    """One feasible point: multipliers with their rounding added, and the donors where they are zero."""
+    """One feasible point: multipliers with their rounding added, and the donors where they are zero.
+
+    ``settled`` says that no multiplier tells the point from an optimum: none is negative, and none of a donor in
+    use is positive, by more than rounding.
+    """
 
     w: Floats
     ssr: float
     gap: float
     multipliers: Floats
     face: Bools
+    settled: bool
+
+    @property
+    def certified(self) -> bool:
+        """Whether the point is the optimum as far as double precision can tell."""
+        return self.gap <= GAP_TOLERANCE or self.settled
 
     @property
     def optimal(self) -> bool:
@@ -80,7 +90,9 @@ class Problem:
         distance = self.lengths + math.sqrt(fit @ fit)
         size, terms = math.sqrt(ssr), self.reach + float(self.lengths @ w)
         face = multipliers <= distance * (1e-9 * size + 1e-13 * terms)
-        return State(w, ssr, gap, multipliers + distance * (1e-12 * size + 1e-14 * terms), face)
+        rounding = distance * (1e-12 * size + 1e-14 * terms)
+        settled = bool((multipliers >= -rounding).all() and (multipliers <= rounding)[w > 0].all())
+        return State(w, ssr, gap, multipliers + rounding, face, settled)
 
     def _projected_gap(self, w: Floats, fit: Floats, r: Floats) -> float:
         """Bound ``f(w) − f*`` with the residual cleaned of its rounding error along the support."""
@@ -136,9 +148,10 @@ def active_set(problem: Problem, state: State) -> tuple[State, int]:
             passive[entering] = blocked[entering] = True
             continue
         falling = passive & (target <= 0)
-        ratio = w[falling] / (w[falling] - target[falling])
-        length = float(np.nanmin(ratio, initial=1.0))
-        passive[np.flatnonzero(falling)[np.nan_to_num(ratio) <= length]] = False
+        fall = w[falling] - target[falling]
+        ratio = np.divide(w[falling], fall, out=np.zeros_like(fall), where=fall > 0)
+        length = float(ratio.min(initial=1.0))
+        passive[np.flatnonzero(falling)[ratio <= length]] = False
         w = np.where(passive, np.maximum(w + length * (target - w), 0.0), 0.0)
         w /= w.sum()
     return best, cap
@@ -211,7 +224,7 @@ def least_norm(problem: Problem, state: State) -> tuple[State | None, int]:
     w[state.face] = v / v.sum()
     chosen = problem.state(w)
     level = max(state.ssr, problem.floor)
-    good = chosen.gap <= GAP_TOLERANCE and chosen.ssr <= state.ssr + GAP_TOLERANCE * level
+    good = chosen.certified and chosen.ssr <= state.ssr + GAP_TOLERANCE * level
     return (chosen if good else None), steps
 
 

@@ -71,7 +71,7 @@ def counterfactual(
     log_likelihood[:, seen == 0] = np.nan
     found = drifting = log_odds = u = None
     if spec.drift.process != "none":
-        found = drift.draw(parameters, residual, cells[:, pre], seen, design.y.size, spec, sd, rng)
+        found = drift.draw(parameters, residual, cells[:, pre], seen, design.positions, spec, sd, rng)
         log_odds = found.log_evidence - evidence
         drifting = rng.random(len(sigma)) < special.expit(log_odds + special.logit(spec.drift.probability))
         sigma, level = np.where(drifting, found.sigma, sigma), np.where(drifting, found.state.level, level)
@@ -90,6 +90,18 @@ def level_sd(design: Design, spec: ModelSpec) -> float:
     if spec.level.prior == "none":
         return 0.0
     return float(spec.cells.level_sd if design.known_variance else spec.level.sd)
+
+
+def donor_level_sd(design: Design, spec: ModelSpec) -> FloatArray:
+    """(J,) prior sd of each donor's true level about its observed pre-period mean, on the design's scale.
+
+    A mean that is itself uncertain by more than one pre-period sd has a wider prior, so that small cells bind nothing.
+    """
+    if design.donor_precision is None:
+        return np.zeros(design.X.shape[1])
+    seen = design.donor_precision[: design.n_pre].sum(axis=0)
+    error = 1 / np.sqrt(np.where(seen > 0, seen, 1.0))
+    return np.asarray(spec.cells.donor_level_sd * np.maximum(error, 1.0))
 
 
 def _level(

@@ -2,8 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, minimize
 
+from bsynth.engines.fallback import slsqp_round
 from bsynth.engines.simplex import SimplexSolution, as_problem, duality_gap
 from bsynth.errors import SolverError
 
@@ -11,8 +11,6 @@ __all__ = ["solve_slsqp"]
 
 Floats = NDArray[np.float64]
 
-#: Change of the scaled objective (half the SSR, 1 for the best single donor) at which SLSQP stops.
-OBJECTIVE_TOLERANCE = 1e-15
 #: Above this relative duality gap an answer is a failure, whatever SciPy's status says.
 FAILED_GAP = 1e-3
 
@@ -63,7 +61,7 @@ def solve_slsqp(X: Floats, y: Floats, *, max_iterations: int = 2000) -> SimplexS
     A = A / best if best > 0 else A
     iterations, message = 0, "start is optimal"
     for _ in range(3):
-        w_next, steps, message = _round(A, w, max_iterations)
+        w_next, steps, message = slsqp_round(A, w, max_iterations)
         iterations += steps
         gap_next = duality_gap(X, y, w_next)
         improved = gap_next < 0.5 * gap
@@ -75,29 +73,3 @@ def solve_slsqp(X: Floats, y: Floats, *, max_iterations: int = 2000) -> SimplexS
         raise SolverError(f"SLSQP stopped with relative duality gap {gap:.1e} ({message}); use the exact solver here")
     residual = X @ w - y
     return SimplexSolution(w, float(residual @ residual), gap, iterations, "slsqp", 0.0, None)
-
-
-def _round(A: Floats, w: Floats, max_iterations: int) -> tuple[Floats, int, str]:
-    """Run SLSQP once on ``½‖A w‖²`` and return feasible weights, iterations and SciPy's message."""
-
-    def value(v: Floats) -> float:
-        residual = A @ v
-        return float(residual @ residual) / 2
-
-    def gradient(v: Floats) -> Floats:
-        product: Floats = A.T @ (A @ v)
-        return product
-
-    result = minimize(
-        value,
-        w,
-        jac=gradient,
-        method="SLSQP",
-        bounds=Bounds(0.0, 1.0),
-        constraints=LinearConstraint(np.ones((1, len(w))), 1.0, 1.0),
-        options={"ftol": OBJECTIVE_TOLERANCE, "maxiter": max_iterations},
-    )
-    v = np.maximum(result.x, 0.0)
-    total = float(v.sum())
-    v = v / total if np.isfinite(total) and total > 0 else w
-    return v, int(result.nit), str(result.message)

@@ -12,15 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from bsynth._types import FloatArray, IntArray
 from bsynth.covariates import Predictors
-from bsynth.design import Design
+from bsynth.design import Design, make_design
 from bsynth.engines import drift
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import rounded
+from bsynth.panel import Cells, Panel, Source
 from bsynth.spec import ModelSpec
 
 RANKS = 100
@@ -29,6 +31,11 @@ BINS = 20
 DONORS, N_PRE, N_POST = 8, 20, 5
 PREDICTORS = 3
 PREDICTOR_ERROR = 0.25
+OFFSET = 50.0
+"""Sd of the levels of treated unit and donors where cells are known: far wider than anything the priors name."""
+ROW_VARIANCE = 20.0
+EMPTY = 0.05
+"""Share of donor cells without a row; one treated period before the start has none either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,21 +47,26 @@ class Truth:
 
 
 def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
-    """Draw parameters from the prior of ``spec`` and data from the model, on the scale of the design."""
+    """Draw parameters from the prior of ``spec`` and data from the model, on the scale of the design.
+
+    With ``known`` cells the levels come from far and wide instead, as in logs, and the data go through a panel and
+    `make_design`; the level that is ranked is the one about the centres that the design has chosen.
+    """
     periods = N_PRE + N_POST
     weights = _weights(spec, rng)
-    level_sd = spec.cells.level_sd if known else spec.level.sd
-    level = level_sd * rng.normal() if spec.level.prior == "shift" else 0.0
+    level = 0.0
+    if spec.level.prior == "shift":
+        level = (OFFSET if known else spec.level.sd) * rng.normal()
     sigma = spec.noise.sd * abs(rng.normal())
     quantities = {"sigma": sigma, "largest weight": float(weights.max())}
-    if spec.level.prior == "shift":
-        quantities["level"] = level
+    counts = None
     if known:
-        latent, X, precision, own = _latent(spec, rng, quantities)
+        latent, X, counts = _latent(spec, rng, quantities)
+        own = ROW_VARIANCE / np.maximum(counts[:, 0], 1.0)
     else:
         # The donors are given: the same fixed world whatever the model.
         latent = X = np.random.default_rng(0).normal(size=(periods, DONORS))
-        precision, own = None, np.zeros(periods)
+        own = np.zeros(periods)
     mean = level + latent @ weights + _drift(spec, rng, periods, quantities, known=known)
     if spec.noise.distribution == "student-t":
         noise = sigma * rng.standard_t(spec.noise.degrees, size=periods)
@@ -64,20 +76,50 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
     predictors = _predictors(spec, weights, rng, quantities)
     quantities["effect (mean)"] = float(mean[N_PRE:].mean())
     quantities["effect"] = float(untreated[N_PRE:].mean())
-    design = Design(
-        y=untreated,
-        X=X,
-        n_pre=N_PRE,
-        center=0.0,
-        scale=1.0,
-        donor_center=np.zeros(DONORS),
-        donor_scale=np.ones(DONORS),
-        donor_precision=precision,
-        treated_variance=own,
-        treated_seen=np.ones(periods),
-        predictors=predictors,
-    )
+    if counts is not None:
+        design = make_design(_panel(np.column_stack([untreated, X]), counts), spec, scale=1.0)
+        for name in ("effect (mean)", "effect"):
+            quantities[name] -= design.center
+        level += float(weights @ design.donor_center) - design.center
+    else:
+        design = Design(
+            y=untreated,
+            X=X,
+            n_pre=N_PRE,
+            center=0.0,
+            scale=1.0,
+            donor_center=np.zeros(DONORS),
+            donor_scale=np.ones(DONORS),
+            donor_precision=None,
+            treated_variance=own,
+            treated_seen=np.ones(periods),
+            positions=np.arange(periods),
+            predictors=predictors,
+        )
+    if spec.level.prior == "shift":
+        quantities["level"] = level
     return Truth(design, quantities)
+
+
+def _panel(mean: FloatArray, counts: FloatArray) -> Panel:
+    """Return a panel of cell means (periods, 1 + donors) whose rows have variance `ROW_VARIANCE` in every cell."""
+    periods, total = np.arange(len(mean)), np.where(counts > 0, mean * counts, 0.0)
+    outcome = mean.copy()
+    for unit, filled in enumerate((counts > 0).T):
+        # What stands in a cell without rows must not matter.
+        outcome[:, unit] = np.interp(periods, periods[filled], mean[filled, unit])
+    squares = np.where(counts > 0, total * mean + ROW_VARIANCE * (counts - 1), 0.0)
+    rows = int(counts.sum())
+    return Panel(
+        outcome=outcome,
+        units=tuple(range(mean.shape[1])),
+        times=pd.RangeIndex(len(mean)),
+        treated=(0,),
+        start=N_PRE,
+        end=len(mean) - 1,
+        source=Source("simulated", "", rows, rows, "unit", "time", "outcome"),
+        cells=Cells(counts, total, squares, binary=False),
+    )
 
 
 def _weights(spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
@@ -107,11 +149,10 @@ def _predictors(
 
 def _latent(
     spec: ModelSpec, rng: np.random.Generator, quantities: dict[str, float]
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Latent donors c_j + d_t + e_jt, their observed means, the precision of each cell, the treated variance."""
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Latent donors c_j + d_t + e_jt (periods, donors), their observed means, and each cell's rows, treated first."""
     periods, cells = N_PRE + N_POST, spec.cells
-    grand = 5 * cells.donor_level_sd * rng.normal()
-    donor = grand + cells.donor_level_sd * abs(rng.normal()) * rng.normal(size=DONORS)
+    donor = OFFSET * rng.normal(size=DONORS)
     period_rho, period = rng.beta(2, 2), rng.normal(size=periods)
     for t in range(1, periods):
         period[t] = period_rho * period[t - 1] + np.sqrt(1 - period_rho**2) * period[t]
@@ -119,10 +160,13 @@ def _latent(
     own_noise = cells.donor_noise_sd * abs(rng.normal())
     latent = donor + period[:, None] + own_noise * rng.normal(size=(periods, DONORS))
     sizes = np.random.default_rng(0)  # how many rows each cell has is given, like the donors elsewhere
-    variance = 1 / sizes.uniform(0.5, 4.0, size=latent.shape)
-    treated_variance = 0.1 / sizes.uniform(0.5, 4.0, size=periods)
+    counts = sizes.integers(10, 80, size=(periods, DONORS + 1)).astype(float)
+    counts[:, 0] *= 10
+    counts[:, 1:][sizes.random(latent.shape) < EMPTY] = 0.0
+    counts[N_PRE // 2, 0] = 0.0
+    variance = ROW_VARIANCE / np.maximum(counts[:, 1:], 1.0)
     quantities["donor noise"] = own_noise
-    return latent, latent + np.sqrt(variance) * rng.normal(size=latent.shape), 1 / variance, treated_variance
+    return latent, latent + np.sqrt(variance) * rng.normal(size=latent.shape), counts
 
 
 def _drift(
@@ -220,7 +264,8 @@ def run(
     tag = "known" if known else "exact"
     # Simulation starts on the scale of the design, so models that differ by ``scale`` alone share their simulations.
     alike = spec.model_copy(update={"scale": "treated"})
-    store = Store(work / f"sbc-{tag}.jsonl", key_of(alike, settings.sampler() | {"donors": DONORS, "pre": N_PRE}))
+    world = {"donors": DONORS, "pre": N_PRE} | ({"offset": OFFSET, "empty": EMPTY} if known else {})
+    store = Store(work / f"sbc-{tag}.jsonl", key_of(alike, settings.sampler() | world))
     pieces = {str(i): functools.partial(_piece, spec, known, i, settings) for i in range(simulations)}
     found = measure(f"{spec.name}: calibration by simulation", pieces, store, settings)
     names = list(next(iter(found.values()))["ranks"])
@@ -231,6 +276,7 @@ def run(
         "donors": DONORS,
         "n_pre": N_PRE,
         "n_post": N_POST,
+        **({"offset_sd": OFFSET, "empty_cells": EMPTY} if known else {}),
         **settings.sampler(),
         "with_divergences": sum(record["divergences"] > 0 for record in found.values()),
         "unhealthy": sum(not record["healthy"] for record in found.values()),

@@ -1,6 +1,7 @@
 """The classical path: point estimators, and placebo, leave-one-out and bootstrap inference beside them."""
 
 from bsynth.estimate import Estimate
+from bsynth.frequentist.conditions import conditions
 from bsynth.frequentist.conformal import Conformal, conformal
 from bsynth.frequentist.estimators import Predictors, RidgeASCM
 from bsynth.frequentist.jackknife import JackknifePlus, jackknife_plus
@@ -27,6 +28,7 @@ __all__ = [
     "bootstrap",
     "check_bootstrap",
     "classical",
+    "conditions",
     "conformal",
     "jackknife_plus",
     "leave_one_out",

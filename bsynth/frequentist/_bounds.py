@@ -45,11 +45,12 @@ def largest(sets: Ellipsoids, c: FloatArray) -> FloatArray:
         When a path does not come to its end.
     """
     values, vectors = np.linalg.eigh(sets.Q)
-    scale = max(float(values[-1]), np.finfo(float).tiny)
-    values = np.maximum(values, 0.0) + RIDGE * scale
-    Q = (vectors * values) @ vectors.T
     if sets.mass <= 0:
         return np.zeros((len(sets.G), len(c)))
+    # Donors that were zero throughout rule out no weights: any scale is as good as another.
+    scale = float(values[-1]) if values[-1] > 0 else 1.0
+    values = np.maximum(values, 0.0) + RIDGE * scale
+    Q = (vectors * values) @ vectors.T
     n_sets, n_directions = len(sets.G), len(c)
     start = _start(values, vectors, sets)
     which = np.repeat(np.arange(n_sets), n_directions)
@@ -100,18 +101,24 @@ def _segment(
     Q: FloatArray, sets: Ellipsoids, G: FloatArray, c: FloatArray, free: np.ndarray
 ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """z(s) = base + s slope on the face ``free``, and the multipliers price + s price_slope of the others."""
-    n, donors = c.shape
-    system = np.zeros((n, donors + 1, donors + 1))
-    system[:, :donors, :donors] = np.where(free[:, :, None] & free[:, None, :], Q, 0.0)
-    diagonal = np.arange(donors)
-    system[:, diagonal, diagonal] += ~free
-    system[:, :donors, donors] = system[:, donors, :donors] = free
+    # Faces are small beside the donors, so only as many columns are solved for as the largest face has.
+    k = int(free.sum(axis=1).max())
+    columns = np.argsort(~free, axis=1, kind="stable")[:, :k]
+    on = np.take_along_axis(free, columns, axis=1)
+    system = np.zeros((len(c), k + 1, k + 1))
+    system[:, :k, :k] = np.where(on[:, :, None] & on[:, None, :], Q[columns[:, :, None], columns[:, None, :]], 0.0)
+    diagonal = np.arange(k)
+    system[:, diagonal, diagonal] += ~on
+    system[:, :k, k] = system[:, k, :k] = on
     g = Q @ sets.centre + G
-    sides = np.zeros((n, donors + 1, 2))
-    sides[:, :donors, 0], sides[:, :donors, 1] = np.where(free, g, 0.0), np.where(free, c, 0.0)
-    sides[:, donors, 0] = sets.mass
+    sides = np.zeros((len(c), k + 1, 2))
+    for side, values in enumerate((g, c)):
+        sides[:, :k, side] = np.where(on, np.take_along_axis(values, columns, axis=1), 0.0)
+    sides[:, k, 0] = sets.mass
     found = np.linalg.solve(system, sides)
-    base, slope, level = found[:, :donors, 0], found[:, :donors, 1], found[:, donors]
+    base, slope, level = np.zeros(c.shape), np.zeros(c.shape), found[:, k]
+    np.put_along_axis(base, columns, found[:, :k, 0], axis=1)
+    np.put_along_axis(slope, columns, found[:, :k, 1], axis=1)
     price = base @ Q + level[:, :1] - g
     price_slope = slope @ Q + level[:, 1:] - c
     return base, slope, price, price_slope
@@ -131,8 +138,9 @@ def _crossing(
     At a vertex, where nothing moves any more, the path ends: infinity, which the last segment allows.
     """
     offset = base - sets.centre
-    a2 = np.einsum("bj,bj->b", slope @ Q, slope)
-    a1 = 2 * (np.einsum("bj,bj->b", slope @ Q, offset) - np.einsum("bj,bj->b", G, slope))
+    pull = slope @ Q
+    a2 = np.einsum("bj,bj->b", pull, slope)
+    a1 = 2 * (np.einsum("bj,bj->b", pull, offset) - np.einsum("bj,bj->b", G, slope))
     a0 = np.einsum("bj,bj->b", offset @ Q, offset) - 2 * np.einsum("bj,bj->b", G, offset)
     discriminant = np.maximum(a1**2 - 4 * a2 * a0, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):

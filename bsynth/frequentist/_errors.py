@@ -33,7 +33,9 @@ def error_bounds(
     variance = np.linalg.lstsq(design, log_variance, rcond=None)[0]
     quartiles = [quantile_regression(left, design, q) for q in (0.25, 0.75)]
     spread = np.abs(targets @ (quartiles[1] - quartiles[0])) / IQR
-    sd = np.minimum(np.exp(targets @ variance / 2), spread)
+    # Carried beyond the data, either model may come down to nothing; no sd is less than the least of the pre-period.
+    least = float(np.exp(design @ variance / 2).min())
+    sd = np.maximum(np.minimum(np.exp(targets @ variance / 2), spread), least)
     mean = targets @ coefficients
     if model == "gaussian":
         # A sub-Gaussian tail bound, wider than the normal quantile.

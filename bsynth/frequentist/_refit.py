@@ -39,7 +39,7 @@ class Refits:
     @property
     def gaps(self) -> FloatArray:
         """(B, T) observed less counterfactual."""
-        return self.observed - self.counterfactual
+        return effects.gap_of(self.observed, self.counterfactual)
 
 
 def block_size(n_times: int, n_donors: int) -> int:
@@ -102,11 +102,13 @@ def _collect(solved: Iterable[Solved], *, total: int, label: str, progress: bool
 
 
 def gap_statistics(gaps: FloatArray, n_pre: int) -> pd.DataFrame:
-    """Mean and last gap, pre and post RMSPE and their ratio for gaps (B, T), one row each."""
+    """Mean and last gap, pre and post RMSPE and their ratio for gaps (B, T), one row each.
+
+    A ratio is infinite when only the pre-period fit is perfect, and 0 when there is no gap at all.
+    """
     pre = np.sqrt((gaps[:, :n_pre] ** 2).mean(axis=1))
     post = np.sqrt((gaps[:, n_pre:] ** 2).mean(axis=1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = post / pre
+    ratio = np.divide(post, pre, out=np.where(post > 0, np.inf, post), where=pre != 0)
     return pd.DataFrame(
         {
             "mean_gap": gaps[:, n_pre:].mean(axis=1),
@@ -142,9 +144,14 @@ def interval_rows(
     p: dict[str, float],
     seconds: float,
 ) -> pd.DataFrame:
-    """The estimate's rows of effects with the bounds and p of an inference put in."""
+    """The estimate's rows of effects with the bounds and p of an inference put in; a lift may be refused.
+
+    Bounds and p of one row agree: zero lies inside the closed interval when p is above 1 − level, and outside when it
+    is below. Where p can only be certain shares (placebos, permutations, left-out periods), it is outside when p is
+    1 − level, too.
+    """
     table = estimate.effects()
-    return table.assign(
+    table = table.assign(
         lower=[bounds[name][0] for name in table["estimand"]],
         upper=[bounds[name][1] for name in table["estimand"]],
         level=level,
@@ -152,3 +159,4 @@ def interval_rows(
         p=[p[name] for name in table["estimand"]],
         seconds=seconds,
     )
+    return effects.refuse_lift(table)

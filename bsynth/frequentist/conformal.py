@@ -15,18 +15,21 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray, IntArray
-from bsynth.effects import check_level
+from bsynth.effects import TIES, check_level, estimand_bounds, gap_of, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import find_for_series, interval_rows
 from bsynth.frequentist.estimators import Estimator, Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 type Permutations = Literal["moving-block", "iid"]
 type Proxy = Literal["all", "pre"]
 type BoolArray = NDArray[np.bool_]
+type Accepts = Callable[[FloatArray], BoolArray]
 PERMUTATIONS: tuple[str, ...] = get_args(Permutations.__value__)
 PROXIES: tuple[str, ...] = get_args(Proxy.__value__)
 NEEDS_POST = ("sdid",)
@@ -36,8 +39,6 @@ RADII = 2.0 ** np.arange(-6, 14.5, 0.5)
 """Distances from the point estimate, in pre-period RMSPE, at which a null effect is first tried."""
 
 BISECTIONS = 32
-TIES = 1e-9
-"""Relative rounding within which two statistics count as equal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +80,13 @@ class Conformal:
         """One row per treated period with the effects that its own test does not reject.
 
         Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, p``, outcome units;
-        infinite where 1/(n_pre + 1), the smallest p there is, is above 1 − level.
+        infinite where 1/(n_pre + 1), the smallest p there is, is above 1 − level. A set of effects may have holes,
+        and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under that of
+        ``table``.
         """
         check_level(level)
-        post = slice(self.estimate.panel.n_pre, None)
-        bounds = np.array([self._test.period_set(t, level) for t in range(len(self.table))])
+        post, tests = slice(self.estimate.panel.n_pre, None), range(len(self.table))
+        bounds = np.array([self._test.interval(t, level) for t in tests])
         observed = self.estimate.panel.treated_series[post]
         return pd.DataFrame(
             {
@@ -95,24 +98,23 @@ class Conformal:
                 "gap": self.table["gap"],
                 "gap_lower": bounds[:, 0],
                 "gap_upper": bounds[:, 1],
-                "p": self.table["p"],
+                "p": [self._test.interval_p(t) for t in tests],
             }
         )
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand: the constant effects not rejected on the mean residual, and p of none.
 
-        NaN bounds mean that every constant effect is rejected.
+        NaN bounds mean that every constant effect is rejected. Where the effects that are not rejected have holes,
+        the interval closes them, and p is the largest 1 − level at which it holds zero.
         """
         check_level(level)
-        estimate = self.estimate
-        low, high = self._test.constant_set(level)
-        n_post, untreated = estimate.panel.n_post, estimate.counterfactual[estimate.panel.n_pre :].sum()
-        # The effect is constant under the test, so the other estimands are multiples of the average.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factors = {"average": 1.0, "cumulative": float(n_post), "lift": float(n_post / untreated)}
-        bounds = {name: (min(low * f, high * f), max(low * f, high * f)) for name, f in factors.items()}
-        p = dict.fromkeys(bounds, float(self._test.constant_p(np.zeros(1))[0]))
+        estimate, panel = self.estimate, self.estimate.panel
+        low, high = self._test.interval(None, level)
+        # The effect is constant under the test, so a bound of the average is one of the others.
+        observed = float(panel.treated_series[panel.n_pre :].mean())
+        bounds = estimand_bounds(low, high, observed=observed, periods=panel.n_post)
+        p = dict.fromkeys(bounds, self._test.interval_p(None))
         return interval_rows(estimate, bounds, level=level, interval="conformal", p=p, seconds=self.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
@@ -136,7 +138,7 @@ class Conformal:
                 f"With {len(self.statistics)} permutations and {self.estimate.panel.n_post} treated periods the "
                 f"{level:.0%} interval of the average is unbounded."
             )
-        return tuple(notes)
+        return (*notes, *lift_notes(self.effects(level)))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -209,6 +211,8 @@ def conformal(
     >>> conformal(panel).p
     0.2
     """
+    require_panel(panel)
+    check_seed(seed)
     chosen = find_for_series(estimator, panel)
     _check(chosen.NAME, permutations, proxy, q, replicates)
     began = time.perf_counter()
@@ -242,15 +246,16 @@ class _Test:
     proxy: str
     order: IntArray
     """(R, n_post) periods that stand in for the treated ones; row 0 is the treated ones themselves."""
+    _tried: dict[int | None, tuple[FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
     def residuals(self, y: FloatArray, periods: IntArray | None = None) -> FloatArray:
         """(B, n) residuals of untreated outcomes ``y`` (B, n) over all periods, or over ``periods``."""
         kept = slice(None) if periods is None else periods
         if self.proxy == "pre":
-            return np.asarray(y - self.estimate.counterfactual[kept])
+            return gap_of(y, self.estimate.counterfactual[kept])
         X = self.estimate.panel.donor_matrix[kept]
         X = np.broadcast_to(X, (len(y), *X.shape))
-        return np.asarray(y - self.estimator.solve(y, X, y.shape[1]).counterfactual(X))
+        return gap_of(y, self.estimator.solve(y, X, y.shape[1]).counterfactual(X))
 
     def period_p(self, t: int, effect: FloatArray) -> FloatArray:
         """(B,) p of the effects ``effect`` (B,) in treated period ``t`` alone."""
@@ -268,22 +273,58 @@ class _Test:
         u = self.residuals(y)
         return np.concatenate([_share(np.abs(row[self.order].mean(axis=1))[None, :]) for row in u])
 
-    def period_set(self, t: int, level: float) -> tuple[float, float]:
-        """Smallest and largest effect in treated period ``t`` that is not rejected."""
-        panel = self.estimate.panel
-        count = panel.n_pre + 1
-        accepted = _accepts(lambda effect: self.period_p(t, effect), level, count)
-        return _edges(accepted, float(self.estimate.gap[panel.n_pre + t]), self._scale())
+    def interval(self, t: int | None, level: float) -> tuple[float, float]:
+        """Smallest and largest effect that is not rejected, in treated period ``t`` or, with None, a constant one.
 
-    def constant_set(self, level: float) -> tuple[float, float]:
-        """Smallest and largest constant effect that is not rejected."""
-        accepted = _accepts(self.constant_p, level, len(self.order))
-        return _edges(accepted, float(self.estimate.gap[self.estimate.panel.n_pre :].mean()), self._scale())
+        Infinite when the farthest tried is not rejected, NaN when all are.
+        """
+        count = len(self.order) if t is None else self.estimate.panel.n_pre + 1
+        accepted = _accepts(level, count)
+        tried, p = self._tried_effects(t)
+        inside = np.flatnonzero(accepted(p))
+        if len(inside) == 0:
+            return math.nan, math.nan
+        first, last = inside[0], inside[-1]
+        low, high = -math.inf, math.inf
+        if first > 0:
+            low = self._edge(t, accepted, tried[first], tried[first - 1])
+        if last < len(tried) - 1:
+            high = self._edge(t, accepted, tried[last], tried[last + 1])
+        return low, high
+
+    def interval_p(self, t: int | None) -> float:
+        """Largest 1 − level at which `interval` holds zero: some effect on either side of it is not rejected."""
+        tried, p = self._tried_effects(t)
+        return float(min(p[tried <= 0].max(), p[tried >= 0].max()))
+
+    def _p(self, t: int | None, effect: FloatArray) -> FloatArray:
+        return self.constant_p(effect) if t is None else self.period_p(t, effect)
+
+    def _tried_effects(self, t: int | None) -> tuple[FloatArray, FloatArray]:
+        """Zero and effects at growing distances from the estimate, in order, and their p."""
+        if t not in self._tried:
+            gaps = self.estimate.gap[self.estimate.panel.n_pre :]
+            centre, distances = float(gaps.mean() if t is None else gaps[t]), self._scale() * RADII
+            tried = np.unique(np.concatenate([centre - distances, [0.0, centre], centre + distances]))
+            self._tried[t] = tried, self._p(t, tried)
+        return self._tried[t]
+
+    def _edge(self, t: int | None, accepted: Accepts, inside: float, outside: float) -> float:
+        """Bisect between an effect that is not rejected and one that is."""
+        for _ in range(BISECTIONS):
+            middle = (inside + outside) / 2
+            if accepted(self._p(t, np.array([middle])))[0]:
+                inside = middle
+            else:
+                outside = middle
+        return float(inside)
 
     def _scale(self) -> float:
         panel = self.estimate.panel
         sd = float(panel.treated_series[: panel.n_pre].std())
-        return max(self.estimate.pre_rmspe, 1e-6 * sd)
+        size = float(np.abs(panel.treated_series).max())
+        # A perfect fit of a constant series has no scale of its own.
+        return max(self.estimate.pre_rmspe, 1e-6 * sd, 1e-9 * size) or 1.0
 
 
 def _check(estimator: str, permutations: str, proxy: str, q: float, replicates: int) -> None:
@@ -323,36 +364,7 @@ def _share(statistics: FloatArray) -> FloatArray:
     return np.asarray((statistics >= own - TIES * np.abs(own)).mean(axis=1))
 
 
-def _accepts(p: Callable[[FloatArray], FloatArray], level: float, count: int) -> Callable[[FloatArray], BoolArray]:
-    """Whether effects have a p, a multiple of 1/``count``, above 1 − level; rounding cannot tip it."""
+def _accepts(level: float, count: int) -> Accepts:
+    """Whether p, multiples of 1/``count``, are above 1 − level; rounding cannot tip it."""
     rejected = math.floor(round((1 - level) * count, 9))
-    return lambda effect: np.asarray(np.rint(p(effect) * count) > rejected)
-
-
-def _edges(accepted: Callable[[FloatArray], BoolArray], centre: float, scale: float) -> tuple[float, float]:
-    """Smallest and largest accepted effect: infinite when the farthest tried is accepted, NaN when none is.
-
-    Zero and effects at growing distances from ``centre`` are tried; then each outer edge is bisected.
-    """
-    distances = scale * RADII
-    tried = np.unique(np.concatenate([centre - distances, [0.0, centre], centre + distances]))
-    inside = np.flatnonzero(accepted(tried))
-    if len(inside) == 0:
-        return math.nan, math.nan
-    low, high = -math.inf, math.inf
-    if inside[0] > 0:
-        low = _edge(accepted, tried[inside[0]], tried[inside[0] - 1])
-    if inside[-1] < len(tried) - 1:
-        high = _edge(accepted, tried[inside[-1]], tried[inside[-1] + 1])
-    return low, high
-
-
-def _edge(accepted: Callable[[FloatArray], BoolArray], inside: float, outside: float) -> float:
-    """Bisect between an accepted and a rejected effect."""
-    for _ in range(BISECTIONS):
-        middle = (inside + outside) / 2
-        if accepted(np.array([middle]))[0]:
-            inside = middle
-        else:
-            outside = middle
-    return float(inside)
+    return lambda p: np.asarray(np.rint(p * count) > rejected)

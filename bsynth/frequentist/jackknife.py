@@ -8,14 +8,14 @@ m₋ᵢ + R₋ᵢ].
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray, IntArray
-from bsynth.effects import check_level
+from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes
 from bsynth.errors import PanelError
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import (
@@ -30,6 +30,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 MIN_LEFT = 3
@@ -62,7 +63,6 @@ class JackknifePlus:
     block: int
     blocks: pd.DataFrame
     seconds: float
-    _counterfactual: FloatArray = field(repr=False)
 
     def path(self, level: float = 0.95) -> pd.DataFrame:
         """One row per treated period: ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, p``.
@@ -73,9 +73,10 @@ class JackknifePlus:
         panel = self.estimate.panel
         post, size = slice(panel.n_pre, None), self.table["residual"].abs().to_numpy()
         observed = panel.treated_series[post]
-        found = [_interval(m, size, level) for m in self._counterfactual[:, post].T]
-        lower, upper = np.array(found).T
-        p = [_p(m, size, y) for m, y in zip(self._counterfactual[:, post].T, observed, strict=True)]
+        # From the gaps, in which rounding is nothing.
+        predicted = observed - self.gaps.to_numpy()[:, post]
+        lower, upper = np.array([_interval(m, size, level) for m in predicted.T]).T
+        p = [_p(m, size, y) for m, y in zip(predicted.T, observed, strict=True)]
         return pd.DataFrame(
             {
                 "time": panel.times[post],
@@ -98,17 +99,19 @@ class JackknifePlus:
         predicted = mean - self.blocks["mean_gap"].to_numpy()
         lower, upper = _interval(predicted, size, level)
         average = mean - upper, mean - lower
-        lift = (-math.inf, math.inf)
-        if lower * upper > 0 and math.isfinite(lower * upper):
-            edges = mean / lower - 1, mean / upper - 1
-            lift = min(edges), max(edges)
-        bounds = {
-            "average": average,
-            "cumulative": (average[0] * panel.n_post, average[1] * panel.n_post),
-            "lift": lift,
-        }
+        bounds = estimand_bounds(*average, observed=mean, periods=panel.n_post)
         p = dict.fromkeys(bounds, _p(predicted, size, mean))
         return interval_rows(self.estimate, bounds, level=level, interval="jackknife+", p=p, seconds=self.seconds)
+
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
+        """Sentences that belong beside the numbers: resolution, and why there is no lift where there is none."""
+        notes = []
+        if 1 - level < 1 / (len(self.blocks) + 1):
+            notes.append(
+                f"With {len(self.blocks)} left-out runs p cannot fall below 1/{len(self.blocks) + 1}, so the "
+                f"{level:.0%} interval is unbounded."
+            )
+        return (*notes, *lift_notes(self.effects(level)))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -122,7 +125,7 @@ class JackknifePlus:
 
     def _repr_html_(self) -> str:
         columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Jackknife+", [self.sentence()], self.effects()[columns])
+        return html_card("Jackknife+", [self.sentence(), *self.notes()], self.effects()[columns])
 
 
 def jackknife_plus(
@@ -168,13 +171,9 @@ def jackknife_plus(
     >>> jackknife_plus(panel).effects(0.8)[["lower", "upper"]].iloc[0].round(6).tolist()
     [3.0, 3.0]
     """
+    require_panel(panel)
     chosen = find_for_series(estimator, panel)
-    length = min(panel.n_post, max(1, panel.n_pre // 3)) if block is None else block
-    if not 1 <= length <= panel.n_pre - MIN_LEFT:
-        raise PanelError(
-            f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
-            "give a smaller block or a longer pre-period"
-        )
+    length = default_block(panel) if block is None else _checked_block(panel, block)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     single = np.arange(panel.n_pre)[:, None]
@@ -188,8 +187,8 @@ def jackknife_plus(
         for left_out in (single, runs)
     )  # fmt: skip
     counterfactual = _in_order(ones, single, panel.n_pre)
-    gaps = panel.treated_series - counterfactual
-    run_gaps = panel.treated_series - _in_order(many, runs, panel.n_pre)
+    gaps = gap_of(panel.treated_series, counterfactual)
+    run_gaps = gap_of(panel.treated_series, _in_order(many, runs, panel.n_pre))
     times = panel.times[: panel.n_pre]
     return JackknifePlus(
         estimate=estimate,
@@ -198,8 +197,21 @@ def jackknife_plus(
         block=length,
         blocks=_table("first", times[runs[:, 0]], run_gaps, runs, panel.n_pre),
         seconds=time.perf_counter() - began,
-        _counterfactual=counterfactual,
     )
+
+
+def default_block(panel: Panel) -> int:
+    """Pre-periods that are left out at a time; `PanelError` when too few would remain."""
+    return _checked_block(panel, min(panel.n_post, max(1, panel.n_pre // 3)))
+
+
+def _checked_block(panel: Panel, length: int) -> int:
+    if not 1 <= length <= panel.n_pre - MIN_LEFT:
+        raise PanelError(
+            f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
+            "give a smaller block or a longer pre-period"
+        )
+    return length
 
 
 def _order(left_out: IntArray, n_pre: int, n_times: int) -> IntArray:

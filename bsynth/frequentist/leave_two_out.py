@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray, IntArray
-from bsynth.effects import check_level
+from bsynth.effects import TIES, at_least, check_level, estimand_bounds, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import (
@@ -32,6 +33,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 type Statistic = Literal["ratio", "mean_gap"]
@@ -65,7 +67,7 @@ class LeaveTwoOut:
 
     @property
     def losses(self) -> int:
-        """Pairs against which the treated unit's statistic is not the largest of the three."""
+        """Pairs against which the treated unit's statistic is not the largest of the three; a tie is a loss."""
         return int(self.table["lost"].sum())
 
     @property
@@ -90,33 +92,62 @@ class LeaveTwoOut:
         edges are exact.
         """
         check_level(level)
-        n_pre = self.estimate.panel.n_pre
-        low, high = _losing(self.gaps.to_numpy(), n_pre, self.table["largest"].to_numpy(), self.statistic)
         needed = math.floor(round((1 - level) * (1 + self.pairs), 9)) + 1
         if needed <= 1:
             return -math.inf, math.inf
-        # At an edge, closed intervals cover: those that began at or before it less those that ended before it.
-        edges = np.sort(np.concatenate([low, high]))
-        covering = np.searchsorted(np.sort(low), edges, "right") - np.searchsorted(np.sort(high), edges, "left")
-        inside = edges[1 + covering >= needed]
+        edges = np.sort(np.concatenate(self._losing))
+        inside = edges[1 + self._losses_at(edges) >= needed]
         return (float(inside[0]), float(inside[-1])) if len(inside) else (math.nan, math.nan)
 
+    @cached_property
+    def interval_p(self) -> float:
+        """Largest 1 − level at which the interval of `constant_set` holds zero.
+
+        The effects that are not rejected may have holes, which the interval closes; without them it is ``p``.
+        """
+        tried = np.append(np.concatenate(self._losing), 0.0)
+        losses = self._losses_at(tried)
+        return float(1 + min(losses[tried <= 0].max(), losses[tried >= 0].max())) / (1 + self.pairs)
+
+    @cached_property
+    def _losing(self) -> tuple[FloatArray, FloatArray]:
+        n_pre, largest = self.estimate.panel.n_pre, self.table["largest"].to_numpy()
+        return _losing(self.gaps.to_numpy(), n_pre, largest, self.statistic)
+
+    def _losses_at(self, effects: FloatArray) -> IntArray:
+        """Pairs against which the treated unit loses under each constant effect: closed intervals that hold it."""
+        low, high = (np.sort(edges) for edges in self._losing)
+        return np.searchsorted(low, effects, "right") - np.searchsorted(high, effects, "left")
+
     def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per estimand: estimate, the constant effects not rejected, and p (counted)."""
+        """One row per estimand: estimate, the constant effects not rejected, and the p of that interval (counted)."""
         panel, (low, high) = self.estimate.panel, self.constant_set(level)
-        untreated = self.estimate.counterfactual[panel.n_pre :].sum()
-        # The effect is constant under the test, so the other estimands are multiples of the average.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factors = {"average": 1.0, "cumulative": float(panel.n_post), "lift": float(panel.n_post / untreated)}
-        bounds = {name: (min(low * f, high * f), max(low * f, high * f)) for name, f in factors.items()}
+        # The effect is constant under the test, so a bound of the average is one of the others.
+        observed = float(panel.treated_series[panel.n_pre :].mean())
+        bounds = estimand_bounds(low, high, observed=observed, periods=panel.n_post)
         return interval_rows(
             self.estimate,
             bounds,
             level=level,
             interval="leave-two-out",
-            p=dict.fromkeys(bounds, self.p),
+            p=dict.fromkeys(bounds, self.interval_p),
             seconds=self.seconds,
         )
+
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
+        """Sentences that belong beside the numbers: resolution, holes, and why there is no lift where there is none."""
+        notes = []
+        if 1 - level < 1 / (1 + self.pairs):
+            notes.append(
+                f"With {self.pairs} pairs p cannot fall below 1/{1 + self.pairs}, so the {level:.0%} interval is "
+                "unbounded."
+            )
+        if self.interval_p > self.p:
+            notes.append(
+                f"Effects on both sides of zero are less unusual than none: the p of the interval is "
+                f"{self.interval_p:.4f}."
+            )
+        return (*notes, *lift_notes(self.effects(level)))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -130,7 +161,7 @@ class LeaveTwoOut:
 
     def _repr_html_(self) -> str:
         columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Leave two out", [self.sentence()], self.effects()[columns])
+        return html_card("Leave two out", [self.sentence(), *self.notes()], self.effects()[columns])
 
 
 def leave_two_out(
@@ -178,11 +209,11 @@ def leave_two_out(
     >>> test.losses, test.pairs, test.p
     (0, 3, 0.25)
     """
+    require_panel(panel)
     chosen = find_for_series(estimator, panel)
     if statistic not in STATISTICS:
         raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")
-    if panel.n_donors < MIN_DONORS:
-        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
+    check_donors(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     pairs = np.array(list(itertools.combinations(range(panel.n_donors), 2)))
@@ -198,7 +229,7 @@ def leave_two_out(
             "mean_gap": gaps[:, panel.n_pre :].mean(axis=1),
             "treated": values[:, 0],
             "largest": largest,
-            "lost": values[:, 0] <= largest,
+            "lost": at_least(largest, values[:, 0]),
         }
     )
     return LeaveTwoOut(
@@ -208,6 +239,12 @@ def leave_two_out(
         table=table,
         seconds=time.perf_counter() - began,
     )
+
+
+def check_donors(panel: Panel) -> None:
+    """Raise `PanelError` when a pair left out would leave no donor."""
+    if panel.n_donors < MIN_DONORS:
+        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
 
 
 def _trios(panel: Panel, pairs: IntArray) -> Iterator[Block]:
@@ -224,13 +261,19 @@ def _losing(gaps: FloatArray, n_pre: int, largest: FloatArray, statistic: str) -
     """Edges (low, high) of the constant effects under which the treated unit loses, for the pairs that have any.
 
     With ``mean_gap`` it loses while |mean − τ| ≤ largest; with ``ratio`` while the mean of (gap − τ)² is at
-    most (largest · pre RMSPE)², which is |mean − τ|² + variance.
+    most (largest · pre RMSPE)², which is |mean − τ|² + variance. Against a pair with an infinite ratio it always does.
+    An edge that is zero up to rounding is zero.
     """
     post = gaps[:, n_pre:]
-    mean = post.mean(axis=1)
-    reach = largest**2
+    mean, reach = post.mean(axis=1), largest**2
     if statistic == "ratio":
-        reach = reach * (gaps[:, :n_pre] ** 2).mean(axis=1) - post.var(axis=1)
+        pre = (gaps[:, :n_pre] ** 2).mean(axis=1)
+        variance = post.var(axis=1)
+        allowed = np.where(np.isinf(largest), np.inf, np.where(np.isinf(largest), 0.0, largest) ** 2 * pre)
+        tied = np.abs(allowed - variance) <= TIES * (mean**2 + variance)
+        reach = np.where(tied, 0.0, allowed - variance)
     some = reach >= 0
-    half = np.sqrt(reach[some])
-    return mean[some] - half, mean[some] + half
+    mean, half = mean[some], np.sqrt(reach[some])
+    rounding = TIES * (np.abs(mean) + np.where(np.isinf(half), 0.0, half))
+    low, high = (np.where(np.abs(edge) <= rounding, 0.0, edge) for edge in (mean - half, mean + half))
+    return low, high

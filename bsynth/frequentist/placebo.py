@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray, Pool
-from bsynth.effects import check_level
+from bsynth.effects import at_least, check_level, estimand_bounds, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import (
@@ -32,6 +32,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method, find
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 POOLS: tuple[str, ...] = get_args(Pool.__value__)
@@ -68,13 +69,13 @@ class PlaceboSpace:
     def ranks(self) -> pd.DataFrame:
         """Indexed by statistic (``mean_gap, last_gap, ratio``; the gaps in size): treated, rank, p, placebos.
 
-        Rank 1 is the most extreme; p = rank / (1 + placebos), so it is never 0.
+        Rank 1 is the most extreme and ties, up to rounding, are as extreme: p = rank / (1 + placebos), never 0.
         """
         own = gap_statistics(self.estimate.gap[None, :], self.estimate.panel.n_pre).iloc[0]
         kept = self.table.loc[self.table["kept"]]
         rows = []
         for statistic in STATISTICS:
-            rank = 1 + int((kept[statistic].abs() >= abs(own[statistic])).sum())
+            rank = 1 + int(at_least(kept[statistic].abs().to_numpy(), abs(own[statistic])).sum())
             rows.append((statistic, float(own[statistic]), rank, rank / (1 + len(kept)), len(kept)))
         columns = ["statistic", "treated", "rank", "p", "placebos"]
         return pd.DataFrame(rows, columns=columns).set_index("statistic")
@@ -86,7 +87,11 @@ class PlaceboSpace:
         above 1 − level; infinite where even 1/(N + 1) is.
         """
         check_level(level)
-        sizes = np.sort(self.table.loc[self.table["kept"], "mean_gap"].abs().to_numpy())[::-1]
+        own = abs(self._average)
+        sizes = self.table.loc[self.table["kept"], "mean_gap"].abs().to_numpy()
+        # A tie up to rounding is one here as in p.
+        tied = at_least(sizes, own) & (sizes < own)
+        sizes = np.sort(np.where(tied, own, sizes))[::-1]
         # Rounded, since (1 − .9)·10 is a hair under 1 in floating point.
         needed = math.floor(round((1 - level) * (1 + len(sizes)), 9))
         return math.inf if needed == 0 else float(sizes[needed - 1])
@@ -94,15 +99,13 @@ class PlaceboSpace:
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand: estimate, interval of the inverted test, and its p (on |mean gap|)."""
         panel, radius = self.estimate.panel, self.radius(level)
-        average = float(self.estimate.gap[panel.n_pre :].mean())
-        untreated = self.estimate.counterfactual[panel.n_pre :].sum()
-        # The effect is constant under the test, so the other estimands are multiples of the average.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            factors = {"average": 1.0, "cumulative": float(panel.n_post), "lift": panel.n_post / untreated}
-            bounds = {
-                name: (average * factor - radius * abs(factor), average * factor + radius * abs(factor))
-                for name, factor in factors.items()
-            }
+        # The effect is constant under the test, so a bound of the average is one of the others.
+        bounds = estimand_bounds(
+            self._average - radius,
+            self._average + radius,
+            observed=float(panel.treated_series[panel.n_pre :].mean()),
+            periods=panel.n_post,
+        )
         p = float(self.ranks["p"].to_dict()["mean_gap"])
         return interval_rows(
             self.estimate,
@@ -112,6 +115,10 @@ class PlaceboSpace:
             p=dict.fromkeys(bounds, p),
             seconds=self.seconds,
         )
+
+    @property
+    def _average(self) -> float:
+        return float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences about resolution and filtering that belong beside the numbers."""
@@ -127,7 +134,7 @@ class PlaceboSpace:
                 f"{len(self.table) - kept} of {len(self.table)} placebos were left out because their pre "
                 f"MSPE is above {self.max_pre_mspe:g} times the treated unit's: {dropped}."
             )
-        return tuple(notes)
+        return (*notes, *lift_notes(self.effects(level)))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -186,6 +193,7 @@ def placebo_space(
     >>> float(placebo_space(panel).ranks.loc["mean_gap", "p"].round(4))
     0.3333
     """
+    require_panel(panel)
     chosen = find(estimator)
     _check(pool, max_pre_mspe)
     began = time.perf_counter()

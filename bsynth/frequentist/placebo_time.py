@@ -13,12 +13,14 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import IntArray, Label
+from bsynth.effects import at_least
 from bsynth.errors import PanelError
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import gap_statistics, interval_rows, labelled
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
-from bsynth.ingest.labels import MIN_PRE
+from bsynth.given import require_panel
+from bsynth.ingest.labels import MIN_PRE, as_labels
 from bsynth.panel import Panel
 
 DEFAULT_STARTS = 5
@@ -62,7 +64,7 @@ class PlaceboTime:
         """What it found and what it conditions on."""
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
-        larger = int((sizes >= abs(real)).sum())
+        larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
         return (
             f"Placebo in time: of {len(self.table)} backdated starts {larger} show a mean gap at least as large as the "
             f"real {real:.5g}, the largest {sizes.max():.5g}; it conditions on the donors and presumes that nothing "
@@ -115,9 +117,10 @@ def placebo_time(
     >>> placebo_time(panel).table[["start", "mean_gap"]].round(6).abs().values.tolist()
     [[4.0, 0.0], [5.0, 0.0]]
     """
+    require_panel(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    chosen = _default(panel) if starts is None else list(starts)
+    chosen = default_starts(panel) if starts is None else list(as_labels(starts))
     if not chosen:
         raise PanelError("starts is empty; give at least one backdated first period, or None")
     fits = [classical(panel.backdated(start), estimator) for start in chosen]
@@ -143,8 +146,8 @@ def placebo_time(
     )
 
 
-def _default(panel: Panel) -> list[Label]:
-    """Up to five starts spread over the second half of the pre-period."""
+def default_starts(panel: Panel) -> list[Label]:
+    """Up to five starts spread over the second half of the pre-period; `PanelError` when it is too short."""
     if panel.n_pre <= MIN_PRE:
         raise PanelError(
             f"{panel.n_pre} pre-periods leave no earlier start with {MIN_PRE} periods before it; "

@@ -15,21 +15,28 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray
-from bsynth.effects import check_level
-from bsynth.errors import SpecError, nearest, some_of
+from bsynth.effects import check_level, estimand_bounds, lift_notes, refuse_lift
+from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
 from bsynth.frequentist._errors import ERROR_MODELS, ErrorModel, error_bounds
 from bsynth.frequentist._refit import interval_rows
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 RHO_MAX = 0.2
 """Largest weight that may count as zero in the local geometry."""
 RHO_SMALL = 0.001
+MIN_PERIODS = 5
 SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
+NARROWEST = 1e-9
+"""Level of the narrowest interval that is looked at."""
+FACE = 50
+"""Donors that a bound usually moves at once, at most."""
 MATRIX_CELLS = 4_000_000
 """Numbers in the systems of equations that are solved at once."""
 
@@ -75,7 +82,8 @@ class PredictionInterval:
 
         ``level`` holds for each source of error (as in scpi), so 1 − 2(1 − level) for both together. With
         ``simultaneous`` the bounds hold for all treated periods at once: the draws' extremes over periods,
-        and error bounds times √log(n_post + 1).
+        and error bounds times √log(n_post + 1). ``counterfactual`` is the estimator's and the error expected of it,
+        so that it lies within its bounds.
         """
         check_level(level)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 2
@@ -87,16 +95,17 @@ class PredictionInterval:
             wider = math.sqrt(math.log(self.estimate.panel.n_post + 1)) if self.estimate.panel.n_post > 1 else 1.0
             error_low, error_high = wider * error_low, wider * error_high
         observed, fitted = self.estimate.panel.treated_series[post], self.estimate.counterfactual[post]
+        expected = fitted + self._expected_error()[:-1]
         lower = fitted + np.quantile(low, tail, axis=0) + error_low
         upper = fitted + np.quantile(high, 1 - tail, axis=0) + error_high
         return pd.DataFrame(
             {
                 "time": self.estimate.panel.times[post],
                 "observed": observed,
-                "counterfactual": fitted,
+                "counterfactual": expected,
                 "lower": lower,
                 "upper": upper,
-                "gap": observed - fitted,
+                "gap": observed - expected,
                 "gap_lower": observed - upper,
                 "gap_upper": observed - lower,
             }
@@ -105,19 +114,15 @@ class PredictionInterval:
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand; the mean of the treated periods is predicted like one more period.
 
-        ``level`` holds for each source of error.
+        ``level`` holds for each source of error. Estimate, interval and p are of one prediction: the estimator's
+        counterfactual and the error that its residuals before the start lead to expect.
         """
         check_level(level)
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
-        lift = (mean / high - 1, mean / low - 1) if low * high > 0 else (-math.inf, math.inf)
-        bounds = {
-            "average": (mean - high, mean - low),
-            "cumulative": (panel.n_post * (mean - high), panel.n_post * (mean - low)),
-            "lift": (min(lift), max(lift)),
-        }
-        return interval_rows(
+        bounds = estimand_bounds(mean - high, mean - low, observed=mean, periods=panel.n_post)
+        rows = interval_rows(
             self.estimate,
             bounds,
             level=level,
@@ -125,6 +130,9 @@ class PredictionInterval:
             p=dict.fromkeys(bounds, self.p),
             seconds=self.seconds,
         )
+        point = self._point()
+        points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
+        return refuse_lift(rows.assign(estimate=[points[name][0] for name in rows["estimand"]]))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -132,7 +140,9 @@ class PredictionInterval:
         form = "first differences" if self.cointegrated else "levels"
         return (
             f"Prediction interval: with 95% for the weights and 95% for the error after the start ({self.errors}) the "
-            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together; it conditions on the "
+            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together, around "
+            f"{row['estimate']:.5g}: the estimator's, less its error as residuals before the start lead to expect it. "
+            "It conditions on the "
             f"donors, and presumes that errors depend on the donors' {form} after the start as before it."
         )
 
@@ -140,28 +150,56 @@ class PredictionInterval:
         residuals, design, targets = self._regression
         return error_bounds(residuals, design, targets, model=self.errors, tail=tail)
 
+    def _expected_error(self) -> FloatArray:
+        """(n_post + 1,) centre of the error after the start, that of the mean of the treated periods last."""
+        low, high = self._errors(0.5)
+        return (low + high) / 2
+
+    def _point(self) -> float:
+        """The average effect in the middle of the errors."""
+        gap = self.estimate.gap[self.estimate.panel.n_pre :]
+        return float(gap.mean() - self._expected_error()[-1])
+
     def _mean_bounds(self, level: float) -> tuple[float, float]:
-        """Bounds of the mean counterfactual of the treated periods."""
+        """Bounds of the mean counterfactual of the treated periods; infinite beyond what the draws can tell."""
+        if 1 - level < self.smallest_p:
+            return -math.inf, math.inf
         tail, fitted = (1 - level) / 2, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
         error_low, error_high = self._errors(tail)
         low, high = np.quantile(self._average[:, 0], tail), np.quantile(self._average[:, 1], 1 - tail)
         return float(fitted + low + error_low[-1]), float(fitted + high + error_high[-1])
 
+    @property
+    def smallest_p(self) -> float:
+        """1/(1 + draws): no smaller p can be told, and at levels above 1 less it the interval is unbounded."""
+        return 1 / (1 + len(self._average))
+
     @cached_property
     def p(self) -> float:
-        """1 less the largest level whose interval of the average leaves zero out, at least 1/(1 + draws)."""
+        """1 less the largest level whose interval of the average leaves zero out, at least `smallest_p`."""
         observed = float(self.estimate.panel.treated_series[self.estimate.panel.n_pre :].mean())
-        floor = 1 / (1 + len(self._average))
-        inside, outside = floor, 1.0 - 1e-9
-        for _ in range(30):
+        floor = self.smallest_p
+
+        def holds(share: float) -> bool:
+            low, high = self._mean_bounds(1 - share)
+            return low <= observed <= high
+
+        inside, outside = floor, 1.0 - NARROWEST
+        if holds(outside):
+            return 1.0
+        for _ in range(40):
             middle = (inside + outside) / 2
-            low, high = self._mean_bounds(1 - middle)
-            inside, outside = (middle, outside) if low <= observed <= high else (inside, middle)
+            inside, outside = (middle, outside) if holds(middle) else (inside, middle)
         return inside
 
     def _repr_html_(self) -> str:
         columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Prediction interval", [self.sentence(), *self.notes], self.effects()[columns], self.table)
+        return html_card(
+            "Prediction interval",
+            [self.sentence(), *self.notes, *lift_notes(self.effects())],
+            self.effects()[columns],
+            self.table,
+        )
 
 
 def prediction_interval(
@@ -197,7 +235,9 @@ def prediction_interval(
     Raises
     ------
     SpecError
-        Another estimator or error model; too few draws or pre-periods.
+        Another estimator or error model; too few draws.
+    PanelError
+        Fewer than five pre-periods.
 
     References
     ----------
@@ -212,6 +252,8 @@ def prediction_interval(
     >>> bool(found["lower"][0] < found["estimate"][0] < found["upper"][0])
     True
     """
+    require_panel(panel)
+    check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
@@ -222,14 +264,11 @@ def prediction_interval(
     regressors = np.vstack([np.full((1, len(w)), np.nan), np.diff(X, axis=0)]) if cointegrated else X
     first = 1 if cointegrated else 0
     after = np.vstack([regressors[n_pre:, active], regressors[n_pre:, active].mean(axis=0)])
-    design, targets, enough = _design(regressors[first:n_pre, active], after)
+    design, targets, notes = _design(regressors[first:n_pre, active], after)
     sets = _sets(X[first:n_pre], residuals[first:], design, w, rho, draws, np.random.default_rng(seed))
     low, high = _in_sample(sets, np.vstack([X[n_pre:], X[n_pre:].mean(axis=0)]))
     bounds = np.stack([low[:, :-1], high[:, :-1]], axis=1)
     coords: dict[str, Any] = {"replicate": range(draws), "side": ["lower", "upper"], "time": panel.times[n_pre:]}
-    notes = [] if enough else [
-        "Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."
-    ]  # fmt: skip
     return PredictionInterval(
         estimate=estimate,
         errors=errors,
@@ -250,8 +289,13 @@ def _check(panel: Panel, estimator: str, errors: str, draws: int) -> None:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
     if draws < 20:
         raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
-    if panel.n_pre < 5:
-        raise SpecError(f"{panel.n_pre} pre-periods are too few to model residuals; at least 5 are needed")
+    check_periods(panel)
+
+
+def check_periods(panel: Panel) -> None:
+    """Raise `PanelError` when the pre-period is too short for a model of its residuals."""
+    if panel.n_pre < MIN_PERIODS:
+        raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
 
 
 def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
@@ -268,13 +312,21 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
     return rho if rho >= 0.05 else RHO_MAX
 
 
-def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, bool]:
-    """Designs with a constant for the pre-period and the treated periods; a constant alone when periods are few."""
+def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
+    """Designs of the pre-period and the treated periods, with a constant; or a constant alone, and why."""
     n, k = before.shape
-    enough = n - SPARE > k + 1
-    if not enough:
-        return np.ones((n, 1)), np.ones((len(after), 1)), False
-    return np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))]), True
+    alone = np.ones((n, 1)), np.ones((len(after), 1))
+    if n - SPARE <= k + 1:
+        return *alone, ("Too few pre-periods for the donors with weight: residuals were modelled by a constant alone.",)
+    design, targets = np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))])
+    # x'(X'X)⁻¹x: how many residual variances the regression is itself off by, there.
+    leverage = ((targets @ np.linalg.pinv(design)) ** 2).sum(axis=1)
+    if leverage.max() > n:
+        return *alone, (
+            "After the start the donors with weight are so far from where they were that a regression on them "
+            "says nothing there: residuals were modelled by a constant alone.",
+        )
+    return design, targets, ()
 
 
 def _sets(
@@ -300,7 +352,8 @@ def _sets(
 def _in_sample(sets: Ellipsoids, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
     """(S, K) least and largest error of the counterfactual from its weights, at ``targets`` (K, J)."""
     directions = np.vstack([targets, -targets])
-    size = max(1, MATRIX_CELLS // (len(directions) * (len(sets.centre) + 1) ** 2))
+    donors = len(sets.centre) + 1
+    size = max(1, MATRIX_CELLS // (len(directions) * donors * min(donors, FACE)))
     found = [
         largest(Ellipsoids(sets.Q, sets.centre, sets.mass, sets.G[i : i + size]), directions)
         for i in range(0, len(sets.G), size)

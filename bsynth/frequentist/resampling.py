@@ -4,6 +4,7 @@ With users, cells are re-averaged by counts: a user drawn k times counts k times
 no row is ever copied and a replicate costs one sparse product of users' sums with users' counts.
 """
 
+import math
 import time
 import warnings
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray, IntArray
-from bsynth.effects import ESTIMANDS, check_level, equal_tailed
+from bsynth.effects import ESTIMANDS, check_level, equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import (
@@ -34,6 +36,7 @@ from bsynth.frequentist._refit import (
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.schemes import default_block, resampled_residuals, resampled_units
+from bsynth.given import require_panel
 from bsynth.panel import Clusters, Panel
 
 type Cluster = Literal["user", "unit", "time"]
@@ -99,7 +102,9 @@ class Bootstrap:
 
         ``percentile`` takes quantiles of the replicates; ``basic`` mirrors them at the estimate; ``studentised``
         does so after dividing each deviation by the replicate's pre-period RMSPE, as a share of the data's own. p is
-        twice the smaller tail at which that interval meets zero, at least 2/(1 + replicates).
+        twice the smaller tail at which that interval meets zero, at least 2/(1 + replicates); replicates of zero
+        count for both tails, so no effect in any replicate has p = 1. Where 2/(1 + replicates) is above 1 − level the
+        replicates are too few for the level, and the interval is unbounded.
         """
         check_level(level)
         if kind not in KINDS:
@@ -112,12 +117,24 @@ class Bootstrap:
         bounds, p = {}, {}
         for name in ESTIMANDS:
             values = self._pivoted(draws[name], float(points[name]), usable, kind)
-            lower, upper = equal_tailed(values, level, ("replicate",))
-            bounds[name] = (float(lower), float(upper))
+            bounds[name] = self._bounds(values, level)
             p[name] = _percentile_p(values.to_numpy())
         return interval_rows(
             self.estimate, bounds, level=level, interval=f"bootstrap-{kind}", p=p, seconds=self.seconds
         )
+
+    @property
+    def smallest_p(self) -> float:
+        """2/(1 + replicates): with each on one side of zero, no smaller p can be told."""
+        return 2.0 / (1 + len(self.table) - self.failed)
+
+    def _bounds(self, values: xr.DataArray, level: float) -> tuple[float, float]:
+        if bool(values.isnull().any()):  # a lift that is refused
+            return math.nan, math.nan
+        if self.smallest_p > 1 - level:
+            return -math.inf, math.inf
+        lower, upper = equal_tailed(values, level, ("replicate",))
+        return float(lower), float(upper)
 
     def _pivoted(self, draws: xr.DataArray, point: float, usable: NDArray[np.bool_], kind: str) -> xr.DataArray:
         """Values whose equal-tailed interval is the interval of ``kind``."""
@@ -126,21 +143,30 @@ class Bootstrap:
         if kind == "basic":
             return 2 * point - draws
         own, scale = self.estimate.pre_rmspe, self.table["pre_rmspe"].to_numpy()[usable]
-        if own == 0 or (scale == 0).any():
+        away = draws - point
+        # A replicate that agrees with the data agrees on any scale.
+        moved = (away != 0).to_numpy()
+        if moved.any() and (own == 0 or (scale[moved] == 0).any()):
             raise SpecError("a pre-period is fitted without error, so nothing studentises; give kind='basic'")
-        return point - (draws - point) * xr.DataArray(own / scale, dims="replicate")
+        share = np.divide(own, scale, out=np.zeros_like(scale), where=moved)
+        return point - away * xr.DataArray(share, dims="replicate")
 
-    def notes(self) -> tuple[str, ...]:
-        """Sentences about interpolated cells and failed replicates."""
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
+        """Sentences about interpolated cells, failed or too few replicates, and a lift that is refused."""
         notes, filled = [], self.table["filled"]
         if filled.any():
             notes.append(
                 f"{int(filled.sum())} cells without a drawn user, in {int((filled > 0).sum())} of "
                 f"{len(filled)} replicates, were interpolated linearly in time."
             )
+        if self.smallest_p > 1 - level:
+            notes.append(
+                f"With {len(self.table) - self.failed} replicates p cannot fall below {self.smallest_p:.2g}, so the "
+                f"{level:.0%} interval is unbounded; draw more."
+            )
         if self.failed:
             notes.append(_failure(self.failed, len(self.table)))
-        return tuple(notes)
+        return (*notes, *lift_notes(self.effects(level)))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -203,6 +229,8 @@ def bootstrap(
     >>> bootstrap(panel, replicates=20, seed=7).table.shape
     (20, 6)
     """
+    require_panel(panel)
+    check_seed(seed)
     chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
     length = _check_block(panel, cluster, block)
@@ -306,10 +334,25 @@ def filled_in_time(series: FloatArray) -> FloatArray:
 
 
 def _percentile_p(draws: FloatArray) -> float:
-    """Two-sided p that agrees with the equal-tailed percentile interval of ``draws`` (R,)."""
+    """Two-sided p that agrees with the equal-tailed percentile interval of ``draws`` (R,); NaN when one is missing.
+
+    The quantile function runs through the ordered draws; each tail is the share up to which it does not pass zero,
+    so draws of zero are in both.
+    """
+    if np.isnan(draws).any():
+        return np.nan
+    floor = 2.0 / (1 + len(draws))
+    return min(1.0, max(2.0 * min(_not_above(draws), _not_above(-draws)), floor))
+
+
+def _not_above(draws: FloatArray) -> float:
+    """Largest share at which the quantile of ``draws`` (R,) is not above zero; 0 when there is none."""
     ordered = np.sort(draws)
-    below = float(np.interp(0.0, ordered, np.linspace(0.0, 1.0, len(ordered))))
-    return max(2.0 * min(below, 1.0 - below), 2.0 / (1 + len(ordered)))
+    below = int(np.searchsorted(ordered, 0.0, "right"))
+    if below in (0, len(ordered)):
+        return float(below > 0)
+    low, high = ordered[below - 1], ordered[below]
+    return float((below - 1 + low / (low - high)) / (len(ordered) - 1))
 
 
 def _say_failed(failed: NDArray[np.bool_]) -> None:

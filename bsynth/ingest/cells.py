@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import show
 from bsynth._types import FloatArray, IntArray, Label
 from bsynth.errors import some_of
+from bsynth.ingest.alike import pair
 from bsynth.ingest.calendar import Calendar
 
 
@@ -35,23 +36,39 @@ class Cells:
     design_effect: float = 1.0
 
     @cached_property
-    def row_variance(self) -> float:
-        """Pooled variance s² of one row within its cell (p(1 − p) for proportions)."""
-        rows = float(self.n.sum())
+    def row_variance(self) -> FloatArray:
+        """(N,) variance s² of one row within its cell, each unit's own over its cells.
+
+        Proportions: p(1 − p) of the unit's share, with half a success and half a failure more (Jeffreys), so that no
+        unit has a variance of zero. Other outcomes: the variance within the unit's cells, shrunk to that of all units
+        by one row, which is all there is where every cell has a single row.
+        """
+        rows, total = self.n.sum(axis=0), self.total.sum(axis=0)
         if self.binary:
-            p = float(self.total.sum()) / rows
-            return p * (1.0 - p)
+            p = (total + 0.5) / (rows + 1.0)
+            return np.asarray(p * (1.0 - p))
         filled = self.n > 0
-        within = self.total_sq[filled] - self.total[filled] ** 2 / self.n[filled]
-        freedom = float((self.n[filled] - 1).sum())
-        return max(float(within.sum()) / freedom, 0.0) if freedom > 0 else 0.0
+        squares = np.divide(self.total**2, self.n, out=np.zeros_like(self.total), where=filled)
+        within = np.maximum((np.where(filled, self.total_sq, 0.0) - squares).sum(axis=0), 0.0)
+        freedom = np.where(filled, self.n - 1, 0.0).sum(axis=0)
+        pooled = within.sum() / freedom.sum() if freedom.sum() > 0 else 0.0
+        return np.asarray((within + pooled) / (freedom + 1.0))
 
     @cached_property
     def variance(self) -> FloatArray:
         """(T, N) sampling variance s²/n of each cell mean; infinite where a cell is empty."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            variance = np.asarray(self.design_effect * self.row_variance / self.n, dtype=float)
-        return np.where(self.n > 0, variance, np.inf)
+        row = np.broadcast_to(self.design_effect * self.row_variance, self.n.shape)
+        return np.asarray(np.divide(row, self.n, out=np.full(self.n.shape, np.inf), where=self.n > 0))
+
+    def split_variance(self, periods: int) -> FloatArray:
+        """(T, N) as ``variance``, the first ``periods`` rows and the rest each from their own rows.
+
+        For units whose outcome changed at ``periods``: what it became says nothing of the noise before.
+        """
+        parts = (slice(0, periods), slice(periods, None))
+        return np.concatenate(
+            [replace(self, n=self.n[p], total=self.total[p], total_sq=self.total_sq[p]).variance for p in parts]
+        )
 
     def take(self, periods: int, columns: Sequence[int]) -> "Cells":
         """The first ``periods`` rows of some columns."""
@@ -125,7 +142,8 @@ class Source:
     """Where the numbers came from and what was done to them on the way in.
 
     ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
-    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel.
+    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel. ``alike`` are pairs
+    of units whose labels a reader would take for one another.
     """
 
     name: str
@@ -140,6 +158,7 @@ class Source:
     filled: tuple[tuple[Label, Label], ...] = ()
     dropped: tuple[Label, ...] = ()
     rows_without_outcome: int = 0
+    alike: tuple[tuple[str, str], ...] = ()
 
     def notes(self) -> list[str]:
         """One sentence for each thing that was left out, filled or dropped."""
@@ -151,6 +170,7 @@ class Source:
             notes.append(f"{len(self.filled)} missing cells were interpolated linearly in time: {cells}.")
         if self.dropped:
             notes.append(f"{len(self.dropped)} units with missing cells were dropped: {some_of(self.dropped)}.")
+        notes += [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
         return notes
 
 

@@ -19,7 +19,6 @@ _YEARS = (1800, 2099)
 """Years that a code of six or eight digits may begin with."""
 _WIDTHS = {"%Y": 4, "%G": 4, "%j": 3} | dict.fromkeys(("%m", "%d", "%y", "%H", "%M", "%S", "%V", "%W", "%U"), 2)
 _FURTHER = (
-    "%Y%W",
     "%y%m%d",
     "%d%m%y",
     "%m%d%y",

@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import show
 from bsynth._types import Label
 from bsynth.errors import PanelError, nearest, some_of
+from bsynth.ingest import alike
 from bsynth.ingest.cells import Table
 
 MIN_PRE = 3
@@ -26,40 +27,74 @@ def numbered(labels: pd.Series) -> pd.Series:
     return text.astype(object)
 
 
-def as_labels(labels: Label | Iterable[Label], role: str) -> tuple[Label, ...]:
-    """One label or several as a tuple; text is always one label."""
-    several = isinstance(labels, Iterable) and not isinstance(labels, str | bytes)
-    listed = tuple(labels) if several else (labels,)
-    if not listed:
-        raise PanelError(f"{role} is empty; name at least one unit")
-    return listed
+def as_labels(labels: Label | Iterable[Label]) -> tuple[Label, ...]:
+    """One label or a collection of them as a tuple, None as an empty one; text is always one label.
+
+    Examples
+    --------
+    >>> as_labels("BC"), as_labels(3), as_labels(None), as_labels(np.array(["B", "C"]))
+    (('BC',), (3,), (), (np.str_('B'), np.str_('C')))
+    """
+    if labels is None:
+        return ()
+    if isinstance(labels, np.ndarray):
+        labels = labels.ravel()
+    if isinstance(labels, Iterable) and not isinstance(labels, str | bytes):
+        return tuple(labels)
+    return (labels,)
+
+
+def one_label(labels: Label | Iterable[Label]) -> tuple[Label]:
+    """One label, given by itself or as a collection of one; anything else stays whole, to be named as no label."""
+    listed = as_labels(labels)
+    return (listed[0],) if len(listed) == 1 else (labels,)
+
+
+def some_labels(labels: Iterable[Label], limit: int = 6) -> str:
+    """A few labels in quotes, so that a space at an end is seen, and how many more there are.
+
+    Examples
+    --------
+    >>> some_labels(["T ", "B"]), some_labels([1, 2, 3], limit=2)
+    ("'T ', 'B'", '1, 2 and 1 more')
+    """
+    return some_of((repr(show(label)) for label in labels), limit)
 
 
 @dataclass(frozen=True)
 class Roles:
     """What the user said of units and periods, not yet held against the data."""
 
-    treated: Label | Sequence[Label]
+    treated: Label | Iterable[Label]
     start: Label
     end: Label | None
-    donors: Sequence[Label] | None
-    exclude: Sequence[Label]
+    donors: Label | Iterable[Label] | None
+    exclude: Label | Iterable[Label] | None
 
     def resolve(self, table: Table) -> tuple[tuple[Label, ...], tuple[Label, ...]]:
         """Treated units and donor pool as labels of the data."""
         name = table.source.name
-        treated = match_units(table.units, as_labels(self.treated, "treated"), "treated unit", name)
-        gone = match_units(table.units, tuple(self.exclude), "excluded unit", name)
+        treated = match_units(table.units, _some(self.treated, "treated"), "treated unit", name)
+        gone = match_units(table.units, as_labels(self.exclude), "excluded unit", name)
         if self.donors is None:
             pool = tuple(u for u in table.units if u not in treated and u not in gone)
         else:
-            pool = match_units(table.units, as_labels(self.donors, "donors"), "donor", name)
+            pool = match_units(table.units, _some(self.donors, "donors"), "donor", name)
         for role, units in (("treated", treated), ("excluded", gone)):
             if both := [u for u in units if u in pool]:
-                raise PanelError(f"{name}: {some_of(both)} is {role} and among the donors; take it out of one of them")
+                raise PanelError(
+                    f"{name}: {some_labels(both)} is {role} and among the donors; take it out of one of them"
+                )
         if both := [u for u in gone if u in treated]:
-            raise PanelError(f"{name}: {some_of(both)} is treated and excluded; take it out of one of them")
+            raise PanelError(f"{name}: {some_labels(both)} is treated and excluded; take it out of one of them")
         return treated, pool
+
+
+def _some(labels: Label | Iterable[Label], role: str) -> tuple[Label, ...]:
+    listed = as_labels(labels)
+    if not listed:
+        raise PanelError(f"{role} is {'None' if labels is None else 'empty'}; name at least one unit")
+    return listed
 
 
 def ordered(labels: Iterable[Label]) -> tuple[Label, ...]:
@@ -81,7 +116,8 @@ def match_units(units: Sequence[Label], wanted: Sequence[Label], role: str, name
             else texts.get(text, stamp if stamp in values else None)
         )
         if match is None:
-            raise PanelError(f"{name}: there is no {role} {text!r}{nearest(text, texts)}; units are {some_of(texts)}")
+            hint = alike.hint(text, texts) or nearest(text, texts)
+            raise PanelError(f"{name}: there is no {role} {text!r}{hint}; units are {some_labels(units)}")
         # The data's own object, so that 5, 5.0 and numpy's 5 give the same panel.
         match = next(u for u in units if u == match)
         if match in found:

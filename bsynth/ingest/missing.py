@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bsynth._json import show
 from bsynth._types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
+from bsynth.ingest.alike import pair
 from bsynth.ingest.cells import Table
 
 
@@ -37,9 +38,10 @@ def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Fill
 
 def missing_cells(table: Table, holes: NDArray[np.bool_]) -> PanelError:
     """The error that names the cells without an outcome and the two ways on."""
-    cells = [f"{show(table.units[i])} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
+    cells = [f"{show(table.units[i])!r} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
+    twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
     return PanelError(
-        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}; "
+        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}{twins}; "
         "complete the data, or pass "
         f"missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors with holes)"
     )
@@ -60,11 +62,12 @@ def interpolated(table: Table, n_treated: int, n_pre: int) -> FloatArray:
     for i, unit in enumerate(table.units):
         seen = ~np.isnan(filled[:, i])
         if not seen.any():
-            raise PanelError(f"{name}: unit {show(unit)} has no outcome in the whole window; leave it out")
+            raise PanelError(f"{name}: unit {show(unit)!r} has no outcome in the whole window; leave it out")
         treated = i < n_treated
         if treated and not seen[n_pre:].all():
             raise PanelError(
-                f"{name}: treated unit {show(unit)} has no {table.source.outcome} at {_periods(table, ~seen, n_pre)}, "
+                f"{name}: treated unit {show(unit)!r} has no {table.source.outcome} at "
+                f"{_periods(table, ~seen, n_pre)}, "
                 "from the start on, where nothing is filled; complete the data or end before"
             )
         own = slice(0, n_pre if treated else None)
@@ -75,8 +78,8 @@ def interpolated(table: Table, n_treated: int, n_pre: int) -> FloatArray:
             where = "before the start" if treated else "in the window"
             advice = "complete the data or choose another window" if treated else "complete the data or leave it out"
             raise PanelError(
-                f"{name}: unit {show(unit)} has no {table.source.outcome} at {_periods(table, ends)}, at an end of its "
-                f"series {where}, and holes are filled between two outcomes only; {advice}"
+                f"{name}: unit {show(unit)!r} has no {table.source.outcome} at {_periods(table, ends)}, at an end of "
+                f"its series {where}, and holes are filled between two outcomes only; {advice}"
             )
         filled[own, i] = np.interp(clock[own], clock[own][inside], filled[own, i][inside])
     return filled
@@ -91,7 +94,7 @@ def droppable(table: Table, n_treated: int, holes: NDArray[np.bool_]) -> tuple[L
     gone = [i for i in range(len(table.units)) if holes[:, i].any()]
     if gone[0] < n_treated:
         raise PanelError(
-            f"{table.source.name}: treated unit {show(table.units[gone[0]])} has missing cells and cannot be dropped; "
-            f"complete it or pass missing='interpolate'"
+            f"{table.source.name}: treated unit {show(table.units[gone[0]])!r} has missing cells and cannot be "
+            f"dropped; complete it or pass missing='interpolate'"
         )
     return tuple(table.units[i] for i in gone)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bsynth._request import check_file, writing
 from bsynth.catalogue import DEFAULT, list_models
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.ingest import show
@@ -111,7 +112,7 @@ def write_notebook(
     require_notebook()
     import nbformat
 
-    path = Path(path)
+    path = check_file(path, "path")
     folder = path.absolute().parent
     parameters = {
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
@@ -127,8 +128,9 @@ def write_notebook(
         execute_notebook(notebook, folder)
     part = path.with_name(path.name + ".part")
     written = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    part.write_text(written + "\n", encoding="utf-8", newline="\n")
-    part.replace(path)
+    with writing(path, "path"):
+        part.write_text(written + "\n", encoding="utf-8", newline="\n")
+        part.replace(path)
     return path
 
 
@@ -195,7 +197,7 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "code", _ANALYSE.format(settings=settings)
     yield "code", _EFFECTS
     yield "markdown", "## The pictures"
-    yield "code", _PATHS if posterior else _PATHS.replace("analysis.fits[0]", "analysis.estimates[0]")
+    yield "code", _PATHS
     yield "code", _METHODS
     if posterior:
         yield (
@@ -251,7 +253,7 @@ effects = analysis.effects().astype(object).fillna("")
 shown = ["estimate", "lower", "upper", "level", "interval", "probability_positive", "p"]
 effects.set_index(["method", "model", "estimand"])[shown]"""
 _PATHS = """\
-main = analysis.fits[0]
+main = (*analysis.fits, *analysis.estimates)[0]
 bs.plot_trajectory(main, level=level)
 bs.plot_gap(main, level=level);"""
 _METHODS = """\

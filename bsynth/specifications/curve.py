@@ -13,9 +13,10 @@ import pandas as pd
 from bsynth._store import check_store
 from bsynth._types import FloatArray, Label, Status
 from bsynth.catalogue import DEFAULT
-from bsynth.effects import check_level
+from bsynth.effects import check_level, positive_share
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.estimate import html_card
+from bsynth.given import require_panel
 from bsynth.ingest import show
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
@@ -65,7 +66,7 @@ class SpecificationCurve:
         return table.assign(
             level=level,
             interval="predictive",
-            probability_positive=[float((run.average > 0).mean()) for run in self.runs],
+            probability_positive=[positive_share(run.average) for run in self.runs],
             elpd=elpd,
             elpd_diff=elpd - elpd.max(),
             **{name: [getattr(run, name) for run in self.runs] for name in _KEPT},
@@ -370,6 +371,7 @@ def specification_curve(
     >>> curve.table[["level_shift", "status"]].values.tolist()
     [['none', 'ok'], ['shift', 'ok']]
     """
+    require_panel(panel)
     check_store(store)
     plan = plan_curve(
         panel,

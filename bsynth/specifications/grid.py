@@ -8,14 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bsynth._request import check_seed
 from bsynth._types import Label
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.checks.leave_future_out import MIN_LAST
 from bsynth.design import make_design
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import plan as plan_fit
+from bsynth.given import require_panel
 from bsynth.ingest import show
-from bsynth.ingest.labels import MIN_PRE
+from bsynth.ingest.labels import MIN_PRE, as_labels
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 from bsynth.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
@@ -159,6 +161,8 @@ def plan_curve(
     >>> len(plan.specifications), plan.fits
     (13, 78)
     """
+    require_panel(panel)
+    check_seed(seed)
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
@@ -241,11 +245,11 @@ def _windows(
     if starts is None:
         gaps = sorted({g for g in (round(n_pre / 10), round(n_pre / 5)) if 0 < g <= spare})
     else:
-        gaps = [n_pre - panel.locate(start) for start in starts]
+        gaps = [n_pre - panel.locate(start) for start in as_labels(starts)]
     if since is None:
         firsts = sorted({f for f in (n_pre // 4, n_pre // 2) if 0 < f <= spare})
     else:
-        firsts = [panel.locate(first, "since") for first in since]
+        firsts = [panel.locate(first, "since") for first in as_labels(since)]
     for gap in gaps:
         if not 0 < gap <= spare:
             raise PanelError(_outside(panel, "starts", n_pre - gap, MIN_PRE + last, n_pre - 1))

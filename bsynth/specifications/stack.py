@@ -121,8 +121,8 @@ class Stack:
         observed = float(panel.treated_series[panel.n_pre :].mean())
         draws = xr.DataArray(self.average.reshape(_CHAINS, -1), dims=effects.POSTERIOR_DIMS)
         # The observed outcomes are given, so each draw of the average fixes the other two.
-        every = {"average": draws, "cumulative": panel.n_post * draws, "lift": draws / (observed - draws)}
-        table = effects.posterior_table(xr.Dataset(every), level=level, interval="stacked")
+        every = effects.of_average(draws, observed, panel.n_post)
+        table = effects.posterior_table(every, observed=observed, level=level, interval="stacked")
         return effects.complete(
             table.assign(status=self.status), method="bayes", model="stacked", seconds=self.curve.seconds
         )

@@ -46,7 +46,7 @@ def _naive_gap(sample: pd.DataFrame) -> float:
     return float((y[6:] - X[6:] @ fit.x).mean())
 
 
-@pytest.mark.parametrize(("users", "rows"), [(1500, 1), (400, 4), (250, 1)])
+@pytest.mark.parametrize(("users", "rows"), [(1500, 1), (400, 4), (600, 1)])
 def test_bootstrap_equals_copied_rows(users: int, rows: int) -> None:
     """Same users drawn, whole log: also with several rows a user, and with cells that come out empty."""
     log = make_log(users, seed=3, rows=rows)
@@ -123,7 +123,10 @@ def test_replicates_that_lose_a_unit_are_counted() -> None:
     assert result.table["failed"].tolist() == lost
     assert result.failed == sum(lost) > 5
     assert result.table.loc[result.table["failed"], "mean_gap"].isna().all()
-    assert np.isfinite(result.effects()[["lower", "upper", "p"]].to_numpy()).all()
+    assert np.isfinite(result.effects(0.9)[["lower", "upper", "p"]].to_numpy()).all()
+    # Those that are left cannot tell a p under 5%, so no effect is ruled out at 95%.
+    assert np.isinf(result.effects()[["lower", "upper"]].to_numpy()).all()
+    assert f"{60 - result.failed} replicates p cannot fall below" in result.notes()[1]
     assert f"{result.failed} of 60 replicates" in result.notes()[-1]
     assert f"{60 - result.failed} resamples" in result.sentence()
 
@@ -159,8 +162,16 @@ def test_placebo_interval_is_the_inverted_test(prop99_panel: bs.Panel, name: str
     # One procedure: zero is inside exactly when its p is above 1 − level.
     assert (low <= 0 <= high) == (table.loc[0, "p"] > 1 - level)
     assert table.loc[1, ["lower", "upper"]].tolist() == pytest.approx([12 * low, 12 * high])
-    total = placebo.estimate.counterfactual[19:].sum()
-    assert table.loc[2, ["lower", "upper"]].tolist() == pytest.approx([12 * low / total, 12 * high / total])
+    observed = prop99_panel.treated_series[19:].mean()
+    if observed > high:
+        expected = [low / (observed - low), high / (observed - high)]
+        assert table.loc[2, ["lower", "upper"]].tolist() == pytest.approx(expected)
+
+
+def test_californias_lift(prop99_panel: bs.Panel) -> None:
+    """What the 90% placebo interval of the average means for sales of 60.35 packs that were seen."""
+    table = placebo_space(prop99_panel, progress=False).effects(0.9).set_index("estimand")
+    assert table.loc["lift", ["lower", "upper"]].tolist() == pytest.approx([-0.367, -0.062], abs=5e-4)
 
 
 def test_resolution_of_ten_units_at_ninety_percent() -> None:

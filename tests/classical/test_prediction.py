@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 
 import bsynth as bs
 from bsynth.effects import EFFECT_COLUMNS
-from bsynth.errors import SpecError
+from bsynth.errors import PanelError, SpecError
 from bsynth.frequentist import prediction_interval
 from bsynth.frequentist._bounds import Ellipsoids, largest
 from bsynth.frequentist._errors import quantile_regression
@@ -129,7 +129,7 @@ def test_words_and_refusals(prop99_panel: bs.Panel) -> None:
     ):  # fmt: skip
         with pytest.raises(SpecError, match=message):
             prediction_interval(prop99_panel, **arguments)
-    with pytest.raises(SpecError, match="too few"):
+    with pytest.raises(PanelError, match="too few"):
         prediction_interval(prop99_panel.backdated(1974))
 
 

@@ -5,7 +5,9 @@ w + X_c (X_c'X_c + λI)⁻¹ (x_c − X_c'w). What imbalance the simplex leaves,
 of it the smaller λ; weights may turn negative and still sum to 1.
 
 λ is given, or chosen by leaving out one pre-period at a time: of twenty-one values from λ_max = σ₁(X_c)² down
-to 1e-8 λ_max, the largest whose error is within one standard error of the smallest (as R augsynth does).
+to 1e-8 λ_max, the largest whose error is within one standard error of the smallest (as R augsynth does). Where
+donors are closer to each other than to the treated series (copies, a county and its state), λ_max is the squared
+imbalance ‖x_c − X_c'w‖²: no weight moves by more than a half there, however alike the donors are.
 """
 
 import math
@@ -25,7 +27,8 @@ CONDITIONS = (
 )
 
 GRID = np.logspace(0, -8, 21)
-"""Candidates for λ, as shares of the largest squared singular value."""
+"""Candidates for λ, as shares of λ_max."""
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class RidgeASCM:
         weights, chosen = np.empty_like(fit.weights), np.empty(len(y))
         for b in range(len(y)):
             target, donors = _centred(y[b], X[b])
-            chosen[b] = self.ridge or _choose_ridge(target, donors, y[b], X[b], solver)
+            chosen[b] = self.ridge or _choose_ridge(target, donors, fit.weights[b], y[b], X[b], solver)
             weights[b] = fit.weights[b] + _augmentation(target, donors, fit.weights[b], chosen[[b]])[0]
         return Weighted(
             weights=weights,
@@ -102,18 +105,23 @@ def _augmentation(y: FloatArray, X: FloatArray, w: FloatArray, ridges: FloatArra
     """(R, J) what each ridge adds to the simplex weights ``w``, from centred ``y`` (T0,) and ``X`` (T0, J)."""
     left, values, right = np.linalg.svd(X, full_matrices=False)
     imbalance = left.T @ (y - X @ w)
-    # A direction without variation adds nothing, also at a ridge of zero.
+    # A direction without variation beyond rounding adds nothing, also at a ridge of zero.
     squares = values**2 + ridges[:, None]
-    gain = np.divide(values, squares, out=np.zeros_like(squares), where=squares > 0)
-    return np.asarray((gain * imbalance) @ right)
+    varies = np.broadcast_to(values > max(X.shape) * EPSILON * values[0], squares.shape)
+    gain = np.divide(values, squares, out=np.zeros_like(squares), where=varies)
+    added = (gain * imbalance) @ right
+    # Centred donors add up to zero, hence so do these but for rounding.
+    return np.asarray(added - added.mean(axis=1, keepdims=True))
 
 
-def _choose_ridge(target: FloatArray, donors: FloatArray, y: FloatArray, X: FloatArray, solver: Solver) -> float:
+def _choose_ridge(
+    target: FloatArray, donors: FloatArray, w: FloatArray, y: FloatArray, X: FloatArray, solver: Solver
+) -> float:
     """Largest λ of the grid whose leave-one-period-out error is within one standard error of the least.
 
     With a single pre-period nothing can be left out, and the largest λ is taken.
     """
-    ridges = GRID * float(np.linalg.norm(donors, 2)) ** 2
+    ridges = GRID * max(float(np.linalg.norm(donors, 2)), float(np.linalg.norm(target - donors @ w))) ** 2
     n_pre = len(y)
     if n_pre < 2:
         return float(ridges[0])

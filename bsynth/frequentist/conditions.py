@@ -1,0 +1,51 @@
+"""What of the classical path a panel cannot have, known before anything is computed."""
+
+from collections.abc import Callable, Mapping
+
+from bsynth.errors import PanelError
+from bsynth.frequentist.jackknife import default_block
+from bsynth.frequentist.leave_two_out import check_donors
+from bsynth.frequentist.placebo_time import default_starts
+from bsynth.frequentist.prediction import check_periods
+from bsynth.frequentist.resampling import check_bootstrap
+from bsynth.panel import Panel
+
+CHECKS: Mapping[str, Callable[[Panel], object]] = {
+    "bootstrap": lambda panel: check_bootstrap(panel, replicates=2),
+    "placebo-time": default_starts,
+    "leave-two-out": check_donors,
+    "jackknife+": default_block,
+    "prediction-interval": check_periods,
+}
+"""What each method itself asks of a panel, with its usual settings; the others can be had on every panel."""
+
+
+def conditions(panel: Panel) -> dict[str, str]:
+    """Say which classical methods cannot be had on a panel, and why.
+
+    Parameters
+    ----------
+    panel : Panel
+
+    Returns
+    -------
+    dict of method to reason
+        Names as ``analyse(methods=...)`` takes them; empty when every method can be had. The reasons are the words
+        of the error that the method would raise.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"state": list("aaaaabbbbbccccc"), "year": [1, 2, 3, 4, 5] * 3,
+    ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
+    >>> conditions(panel)["leave-two-out"]
+    'the panel has 2 donors; leaving two out needs at least 3'
+    """
+    reasons: dict[str, str] = {}
+    for method, check in CHECKS.items():
+        try:
+            check(panel)
+        except PanelError as error:
+            reasons[method] = str(error)
+    return reasons
