@@ -160,8 +160,8 @@ def dated(table: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> dated(pd.DataFrame({"time": pd.to_datetime(["2024-01-31", None]), "gap": [1.0, 2.0]})).time.tolist()
-    ['2024-01-31', None]
+    >>> dated(pd.DataFrame({"time": pd.to_datetime(["2024-01-31", "2024-02-01"]), "gap": [1.0, 2.0]})).time.tolist()
+    ['2024-01-31', '2024-02-01']
     """
 
     def shown(column: "pd.Series[Any]") -> "pd.Series[Any]":

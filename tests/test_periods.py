@@ -212,6 +212,7 @@ def test_plain_whole_numbers_stay_whole_numbers(labels: Any) -> None:
         ([int(d.strftime("%m%d%Y")) for d in DAYS], "'%m%d%Y'"),
         ([int(d.strftime("%y%m%d")) for d in DAYS], "'%y%m%d'"),
         ([int(_iso("{1}{0}")(w)) for w in WEEKS], "'%V%G'"),
+        ([100 * year + week for year in (2022, 2023) for week in range(53)], "'%Y%W'"),
         ([f"{year}/{year - 1999:02}" for year in range(2000, 2011)], "a season or a month"),
         ([f"{m.month}/{m.year}" for m in MONTHS], "'%m/%Y'"),
         ([d.strftime("%d/%m/%Y") for d in DAYS[:10]], "'%d/%m/%Y' or '%m/%d/%Y'"),
@@ -245,7 +246,7 @@ def test_ambiguous_dates_are_refused_as_start_and_end(label: str, role: str) -> 
     assert "--date-format" in message
 
 
-@pytest.mark.parametrize("label", [True, None, np.nan, pd.NaT, "soon", "2024-02-30", "Jan-22", "9999-12-32"])
+@pytest.mark.parametrize("label", [True, None, np.nan, pd.NaT, "soon", "2024-02-30", "Jan-22", "0000-01", "9999-12-32"])
 def test_what_is_no_period_is_no_start(label: Any) -> None:
     assert "start is" in failure(DAYS, label)
     if "-" not in str(label):

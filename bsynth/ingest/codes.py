@@ -19,6 +19,7 @@ _YEARS = (1800, 2099)
 """Years that a code of six or eight digits may begin with."""
 _WIDTHS = {"%Y": 4, "%G": 4, "%j": 3} | dict.fromkeys(("%m", "%d", "%y", "%H", "%M", "%S", "%V", "%W", "%U"), 2)
 _FURTHER = (
+    "%Y%W",
     "%y%m%d",
     "%d%m%y",
     "%m%d%y",
@@ -190,7 +191,9 @@ def _follows(texts: Sequence[str], date_format: str) -> list[int] | None:
         if not text.isdigit() or len(text) not in (width - 1, width):
             return None
         try:
-            stamp = datetime.datetime.strptime(text.zfill(width), date_format)
+            # A week is no date without its day.
+            monday, directive = ("1", "%w") if "%W" in date_format else ("", "")
+            stamp = datetime.datetime.strptime(text.zfill(width) + monday, date_format + directive)
         except ValueError:
             return None
         if not _YEARS[0] <= stamp.year <= _YEARS[1]:

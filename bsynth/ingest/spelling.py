@@ -292,7 +292,8 @@ def _local_days(stamps: Sequence[pd.Timestamp]) -> list[pd.Timestamp] | None:
 
 def _span(form: str, parts: dict[str, str | None]) -> Span | None:
     """Build what the groups of a pattern say; None when there is no such day."""
-    year = int(parts.get("y") or 0) or _century(int(parts.get("yy") or 0))
+    full = parts.get("y")
+    year = _century(int(parts.get("yy") or 0)) if full is None else int(full)
     name, month = parts.get("name"), int(parts.get("m") or 1)
     if name:
         month = _MONTHS.index(name[:3].lower()) + 1
