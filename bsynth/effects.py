@@ -52,7 +52,7 @@ def gap_of(observed: FloatArray, counterfactual: FloatArray) -> FloatArray:
     return np.where(np.abs(gap) <= ROUNDING * size, 0.0, gap)
 
 
-def at_least(values: FloatArray, own: float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def at_least(values: FloatArray, own: FloatArray | float) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Whether ``values`` are as large as ``own`` or larger, up to rounding: a tie counts.
 
     Examples
@@ -60,7 +60,8 @@ def at_least(values: FloatArray, own: float) -> np.ndarray[tuple[int, ...], np.d
     >>> at_least(np.array([0.1 + 0.2, 0.2]), 0.3).tolist(), at_least(np.array([0.3]), 0.1 + 0.2).tolist()
     ([True, False], [True])
     """
-    return np.asarray(values >= own - (TIES * abs(own) if math.isfinite(own) else 0.0))
+    size = np.abs(own)
+    return np.asarray(values >= own - TIES * np.where(np.isfinite(size), size, 0.0))
 
 
 def positive_share(draws: FloatArray) -> float:

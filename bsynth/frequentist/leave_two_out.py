@@ -227,7 +227,7 @@ def leave_two_out(
             "mean_gap": gaps[:, panel.n_pre :].mean(axis=1),
             "treated": values[:, 0],
             "largest": largest,
-            "lost": [at_least(rival, own) for rival, own in zip(largest, values[:, 0], strict=True)],
+            "lost": at_least(largest, values[:, 0]),
         }
     )
     return LeaveTwoOut(

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._types import FloatArray
-from bsynth.effects import check_level, estimand_bounds, lift_notes
+from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
@@ -165,7 +165,11 @@ class PredictionInterval:
         tail, fitted = (1 - level) / 2, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
         error_low, error_high = self._errors(tail)
         low, high = np.quantile(self._average[:, 0], tail), np.quantile(self._average[:, 1], 1 - tail)
-        return float(fitted + low + error_low[-1]), float(fitted + high + error_high[-1])
+        bounds = np.array([fitted + low + error_low[-1], fitted + high + error_high[-1]])
+        observed = float(self.estimate.panel.treated_series[self.estimate.panel.n_pre :].mean())
+        # A bound that differs from the outcome by rounding is the outcome.
+        lower, upper = observed - gap_of(np.full(2, observed), bounds)
+        return float(lower), float(upper)
 
     @property
     def smallest_p(self) -> float:
@@ -309,7 +313,7 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
 
 
 def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Designs of the pre-period and the treated periods; a constant alone, and why, when it must be."""
+    """Designs of the pre-period and the treated periods, with a constant; or a constant alone, and why."""
     n, k = before.shape
     alone = np.ones((n, 1)), np.ones((len(after), 1))
     if n - SPARE <= k + 1:
