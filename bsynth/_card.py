@@ -1,7 +1,7 @@
-"""A panel as a table in a notebook."""
+"""A panel as a table in a notebook, and as plain data."""
 
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,10 +28,30 @@ def panel_card(panel: "Panel") -> str:
         rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
     if panel.covariates is not None:
         rows["Covariates"] = ", ".join(panel.covariates.names)
-    if notes := source.notes():
+    if notes := panel.notes():
         rows["Notes"] = " ".join(notes)
     left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
     body = "".join(
         f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
     )
     return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
+
+
+def panel_summary(panel: "Panel") -> dict[str, Any]:
+    """Return what `Panel.summary` says."""
+    return {
+        "units": len(panel.units),
+        "donors": [show(u) for u in panel.donors],
+        "times": len(panel.times),
+        "start": show(panel.start),
+        "end": show(panel.end),
+        "treated": [show(u) for u in panel.treated],
+        "covariates": [] if panel.covariates is None else list(panel.covariates.names),
+        "n_pre": panel.n_pre,
+        "n_post": panel.n_post,
+        "rows_in": panel.source.rows_in,
+        "rows_used": panel.source.rows_used,
+        "sha256": panel.source.sha256,
+        "missing": panel.source.missing,
+        "notes": panel.notes(),
+    }

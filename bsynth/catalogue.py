@@ -66,19 +66,19 @@ class Choice:
 
 def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> Choice:
     """Resolve ``model`` for ``panel``; ``default`` looks at what is known of the cells."""
+    spec = load_model(model)
+    unused = ""
+    if panel.covariates is not None and spec.covariates.use == "none":
+        unused = " It does not use the panel's covariates; a model with a [covariates] section does."
     if model != DEFAULT:
-        spec = load_model(model)
-        return Choice(spec, f"The model {spec.name!r} was asked for.")
+        return Choice(spec, f"The model {spec.name!r} was asked for.{unused}")
     cells = (
         "the panel was built from rows, so the sampling variance of every cell is known and is part of the model"
         if panel.cells is not None
         else "the panel holds one value per unit and period, so cells are taken as exact"
     )
-    unused = ""
-    if panel.covariates is not None:
-        unused = " It does not use the panel's covariates; a model with a [covariates] section does."
     return Choice(
-        load_model(DEFAULT),
+        spec,
         "The default model: a level shift lets the treated unit sit above or below its donors, and a drift "
         f"switches on where the pre-period shows one; {cells}." + unused,
     )

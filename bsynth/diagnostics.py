@@ -15,7 +15,7 @@ import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
-from bsynth._types import Status
+from bsynth._types import FloatArray, Status
 
 RHAT_MAX = 1.01
 RHAT_MAX_WEIGHT = 1.05
@@ -109,7 +109,7 @@ def gate(
     saturated = int(sample_stats["maxdepth_reached"].sum())
     if saturated:
         failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
-    bfmi = float(np.min(azs.bfmi(np.asarray(sample_stats["energy"]))))
+    bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
     if not bfmi > BFMI_MIN:
         failures.append(f"BFMI is {bfmi:.2f} (must be above {BFMI_MIN})")
     sizes = [float(found[name]) for name in varying for found in ess.values()]
@@ -124,6 +124,11 @@ def gate(
         bfmi_min=bfmi,
         retried=retried,
     )
+
+
+def _smallest_bfmi(energy: FloatArray) -> float:
+    """The smallest BFMI of the chains (chain, draw); a chain whose energy never changes is stuck and has 0."""
+    return float(np.min(azs.bfmi(energy))) if (np.ptp(energy, axis=1) > 0).all() else 0.0
 
 
 def psis_loo(tree: xr.DataTree) -> Any:

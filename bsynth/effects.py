@@ -15,6 +15,7 @@ a bound. Where the untreated outcome may be zero the lift is refused, estimate a
 
 import math
 from collections.abc import Sequence
+from numbers import Real
 
 import arviz_stats as azs
 import numpy as np
@@ -228,8 +229,8 @@ def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:
 
 def check_level(level: float) -> None:
     """Raise `SpecError` unless 0 < level < 1."""
-    if not 0 < level < 1:
-        raise SpecError(f"level is {level}; give a probability between 0 and 1, such as 0.95")
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise SpecError(f"level is {level!r}; give a probability between 0 and 1, such as 0.95")
 
 
 def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tuple[xr.DataArray, xr.DataArray]:

@@ -13,6 +13,7 @@ convergence gate is no error: it comes back with ``status == "unreliable"``.
 """
 
 import difflib
+import os
 from collections.abc import Iterable
 
 
@@ -50,8 +51,31 @@ def nearest(name: object, allowed: Iterable[object]) -> str:
     >>> nearest("zzz", ["state", "year"])
     ''
     """
-    matches = difflib.get_close_matches(str(name), [str(a) for a in allowed], n=1, cutoff=0.6)
+    # What was typed is never the suggestion: 0 for a column called "0" looks the same in words.
+    others = [text for a in allowed if (text := str(a)) != str(name)]
+    matches = difflib.get_close_matches(str(name), others, n=1, cutoff=0.6)
     return f", did you mean {matches[0]!r}?" if matches else ""
+
+
+def came(value: object) -> str:
+    """What came, in words: its kind, and a text or path itself.
+
+    Examples
+    --------
+    >>> came("sales.csv"), came(3), came(dict)
+    ("the text 'sales.csv'", 'an int', 'the class dict')
+    """
+    if value is None:
+        return "None"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, str | os.PathLike):
+        text = os.fsdecode(value)
+        return f"the text {text[:80]!r}"
+    package, name = type(value).__module__.split(".")[0], type(value).__name__
+    # Several libraries call their tables alike.
+    name = name if package in ("builtins", "bsynth", "pandas") else f"{package} {name}"
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def some_of(names: Iterable[object], limit: int = 6) -> str:

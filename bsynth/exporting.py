@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._json import show
+from bsynth._request import check_folder, writing
 from bsynth.errors import SpecError, nearest
 from bsynth.estimate import Estimate
 from bsynth.panel import Panel
@@ -96,7 +98,7 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
     Raises
     ------
     SpecError
-        Unknown format, or nothing to export.
+        Unknown format, nothing to export, or a folder that cannot be written.
 
     Examples
     --------
@@ -111,16 +113,17 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
     wanted = [formats] if isinstance(formats, str) else list(formats)
     check_formats(wanted)
     found = tables(result)
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
+    target = check_folder(folder, "folder")
     written = []
     for name, table in found.items():
         for kind in wanted:
             ending, write = WRITERS[kind]
             file = target / f"{prefix}{name}.{ending}"
             part = file.with_name(file.name + ".part")
-            write(table, part)
-            part.replace(file)
+            with writing(file, "table"):
+                target.mkdir(parents=True, exist_ok=True)
+                write(table, part)
+                part.replace(file)
             written.append(file)
     return written
 
@@ -149,7 +152,23 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
     def harmless(value: object) -> object:
         return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
-    return table.rename(columns=harmless).map(harmless)
+    return dated(table).rename(columns=harmless).map(harmless)
+
+
+def dated(table: pd.DataFrame) -> pd.DataFrame:
+    """Write dates in ISO form, without a clock where they are days.
+
+    Examples
+    --------
+    >>> dated(pd.DataFrame({"time": pd.to_datetime(["2024-01-31", None]), "gap": [1.0, 2.0]})).time.tolist()
+    ['2024-01-31', None]
+    """
+
+    def shown(column: "pd.Series[Any]") -> "pd.Series[Any]":
+        return column.astype(object).map(show) if column.dtype.kind in "MO" else column
+
+    found: pd.DataFrame = table.apply(shown)
+    return found
 
 
 def latex(table: pd.DataFrame) -> str:
@@ -167,7 +186,7 @@ def latex(table: pd.DataFrame) -> str:
     \\end{tabular}
     <BLANKLINE>
     """
-    plain = table.map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
+    plain = dated(table).map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
     return str(plain.to_latex(index=False, escape=True, float_format="{:.4g}".format, na_rep=""))
 
 
@@ -193,7 +212,7 @@ def markdown(table: pd.DataFrame) -> str:
 
     numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
     rows = [[cell(name) for name in table.columns], ["---:" if one else ":---" for one in numeric]]
-    rows += [[cell(value) for value in row] for row in table.itertuples(index=False)]
+    rows += [[cell(value) for value in row] for row in dated(table).itertuples(index=False)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
@@ -252,7 +271,7 @@ def to_xarray(result: Panel | Fit | Estimate) -> xr.Dataset | xr.DataTree:
                 "post": ("time", np.arange(len(result.times)) >= result.n_pre),
             },
             coords={"time": result.times.rename("time"), "unit": list(result.units)},
-            attrs={"outcome": result.source.outcome, "start": str(result.start)},
+            attrs={"outcome": result.source.outcome, "start": str(show(result.start))},
         )
     if isinstance(result, Estimate):
         panel = result.panel

@@ -14,12 +14,15 @@ import xarray as xr
 
 from bsynth import averaging, effects
 from bsynth._progress import status
+from bsynth._request import check_seed, check_whole
 from bsynth._types import FloatArray
 from bsynth.catalogue import DEFAULT, choose_model
+from bsynth.degenerate import no_posterior
 from bsynth.design import Design, make_design
 from bsynth.diagnostics import Diagnostics, gate
 from bsynth.engines import predict
-from bsynth.errors import SpecError, UnreliableWarning
+from bsynth.errors import PanelError, SpecError, UnreliableWarning
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit, Provenance
 from bsynth.spec import ModelSpec
@@ -43,6 +46,11 @@ class Plan:
     chains: int
     target_accept: float
     seed: int
+
+    @property
+    def lacks(self) -> str | None:
+        """Why there is no posterior to sample, in words; None when there is one."""
+        return no_posterior(self.panel, self.design, self.spec)
 
     def __str__(self) -> str:
         panel = self.panel
@@ -70,11 +78,12 @@ def plan(
     Parameters as `fit`; ``slots`` and ``periods`` make room for more donors and periods than the panel has,
     so that plans for panels that differ by a few share one compiled model.
     """
+    require_panel(panel)
     for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
-        if value < least:
-            raise SpecError(f"{name} is {value}; give at least {least}, the convergence gate needs them")
+        check_whole(value, name, least, "the convergence gate needs them")
     if not 0.5 <= target_accept < 1:
         raise SpecError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
+    check_seed(seed)
     choice = choose_model(panel, model)
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
     return Plan(panel, choice.spec, choice.reason, design, draws, tune, chains, target_accept, seed)
@@ -117,7 +126,7 @@ def fit(
     Raises
     ------
     PanelError, SpecError
-        Before any sampling.
+        Before any sampling; also when donors reproduce the treated pre-period exactly, so that there is no posterior.
     FitError
         When the sampler itself stops.
 
@@ -132,6 +141,8 @@ def fit(
     'ok'
     """
     request = plan(panel, model, draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed)
+    if reason := request.lacks:
+        raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
     return run(request, progress=progress)
 
 

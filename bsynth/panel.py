@@ -1,6 +1,6 @@
 """The panel: validated once, frozen, the only form in which data enters a model or an estimator."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from bsynth import ingest
-from bsynth._card import panel_card
+from bsynth._card import panel_card, panel_summary
 from bsynth._types import FloatArray, IntArray, Label, Missing, Pool
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest import Cells, Clusters, Covariates, Source, show
 from bsynth.ingest.calendar import Calendar
-from bsynth.ingest.labels import MIN_PRE, Roles, match_time, match_units, ordered, window
+from bsynth.ingest.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
 from bsynth.ingest.missing import complete
 
 __all__ = ["Cells", "Clusters", "Covariates", "Panel", "Source"]
@@ -82,13 +82,14 @@ class Panel:
         unit: str,
         time: str,
         outcome: str,
-        treated: Label | Sequence[Label],
+        treated: Label | Iterable[Label],
         start: Label,
         end: Label | None = None,
-        donors: Sequence[Label] | None = None,
-        exclude: Sequence[Label] = (),
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
         missing: Missing = "error",
-        covariates: Sequence[str] = (),
+        covariates: str | Iterable[str] | None = (),
+        date_format: str | None = None,
     ) -> Self:
         """Build a panel from one row per unit and period.
 
@@ -96,26 +97,31 @@ class Panel:
         ----------
         data : DataFrame, path of a CSV or Parquet file, or Ibis table
         unit, time, outcome : str
-            Column names. ``time`` may hold whole numbers, dates, or text that reads as dates.
-        treated : label or sequence of labels
+            Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
+            quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
+        treated : label or collection of labels
             One treated unit, or several that start together and are averaged.
         start, end : label
-            First treated period and last period used, both inclusive; ``end`` defaults to the last.
-        donors : sequence of labels, optional
+            First treated period and last period used, both inclusive, written as in the data or as an ISO date;
+            ``end`` defaults to the last.
+        donors : label or collection of labels, optional
             Restrict the donor pool; by default every unit that is not treated.
-        exclude : sequence of labels
+        exclude : label or collection of labels
             Units that are neither treated nor donors, such as a national total.
         missing : {"error", "interpolate", "drop-units"}
             What to do with missing cells. Whatever is done is recorded in ``source``.
-        covariates : sequence of str
+        covariates : str or collection of str
             Further numeric columns, for models that use them. They may have missing cells.
+        date_format : str, optional
+            How periods are written where that cannot be told, such as ``"%d/%m/%Y"`` (`datetime.datetime.strptime`).
 
         Raises
         ------
         PanelError
             One line that names the column, unit or period at fault.
         """
-        table = ingest.read_long(data, unit=unit, time=time, outcome=outcome, covariates=covariates)
+        columns = {"unit": unit, "time": time, "outcome": outcome}
+        table = ingest.read_long(data, **columns, covariates=covariates, date_format=date_format)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -126,12 +132,13 @@ class Panel:
         *,
         time: str | None = None,
         outcome: str = "outcome",
-        treated: Label | Sequence[Label],
+        treated: Label | Iterable[Label],
         start: Label,
         end: Label | None = None,
-        donors: Sequence[Label] | None = None,
-        exclude: Sequence[Label] = (),
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
         missing: Missing = "error",
+        date_format: str | None = None,
     ) -> Self:
         """Build a panel from one row per period and one column per unit.
 
@@ -146,7 +153,7 @@ class Panel:
         >>> Panel.from_wide(wide, treated="a", start=4)
         Panel(a against 2 donors, 1 to 4, start 4: 3 pre + 1 post)
         """
-        table = ingest.read_wide(data, time=time, outcome=outcome)
+        table = ingest.read_wide(data, time=time, outcome=outcome, date_format=date_format)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -158,14 +165,15 @@ class Panel:
         unit: str,
         time: str,
         outcome: str,
-        treated: Label | Sequence[Label],
+        treated: Label | Iterable[Label],
         start: Label,
         end: Label | None = None,
-        donors: Sequence[Label] | None = None,
-        exclude: Sequence[Label] = (),
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
         cluster: str | None = None,
         missing: Missing = "error",
-        covariates: Sequence[str] = (),
+        covariates: str | Iterable[str] | None = (),
+        date_format: str | None = None,
     ) -> Self:
         """Build a panel of cell means from one row per user or event.
 
@@ -184,7 +192,9 @@ class Panel:
         >>> panel.treated_series.tolist(), panel.cells.n[0].tolist(), panel.clusters.count
         ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
         """
-        table = ingest.read_events(data, unit=unit, time=time, outcome=outcome, cluster=cluster, covariates=covariates)
+        columns = {"unit": unit, "time": time, "outcome": outcome}
+        further: dict[str, Any] = {"cluster": cluster, "covariates": covariates, "date_format": date_format}
+        table = ingest.read_events(data, **columns, **further)
         roles = Roles(treated, start, end, donors, exclude)
         return cls._assemble(table, roles, missing)
 
@@ -192,23 +202,20 @@ class Panel:
     def _assemble(cls, table: ingest.Table, roles: Roles, missing: Missing) -> Self:
         treated, pool = roles.resolve(table)
         first, last = window(table, roles.start, roles.end)
-        columns = [table.units.index(u) for u in (*treated, *pool)]
-        outcome = table.mean[: last + 1, columns].copy()
-        units: tuple[Label, ...] = (*treated, *pool)
-        done = complete(table, outcome, units, table.times[: last + 1], len(treated), missing)
-        source = replace(table.source, missing=missing, filled=done.filled, dropped=done.dropped)
+        asked = table.take(last + 1, (*treated, *pool))
+        done = complete(asked, len(treated), first, missing)
         whole = cls(
             outcome=done.outcome,
-            units=units,
-            times=table.times[: last + 1],
+            units=asked.units,
+            times=asked.times,
             treated=treated,
-            start=table.times[first],
-            end=table.times[last],
-            source=source,
-            cells=None if table.cells is None else table.cells.take(last + 1, columns),
-            clusters=None if table.clusters is None else table.clusters.take(last + 1, columns),
-            covariates=None if table.covariates is None else table.covariates.take(last + 1, columns),
-            calendar=Calendar.of(table.times),
+            start=asked.times[first],
+            end=asked.times[last],
+            source=replace(asked.source, missing=missing, filled=done.filled, dropped=done.dropped),
+            cells=asked.cells,
+            clusters=asked.clusters,
+            covariates=asked.covariates,
+            calendar=asked.calendar,
         )
         return whole._take(treated, tuple(u for u in pool if u not in done.dropped), last + 1)
 
@@ -216,7 +223,7 @@ class Panel:
         """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
         name = self.source.name
         if len(donors) < MIN_DONORS:
-            left = f"only {donors[0]!s} is" if donors else "none is"
+            left = f"only {show(donors[0])!r} is" if donors else "none is"
             raise PanelError(f"{name}: at least {MIN_DONORS} donors are needed and {left} left; add untreated units")
         units = (*treated, *donors)
         columns = [self.units.index(u) for u in units]
@@ -225,13 +232,14 @@ class Panel:
         pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
         if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
             raise PanelError(
-                f"{name}: the treated series ({some_of(treated)}) is constant at {pre[0]:g} before {show(start)}; "
-                f"nothing can be matched to it, choose another unit or outcome"
+                f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
+                f"{show(start)}; nothing can be matched to it, choose another unit or outcome"
             )
         outcome.setflags(write=False)
         times = self.times[:periods]
         cells = None if self.cells is None else self.cells.take(periods, columns)
         filled = tuple((u, t) for u, t in self.source.filled if u in units and t <= times[-1])
+        alike = tuple(both for both in self.source.alike if set(both) & set(units))
         used = outcome.size - len(filled) if cells is None else int(cells.n.sum())
         return replace(
             self,
@@ -241,7 +249,7 @@ class Panel:
             treated=treated,
             start=start,
             end=times[-1],
-            source=replace(self.source, filled=filled, rows_used=used),
+            source=replace(self.source, filled=filled, rows_used=used, alike=alike),
             cells=cells,
             clusters=None if self.clusters is None else self.clusters.take(periods, columns),
             covariates=None if self.covariates is None else self.covariates.take(periods, columns),
@@ -281,6 +289,18 @@ class Panel:
     def frequency(self) -> str:
         """One step of the regular calendar in a plain word: "day", "business day", "month", "2 weeks", "period"."""
         return self._keeps_to.frequency
+
+    def locate(self, period: Label, role: str = "start") -> int:
+        """Position of a period, written as in the data or as an ISO date; an error names the nearest ones."""
+        return self._keeps_to.locate(self.times, period, role, self.source.name)
+
+    def notes(self) -> list[str]:
+        """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
+        return [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]
+
+    def gaps(self) -> list[str]:
+        """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""
+        return self._keeps_to.gaps(self.times, self.n_pre)
 
     @property
     def _keeps_to(self) -> Calendar:
@@ -324,8 +344,7 @@ class Panel:
 
         Parameters
         ----------
-        unit : label
-            One of ``donors``.
+        unit : label, one of ``donors``
         pool : {"exclude", "include"}
             Whether the truly treated units leave, or each join the donors.
 
@@ -334,19 +353,19 @@ class Panel:
         PanelError
             When ``unit`` is no donor, fewer than two donors remain, or its pre-period is constant.
         """
-        (chosen,) = match_units(self.donors, (unit,), "donor", self.source.name)
-        others = tuple(u for u in self.donors if u != chosen)
-        joined = ordered((*others, *self.treated)) if pool == "include" else others
-        return self._take((chosen,), joined, len(self.times))
+        (chosen,) = match_units(self.donors, one_label(unit), "donor", self.source.name)
+        pools = (*self.donors, *self.treated) if pool == "include" else self.donors
+        return self._take((chosen,), ordered(u for u in pools if u != chosen), len(self.times))
 
-    def without(self, *donors: Label) -> Self:
-        """The panel without some donors; at least two must remain."""
-        gone = match_units(self.donors, donors, "donor", self.source.name)
+    def without(self, *donors: Label | Iterable[Label]) -> Self:
+        """The panel without some donors, named one by one or as a collection; at least two must remain."""
+        named = [label for given in donors for label in as_labels(given)]
+        gone = match_units(self.donors, named, "donor", self.source.name)
         return self._take(self.treated, tuple(u for u in self.donors if u not in gone), len(self.times))
 
     def backdated(self, start: Label) -> Self:
         """The pre-period alone with an earlier start: one placebo in time. It ends before the real start."""
-        position = match_time(self.times, start, "start", self.source.name)
+        position = self.locate(start)
         if not MIN_PRE <= position < self.n_pre:
             raise PanelError(
                 f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} with at least "
@@ -369,28 +388,8 @@ class Panel:
         return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
 
     def summary(self) -> dict[str, Any]:
-        """What a run folder records of the panel, JSON-ready.
-
-        ``units``, ``times``, ``n_pre``, ``n_post``, ``rows_in`` and ``rows_used`` are counts; ``treated``
-        and ``donors`` are lists of labels; ``start`` and ``end`` are labels; ``missing`` is the rule asked
-        for and ``notes`` what it did, in words.
-        """
-        return {
-            "units": len(self.units),
-            "donors": [show(u) for u in self.donors],
-            "times": len(self.times),
-            "start": show(self.start),
-            "end": show(self.end),
-            "treated": [show(u) for u in self.treated],
-            "covariates": [] if self.covariates is None else list(self.covariates.names),
-            "n_pre": self.n_pre,
-            "n_post": self.n_post,
-            "rows_in": self.source.rows_in,
-            "rows_used": self.source.rows_used,
-            "sha256": self.source.sha256,
-            "missing": self.source.missing,
-            "notes": self.source.notes(),
-        }
+        """What a run folder records of the panel, JSON-ready: counts, labels, the rule for holes, and `notes`."""
+        return panel_summary(self)
 
     def __repr__(self) -> str:
         window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"

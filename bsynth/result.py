@@ -1,6 +1,7 @@
 """The result of a Bayesian fit and its file format (NetCDF, never pickle)."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._request import as_path, check_file, writing
 from bsynth._types import IntervalKind, Status
 from bsynth.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError
@@ -114,11 +116,12 @@ class Fit:
         return effects.lift_notes(self.effects())
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
-        """One row per period: observed, counterfactual, gap, with equal-tailed intervals."""
+        """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
         effects.check_level(level)
-        return effects.path_table(
+        table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
+        return table.assign(interval=interval)
 
     def weights(self, level: float = 0.95) -> pd.DataFrame:
         """Posterior mean and equal-tailed interval of each donor's weight, largest first."""
@@ -157,7 +160,14 @@ class Fit:
         return float((1.0 / (weights**2).sum("donor")).mean())
 
     def save(self, path: str | Path) -> None:
-        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read."""
+        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read.
+
+        Raises
+        ------
+        SpecError
+            When no file can be written there.
+        """
+        file = check_file(path, "path")
         tree = self.tree.copy()
         tree.attrs = dict(self.tree.attrs) | {
             "bsynth_format": FORMAT,
@@ -165,9 +175,10 @@ class Fit:
             "bsynth_diagnostics": json.dumps(self.diagnostics.to_dict()),
             "bsynth_provenance": json.dumps(asdict(self.provenance)),
         }
-        part = Path(path).with_name(Path(path).name + ".part")
-        tree.to_netcdf(part, engine="h5netcdf")
-        part.replace(path)
+        part = file.with_name(file.name + ".part")
+        with writing(file, "path"):
+            tree.to_netcdf(part, engine="h5netcdf")
+            part.replace(file)
 
     def __repr__(self) -> str:
         row = self.effects().iloc[0]
@@ -198,13 +209,28 @@ def load(path: str | Path) -> Fit:
     PanelError
         The file is missing, unreadable, or not a bsynth fit.
     """
+    file = as_path(path, "path")
+    if not os.path.isfile(file):
+        reason = "is a folder" if os.path.isdir(file) else "does not exist"
+        raise PanelError(f"{str(path)!r} {reason}; give a file that fit.save wrote")
     try:
-        with xr.open_datatree(path, engine="h5netcdf") as stored:
+        with xr.open_datatree(file, engine="h5netcdf") as stored:
             tree = stored.load()
-    except (OSError, ValueError) as error:
-        raise PanelError(f"{str(path)!r} cannot be read as a fit ({error}); give a file that fit.save wrote") from error
-    if tree.attrs.get("bsynth_format") != FORMAT:
-        raise PanelError(f"{str(path)!r} is not a bsynth fit of format {FORMAT}; give a file that fit.save wrote")
+        if tree.attrs.get("bsynth_format") != FORMAT:
+            raise PanelError(f"{str(path)!r} is not a bsynth fit of format {FORMAT}; give a file that fit.save wrote")
+        return _restored(tree)
+    except PanelError:
+        raise
+    # What HDF5, xarray and JSON raise over bytes of another kind or a file cut short.
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise PanelError(
+            f"{str(path)!r} cannot be read as a fit ({reason}); give a file that fit.save wrote"
+        ) from error
+
+
+def _restored(tree: xr.DataTree) -> Fit:
+    """The fit in a tree that was read: what is not arrays travels as attributes."""
     attrs = dict(tree.attrs)
     spec = ModelSpec.model_validate(json.loads(attrs.pop("bsynth_spec")))
     diagnostics = json.loads(attrs.pop("bsynth_diagnostics"))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._request import check_seed
 from bsynth.errors import PanelError
 
 ROLLOUT_EFFECT = 0.05
@@ -58,6 +59,7 @@ def simulate_rollout(*, users: int = 50_000, seed: int = 42, effect: float = ROL
     >>> len(log), int(log["workspace_id"].nunique())
     (1000, 50)
     """
+    check_seed(seed)
     if users < 1:
         raise PanelError(f"users is {users}; give a whole number of at least 1")
     # The order of the draws is part of the definition: a seed names one log, bit for bit.
@@ -154,6 +156,7 @@ def simulate_factor(
     >>> simulate_factor(donors=3, n_pre=4, n_post=2).shape
     (24, 3)
     """
+    check_seed(seed)
     if min(donors, n_pre, n_post) < 1 or factors < 0 or not -1 < rho < 1 or not noise >= 0:
         raise PanelError(
             f"donors {donors}, n_pre {n_pre}, n_post {n_post} must be at least 1, factors {factors} and noise {noise} "

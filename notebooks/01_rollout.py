@@ -192,7 +192,7 @@ ax = bs.plot_sources(bs.sources(fit, few))
 # it pays from +0.02 on. The posterior answers that question directly, and says how large a bias would overturn it.
 
 # %%
-decision = bs.decide(calibration, threshold=0.02, rope=0.01, cost=20_000, value_per_unit=1_000_000)
+decision = bs.decide(calibration, threshold=0.02, rope=0.01, cost=20_000, value_per_unit=1_000_000, estimand="average")
 decision
 
 # %%

@@ -9,10 +9,10 @@
 # ---
 
 # %% [markdown]
-# # Three famous studies, and why honest intervals are wider
+# # Three famous studies, and why calibrated intervals are wider
 #
 # Proposition 99, the Basque Country and German reunification made the method known. Here each is redone: first the
-# paper's own numbers, then what a posterior says about the same panel, and then why its honest interval is so wide.
+# paper's own numbers, then what a posterior says about the same panel, and then why its calibrated interval is so wide.
 
 # %% tags=["parameters"]
 draws = 1000  # posterior draws per chain and fit

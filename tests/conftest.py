@@ -1,6 +1,7 @@
 """Shared panels and one real fit per model; every other test starts from these."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,24 @@ from bsynth.simulate import rollout_panel_arguments
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--save", default=None, help="folder in which drawn figures and pages are kept for eyes")
+    parser.addoption("--reseed", default=0, type=int, help="shift the seed of every fit: no test may hang on its draws")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def reseeded(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ``--reseed`` every posterior is drawn from another seed, as another processor would draw another one."""
+    shift = request.config.getoption("--reseed")
+    if not shift:
+        yield
+        return
+    from bsynth.engines import bayes
+
+    drawn = bayes.sample
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            bayes, "sample", lambda design, spec, sampler, seed: drawn(design, spec, sampler, (seed + shift) % 2**32)
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

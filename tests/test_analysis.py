@@ -56,6 +56,9 @@ def test_calibration_and_checks_are_in_the_summary(calibrated_analysis: bs.Analy
     assert summary["calibration"]["donors"] == 8
     assert summary["effects"][0]["interval"] == "calibrated"
     assert len(summary["calibration"]["path"]) == 14
+    assert {row["interval"] for row in (*summary["path"], *summary["calibration"]["path"])} == {"predictive"}
+    bounds = [[row[side] for side in ("gap_lower", "gap_upper")] for row in summary["path"][-14:]]
+    assert [[row[side] for side in ("gap_lower", "gap_upper")] for row in summary["calibration"]["path"]] == bounds
     assert "after calibration on the donors" in summary["verdict"]
     assert {c["name"] for c in summary["checks"]["checks"]} >= {"hull", "autocorrelation", "sensitivity", "calibration"}
 
@@ -117,7 +120,7 @@ def test_findings_join_the_analysis_and_its_summary(rollout_analysis: bs.Analysi
     found = json.loads(json.dumps(more.summary(), allow_nan=False))["findings"]["audit"]
     assert found["sentences"] == list(report.sentences())
     assert found["model"] == "rollout"
-    assert list(rollout_analysis.findings) == ["bands", "sources", "donor_audit", "decision"]
+    assert list(rollout_analysis.findings) == ["sources", "donor_audit", "decision"]
     again = more.with_findings({"audit": rollout_analysis.comparison})
     assert again.findings["audit"] is rollout_analysis.comparison
 

@@ -59,7 +59,7 @@ DESCRIPTIONS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "unknown donor": ({"donors": ["Iowa", "Utha"]}, ["'Utha'", "did you mean 'Utah'", "donor"]),
     "no donor": ({"donors": []}, ["donors is empty"]),
     "everything treated": ({"treated": ["Iowa", "Ohio", "Texas", "Utah"]}, ["2 donors", "none is left"]),
-    "one donor": ({"donors": ["Iowa"]}, ["2 donors", "only Iowa"]),
+    "one donor": ({"donors": ["Iowa"]}, ["2 donors", "only 'Iowa'"]),
     "start at the first period": ({"start": 1990}, ["1990", "leaves 0 periods", "1993"]),
     "start at the third period": ({"start": 1992}, ["1992", "leaves 2 periods", "1993 or later"]),
     "start after the last period": ({"start": 2001}, ["start 2001", "after the last period 1995"]),
@@ -104,18 +104,18 @@ VALUES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], list[str]]] = {
     ),
     "missing row before start": (
         lambda f: without(f, "Utah", 1991),
-        ["1 cells", "Utah at 1991", "interpolate", "drop-units"],
+        ["1 cells", "'Utah' at 1991", "interpolate", "drop-units"],
     ),
-    "missing row after start": (lambda f: without(f, "Iowa", 1995), ["Iowa at 1995"]),
-    "missing outcome before start": (lambda f: set_cell(f, "Texas", 1990, None), ["Texas at 1990"]),
-    "missing outcome of the treated unit": (lambda f: set_cell(f, "Ohio", 1994, None), ["Ohio at 1994"]),
-    "infinite outcome": (lambda f: set_cell(f, "Utah", 1992, np.inf), ["'sales'", "infinite", "Utah, 1992"]),
-    "minus infinity": (lambda f: set_cell(f, "Utah", 1992, -np.inf), ["infinite", "Utah, 1992"]),
+    "missing row after start": (lambda f: without(f, "Iowa", 1995), ["'Iowa' at 1995"]),
+    "missing outcome before start": (lambda f: set_cell(f, "Texas", 1990, None), ["'Texas' at 1990"]),
+    "missing outcome of the treated unit": (lambda f: set_cell(f, "Ohio", 1994, None), ["'Ohio' at 1994"]),
+    "infinite outcome": (lambda f: set_cell(f, "Utah", 1992, np.inf), ["'sales'", "infinite", "'Utah', 1992"]),
+    "minus infinity": (lambda f: set_cell(f, "Utah", 1992, -np.inf), ["infinite", "'Utah', 1992"]),
     "text outcome": (
         lambda f: set_cell(set_cell(f, "Texas", 1991, "n.m."), "Utah", 1990, "?"),
-        ["'sales'", "2 rows", "'n.m.'", "Texas, 1991"],
+        ["'sales'", "2 rows", "'n.m.'", "'Texas', 1991"],
     ),
-    "thousands separator": (lambda f: set_cell(f, "Texas", 1991, "1,234"), ["'1,234'", "Texas, 1991"]),
+    "thousands separator": (lambda f: set_cell(f, "Texas", 1991, "1,234"), ["'1,234'", "'Texas', 1991"]),
     "constant treated series": (constant, ["Ohio", "constant at 7", "before 1994"]),
     "row without a unit": (
         lambda f: f.assign(state=f.state.where(f.index != 8)),
@@ -247,9 +247,9 @@ def test_wrong_wide_files(tmp_path: Path) -> None:
         Panel.from_wide(path, **roles)
     with pytest.raises(PanelError, match="year 1990 has more than one row"):
         Panel.from_wide(pd.concat([wide, wide.head(1)]), time="year", **roles)
-    with pytest.raises(PanelError, match=r"'high' at Iowa, 1990"):
+    with pytest.raises(PanelError, match=r"'high' at 'Iowa', 1990"):
         Panel.from_wide(wide.assign(Iowa=["high", *wide.Iowa[1:]]), time="year", **roles)
-    with pytest.raises(PanelError, match="Iowa at 1990"):
+    with pytest.raises(PanelError, match="'Iowa' at 1990"):
         Panel.from_wide(write(tmp_path / "hole.csv", wide.assign(Iowa=[np.nan, *wide.Iowa[1:]])), time="year", **roles)
 
 
@@ -259,12 +259,12 @@ def test_wrong_events() -> None:
         Panel.from_events(log, **OK, cluster="usr")
     with pytest.raises(PanelError, match="2 rows have no value in column 'user'"):
         Panel.from_events(log.assign(user=log.user.where(log.user > 1)), **OK, cluster="user")
-    with pytest.raises(PanelError, match="Utah at 1991"):
+    with pytest.raises(PanelError, match="'Utah' at 1991"):
         Panel.from_events(without(log, "Utah", 1991), **OK)
 
 
 def test_holes_of_the_treated_unit_cannot_be_dropped() -> None:
-    assert "treated unit Ohio" in failure(without(table(), "Ohio", 1991), missing="drop-units")
+    assert "treated unit 'Ohio'" in failure(without(table(), "Ohio", 1991), missing="drop-units")
     empty = set_cell(table(), "Utah", 1990, None).assign(sales=lambda f: f.sales.where(f.state != "Utah").astype(float))
-    assert "unit Utah has no outcome" in failure(empty, missing="interpolate")
-    assert "only Iowa" in failure(without(table(), "Utah", 1991), missing="drop-units", donors=["Iowa", "Utah"])
+    assert "unit 'Utah' has no outcome" in failure(empty, missing="interpolate")
+    assert "only 'Iowa'" in failure(without(table(), "Utah", 1991), missing="drop-units", donors=["Iowa", "Utah"])

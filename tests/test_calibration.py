@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -140,7 +141,7 @@ def test_basque_widens_and_says_why(basque: tuple[bs.Calibration, Path]) -> None
 
 
 @pytest.mark.slow
-def test_cumulative_lift_and_path_follow_the_average(basque: tuple[bs.Calibration, Path]) -> None:
+def test_cumulative_and_lift_follow_the_average_and_single_periods_do_not(basque: tuple[bs.Calibration, Path]) -> None:
     calibration, _ = basque
     table = calibration.effects().set_index("estimand")
     assert table.loc["cumulative", "lower"] == pytest.approx(23 * table.loc["average", "lower"])
@@ -149,8 +150,8 @@ def test_cumulative_lift_and_path_follow_the_average(basque: tuple[bs.Calibratio
     assert table.loc["lift", "upper"] == pytest.approx(upper / (observed - upper))
     path = calibration.path()
     assert len(path) == 23
-    base = calibration.fit.path().iloc[20:]
-    assert (path["gap_upper"] - path["gap_lower"]).mean() > (base["gap_upper"] - base["gap_lower"]).mean()
+    pd.testing.assert_frame_equal(path, calibration.fit.path(interval="predictive").iloc[20:].reset_index(drop=True))
+    assert set(path["interval"]) == {"predictive"}
 
 
 @pytest.mark.slow

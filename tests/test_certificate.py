@@ -185,7 +185,12 @@ def test_treated_intervals_are_those_of_the_report(found: Certificate) -> None:
     assert np.isinf(own.loc["conformal", "upper"]), "six donors cannot bound a 95% interval"
     half = found.treated.query("estimand == 'cumulative' and level == 0.5").set_index("kind").loc["conformal"]
     assert half["lower"] < half["estimate"] < half["upper"]
-    assert len(found.treated.query("estimand == 'period'")) == H * 4 * 3
+    periods = found.treated.query("estimand == 'period'")
+    assert len(periods) == H * 4 * 2
+    assert set(periods["kind"]) == {"base", "conformal"}, "what is learned from averages calibrates no single period"
+    path = calibration.path(0.8)
+    own = periods[(periods["kind"] == "base") & (periods["level"] == 0.8)]
+    assert own["lower"].tolist() == path["gap_lower"].tolist()
 
 
 @pytest.mark.slow

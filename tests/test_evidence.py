@@ -71,6 +71,29 @@ def test_store_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert Store(file, "other settings").done == {}
 
 
+def test_a_cut_line_costs_its_own_piece_alone(tmp_path: Path) -> None:
+    file = tmp_path / "pieces.jsonl"
+    for name, x in (("one", 1), ("zwei é", 2)):
+        Store(file, "k").add(name, {"x": x})
+    whole = file.read_bytes()
+    last = whole.index(b"\n") + 1
+    for length in range(last, len(whole) + 1):
+        file.write_bytes(whole[:length])
+        Store(file, "k").add("three", {"x": 3})
+        # With nothing but its newline cut off the second piece is whole.
+        kept = {"zwei é": {"x": 2}} if length >= len(whole) - 1 else {}
+        assert Store(file, "k").done == {"one": {"x": 1}, **kept, "three": {"x": 3}}, length
+
+
+def test_make_evidence_measures_every_model() -> None:
+    makefile = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")
+    recipe = makefile.split("\nevidence:")[1].split("\n\n")[0]
+    commands = [
+        line.split("models evidence ")[1].split(" --")[0] for line in recipe.splitlines() if "models evidence" in line
+    ]
+    assert sorted(" ".join(commands).split()) == sorted(list_models())
+
+
 def test_measure_computes_only_what_is_missing(tmp_path: Path) -> None:
     calls: list[int] = []
 

@@ -108,27 +108,49 @@ def test_labels_from_a_command_line_are_text() -> None:
     assert panel(frame, treated=99.0).treated == (99,)
 
 
-def test_interpolation_is_that_of_pandas() -> None:
+def test_interpolation_is_that_of_pandas_inside_a_series() -> None:
     frame = long().set_index(["unit", "time"])
-    frame.loc[[("a", 0), ("a", 3), ("a", 4), ("c", 2), ("e", 7), ("e", 6)], "outcome"] = np.nan
+    frame.loc[[("a", 1), ("a", 3), ("a", 4), ("c", 2), ("e", 6), ("e", 5)], "outcome"] = np.nan
     p = panel(frame.reset_index(), missing="interpolate")
-    pivot = frame.outcome.unstack("unit").interpolate(limit_direction="both")
+    pivot = frame.outcome.unstack("unit").interpolate()
     np.testing.assert_allclose(p.outcome, pivot[list(p.units)].to_numpy())
-    assert p.source.filled == (("c", 2), ("a", 0), ("a", 3), ("a", 4), ("e", 6), ("e", 7))
+    assert p.source.filled == (("c", 2), ("a", 1), ("a", 3), ("a", 4), ("e", 5), ("e", 6))
     assert p.source.rows_used == 34
     assert p.summary()["notes"] == [
-        "6 missing cells were interpolated linearly in time: c at 2, a at 0, a at 3, a at 4, e at 6, e at 7."
+        "6 missing cells were interpolated linearly in time: c at 2, a at 1, a at 3, a at 4, e at 5, e at 6."
     ]
-    assert p.without("e").source.filled == (("c", 2), ("a", 0), ("a", 3), ("a", 4))
-    assert p.backdated(4).source.filled == (("c", 2), ("a", 0), ("a", 3), ("a", 4))
+    assert p.without("e").source.filled == (("c", 2), ("a", 1), ("a", 3), ("a", 4))
+    assert p.backdated(4).source.filled == (("c", 2), ("a", 1), ("a", 3), ("a", 4))
     assert p.backdated(4).source.rows_used == 21
+
+
+@pytest.mark.parametrize(
+    ("unit", "times", "words"),
+    [
+        ("a", [0], ["unit 'a'", "at 0,", "end of its series", "leave it out"]),
+        ("e", [6, 7], ["unit 'e'", "at 6, 7,", "end of its series", "leave it out"]),
+        ("c", [4], ["unit 'c'", "at 4,", "before the start"]),
+        ("c", [6], ["treated unit 'c'", "at 6,", "from the start on", "nothing is filled"]),
+        ("c", [2, 5, 7], ["treated unit 'c'", "at 5, 7,", "from the start on"]),
+    ],
+)
+def test_nothing_is_filled_at_the_ends_and_after_the_start_of_the_treated(
+    unit: str, times: list[int], words: list[str]
+) -> None:
+    frame = long().set_index(["unit", "time"])
+    frame.loc[[(unit, t) for t in times], "outcome"] = np.nan
+    with pytest.raises(PanelError) as caught:
+        panel(frame.reset_index(), missing="interpolate")
+    for word in words:
+        assert word in str(caught.value)
 
 
 def test_interpolation_uses_the_window_only() -> None:
     frame = long().set_index(["unit", "time"])
     frame.loc[("a", 6), "outcome"] = np.nan
-    p = panel(frame.reset_index(), missing="interpolate", end=6)
-    assert p.outcome[6, 1] == p.outcome[5, 1]
+    assert panel(frame.reset_index(), missing="interpolate").source.filled == (("a", 6),)
+    with pytest.raises(PanelError, match="unit 'a' has no outcome at 6, at an end of its series in the window"):
+        panel(frame.reset_index(), missing="interpolate", end=6)
 
 
 def test_units_with_holes_can_be_dropped() -> None:
@@ -223,7 +245,7 @@ def test_donors_can_be_left_out() -> None:
     p = panel()
     assert p.without("a", "e").donors == ("b", "d")
     assert p.without().donors == p.donors
-    with pytest.raises(PanelError, match="only b is left"):
+    with pytest.raises(PanelError, match="only 'b' is left"):
         p.without("a", "d", "e")
     with pytest.raises(PanelError, match="no donor 'c'"):
         p.without("c")

@@ -2,7 +2,9 @@
 
 import ast
 import json
+import math
 import re
+import statistics
 from pathlib import Path
 
 import pandas as pd
@@ -57,6 +59,48 @@ TABLES = {"rollout-log": rollout_table, "certificates": certificate_table}
 def test_table_is_the_evidence(name: str) -> None:
     block = README.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0].strip()
     assert block == TABLES[name]()
+
+
+def _scores_at_the_real_start() -> dict[str, dict[str, dict[str, float]]]:
+    """Score and its standard error of the 90% interval of the average effect, by panel and kind."""
+    panels = json.loads((ROOT / "tests" / "evidence" / "certificates.json").read_text())["panels"]
+    found = {SOURCES[name].title: panel["intervals"]["real start"]["average"] for name, panel in panels.items()}
+    return {title: {kind: at["90%"] for kind, at in kinds.items()} for title, kinds in found.items()}
+
+
+def _beyond_two_errors() -> set[str]:
+    """Panels on which calibrated and demeaned placebo scores differ by more than two standard errors.
+
+    The errors are of the difference by unit where the file has the units' scores, else of two independent means.
+    """
+    panels = json.loads((ROOT / "tests" / "evidence" / "certificates.json").read_text())["panels"]
+    found = set()
+    for name, panel in panels.items():
+        one, other = (panel["intervals"]["real start"]["average"][k]["90%"] for k in ("calibrated", "demeaned-placebo"))
+        error = math.hypot(one["score_se"], other["score_se"])
+        if "scores" in panel:
+            kinds = panel["scores"]["90%"]
+            each = [float(kinds["calibrated"][u]) - float(kinds["demeaned-placebo"][u]) for u in kinds["calibrated"]]
+            error = statistics.stdev(each) / math.sqrt(len(each))
+        if abs(one["score"] - other["score"]) > 2 * error:
+            found.add(SOURCES[name].title)
+    return found
+
+
+def test_what_is_said_of_the_certificates_holds() -> None:
+    words = " ".join(README.split())
+    assert "Only on Prop 99 do the two scores differ by more than two standard errors." in words
+    assert _beyond_two_errors() == {"Prop 99"}
+    best = {
+        title: min(kinds, key=lambda kind: float(kinds[kind]["score"]))
+        for title, kinds in _scores_at_the_real_start().items()
+    }
+    others = {title: kind for title, kind in best.items() if kind != "calibrated"}
+    assert others == {"Germany": "demeaned-placebo", "Basque, 1975": "demeaned-conformal", "Turnout": "base"}
+    assert (
+        "three of the five: demeaned SC with placebo quantiles on Germany, with conformal inference on Basque, and the "
+        "model's interval without calibration on Turnout" in words
+    )
 
 
 def test_pictures_exist() -> None:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from bsynth._request import check_seed
 from bsynth.analysis.comparison import Comparison
-from bsynth.analysis.plan import INTERVALS, AnalysisPlan, can_calibrate, refuse_same_names
+from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.result import Finding
 from bsynth.analysis.run import run_analysis
 from bsynth.catalogue import DEFAULT, list_models
 from bsynth.effects import check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
-from bsynth.fitting import Plan, plan
 from bsynth.frequentist.estimators import ESTIMATORS, Method, Predictors, find
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -102,6 +103,8 @@ def plan_comparison(
     seed: int = 0,
 ) -> AnalysisPlan:
     """Validate a request; nothing is computed. Parameters as `compare`."""
+    require_panel(panel)
+    check_seed(seed)
     check_level(level)
     if interval not in INTERVALS:
         raise SpecError(
@@ -110,25 +113,32 @@ def plan_comparison(
     given = list(DEFAULT_METHODS if methods is None else [methods] if isinstance(methods, str) else methods)
     if not given:
         raise SpecError("no method was named; name models or estimators, or leave methods out for the usual ones")
-    fits: list[Plan] = []
+    models: list[str | Path | ModelSpec] = []
     estimators: list[Method] = []
     _refuse_repeats(given)
     for method in given:
         if isinstance(method, Path | ModelSpec) or (isinstance(method, str) and _names_model(method)):
-            fits.append(plan(panel, method, draws=draws, seed=seed))
+            models.append(method)
         else:
             estimators.append(_checked(panel, method, interval))
-    refuse_same_names(fits)
+    fits, unavailable = plan_fits(panel, models, draws=draws, seed=seed)
+    if not fits and not estimators:
+        raise PanelError("; ".join(f"{name} is not available: {why}" for name, why in unavailable.items()))
+    reason = lacks_calibration(panel, fits, wanted=bool(models))
+    if models and calibrated and reason is not None:
+        unavailable["calibration"] = reason
     return AnalysisPlan(
         panel,
-        tuple(fits),
+        fits,
         (),
         replicates=0,
         level=level,
         seed=seed,
-        calibrated=calibrated and bool(fits) and can_calibrate(panel),
+        calibrated=calibrated and bool(fits) and reason is None,
         estimators=tuple(estimators),
         interval=interval,
+        unavailable=unavailable,
+        notes=notes_on(panel, [each.spec for each in fits]),
     )
 
 

@@ -15,15 +15,17 @@ from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport, hull
 from bsynth.checks.choice import drifts
 from bsynth.checks.replicates import lag1
+from bsynth.errors import SolverError
 from bsynth.estimate import Estimate, html_card
+from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.verdict import interval, number, verdict
 
 COLUMNS = (
     "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive",
-    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors", "seconds",
-    "status",
+    "p_min", "conditions", "pre_rmspe", "drift", "intercept", "free_level", "lag1", "effective_donors",
+    "seconds", "status",
 )  # fmt: skip
 SHORT = (
     "method",
@@ -56,7 +58,8 @@ class Comparison:
         (offset between the treated series and its weighted donors), ``free_level`` (whether the method has one),
         ``lag1`` (autocorrelation of its pre-period gaps), ``effective_donors, seconds, status``. Outcome units.
     facts : mapping
-        What the words use besides: the window, the distance from the hull, calibration, checks, the truth.
+        What the words use besides: the window, the distance from the hull, calibration, checks, the truth, and how
+        often intervals of procedures that fail were ``measured`` to hold it.
 
     Examples
     --------
@@ -169,13 +172,12 @@ def facts_of(
     checks: CheckReport | None,
     certificate: Mapping[str, Any] | None,
     truth: float | None,
+    unavailable: Mapping[str, str],
+    notes: Sequence[str],
+    measured: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth."""
-    pre = slice(0, panel.n_pre)
+    """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
     labels = panel.period_labels()
-    values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
-    sd = float(panel.treated_series[pre].std(ddof=1))
-    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
     return {
         "estimand": "average",
         "outcome": panel.source.outcome,
@@ -187,8 +189,9 @@ def facts_of(
         "end": plain(labels[-1]),
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
+        "gaps": panel.gaps(),
         "level": level,
-        "hull": values | {"sd": sd, "outside": outside},
+        "hull": _hull(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
             "status": checks.status,
@@ -197,4 +200,27 @@ def facts_of(
         },
         "certificate": None if certificate is None else {key: certificate[key] for key in _CERTIFIED},
         "truth": truth,
+        "unavailable": {name: reason for name, reason in unavailable.items() if _compared(name)},
+        "notes": list(notes),
+        "measured": list(measured),
     }  # fmt: skip
+
+
+def _compared(name: str) -> bool:
+    """Whether the comparison lacks a row, or the main one its calibration, when ``name`` is not available."""
+    first, _, about = name.partition(" of ")
+    return (
+        name.startswith("posterior") or first in ("calibration", *ESTIMATORS) or about.partition("-")[0] in ESTIMATORS
+    )
+
+
+def _hull(panel: Panel) -> dict[str, Any]:
+    """Where the treated series lies before the start; not outside when its distance cannot be found."""
+    pre = slice(0, panel.n_pre)
+    sd = float(panel.treated_series[pre].std(ddof=1))
+    try:
+        values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
+    except SolverError:
+        return {"sd": sd, "outside": False}
+    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
+    return values | {"sd": sd, "outside": outside}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bsynth.audit import audit_donors, decide, path_band, prior_audit, sources
+from bsynth.audit.question import ask
 from bsynth.certificate import certify
 from bsynth.errors import SpecError, nearest
 from bsynth.specifications import specification_curve
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
     from bsynth.analysis.plan import AnalysisPlan
     from bsynth.analysis.result import Analysis, Finding
 
-STANDARD = ("bands", "sources", "donor_audit", "decision")
+STANDARD = ("sources", "donor_audit", "decision")
 """What ``"standard"`` stands for: nothing is fitted again."""
-FINDINGS = (*STANDARD, "prior_audit", "certificate", "specification_curve")
+FINDINGS = ("bands", *STANDARD, "prior_audit", "certificate", "specification_curve")
 NEEDS_NO_MODEL = ("donor_audit",)
 QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 """What a decision can be asked, as `bsynth.decide`."""
@@ -23,40 +24,42 @@ QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 type Maker = Callable[["Analysis", "AnalysisPlan", Path, bool], "Finding"]
 
 
-def choose_findings(wanted: str | Sequence[str], *, has_model: bool, calibratable: bool) -> tuple[str, ...]:
-    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what there cannot be.
+def choose_findings(
+    wanted: str | Sequence[str], *, has_model: bool, lacks: Mapping[str, str]
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names, and say which of a set cannot be had.
+
+    ``lacks`` are the findings that this panel cannot have, with the reason.
 
     Raises
     ------
     SpecError
-        An unknown name, or one by name that needs a model or more donors.
+        An unknown name, or one by name that needs a model or cannot be had.
     """
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     if names == ["none"]:
-        return ()
-    possible = tuple(
-        name for name in FINDINGS
-        if (has_model or name in NEEDS_NO_MODEL) and (calibratable or name != "certificate")
-    )  # fmt: skip
+        return (), {}
+    possible = tuple(name for name in FINDINGS if has_model or name in NEEDS_NO_MODEL)
     if names in (["all"], ["standard"]):
-        return tuple(name for name in possible if names == ["all"] or name in STANDARD)
+        asked = tuple(name for name in possible if names == ["all"] or name in STANDARD)
+        return tuple(n for n in asked if n not in lacks), {n: lacks[n] for n in asked if n in lacks}
     for name in names:
         if name not in FINDINGS:
             allowed = (*FINDINGS, "standard", "all", "none")
             raise SpecError(f"unknown finding {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
         if name not in possible:
-            lacking = "a Bayesian model" if not has_model else "four donors that can play the treated unit"
-            raise SpecError(f"finding {name!r} needs {lacking}; leave it out")
-    return tuple(name for name in FINDINGS if name in names)
+            raise SpecError(f"finding {name!r} needs a Bayesian model; leave it out")
+        if name in lacks:
+            raise SpecError(f"finding {name!r} cannot be had on this panel: {lacks[name]}; leave it out")
+    return tuple(name for name in FINDINGS if name in names), {}
 
 
-def check_questions(questions: Mapping[str, Any]) -> None:
-    """Refuse a question that `bsynth.decide` does not know."""
+def check_questions(questions: Mapping[str, Any], *, calibrated: bool) -> None:
+    """Refuse a question that `bsynth.decide` does not know or could not answer."""
     for name in questions:
         if name not in QUESTIONS:
             raise SpecError(f"decision has no {name!r}{nearest(name, QUESTIONS)}; allowed: {', '.join(QUESTIONS)}")
-    if ("cost" in questions) != ("value_per_unit" in questions):
-        raise SpecError("cost and value_per_unit belong together; give both, or neither")
+    ask(calibrated=calibrated, **questions)
 
 
 def make(name: str, analysis: "Analysis", request: "AnalysisPlan", store: Path, *, progress: bool) -> "Finding":
@@ -80,7 +83,7 @@ def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: P
 
 
 _MAKERS: dict[str, Maker] = {
-    "bands": lambda analysis, request, _, __: path_band(analysis.fits[0], level=request.level),
+    "bands": lambda analysis, request, _, __: path_band(analysis.calibration or analysis.fits[0], level=request.level),
     "sources": lambda analysis, _, __, ___: sources(analysis.fits[0], analysis.panel),
     "donor_audit": lambda analysis, request, _, progress: audit_donors(
         analysis.panel,

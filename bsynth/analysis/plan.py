@@ -5,14 +5,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bsynth import frequentist
-from bsynth.analysis.findings import check_questions, choose_findings
-from bsynth.calibration import MIN_PLACEBOS
+from bsynth import degenerate, frequentist
+from bsynth._request import check_seed, check_whole
+from bsynth.analysis.findings import FINDINGS, NEEDS_NO_MODEL, check_questions, choose_findings
+from bsynth.audit.standing import FEW_DONORS
+from bsynth.calibration import too_few
 from bsynth.catalogue import DEFAULT
 from bsynth.effects import check_level
-from bsynth.errors import SpecError, nearest
+from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import Plan, plan
 from bsynth.frequentist.estimators import Method
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -51,6 +54,10 @@ class AnalysisPlan:
         As `analyse`.
     calibrated : bool
         Whether the main fit is calibrated on the donors.
+    unavailable : mapping of name to reason
+        What was asked for and cannot be had on this panel.
+    notes : tuple of str
+        What should be known of the panel beside the answer.
     """
 
     panel: Panel
@@ -64,6 +71,8 @@ class AnalysisPlan:
     interval: str | None = None
     findings: tuple[str, ...] = ()
     questions: Mapping[str, Any] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
@@ -77,22 +86,49 @@ class AnalysisPlan:
             lines.append(f"Interval and p of each estimator: {self.interval}.")
         if self.findings:
             lines.append("Besides: " + ", ".join(self.findings) + ".")
+        lines += [f"Not available: {name}: {reason}." for name, reason in self.unavailable.items()]
+        lines += self.notes
         return "\n".join(lines)
+
+
+def impossible_methods(panel: Panel) -> dict[str, str]:
+    """Methods that cannot be had on a panel, each with the reason."""
+    found = {}
+    if panel.clusters is None:
+        found["bootstrap"] = "it resamples users, and the panel has no sums per user"
+    if panel.n_donors < 3:
+        found["leave-two-out"] = f"it needs three donors, and there are {panel.n_donors}"
+    return found
 
 
 def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
     """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what a panel cannot have.
 
-    The bootstrap needs users, leave-two-out at least three donors.
+    Raises
+    ------
+    SpecError
+        An unknown name, or one by name that cannot be had on this panel.
     """
+    impossible = impossible_methods(panel)
+    names = _asked(methods)
+    if isinstance(methods, str) or list(methods) in _SETS:
+        return tuple(name for name in names if name not in impossible)
+    if "bootstrap" in names:
+        frequentist.check_bootstrap(panel, replicates=2)
+    for name in names:
+        if name in impossible:
+            raise SpecError(f"method {name!r} cannot be had on this panel: {impossible[name]}; leave it out")
+    return names
+
+
+_SETS = (["all"], ["standard"], ["none"])
+
+
+def _asked(methods: str | Sequence[str]) -> tuple[str, ...]:
+    """Names that a request stands for, whether the panel can have them or not."""
     names = [methods] if isinstance(methods, str) else list(methods)
-    if names == ["none"]:
-        return ()
-    if names in (["all"], ["standard"]):
-        impossible = {"bootstrap"} if panel.clusters is None else set()
-        if panel.n_donors < 3:
-            impossible.add("leave-two-out")
-        return tuple(m for m in METHODS if m not in impossible and (names == ["all"] or m in STANDARD))
+    if names in _SETS:
+        return {"all": METHODS, "standard": STANDARD, "none": ()}[names[0]]
     for name in names:
         if name not in METHODS:
             allowed = (*METHODS, "standard", "all", "none")
@@ -113,16 +149,34 @@ def plan_analysis(
     level: float = 0.95,
     seed: int = 0,
 ) -> AnalysisPlan:
-    """Validate a request; nothing is computed. Parameters as `analyse`."""
+    """Validate a request; nothing is fitted. Parameters as `analyse`.
+
+    What a set of methods or findings stands for and this panel cannot have, and a posterior or calibration that
+    cannot be had on it, is in ``unavailable`` with its reason.
+    """
+    require_panel(panel)
     check_level(level)
+    check_seed(seed)
+    check_whole(replicates, "replicates", 2, "better 500 or more")
     chosen = choose_methods(methods, panel)
-    fits = tuple(plan(panel, model, draws=draws, seed=seed) for model in models if model != "none")
-    refuse_same_names(fits)
+    impossible = impossible_methods(panel)
+    unavailable = {name: impossible[name] for name in _asked(methods) if name in impossible}
+    # A name is one model: its letters are none.
+    listed = [models] if isinstance(models, str | Path | ModelSpec) else models
+    wanted = [model for model in listed if model != "none"]
+    fits, lacking = plan_fits(panel, wanted, draws=draws, seed=seed)
     if not fits and not chosen:
+        if lacking:
+            raise PanelError(f"nothing can be had: {'; '.join(f'{k}: {v}' for k, v in lacking.items())}")
         raise SpecError("nothing to do: neither a model nor a method was asked for")
-    calibratable = bool(fits) and can_calibrate(panel)
-    besides = choose_findings(findings, has_model=bool(fits), calibratable=calibratable)
-    check_questions(questions or {})
+    unavailable |= lacking
+    reason = lacks_calibration(panel, fits, wanted=bool(wanted))
+    if wanted and calibrated and reason is not None:
+        unavailable["calibration"] = reason
+    lacks = impossible_findings(panel, posterior=bool(fits) or not wanted, calibration=reason)
+    besides, left_out = choose_findings(findings, has_model=bool(wanted), lacks=lacks)
+    unavailable |= left_out
+    check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
     if "bootstrap" in chosen:
         frequentist.check_bootstrap(panel, replicates=replicates)
     return AnalysisPlan(
@@ -132,17 +186,73 @@ def plan_analysis(
         replicates,
         level,
         seed,
-        calibrated=calibrated and calibratable,
+        calibrated=calibrated and bool(fits) and reason is None,
         estimators=tuple(name for name in ESTIMATORS if name in chosen),
         interval="placebo" if "placebo" in chosen else None,
         findings=besides,
         questions=dict(questions or {}),
+        unavailable=unavailable,
+        notes=notes_on(panel, [fit.spec for fit in fits]),
     )
 
 
-def can_calibrate(panel: Panel) -> bool:
-    """Whether enough donors can play the treated unit."""
-    return panel.n_donors >= MIN_PLACEBOS
+def plan_fits(
+    panel: Panel, models: Sequence[str | Path | ModelSpec], *, draws: int, seed: int
+) -> tuple[tuple[Plan, ...], dict[str, str]]:
+    """Plans of the models that have a posterior on this panel, and why the others have none.
+
+    Raises
+    ------
+    SpecError, PanelError
+        An unknown model, two of one name, or one that needs what the panel does not hold, such as covariates.
+    """
+    planned: list[Plan] = []
+    lacking: dict[str, str] = {}
+    for model in models:
+        try:
+            planned.append(plan(panel, model, draws=draws, seed=seed))
+        except PanelError as error:
+            # The default is what runs unasked, so its lack must not cost the classical answer.
+            if model != DEFAULT:
+                raise
+            lacking[f"posterior {DEFAULT}"] = str(error)
+    refuse_same_names(planned)
+    lacking |= {f"posterior {p.spec.name}": reason for p in planned if (reason := p.lacks) is not None}
+    return tuple(p for p in planned if f"posterior {p.spec.name}" not in lacking), lacking
+
+
+def lacks_calibration(panel: Panel, fits: Sequence[Plan], *, wanted: bool) -> str | None:
+    """Why the main model cannot be calibrated on the donors; None when it can, or when there is no model."""
+    if not wanted:
+        return None
+    return too_few(panel, fits[0].spec) if fits else NO_POSTERIOR
+
+
+def impossible_findings(panel: Panel, *, posterior: bool, calibration: str | None) -> dict[str, str]:
+    """Findings that cannot be had on a panel, each with the reason."""
+    found: dict[str, str] = {}
+    if not posterior:
+        found |= dict.fromkeys((name for name in FINDINGS if name not in NEEDS_NO_MODEL), NO_POSTERIOR)
+    elif calibration is not None:
+        found["certificate"] = calibration
+    if panel.n_donors < FEW_DONORS:
+        found["donor_audit"] = f"it needs three donors, and there are {panel.n_donors}"
+    return found
+
+
+def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
+    """What should be known of a panel beside the answer: copies, donors that stand still, covariates nobody uses."""
+    said = list(degenerate.facts(panel))
+    if panel.covariates is not None and all(spec.covariates.use == "none" for spec in specs):
+        names = some_of(panel.covariates.names)
+        said.append(
+            f"The covariates {names} were read and are not used: no model of this run has a [covariates] section; "
+            "the model 'covariates' does."
+        )
+    return tuple(said)
+
+
+NO_POSTERIOR = "it needs a posterior, and there is none on this panel"
 
 
 def refuse_same_names(fits: Sequence[Plan]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import clean, records
 from bsynth._types import Status
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.measured import measured
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS, lift_notes
@@ -18,6 +19,7 @@ from bsynth.fitting import versions
 from bsynth.frequentist import Bootstrap, Conformal, LeaveOneOut, PlaceboSpace
 from bsynth.panel import Panel
 from bsynth.result import Fit
+from bsynth.verdict import fell_short
 
 SCHEMA = 1
 
@@ -78,6 +80,11 @@ class Analysis:
     seed : int
     truth : float or None
         True average effect, known only in simulations.
+    unavailable : mapping of name to reason
+        What was asked for and cannot be had on this panel, or broke down: methods and findings by their names,
+        ``"posterior NAME"``, ``"calibration"``, ``"check NAME"``, ``"picture NAME"`` and so on.
+    notes : tuple of str
+        What should be known of the panel beside the answer.
     """
 
     panel: Panel
@@ -94,6 +101,8 @@ class Analysis:
     checks: CheckReport | None = None
     intervals: Mapping[str, Inference] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -117,7 +126,9 @@ class Analysis:
             for e in self.estimates
         ]
         for inference in self._inference():
-            tables.append(inference.effects(self.level).assign(p_min=_smallest_p(inference)))
+            found = inference.effects(self.level)
+            found["measured"] = [fell_short(measured(inference, kind)) or None for kind in found["interval"]]
+            tables.append(found.assign(p_min=_smallest_p(inference)))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
         columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
@@ -144,8 +155,20 @@ class Analysis:
                 checks=self.checks,
                 certificate=None if certificate is None else certificate.to_dict(),
                 truth=self.truth,
+                unavailable=self.unavailable,
+                notes=self.notes,
+                measured=self._measured(),
             ),
         )
+
+    def _measured(self) -> list[dict[str, Any]]:
+        """How often intervals of the procedures used held the truth, for those that were measured to fail."""
+        found = []
+        for inference in self._inference():
+            row = inference.effects(self.level).iloc[0]
+            if shares := measured(inference, str(row["interval"])):
+                found.append({"method": row["method"], "interval": row["interval"], "found": shares})
+        return found
 
     @property
     def parts(self) -> dict[str, object]:
@@ -160,6 +183,8 @@ class Analysis:
     @property
     def verdict(self) -> str:
         """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
+        if "verdict" in self.unavailable:
+            return f"The verdict in words is not available: {self.unavailable['verdict']}."
         return self.comparison.verdict
 
     def with_findings(self, findings: Mapping[str, Finding]) -> Self:
@@ -182,7 +207,8 @@ class Analysis:
         Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
         """
         main = self.fits[0] if self.fits else None
-        path = main.path(self.level) if main is not None else self._point().path()
+        # Single periods have the model's own interval, also beside a calibrated average.
+        path = self._point().path().assign(interval="point") if main is None else main.path(self.level)
         return {
             "schema": SCHEMA,
             "panel": self.panel.summary(),
@@ -204,17 +230,24 @@ class Analysis:
                 for fit in self.fits
             ],
             "checks": None if self.checks is None else self.checks.to_dict(),
-            "comparison": self.comparison.to_dict(),
+            "comparison": None if "verdict" in self.unavailable else self.comparison.to_dict(),
             "findings": {
                 name: clean(found.to_dict()) | {"sentences": list(found.sentences())}
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            "notes": [
-                *self.panel.source.notes(),
-                *(n for e in self.estimates for n in e.notes),
-                *lift_notes(self.effects()),
-            ],
+            # What two estimates, or panel and analysis, say alike is said once.
+            "notes": list(
+                dict.fromkeys(
+                    [
+                        *self.panel.notes(),
+                        *self.notes,
+                        *(n for e in self.estimates for n in e.notes),
+                        *lift_notes(self.effects()),
+                    ]
+                )
+            ),
+            "unavailable": dict(self.unavailable),
             "level": self.level,
             "truth": self.truth,
             "status": self.status,

@@ -1,34 +1,49 @@
 """Carrying out an analysis."""
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth.analysis.findings import make
-from bsynth.analysis.plan import AnalysisPlan, plan_analysis
-from bsynth.analysis.result import Analysis, Inference
+from bsynth._json import clean
+from bsynth.analysis.findings import NEEDS_NO_MODEL, make
+from bsynth.analysis.plan import INFERENCE, NO_POSTERIOR, AnalysisPlan, plan_analysis
+from bsynth.analysis.result import Analysis, Finding, Inference
+from bsynth.analysis.steps import Steps
 from bsynth.calibration import Calibration, calibrate
 from bsynth.catalogue import DEFAULT
-from bsynth.checks import CheckReport, check
+from bsynth.checks import REGISTRY, CheckReport
+from bsynth.checks.base import Case
+from bsynth.errors import BsynthError
 from bsynth.estimate import Estimate
-from bsynth.fitting import run
+from bsynth.fitting import Plan, run
 from bsynth.frequentist import Conformal, PlaceboSpace
 from bsynth.frequentist.conformal import NEEDS_POST, Proxy
-from bsynth.frequentist.estimators import Method, find
+from bsynth.frequentist.estimators import Method, Solver, find
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
 
 _VERBS: dict[str, Callable[..., Inference]] = {
+    "placebo": frequentist.placebo_space,
+    "leave-one-out": frequentist.leave_one_out,
+    "bootstrap": frequentist.bootstrap,
     "conformal": frequentist.conformal,
     "placebo-time": frequentist.placebo_time,
     "leave-two-out": frequentist.leave_two_out,
     "jackknife+": frequentist.jackknife_plus,
     "prediction-interval": frequentist.prediction_interval,
 }
+_BEGINS = {
+    "placebo": "placebo in space: {donors} donors",
+    "leave-one-out": "leave one out",
+    "bootstrap": "user-level bootstrap: {replicates} replicates",
+}
+"""What is told when one begins; of the others the name."""
 
 
 def analyse(
@@ -48,6 +63,8 @@ def analyse(
 ) -> Analysis:
     """Fit the models and run the classical path on one panel.
 
+    What cannot be had on this panel costs itself alone: it stands with its reason in ``unavailable`` of the analysis.
+
     Parameters
     ----------
     panel : Panel
@@ -58,11 +75,12 @@ def analyse(
         ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
         ``jackknife+``, ``prediction-interval``.
     findings : "standard", "all", "none" or names
-        Further results of the main model, in ``findings`` of the analysis. Quick, and standard: ``bands``
-        (simultaneous), ``sources`` (of the uncertainty), ``donor_audit``, ``decision``. Many fits: ``prior_audit``,
-        ``certificate``, ``specification_curve``.
+        Further results of the main model, in ``findings`` of the analysis. Quick, and standard: ``sources``
+        (of the uncertainty), ``donor_audit``, ``decision``. Quick: ``bands`` (simultaneous, with how often they were
+        measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
     questions : mapping, optional
-        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``.
+        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
+        `bsynth.decide`.
     calibrated : bool
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     draws : int
@@ -119,76 +137,164 @@ def run_analysis(
 def _run(
     request: AnalysisPlan, truth: float | None, tell: Callable[[str], None], store: Path, *, progress: bool
 ) -> Analysis:
-    panel, methods = request.panel, request.methods
-    estimates, intervals = _classical(request, tell, progress=progress)
-    placebo = leave_one_out = bootstrap = None
-    if "placebo" in methods:
-        found = intervals.get("sc")
-        if isinstance(found, PlaceboSpace):
-            placebo = found
-        else:
-            tell(f"placebo in space: {panel.n_donors} donors")
-            placebo = frequentist.placebo_space(panel, progress=progress)
-    if "leave-one-out" in methods:
-        tell("leave one out")
-        leave_one_out = frequentist.leave_one_out(panel, progress=progress)
-    if "bootstrap" in methods:
-        tell(f"user-level bootstrap: {request.replicates} replicates")
-        bootstrap = frequentist.bootstrap(panel, replicates=request.replicates, seed=request.seed, progress=progress)
-    others = {}
-    for name in (m for m in _VERBS if m in methods):
-        tell(name)
-        others[name] = _VERBS[name](panel, seed=request.seed, progress=progress)
-    fits, calibration = [], None
-    for fit_plan in request.fits:
-        if request.calibrated and calibration is None:
-            tell(f"posterior and calibration: {fit_plan.spec.name} on {panel.n_donors} donors (the first fit compiles)")
-            calibration = calibrate(
-                panel, fit_plan.spec, draws=fit_plan.draws, seed=request.seed, store=store, progress=progress
-            )
-            fits.append(calibration.fit)
-            continue
-        tell(f"posterior: {fit_plan.spec.name} (the first fit loads PyMC and compiles)")
-        fits.append(run(fit_plan, progress=progress))
+    panel, steps = request.panel, Steps(request.unavailable)
+    estimates, intervals = _classical(request, steps, tell, progress=progress)
+    inference = _inference(request, steps, tell, intervals, progress=progress)
+    fits, calibration = _fits(request, steps, tell, store, progress=progress)
+    if not (fits or estimates or inference):
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in steps.unavailable.items())
+        raise BsynthError(f"nothing that was asked for can be had on this panel: {reasons}")
     analysis = Analysis(
-        panel, tuple(fits), tuple(estimates), placebo, leave_one_out, bootstrap, request.level, request.seed, truth,
-        calibration, others, _checked(fits, calibration, request), intervals,
+        panel, fits, estimates, inference.pop("placebo", None), inference.pop("leave-one-out", None),
+        inference.pop("bootstrap", None), request.level, request.seed, truth,
+        calibration, inference, _checked(fits, calibration, request, steps), intervals, notes=request.notes,
     )  # fmt: skip
     for name in request.findings:
+        if not fits and name not in NEEDS_NO_MODEL:
+            steps.unavailable.setdefault(name, NO_POSTERIOR)
+            continue
         tell(name.replace("_", " "))
-        analysis = analysis.with_findings({name: make(name, analysis, request, store, progress=progress)})
-    return analysis
+        made = steps.attempt(name, partial(_finding, name, analysis, request, store, progress=progress))
+        if made is not None:
+            analysis = analysis.with_findings({name: made})
+    analysis = replace(analysis, unavailable=dict(steps.unavailable))
+    # A verdict that raises must not take the numbers with it.
+    steps.attempt("verdict", lambda: analysis.comparison.sentences())
+    return replace(analysis, unavailable=dict(steps.unavailable))
 
 
 def _classical(
-    request: AnalysisPlan, tell: Callable[[str], None], *, progress: bool
-) -> tuple[list[Estimate], dict[str, Inference]]:
+    request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], *, progress: bool
+) -> tuple[tuple[Estimate, ...], dict[str, Inference]]:
     """The points, and around each the procedure that gives it an interval and a p."""
     panel = request.panel
     estimates: list[Estimate] = []
     intervals: dict[str, Inference] = {}
+    titles: list[str] = []
     for method in request.estimators:
-        estimate = frequentist.classical(panel, method)
+        title = method if isinstance(method, str) else method.NAME
         # Two estimators that differ only by their settings have one name; the second gets a number.
-        same = sum(e.estimator.split("-")[0] == estimate.estimator for e in estimates)
-        name = f"{estimate.estimator}-{same + 1}" if same else estimate.estimator
+        name = f"{title}-{titles.count(title) + 1}" if title in titles else title
+        titles.append(title)
         tell(f"classical: {name}" + ("" if request.interval is None else f", {request.interval}"))
+        estimate = steps.attempt(name, partial(_point, panel, method))
+        if estimate is None:
+            continue
         estimates.append(replace(estimate, estimator=name))
+        if name == "sc":
+            # The reference stands beside the exact answer, never in its place.
+            other = steps.attempt("sc-slsqp", partial(_point, panel, "sc", solver="slsqp"))
+            estimates += [] if other is None else [other]
         if request.interval is not None:
-            found = _interval(request, method, progress=progress)
-            intervals[name] = replace(found, estimate=replace(found.estimate, estimator=name))
-    if "sc" in request.methods:
-        estimates.insert(1, frequentist.classical(panel, "sc", solver="slsqp"))
-    return estimates, intervals
+            is_placebo = (name, request.interval) == ("sc", "placebo")
+            about = "placebo" if is_placebo else f"{request.interval} of {name}"
+            found = steps.attempt(about, partial(_interval, request, method, progress=progress))
+            if found is not None:
+                intervals[name] = replace(found, estimate=replace(found.estimate, estimator=name))
+    return tuple(estimates), intervals
+
+
+def _point(panel: Panel, method: Method, *, solver: Solver = "exact") -> Estimate:
+    estimate = frequentist.classical(panel, method, solver=solver)
+    estimate.effects()
+    return estimate
 
 
 def _interval(request: AnalysisPlan, method: Method, *, progress: bool) -> PlaceboSpace | Conformal:
     if request.interval == "conformal":
         # These read periods outside the fit, so their weights stay those fitted before the start.
         proxy: Proxy = "pre" if find(method).NAME in NEEDS_POST else "all"
-        return frequentist.conformal(request.panel, method, proxy=proxy, seed=request.seed, progress=progress)
-    return frequentist.placebo_space(request.panel, method, seed=request.seed, progress=progress)
+        test = frequentist.conformal(request.panel, method, proxy=proxy, seed=request.seed, progress=progress)
+        return _whole(test, request.level)
+    return _whole(frequentist.placebo_space(request.panel, method, seed=request.seed, progress=progress), request.level)
 
 
-def _checked(fits: Sequence[Fit], calibration: Calibration | None, request: AnalysisPlan) -> CheckReport | None:
-    return check(fits[0], request.panel, calibration=calibration, seed=request.seed) if fits else None
+def _inference(
+    request: AnalysisPlan,
+    steps: Steps,
+    tell: Callable[[str], None],
+    intervals: Mapping[str, Inference],
+    *,
+    progress: bool,
+) -> dict[str, Any]:
+    """The inference around ``sc`` that was asked for, by its name."""
+    panel, found = request.panel, {}
+    if "placebo" in request.methods and isinstance(intervals.get("sc"), PlaceboSpace):
+        found["placebo"] = intervals["sc"]
+    for name in INFERENCE:
+        if name not in request.methods or name in found:
+            continue
+        tell(_BEGINS.get(name, name).format(donors=panel.n_donors, replicates=request.replicates))
+        made = steps.attempt(name, partial(_carried_out, name, request, progress))
+        if made is not None:
+            found[name] = made
+    return found
+
+
+def _carried_out(name: str, request: AnalysisPlan, progress: bool) -> Inference:
+    extra = {"replicates": request.replicates} if name == "bootstrap" else {}
+    found = _VERBS[name](request.panel, seed=request.seed, progress=progress, **extra)
+    return _whole(found, request.level)
+
+
+def _whole[T: Inference](result: T, level: float) -> T:
+    """Return a result that can say what it found: a procedure whose numbers cannot be had is not available."""
+    result.effects(level)
+    result.sentence()
+    return result
+
+
+def _fits(
+    request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], store: Path, *, progress: bool
+) -> tuple[tuple[Fit, ...], Calibration | None]:
+    """The posteriors, the main one first and calibrated; without a calibration it stands by itself."""
+    fits: list[Fit] = []
+    calibration = None
+    for each in request.fits:
+        name = each.spec.name
+        if request.calibrated and each is request.fits[0]:
+            tell(f"posterior and calibration: {name} on {request.panel.n_donors} donors (the first fit compiles)")
+            calibration = steps.attempt("calibration", partial(_calibration, each, request.level, store, progress))
+            if calibration is not None:
+                fits.append(calibration.fit)
+                continue
+        tell(f"posterior: {name} (the first fit loads PyMC and compiles)")
+        found = steps.attempt(f"posterior {name}", partial(_posterior, each, request.level, progress))
+        fits += [] if found is None else [found]
+    return tuple(fits), calibration
+
+
+def _posterior(each: Plan, level: float, progress: bool) -> Fit:
+    found = run(each, progress=progress)
+    found.effects(level)
+    found.path(level)
+    return found
+
+
+def _calibration(each: Plan, level: float, store: Path, progress: bool) -> Calibration:
+    found = calibrate(each.panel, each.spec, draws=each.draws, seed=each.seed, store=store, progress=progress)
+    found.effects(level)
+    found.path(level)
+    found.to_dict()
+    return found
+
+
+def _checked(
+    fits: Sequence[Fit], calibration: Calibration | None, request: AnalysisPlan, steps: Steps
+) -> CheckReport | None:
+    """The checks of the main fit, one by one."""
+    if not fits:
+        return None
+    case = steps.attempt("checks", lambda: Case(fits[0], request.panel, calibration, None, request.seed))
+    if case is None:
+        return None
+    found = [steps.attempt(f"check {part.NAME}", partial(part.check, case)) for part in REGISTRY]
+    return CheckReport(fits[0].spec.name, tuple(answer for answer in found if answer is not None))
+
+
+def _finding(name: str, analysis: Analysis, request: AnalysisPlan, store: Path, *, progress: bool) -> Finding:
+    """Make a finding, and see that it can be written."""
+    found = make(name, analysis, request, store, progress=progress)
+    found.sentences()
+    json.dumps(clean(found.to_dict()), allow_nan=False)
+    return found

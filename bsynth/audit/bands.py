@@ -1,6 +1,7 @@
 """A band for the whole path of effects: so wide that a given share of whole paths lies inside."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,25 @@ import pandas as pd
 
 from bsynth import effects
 from bsynth._json import records
-from bsynth._types import IntervalKind, Status
+from bsynth._types import FloatArray, IntervalKind, Status
 from bsynth.audit.words import mark
+from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
 from bsynth.estimate import html_card
+from bsynth.given import require_fit
 from bsynth.ingest import show
 from bsynth.result import Fit
 from bsynth.verdict import number
+
+MEASURED: Mapping[str, tuple[int, int]] = {
+    "Germany": (3, 16),
+    "Basque": (7, 16),
+    "Prop 99": (31, 38),
+    "GeoLift": (37, 40),
+}
+"""Panels, and the untreated units of each whose whole path the band held, of all (``tests/evidence/bands.json``)."""
+MEASURED_LEVEL = 0.95
+MEASURED_MODEL = "default"
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +48,9 @@ class PathBand:
     factor : float
         Half-width of the band in posterior sd of each period.
     interval : {"predictive", "mean"}
+    held, units : int or None
+        Of the donors as pseudo-treated, to which nothing happened, those whose whole path such a band held, of all;
+        only with a calibration.
     """
 
     fit: Fit
@@ -43,6 +59,8 @@ class PathBand:
     inside: float
     factor: float
     interval: IntervalKind
+    held: int | None = None
+    units: int | None = None
 
     @property
     def status(self) -> Status:
@@ -53,7 +71,7 @@ class PathBand:
         """What the band says, in words."""
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
-            f"{self.level:.0%} of whole {self.interval} paths lie inside the simultaneous band, which is "
+            f"{self.level:.0%} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
             f"{number(self.factor)} posterior sd to either side in each of {len(self.table)} periods; the interval of "
             "one period alone is for a question about that period only."
         ]
@@ -63,12 +81,22 @@ class PathBand:
                 "which says nothing against their average."
             )
         elif len(away) == len(self.table):
-            words.append("It excludes zero in every period.")
+            words.append("By the model alone it excludes zero in every period.")
         else:
-            words.append(
-                f"It excludes zero in {len(away)} of them ({some_of([show(t) for t in away], limit=4)}), jointly."
-            )
-        return (*mark(self.status), *words)
+            periods = some_of([show(t) for t in away], limit=4)
+            words.append(f"By the model alone it excludes zero in {len(away)} of them ({periods}).")
+        return (*mark(self.status), *words, *self.measured())
+
+    def measured(self) -> tuple[str, ...]:
+        """How often such bands held the whole path of units to which nothing happened, in words."""
+        panels = ", ".join(f"{held} of {units} in {title}" for title, (held, units) in MEASURED.items())
+        words = [
+            f"Such bands may hold far less than they say: of untreated units as if treated, {MEASURED_LEVEL:.0%} bands "
+            f"of the model {MEASURED_MODEL!r} held the whole path of {panels}."
+        ]
+        if self.held is not None:
+            words.append(f"On this panel {self.level:.0%} bands held that of {self.held} of {self.units} donors.")
+        return tuple(words)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -79,6 +107,8 @@ class PathBand:
             "inside": self.inside,
             "factor": self.factor,
             "interval": self.interval,
+            "held": self.held,
+            "units": self.units,
             "table": records(self.table),
             "sentences": list(self.sentences()),
         }
@@ -95,15 +125,18 @@ class PathBand:
         return html_card(title, self.sentences(), self.table)
 
 
-def path_band(fit: Fit, *, level: float = 0.95, interval: IntervalKind = "predictive") -> PathBand:
+def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: IntervalKind = "predictive") -> PathBand:
     """Answer between which bounds the whole path of effects lies, not just each period by itself.
 
     Posterior sup-t: the mean gap ± a multiple of each period's posterior sd, the multiple being the ``level``
-    quantile over draws of the largest standardised deviation of a path.
+    quantile over draws of the largest standardised deviation of a path. It is as narrow as the model is sure, and
+    where untreated units drift it holds whole paths less often than it says: the words give what was measured.
 
     Parameters
     ----------
-    fit : Fit
+    result : Fit or Calibration
+        Of a calibration, its fit; how often such bands held the donors' whole paths is then counted on this panel
+        (predictive bands alone).
     level : float
         Share of whole paths inside, 0 < level < 1.
     interval : {"predictive", "mean"}
@@ -130,23 +163,20 @@ def path_band(fit: Fit, *, level: float = 0.95, interval: IntervalKind = "predic
     >>> bool((band.table["upper"] > band.table["period_upper"]).all()), band.inside
     (True, 0.9)
     """
+    if not isinstance(result, Calibration):
+        require_fit(result)
     effects.check_level(level)
+    fit = result.fit if isinstance(result, Calibration) else result
     path = fit.path(level, interval=interval).iloc[fit.n_pre :]
     gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))
     draws = gaps.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy()
     if bad := int((~np.isfinite(draws)).any(axis=1).sum()):
         raise FitError(f"{bad} of {len(draws)} drawn paths are not finite, and none is dropped; fit again")
-    centre, sd = draws.mean(axis=0), draws.std(axis=0)
-    # A period without spread cannot leave the band.
-    away = np.abs(draws - centre) / np.where(sd > 0, sd, np.inf)
-    largest = np.sort(away.max(axis=1))
-    # Rounded, since .95 · 4000 is a hair above 3800 in floating point.
-    factor = float(largest[math.ceil(round(level * len(largest), 9)) - 1])
-    lower, upper = centre - factor * sd, centre + factor * sd
+    lower, upper, factor, inside = _band(draws, level)
     table = pd.DataFrame(
         {
             "time": path["time"].to_numpy(),
-            "gap": centre,
+            "gap": draws.mean(axis=0),
             "lower": lower,
             "upper": upper,
             "period_lower": path["gap_lower"].to_numpy(),
@@ -154,4 +184,27 @@ def path_band(fit: Fit, *, level: float = 0.95, interval: IntervalKind = "predic
             "excludes_zero": (lower > 0) | (upper < 0),
         }
     )
-    return PathBand(fit, table, level, float((largest <= factor).mean()), factor, interval)
+    held = units = None
+    if isinstance(result, Calibration) and interval == "predictive":
+        held, units = sum(_holds_nothing(p, result.lesson, level) for p in result.placebos), len(result.placebos)
+    return PathBand(fit, table, level, inside, factor, interval, held, units)
+
+
+def _band(draws: FloatArray, level: float) -> tuple[FloatArray, FloatArray, float, float]:
+    """Lower and upper bound (H,) of paths (S, H), their half-width in sd of each period, the share of paths inside."""
+    centre, sd = draws.mean(axis=0), draws.std(axis=0)
+    # A period without spread cannot leave the band.
+    away = np.abs(draws - centre) / np.where(sd > 0, sd, np.inf)
+    largest = np.sort(away.max(axis=1))
+    # Rounded, since .95 · 4000 is a hair above 3800 in floating point.
+    factor = float(largest[math.ceil(round(level * len(largest), 9)) - 1])
+    return centre - factor * sd, centre + factor * sd, factor, float((largest <= factor).mean())
+
+
+def _holds_nothing(placebo: PlaceboFit, lesson: Lesson, level: float) -> bool:
+    """Whether the band of a pseudo-treated unit, at the shares that the donors teach, holds zero in every period."""
+    weights = placebo.weights(lesson.factors)
+    # As many draws again, each as often as its weight says, evenly spread: no chance enters.
+    at = np.searchsorted(np.cumsum(weights) / weights.sum(), (np.arange(len(weights)) + 0.5) / len(weights))
+    lower, upper, _, _ = _band(placebo.path[at], level)
+    return bool(((lower <= 0) & (upper >= 0)).all())

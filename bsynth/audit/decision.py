@@ -11,11 +11,15 @@ from scipy import stats
 
 from bsynth._json import clean, records
 from bsynth._types import FloatArray, Status
-from bsynth.audit.words import chance, mark
+from bsynth.audit import decision_words
+from bsynth.audit.decision_words import SURE, name_of
+from bsynth.audit.question import ask
+from bsynth.audit.words import chance
 from bsynth.calibration import Calibration
-from bsynth.effects import ESTIMANDS, lift_of, positive_share
-from bsynth.errors import FitError, SpecError, nearest, some_of
+from bsynth.effects import lift_of, positive_share
+from bsynth.errors import FitError, SpecError
 from bsynth.estimate import html_card
+from bsynth.given import require_fit
 from bsynth.result import Fit
 from bsynth.verdict import number
 
@@ -23,8 +27,6 @@ POINTS = 201
 """Points of the curve P(effect > x)."""
 TAIL = 0.001
 """Probability on either side that the curve leaves out."""
-SURE = 0.95
-"""The probability of an effect in its direction below which a finding counts as overturned."""
 
 
 class _Law(Protocol):
@@ -112,20 +114,24 @@ class Decision:
 
     Attributes
     ----------
-    estimand : {"average", "cumulative", "lift"}
+    estimand : {"average", "cumulative", "lift", "total"}
         Effect that every number but the breakdown bias is about.
     interval : str
         Distribution that was asked: ``"predictive"`` (the saved draws) or ``"calibrated"``.
     outcome, treated, model : str
+    units, periods : int
+        Treated units and treated periods; the first three estimands are of the units' mean.
     curve : DataFrame
         ``x`` and ``probability`` = P(effect > x), over the bulk of the distribution and zero.
     values : mapping of str to float
-        ``estimate``, ``probability_positive``, ``direction`` (1 or −1) and ``probability_direction``; with a
+        ``estimate``, ``probability_positive``, ``probability_zero``, ``direction`` (1 or −1) and
+        ``probability_direction``; with a
         threshold ``threshold, probability_above``; with a region of practical equivalence ``rope_low,
         rope_high, probability_below_rope, probability_inside_rope, probability_above_rope``; with cost and value
         ``cost, value_per_unit, break_even, expected_value, probability_loss``; and ``breakdown`` (bias per treated
         period, outcome units), ``breakdown_residual_mads, breakdown_treated_mads`` (in pre-period median absolute
-        deviations of the residual and of the treated series), ``residual_mad, treated_mad``.
+        deviations of the residual and of the treated series), ``breakdown_residual_sds, breakdown_treated_sds`` (in
+        standard deviations), ``residual_mad, treated_mad, residual_sd, treated_sd``.
     status : {"ok", "unreliable"}
     """
 
@@ -134,6 +140,8 @@ class Decision:
     outcome: str
     treated: str
     model: str
+    units: int
+    periods: int
     curve: pd.DataFrame
     values: Mapping[str, float]
     status: Status
@@ -145,44 +153,7 @@ class Decision:
 
     def sentences(self) -> tuple[str, ...]:
         """The decision in words, with its numbers."""
-        v, name = self.values, f"{self.estimand} effect" if self.estimand != "lift" else "lift"
-        kind = "calibrated distribution" if self.interval == "calibrated" else f"{self.interval} draws"
-        words = [
-            f"By the {kind} of {self.model!r} the {name} on {self.outcome} is {self._show(v['estimate'])}, and "
-            f"P({name} {'>' if v['direction'] > 0 else '<'} 0) {chance(v['probability_direction'])}."
-        ]
-        if "threshold" in v:
-            words.append(f"P({name} > {self._show(v['threshold'])}) {chance(v['probability_above'])}.")
-        if "rope_low" in v:
-            words.append(
-                f"Practically nothing, from {self._show(v['rope_low'])} to {self._show(v['rope_high'])}: "
-                f"P {chance(v['probability_inside_rope'])}; above it P {chance(v['probability_above_rope'])}, "
-                f"below it P {chance(v['probability_below_rope'])}."
-            )
-        if "cost" in v:
-            words.append(
-                f"At a cost of {number(v['cost'])} and {number(v['value_per_unit'])} per unit of the {name}, the "
-                f"expected value is {number(v['expected_value'])} and P(loss) {chance(v['probability_loss'])}; it "
-                f"breaks even at {self._show(v['break_even'])}."
-            )
-        return (*mark(self.status), *words, self._overturned())
-
-    def _overturned(self) -> str:
-        v = self.values
-        if v["breakdown"] == 0:
-            return (
-                f"No bias is needed to overturn it: the probability of an effect in its direction is under {SURE:.0%} "
-                "as it stands."
-            )
-        return (
-            f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
-            f"treated period, {number(v['breakdown_residual_mads'], 2)} pre-period MADs of the residual "
-            f"({number(v['breakdown_treated_mads'], 2)} of the treated series): from there on the probability of an "
-            f"effect in its direction is under {SURE:.0%}."
-        )
-
-    def _show(self, value: float) -> str:
-        return f"{number(100 * value)}%" if self.estimand == "lift" else number(value)
+        return decision_words.sentences(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -191,6 +162,8 @@ class Decision:
             "interval": self.interval,
             "outcome": self.outcome,
             "model": self.model,
+            "units": self.units,
+            "periods": self.periods,
             "status": self.status,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
@@ -200,7 +173,7 @@ class Decision:
     def __repr__(self) -> str:
         flag = "" if self.status == "ok" else " UNRELIABLE"
         return (
-            f"<Decision{flag}: {self.estimand} effect, P(> 0) {chance(self.values['probability_positive'])}, "
+            f"<Decision{flag}: {name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
             f"breakdown bias {number(self.values['breakdown'])}>"
         )
 
@@ -215,7 +188,7 @@ def decide(
     threshold: float | None = None,
     cost: float | None = None,
     value_per_unit: float | None = None,
-    estimand: str = "average",
+    estimand: str | None = None,
 ) -> Decision:
     """Answer what an effect's distribution means for a decision, and how much bias would overturn it.
 
@@ -232,8 +205,10 @@ def decide(
     cost, value_per_unit : float, optional
         Together: what the intervention costs, and what one unit of the estimand is worth (negative where a
         decrease is good). Loss: value_per_unit · effect < cost.
-    estimand : {"average", "cumulative", "lift"}
-        The lift is a share: .02 is two per cent.
+    estimand : {"average", "cumulative", "lift", "total"}, optional
+        By default ``"total"`` with cost and value, else ``"average"``. Average and cumulative effect are of the mean
+        of the treated units; the total is their sum over units and periods, units · periods · average. A cell that is
+        a mean of users counts once in it. The lift is a share: .02 is two per cent.
 
     Returns
     -------
@@ -255,77 +230,64 @@ def decide(
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> found = decide(fit, rope=0.1, cost=10.0, value_per_unit=100.0)
-    >>> found.values["break_even"], sorted(found.curve.columns)
-    (0.1, ['probability', 'x'])
+    >>> found = decide(fit, cost=10.0, value_per_unit=100.0)
+    >>> found.estimand, found.values["break_even"], sorted(found.curve.columns)
+    ('total', 0.1, ['probability', 'x'])
     """
-    region = _check(result, rope, threshold, cost, value_per_unit, estimand)
+    if not isinstance(result, Calibration):
+        require_fit(result)
+    asked = ask(
+        calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
+        value_per_unit=value_per_unit, estimand=estimand,
+    )  # fmt: skip
     fit = result.fit if isinstance(result, Calibration) else result
-    law = _law(result, estimand)
+    law, region = _law(result, asked.estimand), asked.region
     positive, negative = law.above(0.0), law.below(0.0)
     values = {
-        "estimate": _estimate(result, estimand),
+        "estimate": _estimate(result, asked.estimand),
         "probability_positive": positive,
+        # Sums of shares that should be 1 may miss it by their rounding.
+        "probability_zero": max(0.0, round(1.0 - positive - negative, 12)),
         "direction": 1.0 if positive >= negative else -1.0,
         "probability_direction": max(positive, negative),
     }
-    if threshold is not None:
-        values |= {"threshold": float(threshold), "probability_above": law.above(threshold)}
+    if asked.threshold is not None:
+        values |= {"threshold": asked.threshold, "probability_above": law.above(asked.threshold)}
     if region is not None:
         low, high = region
         below, above = law.below(low), law.above(high)
         values |= {"rope_low": low, "rope_high": high, "probability_below_rope": below}
         values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
-    if cost is not None and value_per_unit is not None:
+    if asked.cost is not None and asked.value is not None:
         # Of a lift, the mean of the draws is not the lift of the mean effect.
         mean = float(law.draws.mean()) if isinstance(law, _Drawn) else values["estimate"]
-        values |= _worth(law, mean, float(cost), float(value_per_unit))
+        values |= _worth(law, mean, asked.cost, asked.value)
     return Decision(
-        estimand=estimand,
+        estimand=asked.estimand,
         interval="calibrated" if isinstance(result, Calibration) else "predictive",
         outcome=str(fit.tree.attrs["outcome"]),
         treated=str(fit.tree.attrs["treated"]),
         model=fit.spec.name,
-        curve=_curve(law, [x for x in (threshold, *(region or ())) if x is not None]),
+        units=_units(fit),
+        periods=fit.observed.sizes["time"] - fit.n_pre,
+        curve=_curve(law, [x for x in (asked.threshold, *(region or ())) if x is not None]),
         values=values | _breakdown(fit, _law(result, "average")),
         status=result.status,
     )
 
 
-def _check(
-    result: Fit | Calibration,
-    rope: float | tuple[float, float] | None,
-    threshold: float | None,
-    cost: float | None,
-    value_per_unit: float | None,
-    estimand: str,
-) -> tuple[float, float] | None:
-    """Refuse what cannot be answered; return the region of practical equivalence."""
-    if estimand not in ESTIMANDS:
-        raise SpecError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
-    if (cost is None) != (value_per_unit is None):
-        given, other = ("cost", "value_per_unit") if value_per_unit is None else ("value_per_unit", "cost")
-        raise SpecError(f"{given} is given without {other}; give both, or neither")
-    for name, value in (("threshold", threshold), ("cost", cost), ("value_per_unit", value_per_unit)):
-        if value is not None and not math.isfinite(value):
-            raise SpecError(f"{name} is {value}; give a finite number")
-    if value_per_unit == 0:
-        raise SpecError("value_per_unit is 0, so nothing is at stake; give a number, negative where less is better")
-    if cost is not None and estimand == "lift" and isinstance(result, Calibration):
-        raise SpecError("the calibrated lift has no expected value; ask for 'average' or 'cumulative', or give the fit")
-    if rope is None:
-        return None
-    low, high = rope if isinstance(rope, tuple) else (-abs(rope), abs(rope))
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise SpecError(f"rope is {rope}; give a positive half-width, or (low, high) with low below high")
-    return float(low), float(high)
+def _units(fit: Fit) -> int:
+    """How many treated units the fit's series is the mean of."""
+    return len(fit.provenance.panel["treated"])
 
 
 def _law(result: Fit | Calibration, estimand: str) -> _Law:
     """Return the distribution of an effect."""
     fit = result.fit if isinstance(result, Calibration) else result
     every = fit.effect_draws("predictive")
-    draws = every["average" if estimand == "lift" else estimand].to_numpy().ravel()
+    # The total is of every unit what the cumulative effect is of their mean.
+    units, name = (_units(fit), "cumulative") if estimand == "total" else (1, estimand)
+    draws = units * every["average" if estimand == "lift" else name].to_numpy().ravel()
     # Asked of the paths too: a mean over periods passes over missing ones.
     paths = fit.counterfactual("predictive").isel(time=slice(fit.n_pre, None)).transpose("chain", "draw", "time")
     whole = np.isfinite(paths.to_numpy()).all(axis=-1).ravel()
@@ -346,8 +308,8 @@ def _law(result: Fit | Calibration, estimand: str) -> _Law:
     average = fit.effect_draws("predictive")["average"]
     centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale
     if estimand != "lift":
-        periods = post.sizes["time"] if estimand == "cumulative" else 1
-        return _Calibrated(result, centre, sd, result.scale * periods)
+        periods = 1 if estimand == "average" else post.sizes["time"]
+        return _Calibrated(result, centre, sd, result.scale * units * periods)
     law, observed = _Calibrated(result, centre, sd, result.scale), float(post.mean())
     low, high = law.quantile(TAIL), law.quantile(1 - TAIL)
     if (observed - low) * (observed - high) <= 0:
@@ -360,6 +322,9 @@ def _law(result: Fit | Calibration, estimand: str) -> _Law:
 
 def _estimate(result: Fit | Calibration, estimand: str) -> float:
     rows = result.effects()
+    if estimand == "total":
+        units = _units(result.fit if isinstance(result, Calibration) else result)
+        return units * float(rows.loc[rows["estimand"] == "cumulative", "estimate"].iloc[0])
     return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
 
 
@@ -388,13 +353,16 @@ def _breakdown(fit: Fit, law: _Law) -> dict[str, float]:
     bias = _least_bias(law, sign)
     pre = slice(0, fit.n_pre)
     treated = fit.observed.isel(time=pre).to_numpy()
-    mads = {
-        "residual": float(stats.median_abs_deviation(treated - fit.synthetic().isel(time=pre).to_numpy())),
-        "treated": float(stats.median_abs_deviation(treated)),
-    }
-    found = {"breakdown": bias} | {f"{name}_mad": mad for name, mad in mads.items()}
-    # A pre-period without spread is no yardstick.
-    return found | {f"breakdown_{name}_mads": bias / mad if mad > 0 else math.nan for name, mad in mads.items()}
+    series = {"residual": treated - fit.synthetic().isel(time=pre).to_numpy(), "treated": treated}
+    found, rounding = {"breakdown": bias}, 1e-12 * float(np.abs(treated).max())
+    for name, values in series.items():
+        for kind, spread in (("mad", float(stats.median_abs_deviation(values))), ("sd", float(values.std(ddof=1)))):
+            # A pre-period without spread is no yardstick.
+            found |= {
+                f"{name}_{kind}": spread,
+                f"breakdown_{name}_{kind}s": bias / spread if spread > rounding else math.nan,
+            }
+    return found
 
 
 def _least_bias(law: _Law, sign: float) -> float:

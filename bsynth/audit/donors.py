@@ -23,12 +23,15 @@ from bsynth.estimate import html_card
 from bsynth.fitting import plan, run
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.verdict import number
 
 INFLUENCE = 0.5
 """Change of the effect, in sd of its noise, from which a donor counts as influential."""
+ROUNDING = 1e-12
+"""Spread of a series beside its size that is rounding alone."""
 DOMINANT = 0.5
 """Weight from which the counterfactual is mostly one donor."""
 
@@ -206,6 +209,7 @@ def audit_donors(
     >>> len(audit.table), audit.estimator
     (8, 'sc')
     """
+    require_panel(panel)
     fit = fit if fit is not None or calibration is None else calibration.fit
     _check(panel, fit, refit)
     if estimator is None:
@@ -242,7 +246,8 @@ def _procedures(panel: Panel, dropped: LeaveOneOut, placebo: PlaceboSpace, *, pr
     donors = panel.donor_matrix[: panel.n_pre]
     by_donor = dropped.table.set_index("dropped").loc[list(panel.donors)]
     sd = donors.std(axis=0, ddof=1)
-    rank = placebo.table["ratio"].rank(ascending=False, method="max").to_numpy()
+    # A donor reproduced exactly before and after the start has no ratio, and nothing that stands out.
+    rank = placebo.table["ratio"].rank(ascending=False, method="max", na_option="bottom").to_numpy()
     return pd.DataFrame(
         {
             "donor": pd.Series(panel.donors, dtype=object),
@@ -291,12 +296,15 @@ def _weight(table: pd.DataFrame) -> str:
 
 
 def _correlation(donors: FloatArray, treated: FloatArray) -> FloatArray:
-    """Correlation (J,) with the treated series; a constant donor has none and gets 0."""
-    found = np.zeros(donors.shape[1])
-    moving = donors.std(axis=0) > 0
-    if treated.std() > 0 and moving.any():
-        found[moving] = pd.DataFrame(donors[:, moving]).corrwith(pd.Series(treated)).to_numpy()
-    return found
+    """Correlation (J,) with the treated series; a donor that is constant up to rounding has none and gets 0."""
+    own, others = treated - treated.mean(), donors - donors.mean(axis=0)
+    size = np.linalg.norm(others, axis=0)
+    moving = size > ROUNDING * np.linalg.norm(donors, axis=0)
+    if not np.linalg.norm(own) > ROUNDING * np.linalg.norm(treated):
+        return np.zeros(donors.shape[1])
+    # Divided one after the other: the product of two small sizes may be no number above zero.
+    unit = np.divide(others, size, out=np.zeros_like(others), where=moving)
+    return np.asarray(np.clip((own / np.linalg.norm(own)) @ unit, -1.0, 1.0))
 
 
 def _noise(fit: Fit | None, placebo: PlaceboSpace) -> tuple[float, str]:
@@ -304,13 +312,13 @@ def _noise(fit: Fit | None, placebo: PlaceboSpace) -> tuple[float, str]:
     if fit is not None:
         sd = float(fit.effect_draws("predictive")["average"].std())
         return sd, f"posterior sd of the average effect by {fit.spec.name!r}"
-    gaps = placebo.table["mean_gap"].to_numpy()
-    return float(stats.median_abs_deviation(gaps, center=_zero, scale="normal")), "spread of the donors' placebo gaps"
-
-
-def _zero(values: FloatArray, axis: int | None = None) -> float:
-    """Without an effect placebo gaps are about zero, not about their own median."""
-    return 0.0
+    # Without an effect placebo gaps are about zero, not about their own median.
+    sizes = np.abs(placebo.table["mean_gap"].to_numpy())
+    if (spread := float(np.median(sizes) / stats.norm.ppf(0.75))) > 0:
+        return spread, "spread of the donors' placebo gaps"
+    if (spread := float(np.sqrt((sizes**2).mean()))) > 0:
+        return spread, "root mean square of the donors' placebo gaps, most of which are zero"
+    return np.nan, "not available: every placebo gap is zero"
 
 
 def _flags(table: pd.DataFrame, noise: float, n_pre: int, standing_out: Sequence[Label]) -> list[str]:

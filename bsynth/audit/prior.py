@@ -22,6 +22,7 @@ from bsynth.errors import SpecError, UnreliableWarning
 from bsynth.estimate import html_card
 from bsynth.fitting import plan, run
 from bsynth.frequentist import classical
+from bsynth.given import require_fit, require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -187,6 +188,8 @@ def prior_audit(
     >>> prior_audit(fit, panel, alphas=()).verdict
     'ok'
     """
+    require_fit(fit)
+    require_panel(panel)
     began = time.perf_counter()
     check_level(level)
     if wrong := [a for a in alphas if not 0 < a < np.inf]:

@@ -29,6 +29,7 @@ from bsynth.effects import variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
 from bsynth.estimate import html_card
+from bsynth.given import require_fit, require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 from bsynth.verdict import number
@@ -163,6 +164,8 @@ def sources(fit: Fit, panel: Panel) -> Sources:
     >>> found.names, round(float(found.whole[list(found.names)].sum()), 6)
     (('weights', 'level', 'noise'), 1.0)
     """
+    require_fit(fit)
+    require_panel(panel)
     case = Case(fit, panel)
     known = _Known.of(case)
     n_post = panel.n_post

@@ -16,6 +16,8 @@ CHANCE = 0.01
 MOST = 5
 """Donors that can be found treated, at most a quarter of them."""
 TINY = 1e-300
+NOTHING = 1e-9
+"""Share of the largest RMSPE of all donors below which one is zero but for rounding."""
 FEW_DONORS = 3
 """Donors needed: one is left out and two must remain."""
 
@@ -46,8 +48,11 @@ def outliers(panel: Panel, placebo: PlaceboSpace, estimator: Method) -> tuple[Fl
 def _log_ratios(placebo: PlaceboSpace) -> dict[Label, float]:
     """Log post/pre RMSPE of each donor; a pre-period fit better than the median's says nothing more."""
     table = placebo.table
-    pre = np.maximum(table["pre_rmspe"].to_numpy(), max(float(table["pre_rmspe"].median()), TINY))
-    ratio = np.log(np.maximum(table["post_rmspe"].to_numpy(), TINY) / pre)
+    before, after = table["pre_rmspe"].to_numpy(), table["post_rmspe"].to_numpy()
+    # What is zero but for rounding has no logarithm of its own, and must not outweigh every other.
+    least = max(NOTHING * float(max(before.max(), after.max())), TINY)
+    pre = np.maximum(before, max(float(np.median(before)), least))
+    ratio = np.log(np.maximum(after, least) / pre)
     return dict(zip(table["unit"], ratio.tolist(), strict=True))
 
 

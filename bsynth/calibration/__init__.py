@@ -13,9 +13,10 @@ posterior of (c, d). It presumes that the treated unit is exchangeable with its 
 resolution is 1/(J + 1), and leave-one-out coverage after calibrating is close to automatic.
 """
 
-from bsynth.calibration.calibrate import MIN_PLACEBOS, Calibration, calibrate
+from bsynth.calibration.calibrate import MIN_PLACEBOS, Calibration, calibrate, too_few
 from bsynth.calibration.components import component_of, factors, learn_shares, support
 from bsynth.calibration.donors import (
+    MOST_PLACEBOS,
     DonorFits,
     Lesson,
     at_shares,
@@ -30,6 +31,7 @@ from bsynth.calibration.placebos import PlaceboFit, placebo_fits, summarise_plac
 
 __all__ = [
     "MIN_PLACEBOS",
+    "MOST_PLACEBOS",
     "Calibration",
     "DonorFits",
     "Inflation",
@@ -48,6 +50,7 @@ __all__ = [
     "summarise_placebo",
     "support",
     "switch_prior",
+    "too_few",
     "usable_donors",
     "weighted_quantiles",
 ]

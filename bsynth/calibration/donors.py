@@ -10,10 +10,13 @@ from bsynth._types import FloatArray, Label
 from bsynth.calibration.components import factors, learn_shares
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
-from bsynth.errors import PanelError
+from bsynth.degenerate import unit_lacks
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
+MOST_PLACEBOS = 50
+"""Donors fitted as pseudo-treated at most: beyond it a share is known to 7 points, and each further fit costs as much
+as the treated unit's own."""
 FEW = 100
 """With fewer draws of a component than this, moving weight to it needs a refit."""
 
@@ -92,17 +95,32 @@ def at_shares(spec: ModelSpec, shares: Mapping[str, float]) -> ModelSpec:
     return spec.model_copy(update={"drift": spec.drift.at(shares)})
 
 
-def usable_donors(panel: Panel) -> tuple[list[Label], tuple[tuple[Label, str], ...]]:
-    """Donors that can play the treated unit, and the others with the reason why not."""
-    usable, skipped = [], []
-    for unit in panel.donors:
-        try:
-            panel.as_treated(unit)
-        except PanelError as error:
-            skipped.append((unit, str(error)))
-        else:
+def usable_donors(
+    panel: Panel, spec: ModelSpec | None = None, *, most: int | None = None, seed: int = 0
+) -> tuple[list[Label], tuple[tuple[Label, str], ...]]:
+    """Donors that can play the treated unit, and others with the reason why they cannot.
+
+    With ``spec`` those on which this model has no posterior cannot: copies of another donor, and series that other
+    donors reproduce exactly. With ``most`` and more donors than that, they are looked at in random order until so
+    many are found, and come in the order of the panel.
+    """
+    order = list(panel.donors)
+    if most is not None and len(order) > most:
+        order = [order[k] for k in np.random.default_rng([seed, len(order)]).permutation(len(order))]
+    usable: list[Label] = []
+    skipped: dict[Label, str] = {}
+    for unit in order:
+        if len(usable) == most:
+            break
+        if (reason := unit_lacks(panel, unit, spec)) is None:
             usable.append(unit)
-    return usable, tuple(skipped)
+        else:
+            skipped[unit] = reason
+    chosen = set(usable)
+    return (
+        [unit for unit in panel.donors if unit in chosen],
+        tuple((unit, skipped[unit]) for unit in panel.donors if unit in skipped),
+    )
 
 
 def donor_fits(

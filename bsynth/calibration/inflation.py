@@ -7,6 +7,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from bsynth._types import FloatArray
+from bsynth.calibration.scores import FLOOR
 
 DEGREES = 8.0
 _BINS = 160
@@ -68,7 +69,7 @@ class Inflation:
         """
         found = np.empty((len(levels), len(sds)))
         for k, sd in enumerate(sds):
-            scale, weight = _binned(np.sqrt((self.c * sd) ** 2 + self.d**2), self.weight)
+            scale, weight = _binned(_scales(self.c, self.d, sd), self.weight)
             target = (1 + np.asarray(levels)[:, None]) / 2
             x = np.zeros((len(levels), 1))
             for _ in range(_NEWTON):
@@ -79,6 +80,11 @@ class Inflation:
                     break
             found[:, k] = x[:, 0]
         return found
+
+
+def _scales(c: FloatArray, d: FloatArray, sd: float | FloatArray) -> FloatArray:
+    """√(c² s² + d²); where both are zero, the smallest that is more than rounding."""
+    return np.asarray(np.maximum(np.sqrt((c * sd) ** 2 + d**2), FLOOR))
 
 
 def _binned(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -101,7 +107,7 @@ def learn_inflation(errors: Sequence[float] | FloatArray, sds: Sequence[float] |
     # The d axis is not evenly spaced, so each point carries the width of its cell.
     edges = np.concatenate([[0.0], 0.5 * (d_values[1:] + d_values[:-1]), [d_values[-1]]])
     width = np.tile(np.diff(edges), len(log_c))
-    scale = np.sqrt((c[:, None] * s) ** 2 + d[:, None] ** 2)
+    scale = _scales(c[:, None], d[:, None], s)
     log_posterior = stats.t.logpdf(e / scale, DEGREES).sum(axis=1) - np.log(scale).sum(axis=1)
     log_posterior += stats.norm.logpdf(np.log(c), 0, 0.5) + stats.halfnorm.logpdf(d, scale=0.5) + np.log(width)
     weight = np.exp(log_posterior - log_posterior.max())

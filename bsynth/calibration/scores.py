@@ -6,6 +6,14 @@ import numpy as np
 
 from bsynth._types import FloatArray
 
+FLOOR = 1e-12
+"""Standard deviations below this, in pre-period sd, are rounding: a quantity alike in every draw has none."""
+
+
+def standardised(mean: FloatArray, sd: FloatArray) -> FloatArray:
+    """Return errors in units of the model's sd, both in pre-period sd; no error of a constant quantity is 0."""
+    return np.asarray(mean / np.maximum(sd, FLOOR))
+
 
 def interval_score(lower: FloatArray, upper: FloatArray, level: float | FloatArray, truth: FloatArray) -> FloatArray:
     """Interval score of Gneiting and Raftery (2007, eq. 43), smaller is better; arrays broadcast.

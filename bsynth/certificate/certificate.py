@@ -10,6 +10,7 @@ import pandas as pd
 from bsynth._json import plain, records
 from bsynth._types import Label, Status
 from bsynth.calibration import Calibration
+from bsynth.calibration.scores import standardised
 from bsynth.certificate import words
 from bsynth.certificate.intervals import columns_of, conformal_quantiles, moments
 from bsynth.certificate.summary import (
@@ -51,7 +52,8 @@ class Certificate:
         One row per pseudo-treated unit × estimand × level × kind: ``unit, start, window`` (0 at the real start),
         ``estimand`` (``average``, ``cumulative``, and by ``time`` ``period`` and ``cumulative-path``), ``level``,
         ``kind`` (``base``, ``calibrated``, ``conformal``), ``estimate, lower, upper, held``. In pre-period sd of
-        that unit; the truth is 0. Base: the model's own at the learned shares.
+        that unit; the truth is 0. Base: the model's own at the learned shares. The calibrated ones by time show why
+        no period's interval is calibrated anywhere else.
     pit : DataFrame
         One row per pseudo-treated unit: where 0 falls in the predictive distribution of its average effect
         (``base``, ``calibrated``), with ``estimate`` and ``sd`` (pre-sd units) and the fit's ``status``.
@@ -107,8 +109,8 @@ class Certificate:
 
     @cached_property
     def treated(self) -> pd.DataFrame:
-        """The treated unit's own intervals of every kind, outcome units: average, cumulative, and by period."""
-        scores = np.abs([m.mean / m.sd for m in self._donor_moments()])
+        """The treated unit's own intervals, outcome units: average and cumulative of each kind, periods as they are."""
+        scores = np.abs([standardised(m.mean, m.sd) for m in self._donor_moments()])
         return treated_table(self.calibration, conformal_quantiles(scores, self.levels), self.levels)
 
     def _donor_moments(self) -> list[Any]:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from bsynth._request import check_seed
+from bsynth._store import check_store
 from bsynth.calibration import (
     MIN_PLACEBOS,
+    MOST_PLACEBOS,
     calibrate,
     donor_fits,
     placebo_fits,
@@ -20,8 +23,11 @@ from bsynth.certificate.certificate import Certificate
 from bsynth.certificate.intervals import window_tables
 from bsynth.certificate.rivals import rival_table
 from bsynth.certificate.windows import Window, earlier_panels
+from bsynth.degenerate import no_posterior
+from bsynth.design import make_design
 from bsynth.effects import check_level
 from bsynth.errors import SpecError
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 
@@ -89,6 +95,9 @@ def certify(
     Traceback (most recent call last):
     bsynth.errors.SpecError: windows is -1; give the number of earlier windows to try, 0 or more
     """
+    require_panel(panel)
+    check_seed(seed)
+    check_store(store)
     chosen = _levels(levels)
     if windows < 0:
         raise SpecError(f"windows is {windows}; give the number of earlier windows to try, 0 or more")
@@ -98,8 +107,9 @@ def certify(
     found = [Window(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):
-        units, left_out = usable_donors(earlier)
-        if len(units) < MIN_PLACEBOS:
+        units, left_out = usable_donors(earlier, spec, most=MOST_PLACEBOS, seed=seed)
+        # Nothing can be sampled of a treated unit that donors reproduce over the shorter pre-period.
+        if len(units) < MIN_PLACEBOS or no_posterior(earlier, make_design(earlier, spec), spec):
             break
         window = _window(earlier, spec, units, len(panel.times), draws, seed, n_jobs, store, progress)
         found.append(window)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bsynth._types import FloatArray
 from bsynth.calibration import Lesson, PlaceboFit, learn, weighted_quantiles
+from bsynth.calibration.scores import standardised
 from bsynth.certificate.windows import Window
 
 KINDS = ("base", "calibrated", "conformal")
@@ -65,7 +66,7 @@ def window_tables(
         lesson = window.lesson if placebo is window.treated else learn(others, prior)
         own = moments(draws[id(placebo)], placebo.weights(lesson.factors))
         taught = [moments(draws[id(o)], o.weights(lesson.factors)) for o in others]
-        scores = np.abs([m.mean / m.sd for m in taught])
+        scores = np.abs([standardised(m.mean, m.sd) for m in taught])
         bounds = unit_bounds(own, lesson, scores, levels)
         names = {"unit": placebo.unit, "start": window.start, "window": number}
         tables.append(_long(own, bounds, window, levels).assign(**names))

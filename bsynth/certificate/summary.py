@@ -9,7 +9,7 @@ from scipy import stats
 
 from bsynth._types import FloatArray
 from bsynth.calibration.inflation import DEGREES
-from bsynth.calibration.scores import coverage_error, interval_score, standard_error
+from bsynth.calibration.scores import FLOOR, coverage_error, interval_score, standard_error, standardised
 from bsynth.certificate.windows import Window
 
 REAL, EARLIER, ALL = "real start", "earlier", "all"
@@ -88,7 +88,7 @@ def error_table(pit: pd.DataFrame) -> pd.DataFrame:
                 "bias_se": standard_error(errors),
                 "rmse": rmse,
                 "rmse_se": standard_error(squared) / (2 * rmse) if rmse > 0 else 0.0,
-                "factor": error_factor(errors / part["sd"].to_numpy(dtype=float)),
+                "factor": error_factor(standardised(errors, part["sd"].to_numpy(dtype=float))),
                 "pit_p_base": flat_p(part["base"].to_numpy(dtype=float)),
                 "pit_p_calibrated": flat_p(part["calibrated"].to_numpy(dtype=float)),
             }
@@ -113,7 +113,7 @@ def own_table(windows: Sequence[Window], units: pd.DataFrame, pit: pd.DataFrame,
             {
                 "start": window.start,
                 **{key: scale * interval[key] for key in ("estimate", "lower", "upper")},
-                "z": at["estimate"] / at["sd"],
+                "z": at["estimate"] / max(at["sd"], FLOOR),
                 "pit": at["base"],
                 "p": two_sided(at["base"]),
                 "p_calibrated": two_sided(at["calibrated"]),
@@ -130,7 +130,7 @@ def two_sided(pit: float) -> float:
 
 def error_factor(z: FloatArray) -> float:
     """Scale of a t₈ around 0 fitted to z by maximum likelihood."""
-    return float(stats.t.fit(z, fdf=DEGREES, floc=0.0)[2])
+    return float(stats.t.fit(z, fdf=DEGREES, floc=0.0)[2]) if z.any() else 0.0
 
 
 def flat_p(pit: FloatArray) -> float:

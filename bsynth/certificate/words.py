@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from bsynth.certificate.certificate import Certificate
 
 MARGIN = 0.05
-"""Calibration by period does not hold when its pooled coverage misses the level by more."""
+"""Intervals by period do not hold when their pooled coverage misses the level by more."""
 FLAT = 0.05
 _NAMES = {"period": "of single periods", "cumulative-path": "of the cumulative effect to each period"}
+_FOR = {"period": "for single periods", "cumulative-path": "for the cumulative effect to each period"}
 
 
 def sentences(found: "Certificate") -> tuple[str, ...]:
@@ -109,19 +110,19 @@ def _learned(found: "Certificate") -> str:
 
 
 def _by_period(found: "Certificate", estimand: str) -> str:
-    """Whether the calibration learned from averages holds where it was not learned."""
-    row = found.row("calibrated", estimand)
-    share, base = float(row["coverage"]), float(found.row("base", estimand)["coverage"])
+    """Whether the model's own interval holds where nothing is calibrated."""
+    row = found.row("base", estimand)
+    share = float(row["coverage"])
     measured = (
-        f"the calibrated {found.level:.0%} interval {_NAMES[estimand]} held in {share:.0%} ± "
-        f"{row['coverage_se']:.0%} of {row['intervals']:.0f}, the base one in {base:.0%}"
+        f"the predictive {found.level:.0%} interval {_NAMES[estimand]}, which is not calibrated, held in {share:.0%} ± "
+        f"{row['coverage_se']:.0%} of {row['intervals']:.0f}"
     )
     if abs(share - found.level) <= MARGIN:
         return f"{measured[0].upper()}{measured[1:]}."
     other = found.row("conformal", estimand)
     problem = "too narrow" if share < found.level else "wider than it says"
     return (
-        f"Calibration {_NAMES[estimand]} is {problem}: {measured}. Use the conformal one there, which held in "
+        f"The model is {problem} {_FOR[estimand]}: {measured}. The conformal one there held in "
         f"{other['coverage']:.0%}{_conformal_own(found, estimand)}."
     )
 

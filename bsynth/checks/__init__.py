@@ -28,6 +28,7 @@ calibration       c > 1.5, or d > 2 sd of the effect              as autocorrela
 ================  ==============================================  ==============================================
 """
 
+from bsynth._request import check_seed
 from bsynth.calibration import Calibration
 from bsynth.checks import (
     autocorrelation,
@@ -42,6 +43,7 @@ from bsynth.checks import (
 )
 from bsynth.checks.base import Case, Check, CheckReport
 from bsynth.checks.leave_future_out import LeaveFutureOut, lfo
+from bsynth.given import require_fit, require_panel
 from bsynth.panel import Panel
 from bsynth.result import Fit
 
@@ -106,6 +108,9 @@ def check(
     >>> report["hull"].status
     'ok'
     """
+    require_fit(fit)
+    require_panel(panel)
+    check_seed(seed)
     case = Case(fit, panel, calibration, future, seed)
     found = [answer for part in REGISTRY if (answer := part.check(case)) is not None]
     return CheckReport(fit.spec.name, tuple(found))

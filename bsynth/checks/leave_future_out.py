@@ -9,12 +9,14 @@ import pandas as pd
 from scipy import special, stats
 
 from bsynth._progress import progress_bar
+from bsynth._request import check_seed
 from bsynth._types import FloatArray
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.design import make_design
 from bsynth.effects import variable
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.fitting import fit
+from bsynth.given import require_panel
 from bsynth.ingest.labels import MIN_PRE
 from bsynth.panel import Panel
 from bsynth.result import Fit
@@ -103,6 +105,8 @@ def lfo(
     >>> len(found.table), found.outside(0.999)
     (3, 0)
     """
+    require_panel(panel)
+    check_seed(seed)
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
         most = panel.n_pre - MIN_PRE
         raise PanelError(

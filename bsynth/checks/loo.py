@@ -6,6 +6,7 @@ from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts
 from bsynth.diagnostics import psis_loo
 from bsynth.errors import some_of
+from bsynth.ingest import show
 from bsynth.verdict import number
 
 NAME = "loo"
@@ -25,7 +26,7 @@ def check(case: Case) -> Check:
     found = psis_loo(case.fit.tree)
     k = found.pareto_k
     bad = k > found.good_k
-    periods = [str(t) for t in k["time"].to_index()[np.asarray(bad)]]
+    periods = [str(show(t)) for t in k["time"].to_index()[np.asarray(bad)]]
     values = {
         "elpd": float(found.elpd),
         "se": float(found.se),

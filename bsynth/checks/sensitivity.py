@@ -69,6 +69,10 @@ def _words(case: Case, values: dict[str, float], pieces: list[str]) -> Check:
 
 
 def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:
+    effect = tree["posterior"]["effect"]
+    if not float(effect.max()) > float(effect.min()):
+        # The same in every draw: nothing moves it.
+        return 0.0
     try:
         found = azs.psense(tree, var_names=["effect"], group=group, group_var_names=names)
     except ValueError:
@@ -80,4 +84,5 @@ def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:
 def _shift(effect: xr.DataArray, log_density: xr.DataArray) -> float:
     """d E(effect) / d log κ · log 2 = log 2 · cov(effect, log prior), in sd of the effect."""
     covariance = float(((effect - effect.mean()) * (log_density - log_density.mean())).mean())
-    return float(np.log(2.0) * covariance / float(effect.std()))
+    sd = float(effect.std())
+    return float(np.log(2.0) * covariance / sd) if sd > 0 else 0.0

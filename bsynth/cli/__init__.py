@@ -14,7 +14,7 @@ from bsynth.cli.catalogue import models, simulate
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="bsynth")
 def main() -> None:
-    """Bayesian synthetic control with honest intervals, and the classical answer beside it."""
+    """Bayesian synthetic control with intervals that are tested, and the classical answer beside it."""
 
 
 for _command in (demo, run, calibrate, simulate, models):

@@ -36,8 +36,8 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
-    help="What to find out besides, separated by commas: bands, sources, donor_audit, decision (together: "
-         "standard), prior_audit, certificate, specification_curve (many fits); or all, none.",
+    help="What to find out besides, separated by commas: sources, donor_audit, decision (together: "
+         "standard), bands, prior_audit, certificate, specification_curve (many fits); or all, none.",
 )  # fmt: skip
 @options.decision_options
 @options.draws
@@ -74,9 +74,10 @@ def run(
     Without --cluster DATA has one row per unit and period; with it, one row per user or event.
     """
     from bsynth.analysis import plan_analysis
+    from bsynth.analysis.steps import Steps
     from bsynth.exporting import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES
+    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable
 
     check_out(out, SUMMARY)
     check_formats(formats)
@@ -86,18 +87,18 @@ def run(
         "models": models or ("default",), "methods": methods, "findings": findings, "questions": questions,
         "calibrated": calibrated, "draws": draws, "replicates": replicates, "level": level, "seed": seed,
     }  # fmt: skip
+    request = request.resolved()
     planned = plan_analysis(request.read(), **settings)
-    stage, further = _Stages(quiet=quiet), []
+    stage = _Stages(quiet=quiet)
     analysis = _carry_out(planned, out, stage, truth=None)
+    steps = Steps(analysis.unavailable)
     if formats:
         stage("tables")
-        export(analysis, out / TABLES, formats=formats)
-        further.append(f"{TABLES}/")
+        steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats))
     if notebook:
         stage("notebook: the same once more, cell by cell")
-        write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings)
-        further.append(NOTEBOOK)
-    _finish(ctx, analysis, out, stage, *further)
+        steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
+    _finish(ctx, note_unavailable(analysis, out, steps), out, stage)
 
 
 @click.command()
@@ -155,6 +156,10 @@ def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: flo
     from bsynth.reporting import write_run
 
     stage(str(request.panel))
+    for name, reason in request.unavailable.items():
+        stage(f"not available: {name}: {reason}")
+    for note in request.notes:
+        stage(note)
     with warnings.catch_warnings():
         # The mark on every output and the exit code say it; a second voice on stderr adds nothing.
         warnings.simplefilter("ignore", UnreliableWarning)
@@ -163,18 +168,26 @@ def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: flo
         waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
         analysis = run_analysis(request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store)
-    stage("figures and report")
-    write_run(analysis, out)
+    stage("writing")
+    analysis = write_run(analysis, out, tell=stage)
     shutil.rmtree(waiting)
     return analysis
 
 
-def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages, *further: str) -> None:
-    """Print the table, the verdict and what was written, and set the exit code."""
+WRITTEN = (SUMMARY, "fit.nc", "report.html", "figures", "tables", "notebook.ipynb")
+
+
+def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages) -> None:
+    """Print the table, the verdict, what is not available and what was written, and set the exit code."""
     stage("done")
     _print_table(analysis)
-    written = ["summary.json", "report.html", "figures/", *(["fit.nc"] if analysis.fits else []), *further]
-    click.echo(f"\n{analysis.verdict}\n\nwritten to {out}: {', '.join(written)}")
+    written = [name + "/" * (out / name).is_dir() for name in WRITTEN if (out / name).exists()]
+    click.echo(f"\n{analysis.verdict}")
+    if analysis.unavailable:
+        click.echo("\nnot available:")
+        for name, reason in analysis.unavailable.items():
+            click.echo(f"  {name}: {reason}")
+    click.echo(f"\nwritten to {out}: {', '.join(written)}")
     if analysis.status != "ok":
         click.echo("bsynth: UNRELIABLE, the convergence gate failed; see diagnostics", err=True)
         ctx.exit(UNRELIABLE)

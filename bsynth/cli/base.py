@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from bsynth._request import check_folder
 from bsynth.errors import BsynthError, PanelError
 
 DONE, BAD_INPUT, UNRELIABLE = 0, 2, 3
@@ -24,7 +25,6 @@ class Group(click.Group):
 
 def check_out(out: Path, *ours: str) -> None:
     """Refuse a folder that holds something else than ``ours``, before any work is done."""
-    if out.is_file():
-        raise PanelError(f"--out {str(out)!r} is a file; give a folder")
+    check_folder(out, "--out")
     if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in ours):
         raise PanelError(f"--out {str(out)!r} is not empty and not a run folder; give a new folder")

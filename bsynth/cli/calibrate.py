@@ -1,6 +1,7 @@
 """``bsynth calibrate``: the certificate of a model on the user's own panel."""
 
 import json
+import shutil
 import sys
 import time
 import warnings
@@ -52,7 +53,7 @@ def calibrate(
     from bsynth.certificate import certify
 
     check_out(out, JSON, STORE)
-    panel = request.read()
+    panel = request.resolved().read()
     began = time.perf_counter()
 
     def stage(text: str) -> None:
@@ -74,31 +75,51 @@ def calibrate(
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
             if created and not any(out.iterdir()):
                 out.rmdir()
-    _write(certificate, out)
+    lacking = _write(certificate, out)
     stage("done")
     _print(certificate)
-    click.echo(f"\nwritten to {out}: {JSON}, {UNITS}, {FIGURES}/, {STORE} (finished fits)")
+    for name, reason in lacking.items():
+        click.echo(f"not available: {name}: {reason}")
+    pictures = "" if lacking else f"{FIGURES}/, "
+    click.echo(f"\nwritten to {out}: {JSON}, {UNITS}, {pictures}{STORE} (finished fits)")
     if certificate.status != "ok":
         click.echo("bsynth: UNRELIABLE, the convergence gate failed; see the first sentence", err=True)
         ctx.exit(UNRELIABLE)
 
 
-def _write(certificate: "Certificate", out: Path) -> None:
-    """Write the tables and pictures; the file that names the folder comes last and whole."""
-    from bsynth.plots.certificate import SIZE, plot_certificate
-    from bsynth.plots.style import new_figure
-    from bsynth.reporting.figures import encoded
+def _write(certificate: "Certificate", out: Path) -> dict[str, str]:
+    """Write the tables, then the picture; return what could not be had, each with its reason.
 
-    (out / FIGURES).mkdir(exist_ok=True)
-    figure, ax = new_figure(SIZE)
-    plot_certificate(certificate, ax=ax)
-    for kind in ("png", "svg"):
-        (out / FIGURES / f"certificate.{kind}").write_bytes(encoded(figure, kind))
+    The file that names the folder is written whole before anything is drawn.
+    """
+    from bsynth.analysis.steps import Steps
+
+    steps = Steps()
     certificate.units.to_csv(out / UNITS, index=False)
-    text = json.dumps(certificate.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+    _write_json(certificate, out, steps.unavailable)
+    shutil.rmtree(out / FIGURES, ignore_errors=True)
+    steps.attempt("picture certificate", lambda: _draw(certificate, out / FIGURES))
+    if steps.unavailable:
+        _write_json(certificate, out, steps.unavailable)
+    return steps.unavailable
+
+
+def _write_json(certificate: "Certificate", out: Path, unavailable: dict[str, str]) -> None:
+    found = certificate.to_dict() | {"unavailable": unavailable}
+    text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
     part = out / f"{JSON}.part"
     part.write_text(text + "\n", encoding="utf-8")
     part.replace(out / JSON)
+
+
+def _draw(certificate: "Certificate", folder: Path) -> None:
+    from bsynth.plots.certificate import SIZE, plot_certificate
+    from bsynth.plots.style import new_figure
+    from bsynth.reporting.figures import save_figure
+
+    figure, ax = new_figure(SIZE)
+    plot_certificate(certificate, ax=ax)
+    save_figure(figure, "certificate", folder)
 
 
 def _print(certificate: "Certificate") -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from bsynth._request import check_file, writing
 from bsynth.errors import PanelError
 
 
@@ -22,10 +23,12 @@ def rollout(users: int, seed: int, out: Path) -> None:
 
     if not out.parent.is_dir():
         raise PanelError(f"folder {str(out.parent)!r} does not exist; create it or give another --out")
+    check_file(out, "--out")
     log = simulate_rollout(users=users, seed=seed)
     part = out.with_name(out.name + ".part")
-    log.to_csv(part, index=False, lineterminator="\n")
-    part.replace(out)
+    with writing(out, "--out"):
+        log.to_csv(part, index=False, lineterminator="\n")
+        part.replace(out)
     click.echo(f"{out}: {len(log):,} users, seed {seed}")
 
 

@@ -2,8 +2,8 @@
 
 import csv
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,28 @@ if TYPE_CHECKING:
 
 def listed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
     """Split comma-separated names; quotes protect a comma inside a name."""
-    names = [name.strip() for row in csv.reader(value, skipinitialspace=True) for name in row]
-    return [name for name in names if name]
+    return [name for text in value for name in split(text)]
+
+
+def typed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
+    """Keep the texts as they are: only the data tell which are labels and which are lists of them."""
+    return list(value)
+
+
+def split(text: str, known: Collection[str] = ()) -> list[str]:
+    """The names in a text, as in a line of CSV; spaces around one go, unless it is ``known`` with them.
+
+    Examples
+    --------
+    >>> split('"Washington, DC", Maine')
+    ['Washington, DC', 'Maine']
+    """
+    try:
+        names = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:
+        names = [text]
+    found = (name if name in known else name.strip() for name in names)
+    return [name for name in found if name]
 
 
 out = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
@@ -38,19 +58,44 @@ class PanelRequest:
     treated: list[str]
     start: str
     end: str | None
-    donors: list[str]
+    donors: list[str] | None
     exclude: list[str]
     cluster: str | None
     covariates: list[str]
     missing: Any
+    date_format: str | None = None
 
     def roles(self) -> dict[str, Any]:
         """Return what the columns mean, as keyword arguments of `Panel.from_events`."""
         return {
             "unit": self.unit, "time": self.time_, "outcome": self.outcome, "treated": self.treated,
-            "start": self.start, "end": self.end, "donors": self.donors or None, "missing": self.missing,
+            "start": self.start, "end": self.end, "donors": self.donors, "missing": self.missing,
             "exclude": self.exclude, "covariates": self.covariates, "cluster": self.cluster,
+            "date_format": self.date_format,
         }  # fmt: skip
+
+    def resolved(self) -> "PanelRequest":
+        """The request with each text of labels as the labels it holds.
+
+        A text that stands in the data as it was typed is one label, whatever commas and spaces are in it; any
+        other is split at its commas, where quotes protect one.
+        """
+        from bsynth.ingest import column_names, unit_names
+
+        def several(typed: list[str], names: Callable[[], Collection[str]]) -> list[str]:
+            if all(text == text.strip() and not {",", '"'} & set(text) for text in typed):
+                return [text for text in typed if text]
+            known = names()
+            return [name for text in typed for name in ([text] if text in known else split(text, known))]
+
+        units = functools.cache(lambda: unit_names(self.data, self.unit))
+        return replace(
+            self,
+            treated=several(self.treated, units),
+            donors=several(self.donors, units) if self.donors else None,
+            exclude=several(self.exclude, units),
+            covariates=several(self.covariates, lambda: column_names(self.data)),
+        )
 
     def read(self) -> "Panel":
         """Read and validate the panel."""
@@ -63,27 +108,35 @@ class PanelRequest:
         return Panel.from_events(self.data, **roles)
 
 
+_COMMAS = (
+    "A text that is a label of the data as it stands may hold commas ('Washington, DC'); in a list such a label goes "
+    "in double quotes ('\"Washington, DC\",Maine'). May be repeated."
+)
 _PANEL = (
     click.argument("data", type=click.Path(path_type=Path)),
     click.option("--unit", required=True, help="Column of units."),
     click.option("--time", "time_", required=True, help="Column of periods."),
     click.option("--outcome", required=True, help="Column of the outcome."),
     click.option(
-        "--treated", multiple=True, required=True, callback=listed,
-        help="Treated unit, or several separated by commas; they are averaged.",
+        "--treated", multiple=True, required=True, callback=typed,
+        help="Treated unit, or several separated by commas; they are averaged. " + _COMMAS,
     ),
-    click.option("--start", required=True, help="First treated period."),
+    click.option("--start", required=True, help="First treated period, as in the data or as 2024-01-31."),
     click.option("--end", default=None, help="Last period used; the last in the data by default."),
-    click.option("--donors", multiple=True, callback=listed, help="Only these donors."),
-    click.option("--exclude", multiple=True, callback=listed, help="Units to leave out of the donors."),
+    click.option("--donors", multiple=True, callback=typed, help="Only these donors; written as --treated."),
+    click.option("--exclude", multiple=True, callback=typed, help="Units that are no donors; written as --treated."),
     click.option("--cluster", default=None, help="Column of users: rows are users or events, averaged into cells."),
     click.option(
-        "--covariates", multiple=True, callback=listed,
-        help="Further numeric columns, separated by commas, for a --model with a [covariates] section.",
+        "--covariates", multiple=True, callback=typed,
+        help="Further numeric columns, written as --treated, for a --model with a [covariates] section.",
     ),
     click.option(
         "--missing", type=click.Choice(["error", "interpolate", "drop-units"]), default="error", show_default=True,
         help="What to do with missing cells.",
+    ),
+    click.option(
+        "--date-format", default=None,
+        help="How periods are written where that cannot be told, such as %d/%m/%Y; of --start and --end too.",
     ),
 )  # fmt: skip
 
@@ -103,13 +156,13 @@ def panel_options(command: Callable[..., None]) -> Callable[..., None]:
 
 _DECISION = (
     click.option(
-        "--estimand", type=click.Choice(["average", "cumulative", "lift"]), default=None,
-        help="What the decision is about; the average effect by default.",
+        "--estimand", type=click.Choice(["average", "cumulative", "lift", "total"]), default=None,
+        help="What the decision is about: by default the average effect, with --cost the total over units and periods.",
     ),
     click.option("--threshold", type=float, default=None, help="Ask P(effect > THRESHOLD)."),
     click.option("--rope", type=float, default=None, help="Effects up to this size count as practically none."),
     click.option("--cost", type=float, default=None, help="What the intervention costs; with --value."),
-    click.option("--value", "value_per_unit", type=float, default=None, help="What one unit of effect is worth."),
+    click.option("--value", "value_per_unit", type=float, default=None, help="What one unit of the estimand is worth."),
 )  # fmt: skip
 
 

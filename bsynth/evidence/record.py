@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 
 from bsynth._progress import progress_bar
+from bsynth._store import append, finished
 from bsynth.errors import UnreliableWarning
 from bsynth.spec import ModelSpec
 
@@ -59,21 +60,12 @@ class Store:
     done: dict[str, Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.file.is_file():
-            return
-        for line in self.file.read_text(encoding="utf-8").splitlines():
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # a line cut short by a kill
-            if record.pop("key", None) == self.key:
-                self.done[record.pop("piece")] = record
+        self.done.update({record.pop("piece"): record for key, record in finished(self.file) if key == self.key})
 
     def add(self, piece: str, record: Record) -> None:
         """Keep a finished piece, on disk first."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self.file.open("a", encoding="utf-8") as out:
-            out.write(json.dumps({"key": self.key, "piece": piece} | record) + "\n")
+        append(self.file, self.key, {"piece": piece} | record)
         self.done[piece] = record
 
 

@@ -64,6 +64,9 @@ def measure_model(model: str | Path, request: Request) -> Record:
     found |= {"schema": 1, "model": spec.name, "specification": key_of(spec, {}), "versions": versions()}
     for part in request.parts:
         result = _measure_part(part, spec, request)
+        if result is not None and part == "worlds" and request.only:
+            # The worlds that were not asked for keep what was measured of them.
+            result["worlds"] = found.get(part, {}).get("worlds", {}) | result["worlds"]
         if result is not None:
             found[part] = result
         if not request.quick:

@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray, IntArray
 from bsynth.effects import TIES, check_level, estimand_bounds, gap_of, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -22,6 +23,7 @@ from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import find_for_series, interval_rows
 from bsynth.frequentist.estimators import Estimator, Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 type Permutations = Literal["moving-block", "iid"]
@@ -209,6 +211,8 @@ def conformal(
     >>> conformal(panel).p
     0.2
     """
+    require_panel(panel)
+    check_seed(seed)
     chosen = find_for_series(estimator, panel)
     _check(chosen.NAME, permutations, proxy, q, replicates)
     began = time.perf_counter()

@@ -30,6 +30,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 MIN_LEFT = 3
@@ -170,6 +171,7 @@ def jackknife_plus(
     >>> jackknife_plus(panel).effects(0.8)[["lower", "upper"]].iloc[0].round(6).tolist()
     [3.0, 3.0]
     """
+    require_panel(panel)
     chosen = find_for_series(estimator, panel)
     length = default_block(panel) if block is None else _checked_block(panel, block)
     began = time.perf_counter()

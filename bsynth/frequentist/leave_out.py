@@ -28,6 +28,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method, find
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 type Which = Literal["weighted", "all"]
@@ -154,6 +155,7 @@ def leave_one_out(
     >>> sorted(leave_one_out(panel).table["mean_gap"].round(6).tolist())
     [3.0, 5.0]
     """
+    require_panel(panel)
     chosen = find(estimator, panel)
     _check(which, threshold)
     began = time.perf_counter()

@@ -33,6 +33,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 type Statistic = Literal["ratio", "mean_gap"]
@@ -208,6 +209,7 @@ def leave_two_out(
     >>> test.losses, test.pairs, test.p
     (0, 3, 0.25)
     """
+    require_panel(panel)
     chosen = find_for_series(estimator, panel)
     if statistic not in STATISTICS:
         raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")

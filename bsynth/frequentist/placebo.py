@@ -32,6 +32,7 @@ from bsynth.frequentist._refit import (
 )
 from bsynth.frequentist.estimators import Method, find
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 POOLS: tuple[str, ...] = get_args(Pool.__value__)
@@ -192,6 +193,7 @@ def placebo_space(
     >>> float(placebo_space(panel).ranks.loc["mean_gap", "p"].round(4))
     0.3333
     """
+    require_panel(panel)
     chosen = find(estimator)
     _check(pool, max_pre_mspe)
     began = time.perf_counter()

@@ -19,7 +19,8 @@ from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import gap_statistics, interval_rows, labelled
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
-from bsynth.ingest.labels import MIN_PRE, match_time
+from bsynth.given import require_panel
+from bsynth.ingest.labels import MIN_PRE, as_labels
 from bsynth.panel import Panel
 
 DEFAULT_STARTS = 5
@@ -116,9 +117,10 @@ def placebo_time(
     >>> placebo_time(panel).table[["start", "mean_gap"]].round(6).abs().values.tolist()
     [[4.0, 0.0], [5.0, 0.0]]
     """
+    require_panel(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    chosen = default_starts(panel) if starts is None else list(starts)
+    chosen = default_starts(panel) if starts is None else list(as_labels(starts))
     if not chosen:
         raise PanelError("starts is empty; give at least one backdated first period, or None")
     fits = [classical(panel.backdated(start), estimator) for start in chosen]
@@ -126,7 +128,7 @@ def placebo_time(
     statistics = [gap_statistics(fit.gap[None, :], fit.panel.n_pre).iloc[0] for fit in fits]
     table = pd.DataFrame(
         {
-            "start": [panel.times[match_time(panel.times, s, "start", panel.source.name)] for s in chosen],
+            "start": [panel.times[panel.locate(s)] for s in chosen],
             "n_pre": [fit.panel.n_pre for fit in fits],
             "n_window": [fit.panel.n_post for fit in fits],
             **{name: [float(s[name]) for s in statistics] for name in ("mean_gap", "last_gap", "pre_rmspe")},

@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bsynth._types import Label
-from bsynth.errors import SpecError, nearest, some_of
+from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.estimate import Estimate
 from bsynth.frequentist.estimators import SOLVERS, Method, Solver, find
 from bsynth.frequentist.estimators.predictors import notes as predictor_notes
+from bsynth.given import require_panel
+from bsynth.ingest.labels import some_labels
 from bsynth.panel import Panel
 
 
@@ -55,6 +58,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
     >>> round(float(classical(panel).effects()["estimate"][0]), 6)
     4.0
     """
+    require_panel(panel)
     if solver not in SOLVERS:
         raise SpecError(f"solver {solver!r} is unknown{nearest(solver, SOLVERS)}; it can be {some_of(SOLVERS)}")
     chosen = find(estimator, panel)
@@ -75,7 +79,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
         seconds=time.perf_counter() - began,
         notes=(
             chosen.CONDITIONS,
-            *panel.source.notes(),
+            *panel.notes(),
             *_ridge_notes(float(fit.regularised[0])),
             *([] if matched is None else predictor_notes(matched, settings)),
         ),
@@ -115,15 +119,18 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
     >>> with_weights(panel, {"b": 0.4, "c": 0.6}).gap.round(6).tolist()
     [-0.2, -0.2, -0.2, -0.2, 3.8]
     """
+    require_panel(panel)
+    if not isinstance(weights, Mapping | pd.Series):
+        raise SpecError(f"weights is {came(weights)}; give {{donor: weight}} or a Series whose index is donors")
     given: dict[Any, Any] = dict(weights)
     if not given:
         raise SpecError("weights are empty; name at least one donor and its weight")
     for name, value in given.items():
         if name not in panel.donors:
             hint = nearest(name, panel.donors)
-            raise SpecError(f"weights name {name!r}, which is no donor{hint}; donors are {some_of(panel.donors)}")
-        if not np.isfinite(value):
-            raise SpecError(f"the weight of {name!r} is {value}; give finite numbers")
+            raise SpecError(f"weights name {name!r}, which is no donor{hint}; donors are {some_labels(panel.donors)}")
+        if not isinstance(value, Real) or not np.isfinite(float(value)):
+            raise SpecError(f"the weight of {name!r} is {value!r}; give finite numbers")
     if not np.isfinite(intercept):
         raise SpecError(f"intercept is {intercept}; give a finite number")
     vector = np.array([float(given.get(donor, 0.0)) for donor in panel.donors])
@@ -138,7 +145,7 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
         duality_gap=np.nan,
         regularised=0.0,
         seconds=0.0,
-        notes=(total, *panel.source.notes()),
+        notes=(total, *panel.notes()),
     )
 
 

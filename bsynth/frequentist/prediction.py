@@ -15,14 +15,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray
-from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes
+from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
 from bsynth.frequentist._errors import ERROR_MODELS, ErrorModel, error_bounds
 from bsynth.frequentist._refit import interval_rows
 from bsynth.frequentist.point import classical
+from bsynth.given import require_panel
 from bsynth.panel import Panel
 
 RHO_MAX = 0.2
@@ -130,7 +132,7 @@ class PredictionInterval:
         )
         point = self._point()
         points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
-        return rows.assign(estimate=[points[name][0] for name in rows["estimand"]])
+        return refuse_lift(rows.assign(estimate=[points[name][0] for name in rows["estimand"]]))
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
@@ -254,6 +256,8 @@ def prediction_interval(
     >>> bool(found["lower"][0] < found["estimate"][0] < found["upper"][0])
     True
     """
+    require_panel(panel)
+    check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
@@ -312,21 +316,21 @@ def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:
     return rho if rho >= 0.05 else RHO_MAX
 
 
-def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, list[str]]:
+def _design(before: FloatArray, after: FloatArray) -> tuple[FloatArray, FloatArray, tuple[str, ...]]:
     """Designs of the pre-period and the treated periods, with a constant; or a constant alone, and why."""
     n, k = before.shape
     alone = np.ones((n, 1)), np.ones((len(after), 1))
     if n - SPARE <= k + 1:
-        return *alone, ["Too few pre-periods for the donors with weight: residuals were modelled by a constant alone."]
+        return *alone, ("Too few pre-periods for the donors with weight: residuals were modelled by a constant alone.",)
     design, targets = np.column_stack([before, np.ones(n)]), np.column_stack([after, np.ones(len(after))])
     # x'(X'X)⁻¹x: how many residual variances the regression is itself off by, there.
     leverage = ((targets @ np.linalg.pinv(design)) ** 2).sum(axis=1)
     if leverage.max() > n:
-        return *alone, [
+        return *alone, (
             "After the start the donors with weight are so far from where they were that a regression on them "
-            "says nothing there: residuals were modelled by a constant alone."
-        ]
-    return design, targets, []
+            "says nothing there: residuals were modelled by a constant alone.",
+        )
+    return design, targets, ()
 
 
 def _sets(

@@ -17,6 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from bsynth._request import check_seed
 from bsynth._types import FloatArray, IntArray
 from bsynth.effects import ESTIMANDS, check_level, equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
@@ -35,6 +36,7 @@ from bsynth.frequentist._refit import (
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.schemes import default_block, resampled_residuals, resampled_units
+from bsynth.given import require_panel
 from bsynth.panel import Clusters, Panel
 
 type Cluster = Literal["user", "unit", "time"]
@@ -227,6 +229,8 @@ def bootstrap(
     >>> bootstrap(panel, replicates=20, seed=7).table.shape
     (20, 6)
     """
+    require_panel(panel)
+    check_seed(seed)
     chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
     length = _check_block(panel, cluster, block)

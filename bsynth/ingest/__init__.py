@@ -2,7 +2,7 @@
 
 from bsynth._json import show
 from bsynth.ingest.cells import Cells, Clusters, Covariates, Source, Table, design_effect
-from bsynth.ingest.read import read_events, read_long, read_wide
+from bsynth.ingest.read import column_names, read_events, read_long, read_wide, unit_names
 
 __all__ = [
     "Cells",
@@ -10,9 +10,11 @@ __all__ = [
     "Covariates",
     "Source",
     "Table",
+    "column_names",
     "design_effect",
     "read_events",
     "read_long",
     "read_wide",
     "show",
+    "unit_names",
 ]

@@ -5,7 +5,7 @@ and hours, and the coarsest that fits is taken. A step that all periods share is
 second week, is a calendar of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from math import gcd
 from typing import Any
@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bsynth._types import IntArray
+from bsynth._json import show
+from bsynth._types import FloatArray, IntArray, Label
+from bsynth.errors import PanelError, some_of
+from bsynth.ingest.spelling import PLAIN, Spelling
 
 PERIODS, MONTHS, DAYS, SECONDS, EQUAL = "periods", "months", "days", "seconds", "equal"
 """How periods are counted: whole numbers as they are, months, days of a week mask, seconds, or one after another."""
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _EVERY_DAY = (True,) * 7
 _WORKDAYS = (True,) * 5 + (False,) * 2
-_MONTH_WORDS = {1: "month", 3: "quarter", 12: "year"}
+_MONTH_WORDS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
 _SECOND_WORDS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
 
 
@@ -37,6 +40,8 @@ class Calendar:
         Units between neighbouring places of the calendar.
     weekdays : tuple of bool
         Monday to Sunday; only these days count when ``counts`` is ``"days"``.
+    spelling : Spelling
+        How the data write periods; a start or an end is read in the same way.
 
     Examples
     --------
@@ -48,10 +53,15 @@ class Calendar:
     counts: str
     step: int = 1
     weekdays: tuple[bool, ...] = _EVERY_DAY
+    spelling: Spelling = PLAIN
 
     @classmethod
-    def of(cls, times: pd.Index) -> "Calendar":
+    def of(cls, times: pd.Index, spelling: Spelling | None = None) -> "Calendar":
         """Return the coarsest calendar that the periods (increasing) keep to."""
+        return replace(cls._recognised(times), spelling=spelling or PLAIN)
+
+    @classmethod
+    def _recognised(cls, times: pd.Index) -> "Calendar":
         if not isinstance(times, pd.DatetimeIndex):
             whole = pd.api.types.is_integer_dtype(times)
             return _regular(cls(PERIODS), times) or cls(EQUAL) if whole else cls(EQUAL)
@@ -75,7 +85,7 @@ class Calendar:
             return "period"
         if self.counts == DAYS and self.weekdays != _EVERY_DAY:
             return "business day" if self.weekdays == _WORKDAYS else f"day of {self._weekday_words()}"
-        unit, words = 1, {1: "period"}
+        words = {1: "period"}
         if self.counts == MONTHS:
             words = _MONTH_WORDS
         elif self.counts == DAYS:
@@ -101,11 +111,72 @@ class Calendar:
         if self.counts == MONTHS:
             day = int(times.day.max())
             months = [first.to_period("M") + self.step * int(place) for place in absent]
+            if not _same_day_of_month(times):
+                return [str(month) for month in months]
             return [month.to_timestamp() + pd.Timedelta(days=min(day, month.days_in_month) - 1) for month in months]
         if self.counts == SECONDS:
             return [first + pd.Timedelta(seconds=self.step * int(place)) for place in absent]
         start = first.to_datetime64().astype("datetime64[D]")
         return list(pd.DatetimeIndex(np.busday_offset(start, absent * self.step, weekmask=list(self.weekdays))))
+
+    def clock(self, times: pd.Index) -> FloatArray:
+        """Return when each period is (T,), in steps of the calendar; where there is none, by the dates themselves."""
+        if self.counts != EQUAL:
+            return self.places(times).astype(float)
+        if isinstance(times, pd.DatetimeIndex):
+            return times.as_unit("s").asi8.astype(float)
+        return (
+            times.to_numpy(dtype=float) if pd.api.types.is_numeric_dtype(times) else np.arange(len(times), dtype=float)
+        )
+
+    def locate(self, times: pd.Index, label: Label, role: str, name: str) -> int:
+        """Return the position of a period that the user named.
+
+        Raises
+        ------
+        PanelError
+            When it has no or two meanings, or no such period is there; the message lists the nearest ones.
+        """
+        if isinstance(times, pd.DatetimeIndex):
+            span = self.spelling.span(label, role, name)
+            first, last = self._on(times, span.first), self._on(times, span.last)
+            at, stop = int(times.searchsorted(first)), int(times.searchsorted(last, side="right"))
+            # "2024-03" names the one period in that month, be it written as its first day or as its last.
+            if stop - at == 1 or (at < len(times) and times[at] == first):
+                return at
+            wanted: Any = first
+        else:
+            wanted = _number(label, times, role, name)
+            at = int(times.searchsorted(wanted))
+            if at < len(times) and times[at] == wanted:
+                return at
+        said = show(label)
+        if at == len(times):
+            raise PanelError(f"{name}: {role} {said} is after the last period {show(times[-1])}")
+        around = [show(t) for t in times[max(at - 2, 0) : at + 2]]
+        raise PanelError(f"{name}: {role} {said} is not a period of the data; near it are {some_of(around)}")
+
+    @staticmethod
+    def _on(times: pd.DatetimeIndex, stamp: pd.Timestamp) -> pd.Timestamp:
+        return stamp if times.tz is None else stamp.tz_localize(times.tz)
+
+    def gaps(self, times: pd.Index, n_pre: int) -> list[str]:
+        """Say which periods no unit has a row for, or that there is no calendar; nothing where all are there."""
+        if self.counts == EQUAL:
+            what = "dates" if isinstance(times, pd.DatetimeIndex) else "numbers"
+            return [f"The {what} of the periods keep to no regular calendar; they count as equally far apart."]
+        absent, places = self.missing(times), self.places(times)
+        if not absent:
+            return []
+        word = "calendar day" if self.frequency == "day" else self.frequency
+        after, covered = int(places[-1] - places[n_pre]) + 1, len(times) - n_pre
+        said = (
+            f"{len(absent)} of {counted(int(places[-1]) + 1, word)} from {show(times[0])} to {show(times[-1])} "
+            f"{'has' if len(absent) == 1 else 'have'} no row: {some_of(map(show, absent))}"
+        )
+        if covered < after:
+            said += f"; the cumulative effect covers {covered} of the {counted(after, self.frequency)} after the start"
+        return [f"{said}."]
 
     def _ordinals(self, times: pd.Index) -> NDArray[np.int64]:
         if self.counts == PERIODS:
@@ -123,6 +194,18 @@ class Calendar:
         off = [name for name, on in zip(_WEEKDAYS, self.weekdays, strict=True) if not on]
         on = [name for name in _WEEKDAYS if name not in off]
         return "all but " + " and ".join(off) if len(off) <= 2 else ", ".join(on)
+
+
+def _number(label: Label, times: pd.Index, role: str, name: str) -> float:
+    try:
+        if isinstance(label, bool | np.bool):
+            raise TypeError
+        wanted = float(label)
+    except (TypeError, ValueError):
+        wanted = np.nan
+    if np.isnan(wanted):
+        raise PanelError(f"{name}: {role} is {label!r} but periods are whole numbers; give one like {show(times[0])}")
+    return wanted
 
 
 def counted(count: int, word: str) -> str:
@@ -156,7 +239,7 @@ def _regular(counting: Calendar, times: pd.Index) -> Calendar | None:
         return None
     neighbours = 2 * int((steps == step).sum()) >= len(steps)
     full = 2 * len(times) > (ordinals[-1] - ordinals[0]) // step
-    return Calendar(counting.counts, step, counting.weekdays) if neighbours or full else None
+    return replace(counting, step=step) if neighbours or full else None
 
 
 def _days(times: pd.DatetimeIndex) -> NDArray[np.int64]:

@@ -7,8 +7,11 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from bsynth._json import show
 from bsynth._types import FloatArray, IntArray, Label
 from bsynth.errors import some_of
+from bsynth.ingest.alike import pair
+from bsynth.ingest.calendar import Calendar
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +142,8 @@ class Source:
     """Where the numbers came from and what was done to them on the way in.
 
     ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
-    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel.
+    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel. ``alike`` are pairs
+    of units whose labels a reader would take for one another.
     """
 
     name: str
@@ -154,6 +158,7 @@ class Source:
     filled: tuple[tuple[Label, Label], ...] = ()
     dropped: tuple[Label, ...] = ()
     rows_without_outcome: int = 0
+    alike: tuple[tuple[str, str], ...] = ()
 
     def notes(self) -> list[str]:
         """One sentence for each thing that was left out, filled or dropped."""
@@ -161,10 +166,11 @@ class Source:
         if self.rows_without_outcome:
             notes.append(f"{self.rows_without_outcome} of {self.rows_in} rows have no {self.outcome}; not counted.")
         if self.filled:
-            cells = some_of(f"{u} at {t}" for u, t in self.filled)
+            cells = some_of(f"{show(u)} at {show(t)}" for u, t in self.filled)
             notes.append(f"{len(self.filled)} missing cells were interpolated linearly in time: {cells}.")
         if self.dropped:
             notes.append(f"{len(self.dropped)} units with missing cells were dropped: {some_of(self.dropped)}.")
+        notes += [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
         return notes
 
 
@@ -178,6 +184,8 @@ class Table:
         Mean outcome by period and unit, NaN where no row has one.
     units, times
         Labels of its columns (sorted) and rows (increasing).
+    calendar : Calendar
+        What ``times`` keep to, and how they were written.
     cells, clusters
         Present when the rows were users or events, and when a cluster column was named.
     covariates
@@ -188,9 +196,23 @@ class Table:
     units: tuple[Label, ...]
     times: pd.Index
     source: Source
+    calendar: Calendar
     cells: Cells | None = None
     clusters: Clusters | None = None
     covariates: Covariates | None = None
+
+    def take(self, periods: int, units: Sequence[Label]) -> "Table":
+        """The first ``periods`` rows of some units, in their order."""
+        columns = [self.units.index(unit) for unit in units]
+        return replace(
+            self,
+            mean=self.mean[:periods, columns],
+            units=tuple(units),
+            times=self.times[:periods],
+            cells=None if self.cells is None else self.cells.take(periods, columns),
+            clusters=None if self.clusters is None else self.clusters.take(periods, columns),
+            covariates=None if self.covariates is None else self.covariates.take(periods, columns),
+        )
 
 
 def design_effect(clusters: Clusters, n: FloatArray, total: FloatArray, total_sq: FloatArray) -> float:

@@ -1,15 +1,14 @@
-"""Cells without an outcome: refused, interpolated, or dropped with their unit."""
+"""Cells without an outcome: refused, interpolated inside their series, or dropped with their unit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from bsynth._json import show
 from bsynth._types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
+from bsynth.ingest.alike import pair
 from bsynth.ingest.cells import Table
 
 
@@ -22,51 +21,80 @@ class Filled:
     dropped: tuple[Label, ...] = ()
 
 
-def complete(
-    table: Table, outcome: FloatArray, units: Sequence[Label], times: pd.Index, n_treated: int, missing: Missing
-) -> Filled:
-    """Apply the rule ``missing`` to outcomes (T, N) of ``units``, treated ones first."""
+def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Filled:
+    """Apply the rule ``missing`` to a table of a panel's units, treated ones first, and periods."""
     if missing not in ("error", "interpolate", "drop-units"):
         raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
-    holes = np.isnan(outcome)
+    holes = np.isnan(table.mean)
     if not holes.any():
-        return Filled(outcome)
+        return Filled(table.mean.copy())
     if missing == "error":
-        raise missing_cells(table, units, times, holes)
+        raise missing_cells(table, holes)
     if missing == "interpolate":
-        filled = tuple((units[i], times[t]) for i, t in np.argwhere(holes.T))
-        return Filled(interpolated(outcome, units, table.source.name), filled=filled)
-    return Filled(outcome, dropped=droppable(units, n_treated, holes, table.source.name))
+        filled = tuple((table.units[i], table.times[t]) for i, t in np.argwhere(holes.T))
+        return Filled(interpolated(table, n_treated, n_pre), filled=filled)
+    return Filled(table.mean.copy(), dropped=droppable(table, n_treated, holes))
 
 
-def missing_cells(table: Table, units: Sequence[Label], times: pd.Index, holes: NDArray[np.bool_]) -> PanelError:
+def missing_cells(table: Table, holes: NDArray[np.bool_]) -> PanelError:
     """The error that names the cells without an outcome and the two ways on."""
-    cells = [f"{show(units[i])} at {show(times[t])}" for i, t in np.argwhere(holes.T)]
+    cells = [f"{show(table.units[i])!r} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
+    twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
     return PanelError(
-        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}; "
+        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}{twins}; "
         "complete the data, or pass "
         f"missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors with holes)"
     )
 
 
-def interpolated(outcome: FloatArray, units: Sequence[Label], name: str) -> FloatArray:
-    """Fill holes linearly in time positions and the ends with the nearest value, as pandas does."""
-    filled = outcome.copy()
-    positions = np.arange(len(outcome))
-    for i in range(outcome.shape[1]):
-        seen = ~np.isnan(outcome[:, i])
+def interpolated(table: Table, n_treated: int, n_pre: int) -> FloatArray:
+    """Fill holes linearly in time between two outcomes of the same unit.
+
+    A treated unit is filled from its outcomes before the start alone, and not at all from there on: what was filled
+    would be read as its effect.
+
+    Raises
+    ------
+    PanelError
+        A hole of a treated unit from the start on, or one at an end of a series.
+    """
+    filled, clock, name = table.mean.copy(), table.calendar.clock(table.times), table.source.name
+    for i, unit in enumerate(table.units):
+        seen = ~np.isnan(filled[:, i])
         if not seen.any():
-            raise PanelError(f"{name}: unit {show(units[i])} has no outcome in the whole window; leave it out")
-        filled[:, i] = np.interp(positions, positions[seen], outcome[seen, i])
+            raise PanelError(f"{name}: unit {show(unit)!r} has no outcome in the whole window; leave it out")
+        treated = i < n_treated
+        if treated and not seen[n_pre:].all():
+            raise PanelError(
+                f"{name}: treated unit {show(unit)!r} has no {table.source.outcome} at "
+                f"{_periods(table, ~seen, n_pre)}, "
+                "from the start on, where nothing is filled; complete the data or end before"
+            )
+        own = slice(0, n_pre if treated else None)
+        inside = seen[own].nonzero()[0]
+        ends = ~seen[own]
+        ends[inside[0] if len(inside) else 0 : inside[-1] + 1 if len(inside) else 0] = False
+        if ends.any():
+            where = "before the start" if treated else "in the window"
+            advice = "complete the data or choose another window" if treated else "complete the data or leave it out"
+            raise PanelError(
+                f"{name}: unit {show(unit)!r} has no {table.source.outcome} at {_periods(table, ends)}, at an end of "
+                f"its series {where}, and holes are filled between two outcomes only; {advice}"
+            )
+        filled[own, i] = np.interp(clock[own], clock[own][inside], filled[own, i][inside])
     return filled
 
 
-def droppable(units: Sequence[Label], n_treated: int, holes: NDArray[np.bool_], name: str) -> tuple[Label, ...]:
+def _periods(table: Table, holes: NDArray[np.bool_], since: int = 0) -> str:
+    return some_of(show(table.times[t]) for t in map(int, np.flatnonzero(holes)) if t >= since)
+
+
+def droppable(table: Table, n_treated: int, holes: NDArray[np.bool_]) -> tuple[Label, ...]:
     """Donors with holes; a treated unit with a hole cannot be dropped."""
-    gone = [i for i in range(len(units)) if holes[:, i].any()]
+    gone = [i for i in range(len(table.units)) if holes[:, i].any()]
     if gone[0] < n_treated:
         raise PanelError(
-            f"{name}: treated unit {show(units[gone[0]])} has missing cells and cannot be dropped; "
-            f"complete it or pass missing='interpolate'"
+            f"{table.source.name}: treated unit {show(table.units[gone[0]])!r} has missing cells and cannot be "
+            f"dropped; complete it or pass missing='interpolate'"
         )
-    return tuple(units[i] for i in gone)
+    return tuple(table.units[i] for i in gone)

@@ -6,8 +6,9 @@ engine: a unit called "NA" or "007" stays what it is.
 """
 
 import hashlib
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,13 @@ import pandas as pd
 from bsynth._json import show
 from bsynth._types import FloatArray, Label
 from bsynth.errors import PanelError
+from bsynth.ingest.alike import twins
+from bsynth.ingest.calendar import Calendar
 from bsynth.ingest.cells import Cells, Clusters, Covariates, Source, Table, design_effect
-from bsynth.ingest.labels import numbered, periods
+from bsynth.ingest.frames import names_of, plain
+from bsynth.ingest.labels import as_labels, numbered
 from bsynth.ingest.sources import Opened, open_data, require
+from bsynth.ingest.spelling import Spelling
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -32,8 +37,17 @@ _COVARIATE = "covariate "
 """Start of the roles of covariate columns: they are numbered."""
 
 
-def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequence[str] = ()) -> Table:
-    """Read one row per unit and period.
+def read_long(
+    data: Any,
+    *,
+    unit: str,
+    time: str,
+    outcome: str,
+    covariates: str | Iterable[str] | None = (),
+    date_format: str | None = None,
+) -> Table:
+    """Read one row per unit and period; ``date_format`` says how periods are written where they do not.
+
 
     Raises
     ------
@@ -49,14 +63,14 @@ def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequ
     (('a', 'b'), [[5.0, 3.0], [4.0, nan]])
     """
     columns = {"unit": unit, "time": time, "outcome": outcome} | _covariate_roles(covariates)
-    opened = open_data(data, columns)
+    opened = open_data(data, columns, date_format=date_format)
     grid = _aggregate(opened, columns)
     twice = np.argwhere(grid.rows.T > 1)
     if len(twice):
         i, t = twice[0]
         raise PanelError(
             f"{opened.name}: {len(twice)} cells have more than one row, the first is {unit} "
-            f"{grid.units[i]!s}, "
+            f"{show(grid.units[i])!r}, "
             f"{time} {show(grid.times[t])} ({int(grid.rows[t, i])} rows); from_long takes one row per unit "
             "and period, "
             f"use from_events if rows are users or events"
@@ -65,7 +79,14 @@ def read_long(data: Any, *, unit: str, time: str, outcome: str, covariates: Sequ
 
 
 def read_events(
-    data: Any, *, unit: str, time: str, outcome: str, cluster: str | None = None, covariates: Sequence[str] = ()
+    data: Any,
+    *,
+    unit: str,
+    time: str,
+    outcome: str,
+    cluster: str | None = None,
+    covariates: str | Iterable[str] | None = (),
+    date_format: str | None = None,
 ) -> Table:
     """Read one row per user or event; only sums by cell (and by cluster and cell) leave the engine.
 
@@ -73,7 +94,7 @@ def read_events(
     """
     columns = {"unit": unit, "time": time, "outcome": outcome} | ({"cluster": cluster} if cluster else {})
     columns |= _covariate_roles(covariates)
-    opened = open_data(data, columns)
+    opened = open_data(data, columns, date_format=date_format)
     grid = _aggregate(opened, columns)
     parts, effect = (None, 1.0) if cluster is None else _cluster_parts(opened, columns, grid)
     cells = Cells(grid.n, grid.total, grid.total_sq, grid.binary, effect)
@@ -82,11 +103,12 @@ def read_events(
     return replace(table, source=source, cells=cells, clusters=parts)
 
 
-def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
+def read_wide(data: Any, *, time: str | None, outcome: str, date_format: str | None = None) -> Table:
     """Read one row per period and one column per unit; ``time=None`` takes a frame's index."""
     if isinstance(data, pd.DataFrame):
         name, sha = "DataFrame", ""
-        frame = data.rename_axis(index="time").reset_index() if time is None else data
+        names_of(data)
+        frame = data if time is not None else data.set_axis(_index(data), axis=0).rename_axis("time").reset_index()
     else:
         if time is None:
             raise PanelError("time=None takes the index of a DataFrame; name the column of periods of a file or table")
@@ -98,12 +120,12 @@ def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
         raise PanelError(
             f"{name}: column {frame.columns[frame.columns.duplicated()][0]!r} appears twice; units need one each"
         )
-    stamps = frame[time]
+    stamps = plain(frame, time, "time")
     if stamps.duplicated().any():
         raise PanelError(
             f"{name}: {time} {show(stamps[stamps.duplicated()].iloc[0])} has more than one row; give one row per period"
         )
-    values = frame.drop(columns=time)
+    values = frame.drop(columns=time).reset_index(drop=True)
     if nameless := [c for c in values if str(c).startswith("Unnamed: ") or c == "column0"]:
         raise PanelError(
             f"{name}: column {nameless[0]!r} has no name of its own, it may be a saved row index; "
@@ -113,7 +135,7 @@ def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
         [pd.DataFrame({"unit": [c] * len(frame), "time": stamps, "outcome": values[c].astype(object)}) for c in values]
         or [pd.DataFrame({"unit": [], "time": [], "outcome": []})]
     )
-    table = read_long(long, unit="unit", time="time", outcome="outcome")
+    table = read_long(long, unit="unit", time="time", outcome="outcome", date_format=date_format)
     source = replace(
         table.source,
         name=name,
@@ -123,6 +145,31 @@ def read_wide(data: Any, *, time: str | None, outcome: str) -> Table:
         rows_in=len(frame) * values.shape[1],
     )
     return replace(table, source=replace(source, sha256=sha or source.sha256))
+
+
+def _index(frame: pd.DataFrame) -> pd.Index:
+    """The index of a frame as periods; several levels, or a unit that takes its name, are refused."""
+    if frame.index.nlevels > 1:
+        raise PanelError(
+            f"DataFrame: its index has {frame.index.nlevels} levels; reset_index() and name the column of periods"
+        )
+    if "time" in frame.columns:
+        raise PanelError(
+            "DataFrame: a column is called 'time' and time is None; give time='time' if it holds the periods"
+        )
+    return frame.index
+
+
+def column_names(data: Any) -> frozenset[str]:
+    """The names of the columns of a file."""
+    return frozenset(open_data(data, {}, whole=True).table.columns)
+
+
+def unit_names(data: Any, unit: str) -> frozenset[str]:
+    """The labels in the column of units, as text."""
+    opened = open_data(data, {"unit": unit})
+    labels = opened.run(opened.table.select("unit").distinct())["unit"].dropna()
+    return frozenset(str(show(label)) for label in numbered(labels))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +183,7 @@ class _Grid:
     total: FloatArray
     total_sq: FloatArray
     binary: bool
+    spelling: Spelling
 
 
 def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
@@ -160,13 +208,14 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
     if sums["text"].any():
         raise _text_value(opened, columns, table, int(sums["text"].sum()))
     unit, units = pd.factorize(numbered(sums["unit"]), sort=True)
-    time, times = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
+    read, spelling = opened.periods(sums["time"], columns)
+    time, times = pd.factorize(read, sort=True)
     if sums["infinite"].any():
         at = int(np.lexsort((time, unit, sums["infinite"] == 0))[0])
         raise PanelError(
             f"{opened.name}: column {columns['outcome']!r} is infinite in {int(sums['infinite'].sum())} "
             "rows, "
-            f"the first at {units[unit[at]]}, {show(times[time[at]])}; correct or remove them"
+            f"the first at {show(units[unit[at]])!r}, {show(times[time[at]])}; correct or remove them"
         )
     grids = {}
     for name in ("rows", "n", "total", "total_sq"):
@@ -174,13 +223,11 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
         # Two spellings of one period ("1990", "1990.0") arrive as two groups and meet here.
         np.add.at(grids[name], (time, unit), sums[name].to_numpy(dtype=float))
     binary = not sums["other"].any()
-    return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, **grids)
+    return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, spelling=spelling, **grids)
 
 
-def _covariate_roles(covariates: Sequence[str]) -> dict[str, str]:
-    if isinstance(covariates, str):
-        raise PanelError(f"covariates is {covariates!r}; give a list of column names, such as [{covariates!r}]")
-    return {f"{_COVARIATE}{k}": name for k, name in enumerate(covariates, start=1)}
+def _covariate_roles(covariates: str | Iterable[str] | None) -> dict[str, str]:
+    return {f"{_COVARIATE}{k}": name for k, name in enumerate(as_labels(covariates), start=1)}
 
 
 def _covariates(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Covariates | None:
@@ -205,12 +252,12 @@ def _covariates(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Cova
                 f"{opened.name}: column {columns[role]!r} is infinite in {count} rows; correct or remove them"
             )
         unit, _ = pd.factorize(numbered(sums["unit"]), sort=True)
-        time, _ = pd.factorize(periods(sums["time"], opened.name, columns["time"]), sort=True)
+        time, _ = pd.factorize(opened.periods(sums["time"], columns)[0], sort=True)
         n, total = np.zeros(grid.n.shape), np.zeros(grid.n.shape)
         np.add.at(n, (time, unit), sums["n"].to_numpy(dtype=float))
         np.add.at(total, (time, unit), sums["total"].to_numpy(dtype=float))
         means.append(_mean(n, total))
-    return Covariates(tuple(columns[role] for role in roles), np.array(means)) if roles else None
+    return Covariates(tuple(str(columns[role]) for role in roles), np.array(means)) if roles else None
 
 
 def _mean(n: FloatArray, total: FloatArray) -> FloatArray:
@@ -233,7 +280,7 @@ def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") ->
         table = table.mutate(y=number, text=is_text.cast("int64"))
     elif kind.is_boolean():
         table = table.mutate(y=raw.cast("int64").cast("float64"), text=no_text)
-    elif kind.is_numeric() or kind.is_null():
+    elif kind.is_numeric() or kind.is_null() or "NULL" in str(kind):
         table = table.mutate(y=raw.cast("float64"), text=no_text)
     else:
         raise PanelError(
@@ -245,7 +292,9 @@ def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") ->
 
 
 def _missing_label(opened: Opened, columns: Mapping[str, str], role: str, count: int) -> PanelError:
-    first = opened.run(opened.table.filter(opened.table[role].isnull()).limit(1)).iloc[0]
+    column = opened.table[role]
+    absent = column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
+    first = opened.run(opened.table.filter(absent).limit(1)).iloc[0]
     seen = ", ".join(f"{columns[r]} {show(first[r])}" for r in columns if r != role)
     return PanelError(
         f"{opened.name}: {count} rows have no value in column {columns[role]!r}, one of them has {seen}; "
@@ -260,8 +309,20 @@ def _text_value(
     return PanelError(
         f"{opened.name}: column {columns[role]!r} must be numbers but {count} rows hold text, the "
         "first is "
-        f"{first[role]!r} at {first['unit']}, {show(first['time'])}; correct it or leave the cell empty"
+        f"{str(first[role])[:60]!r} at {show(first['unit'])!r}, {show(first['time'])}; {_advice(str(first[role]))}"
     )
+
+
+def _advice(text: str) -> str:
+    """What to do with a text where a number belongs."""
+    digits = text.strip().replace("\xa0", " ")
+    if re.fullmatch(r"-?\d+,\d+", digits) and not re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", digits):
+        return "write decimals with a point (52.9), or read the file with pandas.read_csv(..., decimal=',')"
+    if re.fullmatch(r"-?\d{1,3}([,. ']\d{3})+([.,]\d+)?|-?\d+,\d+", digits):
+        return "write numbers without thousands separators and with a decimal point (1234.5)"
+    if re.fullmatch(r"[-+]?[\s$€£¥%]*[\d.,]*\d[\s$€£¥%]*", digits):
+        return "write plain numbers, without a currency or percent sign"
+    return "correct it or leave the cell empty"
 
 
 def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> tuple[Clusters, float]:
@@ -273,7 +334,7 @@ def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> t
         raise _missing_label(opened, columns, "cluster", int(parts["rows"][blank].sum()))
     cluster, names = pd.factorize(numbered(parts["cluster"]), sort=True)
     unit, _ = pd.factorize(numbered(parts["unit"]), sort=True)
-    time, _ = pd.factorize(periods(parts["time"], opened.name, columns["time"]), sort=True)
+    time, _ = pd.factorize(opened.periods(parts["time"], columns)[0], sort=True)
     order = np.lexsort((time, unit, cluster))
     order = order[parts["n"].to_numpy()[order] > 0]
     clusters = Clusters(
@@ -297,10 +358,12 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
         sha256=opened.sha256 or hashlib.sha256(labels + sums).hexdigest(),
         rows_in=int(grid.rows.sum()),
         rows_used=int(grid.n.sum()),
-        unit=columns["unit"],
-        time=columns["time"],
-        outcome=columns["outcome"],
-        cluster=columns.get("cluster"),
+        unit=str(columns["unit"]),
+        time=str(columns["time"]),
+        outcome=str(columns["outcome"]),
+        cluster=None if columns.get("cluster") is None else str(columns["cluster"]),
+        alike=twins(grid.units),
     )
     mean = _mean(grid.n, grid.total)
-    return Table(mean=mean, units=grid.units, times=grid.times, source=source, covariates=covariates)
+    calendar = Calendar.of(grid.times, grid.spelling)
+    return Table(mean, grid.units, grid.times, source, calendar, covariates=covariates)

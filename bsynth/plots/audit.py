@@ -50,7 +50,8 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
     weight = "posterior_weight" if "posterior_weight" in table else "weight"
     with style.house():
         ax = style.new_axes(ax, style.row_size(len(shown)))
-        ax.axvspan(-limit, limit, color=GREY, alpha=0.13, linewidth=0, gid="quiet")
+        if np.isfinite(limit):
+            ax.axvspan(-limit, limit, color=GREY, alpha=0.13, linewidth=0, gid="quiet")
         ax.axvline(0, color=style.INK, linewidth=0.9)
         style.row_axis(ax, [drawn(name) for name in shown["donor"]])
         for y, (_, row) in enumerate(shown.iterrows()):
@@ -66,7 +67,7 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
             [
                 f"{method}, refitted without each donor"
                 + ("; diamonds: the posterior, refitted" if "posterior_change" in table else "")
-                + f". Shaded: less than half the {audit.noise}",
+                + (f". Shaded: less than half the {audit.noise}" if np.isfinite(limit) else ""),
                 f"Right: weight{' (posterior)' if weight != 'weight' else ''}, correlation before the start, flags"
                 + (f". {hidden} donors without a flag are not shown" if hidden else ""),
             ],

@@ -69,8 +69,9 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
             f"Gap in {drawn(seen.outcome)} with a band for the whole path: {drawn(seen.treated, 40)}",
             [
                 f"{seen.method}. {window_words(seen.times, seen.n_pre)}.",
-                f"Light: {percent(band.level)} of whole paths; zero is outside in {away} of {len(table)} periods. "
-                f"Dark: {interval_words(band.interval, band.level)} of each period",
+                f"Light: {percent(band.level)} of whole paths by the model, which leave zero out in {away} of "
+                f"{len(table)} periods. Dark: {interval_words(band.interval, band.level)} of each period",
+                " ".join(band.measured()),
             ],
             unreliable=seen.unreliable,
         )

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bsynth.audit import Decision
-from bsynth.audit.decision import SURE
+from bsynth.audit.decision_words import SURE, name_of, title_of, yardsticks
 from bsynth.plots import style
 from bsynth.plots.labels import drawn, number, percent, percents, probability
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
@@ -36,7 +36,7 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
     >>> plot_decision(decide(fit)).get_ylabel()
     'P(average effect > x)'
     """
-    v, name = decision.values, "lift" if decision.estimand == "lift" else f"{decision.estimand} effect"
+    v, name = decision.values, name_of(decision)
     with style.house():
         ax = style.new_axes(ax)
         x, y = decision.curve["x"].to_numpy(), decision.curve["probability"].to_numpy()
@@ -54,7 +54,7 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
             _point(ax, decision, (v["break_even"], above), "break-even", GREEN)
         if decision.estimand == "average" and v["breakdown"] > 0:
             _breakdown(ax, v["direction"] * v["breakdown"], SURE if v["direction"] > 0 else 1 - SURE)
-        ax.set_xlabel(f"{name} on {drawn(decision.outcome)}, x", color=style.INK)
+        ax.set_xlabel(f"{title_of(decision, drawn(decision.outcome))}, x", color=style.INK)
         ax.set_ylabel(f"P({name} > x)", color=style.INK)
         if decision.estimand == "lift":
             ax.xaxis.set_major_formatter(PercentFormatter(1.0))
@@ -129,10 +129,8 @@ def _words(decision: Decision) -> str:
         low, high = percents(*bounds) if decision.estimand == "lift" else [number(b) for b in bounds]
         words.append(f"Shaded: practically nothing, {low} to {high}, P {_related(v['probability_inside_rope'])}")
     if v["breakdown"] > 0:
-        words.append(
-            f"A bias of {number(v['breakdown'])} per period, {number(v['breakdown_residual_mads'])} pre-period MADs of "
-            f"the residual, would overturn it"
-        )
+        beside = f"{found}, " if (found := yardsticks(decision, treated=False)) else ""
+        words.append(f"A bias of {number(v['breakdown'])} per period, {beside}would overturn it")
     else:
         words.append(f"It is under {percent(SURE)} as it stands: no bias is needed to overturn it")
     return ". ".join(words)

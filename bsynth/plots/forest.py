@@ -182,8 +182,10 @@ def _unreliable(rows: pd.DataFrame) -> pd.Series:
 def _limits(rows: pd.DataFrame, truth: float | None) -> tuple[float, float]:
     """X limits around zero, the truth, every estimate, and every interval that is not far wider than most."""
     width = (rows["upper"] - rows["lower"]).astype(float)
-    finite = width[np.isfinite(width)]
-    readable = rows.loc[width <= WIDEST * finite.median()] if len(finite) else rows.iloc[:0]
+    finite = np.sort(width[np.isfinite(width) & (width > 0)])
+    # The lower of two middle ones: of two intervals the wide one must not hide the other.
+    usual = float(finite[(len(finite) - 1) // 2]) if len(finite) else 0.0
+    readable = rows.loc[width <= WIDEST * usual]
     values = [*rows["estimate"], *readable["lower"], *readable["upper"], 0.0]
     values += [] if truth is None else [truth]
     pad = 0.07 * (max(values) - min(values) or 1.0)

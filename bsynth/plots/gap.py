@@ -90,6 +90,10 @@ def _lines(ax: Axes, x: NDArray[Any], seen: View) -> None:
         color=VERMILION,
         linewidth=1.8,
         linestyle=(0, (5, 1.5)),
+        # A line over one period has no length.
+        marker="_" if seen.n_pre == len(x) - 1 else None,
+        markersize=14,
+        markeredgewidth=1.8,
         zorder=5,
         gid="average",
     )

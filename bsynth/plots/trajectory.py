@@ -94,6 +94,14 @@ def _lines(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
         zorder=2.1,
         gid="effect",
     )
+    if seen.n_pre == len(x) - 1:
+        # An area over one period has no width.
+        last = path.iloc[-1]
+        ax.vlines(
+            x[-1:], last["observed"], last["counterfactual"], color=VERMILION, alpha=0.4, linewidth=3, gid="effect"
+        )
+        if seen.interval:
+            ax.vlines(x[-1:], lower[-1], upper[-1], color=BLUE, alpha=0.3, linewidth=6, zorder=2, gid="band")
     ax.plot(
         x,
         path["counterfactual"],

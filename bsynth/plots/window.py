@@ -15,7 +15,8 @@ STRETCH = 2.2
 def window_words(times: pd.Index, n_pre: int) -> str:
     """Return the pre-period and the treated window in words, dollars escaped."""
     first, before, start, last = (drawn(show(times[i])) for i in (0, n_pre - 1, n_pre, -1))
-    return f"Before: {first} to {before}; treated: {start} to {last}"
+    treated = f"{start} alone" if n_pre == len(times) - 1 else f"{start} to {last}"
+    return f"Before: {first} to {before}; treated: {treated}"
 
 
 def focus(ax: Axes, core: FloatArray, background: FloatArray | None) -> int:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis, Finding, Inference
+from bsynth.analysis.steps import Steps
 from bsynth.effects import without_bare_points
 from bsynth.estimate import Estimate
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
@@ -41,54 +43,74 @@ def main_result(analysis: Analysis) -> Fit | Estimate:
         return analysis.fits[0]
     if analysis.estimates:
         return analysis.estimates[0]
-    inference = analysis.placebo or analysis.leave_one_out or analysis.bootstrap
-    if inference is None:
+    inference = (analysis.placebo, analysis.leave_one_out, analysis.bootstrap, *analysis.others.values())
+    found = next((each for each in inference if each is not None), None)
+    if found is None:
         raise ValueError("the analysis is empty: it has no fit, no estimate and no inference to report")
-    return inference.estimate
+    return found.estimate
 
 
-def figures(analysis: Analysis) -> dict[str, Figure]:
-    """Draw every picture that the analysis has results for.
+def drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
+    """Return every picture that the analysis has results for, each as what draws it.
 
-    Returns
-    -------
-    dict of Figure
-        Keys among ``trajectory, gap, weights, effects, placebo, leave-one-out, bootstrap``, ``trajectory-2`` on
-        for further fits, and the slugs of further inference and of findings. The figures are unknown to pyplot:
-        nothing to close.
+    Keys are among ``trajectory, gap, weights, effects, placebo, leave-one-out, bootstrap``, ``trajectory-2`` on for
+    further fits, and the slugs of further inference and of findings.
     """
-    main, level, panel = main_result(analysis), analysis.level, analysis.panel
+    main, level, time = main_result(analysis), analysis.level, analysis.panel.source.time
     beside = analysis.estimates[0] if analysis.fits and analysis.estimates else None
-    found = {
-        "trajectory": _over_time(lambda ax: plot_trajectory(main, ax=ax, level=level), panel.source.time),
-        "gap": _over_time(lambda ax: plot_gap(main, ax=ax, level=level), panel.source.time),
-        "weights": _in_rows(lambda ax: plot_weights(main, beside, ax=ax, level=level)),
-        "effects": _in_rows(
+    found: dict[str, Callable[[], Figure]] = {
+        "trajectory": lambda: _over_time(lambda ax: plot_trajectory(main, ax=ax, level=level), time),
+        "gap": lambda: _over_time(lambda ax: plot_gap(main, ax=ax, level=level), time),
+        "weights": lambda: _in_rows(lambda ax: plot_weights(main, beside, ax=ax, level=level)),
+        "effects": lambda: _in_rows(
             lambda ax: plot_effects(without_bare_points(analysis.effects()), ax=ax, truth=analysis.truth), each=ROW
         ),
     }
     for number, fit in enumerate(analysis.fits[1:], start=2):
-        found[f"trajectory-{number}"] = _further(fit, level, panel.source.time)
-    found |= _further_pictures(analysis)
-    for figure in found.values():
-        _settle(figure)
-    return found
+        found[f"trajectory-{number}"] = partial(_further, fit, level, time)
+    found |= _further_drawings(analysis)
+    return {key: partial(_settled, draw) for key, draw in found.items()}
 
 
-def _further_pictures(analysis: Analysis) -> dict[str, Figure]:
+def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Figure]:
+    """Draw every picture that the analysis has results for.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    steps : Steps, optional
+        Keeps the reason of a picture that cannot be drawn; it is then left out.
+
+    Returns
+    -------
+    dict of Figure
+        By the keys of `drawings`. The figures are unknown to pyplot: nothing to close.
+    """
+    steps = Steps() if steps is None else steps
+    drawn = {key: steps.attempt(picture_name(key), draw) for key, draw in drawings(analysis).items()}
+    return {key: figure for key, figure in drawn.items() if figure is not None}
+
+
+def picture_name(key: str) -> str:
+    """Return the name under which a picture that cannot be drawn is kept."""
+    return f"picture {key}"
+
+
+def _further_drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     """Pictures of the inference around the main result, and of what was found besides."""
-    found, level, time = {}, analysis.level, analysis.panel.source.time
+    found: dict[str, Callable[[], Figure]] = {}
+    level, time = analysis.level, analysis.panel.source.time
     if (placebo := analysis.placebo) is not None:
-        found["placebo"] = _drawn(lambda ax: plot_placebo(placebo, ax=ax))
+        found["placebo"] = lambda: _drawn(lambda ax: plot_placebo(placebo, ax=ax))
     if (loo := analysis.leave_one_out) is not None:
-        found["leave-one-out"] = _in_rows(lambda ax: plot_leave_one_out(loo, ax=ax))
+        found["leave-one-out"] = lambda: _in_rows(lambda ax: plot_leave_one_out(loo, ax=ax))
     if (boot := analysis.bootstrap) is not None:
-        found["bootstrap"] = _drawn(lambda ax: plot_bootstrap(boot, ax=ax, level=level, truth=analysis.truth))
+        found["bootstrap"] = lambda: _drawn(lambda ax: plot_bootstrap(boot, ax=ax, level=level, truth=analysis.truth))
     for name, result in analysis.others.items():
-        found[slug_of(name)] = _inference(result, level, time)
+        found[slug_of(name)] = partial(_of_inference, result, level, time)
     for part, finding in findings_of(analysis):
         if part.plot is not None:
-            found[part.slug] = _own_size(part.plot, finding)
+            found[part.slug] = partial(_own_size, part.plot, finding)
     return found
 
 
@@ -97,15 +119,17 @@ def save_figures(analysis: Analysis, folder: str | Path, *, drawn: Mapping[str, 
 
     ``drawn`` are those of `figures`, when they are drawn already.
     """
-    folder = Path(folder)
+    given = figures(analysis) if drawn is None else drawn
+    return [file for key, figure in given.items() for file in save_figure(figure, key, Path(folder))]
+
+
+def save_figure(figure: Figure, key: str, folder: Path) -> list[Path]:
+    """Write one picture to ``folder`` as PNG and SVG, both or none, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for key, figure in (figures(analysis) if drawn is None else drawn).items():
-        for kind in ("png", "svg"):
-            file = folder / f"{key}.{kind}"
-            file.write_bytes(encoded(figure, kind))
-            files.append(file)
-    return files
+    made = {folder / f"{key}.{kind}": encoded(figure, kind) for kind in ("png", "svg")}
+    for file, content in made.items():
+        file.write_bytes(content)
+    return list(made)
 
 
 def encoded(figure: Figure, kind: str) -> bytes:
@@ -132,13 +156,15 @@ def _own_size(plot: Callable[..., Axes], finding: Finding) -> Figure:
     return figure
 
 
-def _settle(figure: Figure) -> None:
-    """Lay a figure out and keep it so: a second file of the same figure is then the same picture."""
+def _settled(draw: Callable[[], Figure]) -> Figure:
+    """Draw a figure, lay it out and keep it so: a second file of it is then the same picture."""
+    figure = draw()
     with style.house():
         # Once for the sizes of the texts, once for the axes that make room for them.
         figure.draw_without_rendering()
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
+    return figure
 
 
 def _over_time(draw: Callable[[Axes], Axes], time: str) -> Figure:
@@ -152,7 +178,7 @@ def _further(fit: Fit, level: float, time: str) -> Figure:
     return _over_time(lambda ax: plot_trajectory(fit, ax=ax, level=level), time)
 
 
-def _inference(result: Inference, level: float, time: str) -> Figure:
+def _of_inference(result: Inference, level: float, time: str) -> Figure:
     """Draw further classical inference; what gives an interval for each period is a gap with that band."""
     if isinstance(result, LeaveTwoOut):
         return _drawn(lambda ax: plot_leave_two_out(result, ax=ax))

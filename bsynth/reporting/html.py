@@ -11,10 +11,11 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
+from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
 from bsynth.plots.labels import plain
 from bsynth.plots.style import UNRELIABLE
-from bsynth.reporting.figures import figures
+from bsynth.reporting.figures import figures, picture_name
 from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
@@ -24,14 +25,16 @@ HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]? ?[+−-]?[\d.,∞]+%?|\[.*\]|–|")
 
 
-def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None) -> str:
-    """Return the report as one HTML page.
+def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None, steps: Steps | None = None) -> str:
+    """Return the report as one HTML page; a picture or section that cannot be had is named in its place.
 
     Parameters
     ----------
     analysis : Analysis
     drawn : mapping of key to Figure, optional
         Those of `bsynth.reporting.figures.figures`, when they are drawn already.
+    steps : Steps, optional
+        Keeps the reasons of what cannot be had.
 
     Examples
     --------
@@ -42,8 +45,12 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None) -> 
     >>> render(analysis).startswith("<!doctype html>")
     True
     """
+    steps = Steps(analysis.unavailable) if steps is None else steps
     summary = analysis.summary()
     panel = summary["panel"]
+    drawn = figures(analysis, steps) if drawn is None else drawn
+    shown = pictures(analysis, drawn, summary, steps)
+    parts = sections(analysis, summary=summary, steps=steps)
     failures = [f"{plain(d['model'])}: {f}" for d in summary["diagnostics"] for f in d["failures"]]
     licence = f"/*! uPlot. {_text('vendor/uPlot.LICENSE')}*/"
     sources = ("vendor/uPlot.iife.min.js", "templates/chart.js", "templates/report.js")
@@ -55,8 +62,9 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None) -> 
             title=f"Effect on {plain(analysis.panel.source.outcome)}: {unit_words(panel)}",
             window=f"{plain(panel['start'])} to {plain(panel['end'])}",
             treated=some_of((plain(u) for u in panel["treated"]), limit=8),
-            sections=sections(analysis, summary=summary),
-            pictures=pictures(analysis, figures(analysis) if drawn is None else drawn, summary),
+            sections=parts,
+            pictures=shown,
+            lacking={key: lacking(key, steps) for part in parts for key in part.figures if key not in shown},
             unreliable=summary["status"] != "ok",
             mark=UNRELIABLE,
             failures=failures,
@@ -68,12 +76,24 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None) -> 
     )
 
 
-def write_report(analysis: Analysis, path: str | Path, *, drawn: Mapping[str, Figure] | None = None) -> None:
+def write_report(
+    analysis: Analysis,
+    path: str | Path,
+    *,
+    drawn: Mapping[str, Figure] | None = None,
+    steps: Steps | None = None,
+) -> None:
     """Write the page of `render` to ``path``, whole or not at all."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
-    part.write_text(render(analysis, drawn=drawn), encoding="utf-8", newline="\n")
+    part.write_text(render(analysis, drawn=drawn, steps=steps), encoding="utf-8", newline="\n")
     part.replace(path)
+
+
+def lacking(key: str, steps: Steps) -> str:
+    """Say in the place of a picture that it is not there, and why."""
+    reason = steps.unavailable.get(picture_name(key), "it was not drawn")
+    return f"The picture {key!r} is not available: {plain(reason, 300)}."
 
 
 def numeric(value: object) -> bool:

@@ -1,6 +1,5 @@
 """A run as a notebook: the cells that make it again from the data file, and their output."""
 
-import datetime
 import importlib
 import importlib.util
 import os
@@ -9,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bsynth._request import check_file, writing
 from bsynth.catalogue import DEFAULT, list_models
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.ingest import show
@@ -51,6 +51,7 @@ def write_notebook(
     cluster: str | None = None,
     covariates: Sequence[str] = (),
     missing: str = "error",
+    date_format: str | None = None,
     models: Sequence[str | Path] = (DEFAULT,),
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
@@ -73,7 +74,7 @@ def write_notebook(
         CSV or Parquet file.
     path : path
         Notebook to write; one that is there is replaced.
-    unit, time, outcome, treated, start, end, donors, exclude, covariates, missing
+    unit, time, outcome, treated, start, end, donors, exclude, covariates, missing, date_format
         As `Panel.from_long`.
     cluster : str, optional
         Column of users: rows are users or events, as in `Panel.from_events`.
@@ -111,12 +112,13 @@ def write_notebook(
     require_notebook()
     import nbformat
 
-    path = Path(path)
+    path = check_file(path, "path")
     folder = path.absolute().parent
     parameters = {
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
         "start": start, "end": end, "donors": donors, "exclude": exclude, "cluster": cluster,
-        "covariates": covariates, "missing": missing, "models": [_model(each, folder) for each in models],
+        "covariates": covariates, "missing": missing, "date_format": date_format,
+        "models": [_model(each, folder) for each in models],
         "methods": methods, "findings": findings, "questions": dict(questions or {}), "calibrated": calibrated,
         "draws": draws, "replicates": replicates, "level": level, "seed": seed,
     }  # fmt: skip
@@ -126,8 +128,9 @@ def write_notebook(
         execute_notebook(notebook, folder)
     part = path.with_name(path.name + ".part")
     written = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    part.write_text(written + "\n", encoding="utf-8", newline="\n")
-    part.replace(path)
+    with writing(path, "path"):
+        part.write_text(written + "\n", encoding="utf-8", newline="\n")
+        part.replace(path)
     return path
 
 
@@ -194,7 +197,7 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "code", _ANALYSE.format(settings=settings)
     yield "code", _EFFECTS
     yield "markdown", "## The pictures"
-    yield "code", _PATHS if posterior else _PATHS.replace("analysis.fits[0]", "analysis.estimates[0]")
+    yield "code", _PATHS
     yield "code", _METHODS
     if posterior:
         yield (
@@ -213,7 +216,9 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "code", _MADE
 
 
-_ROLES = ("unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing")
+_ROLES = (
+    "unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing", "date_format",
+)  # fmt: skip
 _SETTINGS = ("models", "methods", "findings", "questions", "calibrated", "draws", "replicates", "level", "seed")
 _ABOUT = (
     "This notebook makes the analysis again from the data file. Change the parameters and run every cell to ask "
@@ -248,7 +253,7 @@ effects = analysis.effects().astype(object).fillna("")
 shown = ["estimate", "lower", "upper", "level", "interval", "probability_positive", "p"]
 effects.set_index(["method", "model", "estimand"])[shown]"""
 _PATHS = """\
-main = analysis.fits[0]
+main = (*analysis.fits, *analysis.estimates)[0]
 bs.plot_trajectory(main, level=level)
 bs.plot_gap(main, level=level);"""
 _METHODS = """\
@@ -289,8 +294,6 @@ def _literal(value: Any) -> Any:
         return {str(name): _literal(each) for name, each in value.items()}
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [_literal(each) for each in value]
-    if isinstance(value, datetime.date):
-        return value.isoformat().removesuffix("T00:00:00")
     return show(value)
 
 

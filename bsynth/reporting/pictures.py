@@ -2,18 +2,20 @@
 
 import base64
 import gzip
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
+from bsynth.analysis.steps import Steps
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots.view import PathInference
 from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
-from bsynth.reporting.figures import encoded, main_result
+from bsynth.reporting.figures import encoded, main_result, picture_name
 from bsynth.reporting.findings import findings_of, unreliable
 from bsynth.reporting.words import slug_of
 from bsynth.result import Fit
@@ -52,54 +54,83 @@ class Picture:
     unreliable: bool
 
 
-def pictures(analysis: Analysis, drawn: Mapping[str, Figure], summary: dict[str, Any]) -> dict[str, Picture]:
-    """Return every picture of ``drawn``, which are those of `bsynth.reporting.figures.figures`, by its key."""
-    found, tables, bad = charts(analysis), frames(analysis, summary), _unreliable(analysis)
+def pictures(
+    analysis: Analysis, drawn: Mapping[str, Figure], summary: dict[str, Any], steps: Steps | None = None
+) -> dict[str, Picture]:
+    """Return every picture of ``drawn``, which are those of `bsynth.reporting.figures.figures`, by its key.
+
+    One whose numbers cannot be had comes without them, one that cannot be written not at all; ``steps`` keeps why.
+    """
+    steps = Steps() if steps is None else steps
+    behind, bad = numbers_behind(analysis, summary), _unreliable(analysis)
     made = {}
     for key, figure in drawn.items():
-        numbers = None
-        if key in found:
-            numbers = numbers_of(found[key].frame) | {"chart": found[key].to_dict()}
-        elif key in tables:
-            numbers = numbers_of(tables[key])
-        svg = encoded(figure, "svg")
-        large = len(svg) > SVG_LIMIT
-        address = _address("png", encoded(figure, "png")) if large else _address("svg+xml", svg)
-        packed = _base64(gzip.compress(svg, mtime=0)) if large else None
-        made[key] = Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, key in bad)
+        numbers = steps.attempt(f"numbers of the picture {key}", behind[key]) if key in behind else None
+        picture = steps.attempt(picture_name(key), partial(_picture, key, figure, numbers, bad=key in bad))
+        if picture is not None:
+            made[key] = picture
     return made
 
 
-def charts(analysis: Analysis) -> dict[str, Chart]:
-    """Return the pictures over time as data, by key."""
+def _picture(key: str, figure: Figure, numbers: dict[str, Any] | None, *, bad: bool) -> Picture:
+    svg = encoded(figure, "svg")
+    large = len(svg) > SVG_LIMIT
+    address = _address("png", encoded(figure, "png")) if large else _address("svg+xml", svg)
+    packed = _base64(gzip.compress(svg, mtime=0)) if large else None
+    return Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, bad)
+
+
+def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
+    """Return what makes the numbers of each picture, by key."""
+    found: dict[str, Callable[[], dict[str, Any] | None]] = {}
+    found |= {key: partial(_numbers, make) for key, make in frames(analysis, summary).items()}
+    return found | {key: partial(_of_chart, make) for key, make in charts(analysis).items()}
+
+
+def _of_chart(make: Callable[[], Chart]) -> dict[str, Any]:
+    chart = make()
+    return numbers_of(chart.frame) | {"chart": chart.to_dict()}
+
+
+def _numbers(make: Callable[[], pd.DataFrame | None]) -> dict[str, Any] | None:
+    frame = make()
+    return None if frame is None else numbers_of(frame)
+
+
+def charts(analysis: Analysis) -> dict[str, Callable[[], Chart]]:
+    """Return what makes the pictures over time as data, by key."""
     main, level, panel = main_result(analysis), analysis.level, analysis.panel
     time = panel.source.time
-    found = {
-        "trajectory": trajectory_chart(main, panel.donors, level=level, time=time),
-        "gap": gap_chart(main, level=level, time=time),
+    found: dict[str, Callable[[], Chart]] = {
+        "trajectory": partial(trajectory_chart, main, panel.donors, level=level, time=time),
+        "gap": partial(gap_chart, main, level=level, time=time),
     }
     for number, fit in enumerate(analysis.fits[1:], start=2):
-        found[f"trajectory-{number}"] = trajectory_chart(fit, panel.donors, level=level, time=time)
+        found[f"trajectory-{number}"] = partial(trajectory_chart, fit, panel.donors, level=level, time=time)
     if analysis.placebo is not None:
-        found["placebo"] = placebo_chart(analysis.placebo)
+        found["placebo"] = partial(placebo_chart, analysis.placebo)
     for name, result in analysis.others.items():
         if hasattr(result, "path"):
-            found[slug_of(name)] = gap_chart(cast(PathInference, result), level=level, time=time)
+            found[slug_of(name)] = partial(gap_chart, cast(PathInference, result), level=level, time=time)
     return found
 
 
-def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    """Return the numbers behind the other pictures, by key."""
-    found = {"weights": _weights(analysis, summary), "effects": pd.DataFrame(summary["effects"])}
-    if analysis.leave_one_out is not None:
-        found["leave-one-out"] = analysis.leave_one_out.table
-    if analysis.bootstrap is not None:
-        found["bootstrap"] = analysis.bootstrap.table
+def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    """Return what makes the numbers behind the other pictures, by key; a finding may have none."""
+    found: dict[str, Callable[[], pd.DataFrame | None]] = {
+        "weights": lambda: _weights(analysis, summary),
+        "effects": lambda: pd.DataFrame(summary["effects"]),
+    }
+    if (dropped := analysis.leave_one_out) is not None:
+        found["leave-one-out"] = lambda: dropped.table
+    if (boot := analysis.bootstrap) is not None:
+        found["bootstrap"] = lambda: boot.table
     for name, result in analysis.others.items():
         if isinstance(result, LeaveTwoOut | PlaceboTime):
-            found[slug_of(name)] = result.table
-    besides = {part.slug: part.frame(finding, drawn=True) for part, finding in findings_of(analysis)}
-    return found | {slug: frame for slug, frame in besides.items() if frame is not None}
+            found[slug_of(name)] = partial(getattr, result, "table")
+    for part, finding in findings_of(analysis):
+        found[part.slug] = partial(part.frame, finding, drawn=True)
+    return found
 
 
 def alternative(key: str, figure: Figure) -> str:

@@ -3,42 +3,104 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
+from bsynth._request import check_file, writing
 from bsynth.analysis import Analysis, analyse
+from bsynth.analysis.steps import Steps
 from bsynth.catalogue import DEFAULT
+from bsynth.errors import BsynthError
+from bsynth.given import require_panel
 from bsynth.panel import Panel
-from bsynth.reporting.figures import figures, save_figures
+from bsynth.reporting.figures import drawings, picture_name, save_figure
 from bsynth.reporting.html import write_report
+from bsynth.result import Fit
 from bsynth.spec import ModelSpec
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
 TABLES = "tables"
 
 
-def write_run(analysis: Analysis, out: str | Path) -> None:
-    """Write the run folder of an analysis, whole or not at all; an earlier run of the same folder is replaced.
+def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None] | None = None) -> Analysis:
+    """Write the run folder of an analysis; an earlier run of the same folder is replaced once the answer is there.
 
-    ``fit.nc`` is the main fit; further fits are ``fit-NAME.nc``.
+    ``summary.json`` and ``fit.nc`` (the main fit; further fits are ``fit-NAME.nc``) come first and whole, then the
+    pictures one by one, then the report. A picture or a report that cannot be had costs itself alone.
+
+    Returns
+    -------
+    Analysis
+        With what could not be drawn or written in ``unavailable``, as the rewritten ``summary.json`` has it.
+
+    Raises
+    ------
+    BsynthError
+        When there is no summary to write; finished fits are in the folder all the same.
     """
-    out = Path(out)
+    out, say = Path(out), tell or (lambda _: None)
+    steps = Steps(analysis.unavailable)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
         part = Path(name) / "run"
         part.mkdir()
-        drawn = figures(analysis)
-        save_figures(analysis, part / FIGURES, drawn=drawn)
-        write_report(analysis, part / REPORT, drawn=drawn)
         for number, fit in enumerate(analysis.fits):
-            fit.save(part / (FIT if number == 0 else f"fit-{number + 1}-{fit.spec.name}.nc"))
-        text = json.dumps(analysis.summary(), indent=1, ensure_ascii=False, allow_nan=False)
-        (part / SUMMARY).write_text(text + "\n", encoding="utf-8")
+            file = FIT if number == 0 else f"fit-{number + 1}-{fit.spec.name}.nc"
+            if steps.attempt(file, partial(_saved, fit, part / file)) is None:
+                (part / file).unlink(missing_ok=True)
+        analysis = replace(analysis, unavailable=dict(steps.unavailable))
+        steps.attempt("summary", lambda: write_summary(analysis, part))
         if out.is_dir():
             _remove_earlier(out)
         out.mkdir(exist_ok=True)
         for item in sorted(part.iterdir()):
             item.replace(out / item.name)
+    if "summary" in steps.unavailable:
+        kept = f"; finished fits are in {str(out)!r}" if analysis.fits else ""
+        raise BsynthError(f"the answer cannot be written as {SUMMARY}: {steps.unavailable['summary']}{kept}")
+    say("figures")
+    drawn = _pictures(analysis, out / FIGURES, steps)
+    say("report")
+    steps.attempt("report", lambda: write_report(analysis, out / REPORT, drawn=drawn, steps=steps))
+    return note_unavailable(analysis, out, steps)
+
+
+def note_unavailable(analysis: Analysis, out: str | Path, steps: Steps) -> Analysis:
+    """Return the analysis with what ``steps`` found to be unavailable; a summary that lacks it is written again."""
+    if steps.unavailable == analysis.unavailable:
+        return analysis
+    analysis = replace(analysis, unavailable=dict(steps.unavailable))
+    write_summary(analysis, Path(out))
+    return analysis
+
+
+def write_summary(analysis: Analysis, folder: Path) -> Path:
+    """Write ``summary.json``, whole or not at all."""
+    text = json.dumps(analysis.summary(), indent=1, ensure_ascii=False, allow_nan=False)
+    part = folder / f"{SUMMARY}.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    return part.replace(folder / SUMMARY)
+
+
+def _saved(fit: Fit, file: Path) -> Path:
+    fit.save(file)
+    return file
+
+
+def _pictures(analysis: Analysis, folder: Path, steps: Steps) -> dict[str, Figure]:
+    """Draw and save the pictures one by one."""
+    drawn = {}
+    for key, draw in drawings(analysis).items():
+        figure = steps.attempt(picture_name(key), draw)
+        if figure is None:
+            continue
+        if steps.attempt(picture_name(key), partial(save_figure, figure, key, folder)) is not None:
+            drawn[key] = figure
+    return drawn
 
 
 def _remove_earlier(out: Path) -> None:
@@ -79,7 +141,11 @@ def report(
     ...     page.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
-    if isinstance(data, Panel):
+    file = check_file(path, "path")
+    if not isinstance(data, Analysis):
+        require_panel(data)
         data = analyse(data, models=models, methods=methods, level=level, seed=seed, progress=progress)
-    write_report(data, path)
-    return Path(path)
+    with writing(file, "path"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_report(data, file)
+    return file

@@ -4,21 +4,27 @@ Sentences are built from ``summary()`` alone, so that no number can appear in wo
 ``summary.json``; tables may add settings.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from bsynth.analysis import Analysis, Finding
+from bsynth.analysis.steps import Steps
 from bsynth.plots.labels import METHODS, bracket, interval_words, numbers, percent, plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
 from bsynth.reporting.findings import Part, findings_of, unreliable
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
+    ASSUMPTIONS,
     as_float,
     decapitalised,
+    estimand_words,
     find,
+    gate_words,
     model_words,
     p_words,
     slug_of,
@@ -26,16 +32,13 @@ from bsynth.reporting.words import (
     unit_words,
 )
 
-ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
-
-
 ORDER = (
     "answer", "picture", "bands",
     "certainty", "certificate", "prior-audit", "sources",
     "classical", "weights", "donor-audit",
     "placebo", "leave-one-out", "bootstrap", "further",
     "specification-curve", "decision",
-    "assumptions", "methods", "data",
+    "unavailable", "assumptions", "methods", "data",
 )  # fmt: skip
 """Sections by slug; what an analysis does not have is absent."""
 
@@ -70,8 +73,13 @@ class Section:
         return (*self.paragraphs, *self.points)
 
 
-def sections(analysis: Analysis, *, summary: dict[str, Any] | None = None) -> tuple[Section, ...]:
+def sections(
+    analysis: Analysis, *, summary: dict[str, Any] | None = None, steps: Steps | None = None
+) -> tuple[Section, ...]:
     """Return the report of an analysis, the answer first; ``summary`` is the analysis's, when it is there already.
+
+    A section that cannot be had says so in its place, and what the panel cannot have stands in one of its own;
+    ``steps`` keeps the reasons.
 
     Examples
     --------
@@ -83,24 +91,48 @@ def sections(analysis: Analysis, *, summary: dict[str, Any] | None = None) -> tu
     ['answer', 'picture', 'certainty']
     """
     summary = analysis.summary() if summary is None else summary
-    found = [
-        _answer(analysis, summary),
-        _picture(analysis, summary),
-        _certainty(analysis, summary),
-        _classical(analysis, summary),
-        _weights(analysis, summary),
-        _placebo(analysis, summary),
-        _leave_one_out(analysis, summary),
-        _bootstrap(analysis, summary),
-        _others(analysis, summary),
-        _assumptions(),
-        _methods(analysis, summary),
-        _data(analysis, summary),
-    ]
-    found += [_finding(part, result) for part, result in findings_of(analysis)]
+    steps = Steps(analysis.unavailable) if steps is None else steps
+    makers: dict[str, Callable[[], Section | None]] = {
+        "answer": lambda: _answer(analysis, summary),
+        "picture": lambda: _picture(analysis, summary),
+        "certainty": lambda: _certainty(analysis, summary),
+        "classical": lambda: _classical(analysis, summary),
+        "weights": lambda: _weights(analysis, summary),
+        "placebo": lambda: _placebo(analysis, summary),
+        "leave-one-out": lambda: _leave_one_out(analysis, summary),
+        "bootstrap": lambda: _bootstrap(analysis, summary),
+        "further": lambda: _others(analysis, summary),
+        "assumptions": lambda: Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS),
+        "methods": lambda: _methods(analysis, summary),
+        "data": lambda: _data(analysis, summary),
+    }
+    makers |= {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
     shown = {str(unit): plain(unit) for unit in analysis.panel.units if plain(unit) != str(unit)}
+    found = [_section(slug, make, steps) for slug, make in makers.items()]
+    found.append(_unavailable(steps))
     ordered = sorted((section for section in found if section is not None), key=_position)
     return tuple(_legible(section, shown) for section in ordered)
+
+
+def _section(slug: str, make: Callable[[], Section | None], steps: Steps) -> Section | None:
+    """Make a section, or one in its place that says why it is not there."""
+    name = f"section {slug}"
+    made = steps.attempt(name, make)
+    if made is not None or name not in steps.unavailable:
+        return made
+    title = slug.replace("-", " ").capitalize()
+    return Section(title, slug, (f"This section is not available: {plain(steps.unavailable[name], 300)}.",))
+
+
+def _unavailable(steps: Steps) -> Section | None:
+    """What was asked for and cannot be had, each with its reason."""
+    if not steps.unavailable:
+        return None
+    points = tuple(f"{name}: {plain(reason, 400)}." for name, reason in steps.unavailable.items())
+    return Section("Not available on this panel", "unavailable", (_LACKS,), points=points)
+
+
+_LACKS = "What follows was asked for, or belongs to a whole report, and cannot be had here; everything else stands."
 
 
 def _legible(section: Section, shown: dict[str, str]) -> Section:
@@ -143,7 +175,7 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
     frame = pd.DataFrame(
         [
             {
-                "Quantity": ESTIMAND_WORDS[r["estimand"]],
+                "Quantity": estimand_words(r["estimand"], len(summary["panel"]["treated"])),
                 "Estimate": words[0],
                 "Interval": "–" if r["lower"] is None else bracket(words[1:]),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
@@ -160,7 +192,7 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "answer",
         (headline(summary, analysis.panel.source.outcome),),
         (Table(frame, caption, unreliable=bad),),
-        points=analysis.comparison.sentences(),
+        points=(analysis.verdict,) if "verdict" in analysis.unavailable else analysis.comparison.sentences(),
     )
 
 
@@ -171,20 +203,28 @@ def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
         f"start ({plain(panel['start'])}) it should follow the observed line, since only that period was used "
         "to fit it. The gap between the two after the start is the effect."
     )
+    if summary["calibration"] is not None:
+        words += (
+            " The bands are predictive intervals of single periods, by the model alone: what the donors teach about "
+            "averages calibrates the average, the cumulative effect and the lift, and no single period."
+        )
     further = tuple(f"trajectory-{n}" for n in range(2, len(analysis.fits) + 1))
     return Section("The picture", "picture", (words,), (), ("trajectory", "gap", *further))
 
 
 def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
     if not summary["diagnostics"]:
+        lacks = [
+            f"The {k} is not available: {v}." for k, v in summary["unavailable"].items() if k.startswith("posterior")
+        ]
         words = (
             "No posterior was computed, so there is no probability of an effect. What follows gives points, "
             "and the intervals of the classical procedures that were run."
         )
-        return Section("How sure, and why", "certainty", (words, *_pre_fit_words(summary)))
+        return Section("How sure, and why", "certainty", (*lacks, words, *_pre_fit_words(summary)))
     paragraphs = []
     for model in summary["diagnostics"]:
-        paragraphs += _gate_words(model)
+        paragraphs += gate_words(model)
     for kind, words in (
         ("predictive", "adds the noise of single periods to what is not known of weights and level"),
         ("mean", "leaves the noise of single periods out"),
@@ -212,19 +252,6 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
     return Section("How sure, and why", "certainty", tuple(paragraphs), (tables.diagnostics(summary),))
 
 
-def _gate_words(model: dict[str, Any]) -> list[str]:
-    name = plain(model["model"])
-    rhat, ess = f"{as_float(model['rhat_max']):.3f}", numbers(as_float(model["ess_min"]), decimals=0)[0]
-    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
-    if model["status"] == "ok":
-        return [f"The sampler passed its convergence gate for model {name}: {worst}."]
-    failures = "; ".join(model["failures"])
-    return [
-        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
-        f"What failed: {failures}."
-    ]
-
-
 def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
     main = summary["path_method"]
     row = next(r for r in summary["pre_fit"] if main in (r["model"], r["method"]))
@@ -237,7 +264,7 @@ def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
 
 def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     """All methods in one table and one picture, with the sentences on what each presumes."""
-    data = analysis.panel.source.notes()
+    data = analysis.panel.notes()
     own = dict.fromkeys(
         _condition(e.estimator, note) for e in analysis.estimates for note in e.notes if note not in data
     )
@@ -247,10 +274,16 @@ def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     return Section(
         "The classical answer beside it",
         "classical",
-        (words, *data, *own),
+        (words, *data, *own, *_measured(summary)),
         (tables.methods(summary),),
         ("effects",),
     )
+
+
+def _measured(summary: dict[str, Any]) -> list[str]:
+    """How often the intervals of methods that fail held the truth, for the rows of the table that have such a one."""
+    rows = [r for r in summary["effects"] if r["estimand"] == "average" and r.get("measured")]
+    return [f"{title_of(r)}, {interval_words(r['interval'], as_float(r['level']))}: {r['measured']}." for r in rows]
 
 
 def _condition(estimator: str, note: str) -> str:
@@ -315,7 +348,9 @@ def _bootstrap(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
         "an estimator that is off by its design is off in every resample too."
     )
     lost = f"{boot['failed']} replicates had a unit without any user and have no answer." if boot["failed"] else ""
-    return Section("User-level bootstrap", "bootstrap", tuple(w for w in (words, lost) if w), (), ("bootstrap",))
+    short = f"It is {row['measured']}." if row.get("measured") else ""
+    said = tuple(w for w in (words, short, lost) if w)
+    return Section("User-level bootstrap", "bootstrap", said, (), ("bootstrap",))
 
 
 def _others(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
@@ -335,22 +370,6 @@ def _finding(part: Part, finding: Finding) -> Section:
     found = () if frame is None else (tables.listed(frame, part.caption, unreliable=bad),)
     figures = () if part.plot is None else (part.slug,)
     return Section(part.title, part.slug, words, found, figures)
-
-
-def _assumptions() -> Section:
-    return Section(
-        "Assumptions, and what would break them",
-        "assumptions",
-        (
-            "No interference: the treatment of the treated unit does not change the outcomes of the donors. "
-            "Spillovers, shared customers or a moved budget break this, and the gap is then off by what spilled over.",
-            "Donors untouched: no donor received the treatment, or another shock of its own, in the window. "
-            "A donor with a shock carries it into the counterfactual by its weight.",
-            "The match before the start captures the confounders: a weighted mean of donors that follows the "
-            "treated unit before the start would have followed it afterwards. It cannot be tested; a close fit "
-            "over many periods makes it plausible, a poor one makes it doubtful.",
-        ),
-    )
 
 
 def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:

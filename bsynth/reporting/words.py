@@ -3,7 +3,20 @@
 import math
 from typing import Any
 
-from bsynth.plots.labels import METHODS, plain, probability
+from bsynth.plots.labels import METHODS, numbers, plain, probability
+from bsynth.plots.style import UNRELIABLE
+
+ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
+ASSUMPTIONS = (
+    "No interference: the treatment of the treated unit does not change the outcomes of the donors. "
+    "Spillovers, shared customers or a moved budget break this, and the gap is then off by what spilled over.",
+    "Donors untouched: no donor received the treatment, or another shock of its own, in the window. "
+    "A donor with a shock carries it into the counterfactual by its weight.",
+    "The match before the start captures the confounders: a weighted mean of donors that follows the "
+    "treated unit before the start would have followed it afterwards. It cannot be tested; a close fit "
+    "over many periods makes it plausible, a poor one makes it doubtful.",
+)
+"""What every synthetic control rests on, and what would break it."""
 
 
 def as_float(value: float | str | None) -> float:
@@ -36,6 +49,20 @@ def unit_words(panel: dict[str, Any]) -> str:
     """Name the treated unit, or count the averaged ones."""
     treated = panel["treated"]
     return plain(treated[0]) if len(treated) == 1 else f"the mean of {len(treated)} units"
+
+
+def estimand_words(estimand: str, units: int) -> str:
+    """Name an estimand; for several treated units, whose it is.
+
+    Examples
+    --------
+    >>> estimand_words("average", 1), estimand_words("cumulative", 3)
+    ('Average effect', 'Cumulative effect: sum over periods of the mean of 3 units')
+    """
+    if units == 1:
+        return ESTIMAND_WORDS[estimand]
+    sum_ = "sum over periods of the " if estimand == "cumulative" else ""
+    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units} units"
 
 
 def decapitalised(text: str) -> str:
@@ -83,3 +110,27 @@ def model_words(spec: dict[str, Any]) -> str:
             "donors are not matched on noise."
         )
     return words
+
+
+def no_posterior_words(summary: dict[str, Any]) -> list[str]:
+    """Say that there is no posterior, and why where one was asked for."""
+    lacking = {name: why for name, why in summary["unavailable"].items() if name.startswith("posterior")}
+    return [
+        *(f"The {name} is not available: {why}." for name, why in lacking.items()),
+        "No posterior was computed, so there is no probability of an effect. What follows gives points, "
+        "and the intervals of the classical procedures that were run.",
+    ]
+
+
+def gate_words(model: dict[str, Any]) -> list[str]:
+    """Say whether a model's sampler passed its gate."""
+    name = plain(model["model"])
+    rhat, ess = f"{as_float(model['rhat_max']):.3f}", numbers(as_float(model["ess_min"]), decimals=0)[0]
+    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
+    if model["status"] == "ok":
+        return [f"The sampler passed its convergence gate for model {name}: {worst}."]
+    failures = "; ".join(model["failures"])
+    return [
+        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
+        f"What failed: {failures}."
+    ]

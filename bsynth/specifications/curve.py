@@ -16,6 +16,7 @@ from bsynth.catalogue import DEFAULT
 from bsynth.effects import check_level, positive_share
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.estimate import html_card
+from bsynth.given import require_panel
 from bsynth.ingest import show
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
@@ -370,6 +371,7 @@ def specification_curve(
     >>> curve.table[["level_shift", "status"]].values.tolist()
     [['none', 'ok'], ['shift', 'ok']]
     """
+    require_panel(panel)
     check_store(store)
     plan = plan_curve(
         panel,

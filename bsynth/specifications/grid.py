@@ -8,14 +8,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bsynth._request import check_seed
 from bsynth._types import Label
 from bsynth.catalogue import DEFAULT, choose_model
 from bsynth.checks.leave_future_out import MIN_LAST
 from bsynth.design import make_design
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.fitting import plan as plan_fit
+from bsynth.given import require_panel
 from bsynth.ingest import show
-from bsynth.ingest.labels import MIN_PRE, match_time
+from bsynth.ingest.labels import MIN_PRE, as_labels
 from bsynth.panel import Panel
 from bsynth.spec import ModelSpec
 from bsynth.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
@@ -159,6 +161,8 @@ def plan_curve(
     >>> len(plan.specifications), plan.fits
     (13, 78)
     """
+    require_panel(panel)
+    check_seed(seed)
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
@@ -236,16 +240,16 @@ def _windows(
     panel: Panel, starts: Sequence[Label] | None, since: Sequence[Label] | None, last: int
 ) -> Iterator[Window]:
     """Yield the pre-period windows: earlier starts, then later first periods."""
-    name, n_pre = panel.source.name, panel.n_pre
+    n_pre = panel.n_pre
     spare = n_pre - last - MIN_PRE
     if starts is None:
         gaps = sorted({g for g in (round(n_pre / 10), round(n_pre / 5)) if 0 < g <= spare})
     else:
-        gaps = [n_pre - match_time(panel.times, start, "start", name) for start in starts]
+        gaps = [n_pre - panel.locate(start) for start in as_labels(starts)]
     if since is None:
         firsts = sorted({f for f in (n_pre // 4, n_pre // 2) if 0 < f <= spare})
     else:
-        firsts = [match_time(panel.times, first, "since", name) for first in since]
+        firsts = [panel.locate(first, "since") for first in as_labels(since)]
     for gap in gaps:
         if not 0 < gap <= spare:
             raise PanelError(_outside(panel, "starts", n_pre - gap, MIN_PRE + last, n_pre - 1))

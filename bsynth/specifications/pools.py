@@ -11,7 +11,7 @@ from bsynth._types import FloatArray, IntArray, Label
 from bsynth.errors import SpecError, some_of
 from bsynth.frequentist import classical
 from bsynth.ingest import show
-from bsynth.ingest.labels import match_units
+from bsynth.ingest.labels import as_labels, match_units
 from bsynth.panel import MIN_DONORS, Panel
 
 LEAVE_OUT = 5
@@ -84,9 +84,10 @@ def read_pools(panel: Panel, pools: Sequence[str] | Mapping[str, Sequence[Label]
     if isinstance(pools, Mapping):
         found = []
         for name, donors in pools.items():
-            if len(donors) < MIN_DONORS:
-                raise SpecError(f"pool {name!r} has {len(donors)} donors; give at least {MIN_DONORS}")
-            found.append(Pool(str(name), "given", match_units(panel.donors, tuple(donors), "donor", panel.source.name)))
+            given = match_units(panel.donors, as_labels(donors), "donor", panel.source.name)
+            if len(given) < MIN_DONORS:
+                raise SpecError(f"pool {name!r} has {len(given)} donors; give at least {MIN_DONORS}")
+            found.append(Pool(str(name), "given", given))
         return tuple(found)
     return tuple(pool for name in pools for pool in _read(panel, name) if pool != ALL)
 

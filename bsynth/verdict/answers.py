@@ -1,7 +1,7 @@
 """What each side found."""
 
 from bsynth.verdict.naming import listed, names
-from bsynth.verdict.numbers import Row, interval, number, probability
+from bsynth.verdict.numbers import Row, fell_short, interval, number, probability
 from bsynth.verdict.sides import BY_USERS, Sides, bounded, holds, mute
 
 
@@ -9,7 +9,9 @@ def of_posterior(s: Sides) -> list[str]:
     """The main posterior's answer, and whether it may be used."""
     if s.main is None or s.base is None:
         return []
-    words = f"The posterior ({s.base['model']}) puts the average effect at {number(s.base['estimate'])}, "
+    units = s.facts["n_treated"]
+    whose = f" on the mean of {units} units" if units > 1 else ""
+    words = f"The posterior ({s.base['model']}) puts the average effect{whose} at {number(s.base['estimate'])}, "
     if s.main is s.base:
         words += f"{interval(s.base)}; by this model {probability(s.base['probability_positive'])}."
     else:
@@ -62,7 +64,12 @@ def of_classical(s: Sides) -> list[str]:
     for row in s.extra:
         users = ", which holds the sampling of users alone" if row["interval"].startswith(BY_USERS) else ""
         words.append(f"Around {row['method']} there is also a {interval(row)}{users}.")
-    return words
+    present = {(row["method"], row["interval"]) for row in (*s.classical, *s.extra)}
+    return words + [
+        f"The {each['interval']} interval of {each['method']} is {fell_short(each['found'])}."
+        for each in s.facts["measured"]
+        if (each["method"], each["interval"]) in present
+    ]
 
 
 def _answer(row: Row, *, named: bool) -> str:

@@ -1,6 +1,7 @@
 """Numbers in words."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 type Row = dict[str, Any]
@@ -18,6 +19,8 @@ def number(value: float | str | None, digits: int = 3) -> str:
     if value is None:
         return "not available"
     value = float(value)
+    if math.isnan(value):
+        return "not available"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     if value == 0:
@@ -44,3 +47,17 @@ def probability(p: float) -> str:
 def interval(row: Row) -> str:
     """Write a row's interval with its level and kind, such as ``95% predictive interval [0.03, 0.07]``."""
     return f"{row['level']:.0%} {row['interval']} interval [{number(row['lower'])}, {number(row['upper'])}]"
+
+
+def fell_short(found: Sequence[Row]) -> str:
+    """Say how often intervals of a kind held the truth where that was measured; empty when it was not.
+
+    Examples
+    --------
+    >>> fell_short([{"level": 0.95, "coverage": 0.4, "count": 30, "worlds": "simulated logs"}])
+    'too narrow where it was measured: 95% intervals of this kind held the truth in 40% of 30 simulated logs'
+    """
+    if not found:
+        return ""
+    shares = " and ".join(f"in {row['coverage']:.0%} of {row['count']} {row['worlds']}" for row in found)
+    return f"too narrow where it was measured: {found[0]['level']:.0%} intervals of this kind held the truth {shares}"

@@ -33,6 +33,28 @@ def _checks(s: Sides) -> list[str]:
     return ["; ".join(words) + "."]
 
 
+def _lacking(s: Sides) -> list[str]:
+    """Posteriors that cannot be had on this panel."""
+    lacks = {k: v for k, v in s.facts.get("unavailable", {}).items() if k.startswith("posterior")}
+    return [f"The {name} is not available: {reason}." for name, reason in lacks.items()]
+
+
+def _rows_lacking(s: Sides) -> list[str]:
+    """Estimators, and intervals around them, that cannot be had on this panel."""
+    lacks = {k: v for k, v in s.facts.get("unavailable", {}).items() if not k.startswith(("posterior", "calibration"))}
+    return [f"There is no {name}: {reason}." for name, reason in lacks.items()]
+
+
+def _notes(s: Sides) -> list[str]:
+    """What should be known of the panel beside the answer."""
+    return list(s.facts.get("notes", []))
+
+
+def _gaps(s: Sides) -> list[str]:
+    """Which periods are missing for all units."""
+    return list(s.facts["gaps"])
+
+
 def _certificate(s: Sides) -> list[str]:
     """What the pseudo-treated units say about the main model's own interval."""
     found = s.facts["certificate"]
@@ -80,23 +102,29 @@ def _trust(s: Sides) -> list[str]:
             f"With {s.facts['donors']} donors the interval cannot be calibrated ({s.facts['donors_needed']} are "
             "needed), so its width is the model's word alone."
         )
+    elif reason := s.facts.get("unavailable", {}).get("calibration"):
+        words.append(f"The interval is not calibrated, so its width is the model's word alone: {reason}.")
     else:
         words.append("The interval was not calibrated on the donors, so its width is the model's word alone.")
     return words
 
 
 PARTS: tuple[Callable[[Sides], list[str]], ...] = (
+    _lacking,
     answers.of_posterior,
     answers.of_models,
     answers.of_classical,
+    _rows_lacking,
     agreement.on_agreement,
     agreement.on_hull,
     agreement.on_pre_fit,
     zero.on_zero,
     zero.on_contradictions,
+    _gaps,
     _checks,
     _certificate,
     _trust,
+    _notes,
     answers.of_truth,
 )
 """The story in its order; each part returns the sentences that it has to say."""

@@ -70,12 +70,15 @@ def prior() -> PriorAudit:
 
 def drawn_by_all(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> dict[str, Callable[..., Axes]]:
     donors = audit_donors(panel, fit, progress=False)
-    asked = decide(fit, rope=0.2, threshold=1.5, cost=3.0, value_per_unit=2.0)
+    asked = decide(fit, rope=0.2, threshold=1.5, cost=3.0, value_per_unit=2.0, estimand="average")
+    total = decide(replace(fit, provenance=replace(fit.provenance, panel={"treated": ["a", "b", "c"]})), cost=3.0,
+                   value_per_unit=2.0)  # fmt: skip
     lift = decide(fit, rope=0.01, threshold=0.02, estimand="lift")
     found, band = sources(fit, panel), path_band(fit)
     prior = replace(prior, fit_status=fit.status)
     return {
         "decision": lambda **k: plot_decision(asked, **k),
+        "decision-total": lambda **k: plot_decision(total, **k),
         "decision-lift": lambda **k: plot_decision(lift, **k),
         "sources": lambda **k: plot_sources(found, **k),
         "sources-period": lambda **k: plot_sources(found, span="period", **k),
@@ -126,6 +129,12 @@ def test_decision_draws_the_curve_and_the_breakdown(fit: Fit) -> None:
     assert lines(ax, "threshold")[0][1].tolist() == [1.5, found.values["probability_above"]]
 
 
+def test_a_total_says_over_what(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> None:
+    ax = drawn_by_all(fit, panel, prior)["decision-total"]()
+    assert ax.get_xlabel().startswith(f"total over 3 units and {panel.n_post} periods of the effect on ")
+    assert ax.get_ylabel() == "P(total effect > x)"
+
+
 def test_sources_stack_to_one(fit: Fit, panel: bs.Panel) -> None:
     found = sources(fit, panel)
     ax = plot_sources(found)
@@ -141,6 +150,7 @@ def test_band_draws_both(fit: Fit) -> None:
     found = path_band(fit, level=0.9)
     ax = plot_path_band(found)
     (band,) = [c for c in ax.collections if c.get_gid() == "simultaneous"]
+    assert "held the whole path of 3 of 16 in Germany" in texts(ax).replace("\n", " ")
     edges = band.get_paths()[0].vertices[:, 1]
     assert edges.max() == pytest.approx(found.table["upper"].max())
     assert edges.min() == pytest.approx(found.table["lower"].min())

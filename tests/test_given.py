@@ -1,0 +1,236 @@
+"""Wrong objects, settings and paths given to public verbs: one line of ours, before anything is computed."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from click.testing import CliRunner
+
+import bsynth as bs
+from bsynth.cli import main
+
+FRAME = bs.simulate_factor(donors=8, seed=1)
+ROLES: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "outcome", "treated": 0, "start": 30}
+PANEL = bs.Panel.from_long(FRAME, **ROLES)
+STUB: Any = bs.Fit(None, None, None, None)  # type: ignore[arg-type]
+"""Of the right type: nothing in it is looked at before the panel is."""
+
+WRONG: dict[str, Any] = {
+    "DataFrame": FRAME,
+    "None": None,
+    "text": "sales.csv",
+    "path": Path("sales.csv"),
+    "class": bs.Panel,
+    "Fit": STUB,
+    "array": np.zeros(3),
+}
+
+
+def verbs() -> list[str]:
+    """Public functions that take a panel."""
+    functions = {name: getattr(bs, name) for name in bs.__all__ if inspect.isfunction(getattr(bs, name))}
+    taking = [name for name, verb in functions.items() if "panel" in inspect.signature(verb).parameters]
+    return [*taking, "report"]
+
+
+def test_the_walk_finds_the_verbs() -> None:
+    expected = {"fit", "plan", "analyse", "calibrate", "certify", "classical", "compare", "check", "audit_donors"}
+    expected |= {"specification_curve", "bootstrap", "conformal", "placebo_space", "lfo", "sources", "report"}
+    assert expected <= set(verbs())
+
+
+def one_line(error: bs.BsynthError) -> str:
+    message = str(error)
+    assert "\n" not in message
+    assert len(message) < 400
+    return message
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", verbs())
+def test_a_wrong_object_where_a_panel_belongs(name: str, wrong: str) -> None:
+    verb = getattr(bs, name)
+    given = {"data" if name == "report" else "panel": WRONG[wrong]}
+    if "fit" in inspect.signature(verb).parameters:
+        given["fit"] = STUB
+    if name == "with_weights":
+        given["weights"] = {1: 1.0}
+    with pytest.raises(bs.PanelError, match="a Panel is needed and") as caught:
+        verb(**given)
+    message = one_line(caught.value)
+    assert {"class": "the class Panel", "None": "None came", "DataFrame": "a DataFrame", "Fit": "a Fit came",
+            "text": "'sales.csv'", "path": "'sales.csv'", "array": "a numpy ndarray"}[wrong] in message  # fmt: skip
+    assert ("the panel that was fitted" if wrong == "Fit" else "Panel.from_long(") in message
+
+
+@pytest.mark.parametrize("name", ["check", "prior_audit", "sources", "path_band", "decide"])
+def test_a_wrong_object_where_a_fit_belongs(name: str) -> None:
+    verb = getattr(bs, name)
+    for wrong in (PANEL, None, "fit.nc", FRAME):
+        arguments = (wrong, STUB) if "panel" in inspect.signature(verb).parameters else (wrong,)
+        with pytest.raises(bs.PanelError, match="a Fit is needed and"):
+            verb(*arguments)
+
+
+IMPOSSIBLE = ["below a file", "proc", "name too long", "nothing", "NUL", "none", "number"]
+
+
+def impossible(case: str, folder: Path) -> Any:
+    (folder / "file").write_text("mine")
+    return {
+        "below a file": folder / "file" / "x",
+        "proc": "/proc/nowhere/x",
+        "name too long": folder / ("a" * 300),
+        "nothing": "",
+        "NUL": "a\0b",
+        "none": None,
+        "number": 3,
+    }[case]
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_paths_that_cannot_be_written(case: str, tmp_path: Path) -> None:
+    path = impossible(case, tmp_path)
+    estimate = bs.classical(PANEL)
+    fit = bs.Fit(xr.DataTree(), bs.load_model("level"), None, None)  # type: ignore[arg-type]
+    csv = tmp_path / "data.csv"
+    FRAME.to_csv(csv, index=False)
+    calls = [
+        lambda: bs.export(estimate, path),
+        lambda: fit.save(path),
+        lambda: bs.report(PANEL, path, models=["none"], methods=["sc"], progress=False),
+        lambda: bs.write_notebook(csv, path, **ROLES, execute=False),
+    ]
+    if path is not None:
+        calls += [lambda: bs.calibrate(PANEL, store=path), lambda: bs.specification_curve(PANEL, store=path)]
+    for call in calls:
+        with pytest.raises(bs.SpecError, match=r"cannot be written|give a path|is a folder") as caught:
+            call()
+        one_line(caught.value)
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["data.csv", "file"]
+
+
+def test_a_folder_where_a_file_belongs_and_the_other_way_round(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    with pytest.raises(bs.SpecError, match="is a folder"):
+        bs.report(PANEL, tmp_path, models=["none"], methods=["sc"], progress=False)
+    with pytest.raises(bs.SpecError, match="it is a folder"):
+        bs.calibrate(PANEL, store=tmp_path)
+    with pytest.raises(bs.SpecError, match="is a file"):
+        bs.export(bs.classical(PANEL), file)
+    assert file.read_text() == "mine"
+
+
+def test_tables_go_into_a_new_folder_deep_down(tmp_path: Path) -> None:
+    written = bs.export(bs.classical(PANEL), tmp_path / "a" / "b")
+    assert {file.parent for file in written} == {tmp_path / "a" / "b"}
+    with pytest.raises(bs.SpecError, match="cannot be written"):
+        bs.export(bs.classical(PANEL), tmp_path, prefix="no/such/")
+
+
+def test_load_of_something_else(tmp_path: Path) -> None:
+    text, other, half = tmp_path / "t.nc", tmp_path / "other.nc", tmp_path / "half.nc"
+    text.write_text("not a fit")
+    xr.Dataset({"a": 1}).to_netcdf(other, engine="h5netcdf")
+    xr.Dataset({"a": 1}, attrs={"bsynth_format": 1, "bsynth_spec": "[]"}).to_netcdf(half, engine="h5netcdf")
+    cut = tmp_path / "cut.nc"
+    cut.write_bytes(other.read_bytes()[:1500])
+    for path, words in {
+        text: "cannot be read as a fit",
+        other: "not a bsynth fit",
+        half: "cannot be read as a fit",
+        cut: "cannot be read as a fit",
+        tmp_path: "is a folder",
+        tmp_path / "no.nc": "does not exist",
+        text / "x": "does not exist",
+        tmp_path / ("a" * 300): "does not exist",
+    }.items():
+        with pytest.raises(bs.PanelError, match=words):
+            bs.load(path)
+    for wrong in (None, 3, FRAME, ""):
+        with pytest.raises(bs.SpecError, match="give a path"):
+            bs.load(wrong)  # type: ignore[arg-type]
+
+
+SETTINGS: dict[str, Any] = {
+    "seed is -1": lambda: bs.plan(PANEL, seed=-1),
+    "seed is 1.5": lambda: bs.plan(PANEL, seed=1.5),  # type: ignore[arg-type]
+    "seed is None": lambda: bs.calibrate(PANEL, seed=None),  # type: ignore[arg-type]
+    "draws is 0": lambda: bs.plan(PANEL, draws=0),
+    "draws is 'x'": lambda: bs.plan(PANEL, draws="x"),  # type: ignore[arg-type]
+    "draws is 500.5": lambda: bs.plan(PANEL, draws=500.5),  # type: ignore[arg-type]
+    "chains is None": lambda: bs.plan(PANEL, chains=None),  # type: ignore[arg-type]
+    "level is 95": lambda: bs.analyse(PANEL, level=95),
+    "level is 'x'": lambda: bs.analyse(PANEL, level="x"),  # type: ignore[arg-type]
+    "replicates is 1": lambda: bs.analyse(PANEL, replicates=1),
+    "weights is a list": lambda: bs.with_weights(PANEL, [1]),  # type: ignore[arg-type]
+    "the weight of 1 is 'x'": lambda: bs.with_weights(PANEL, {1: "x"}),  # type: ignore[dict-item]
+    "unknown model 'lvel', did you mean 'level'": lambda: bs.analyse(PANEL, models="lvel"),
+    "seed is -2": lambda: bs.conformal(PANEL, seed=-2),
+    "seed is -3": lambda: bs.prediction_interval(PANEL, seed=-3),
+    "seed is -4": lambda: bs.bootstrap(PANEL, cluster="unit", seed=-4),
+    "seed is -5": lambda: bs.certify(PANEL, seed=-5),
+    "seed is -6": lambda: bs.simulate_factor(seed=-6),
+    "seed is -7": lambda: bs.plan_curve(PANEL, seed=-7),
+    "seed is -8": lambda: bs.compare(PANEL, seed=-8),
+}
+
+
+@pytest.mark.parametrize("words", SETTINGS)
+def test_settings_outside_what_is_allowed(words: str) -> None:
+    with pytest.raises(bs.SpecError, match=words) as caught:
+        SETTINGS[words]()
+    one_line(caught.value)
+
+
+BAD_OPTIONS = [
+    ["--draws", "0"], ["--draws", "-5"], ["--level", "95"], ["--level", "nan"], ["--seed", "-1"],
+    ["--replicates", "1"], ["--methods", "placeb"], ["--findings", "foo"], ["--export", "foo"], ["--model", "lvel"],
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("given") / "data.csv"
+    FRAME.to_csv(path, index=False)
+    return path
+
+
+def _run(command: str, csv: Path, out: object, *options: str) -> Any:
+    base = [command, str(csv), "--unit", "unit", "--time", "time", "--outcome", "outcome", "--treated", "0"]
+    return CliRunner().invoke(main, [*base, "--start", "30", "--quiet", *options, "--out", str(out)])
+
+
+@pytest.mark.parametrize("options", BAD_OPTIONS, ids=" ".join)
+def test_bad_options_by_the_command_line(options: list[str], csv: Path, tmp_path: Path) -> None:
+    done = _run("run", csv, tmp_path / "run", *options)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
+    assert list(tmp_path.iterdir()) == []
+    if options[0] in ("--draws", "--seed"):
+        done = _run("calibrate", csv, tmp_path / "run", *options)
+        assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", ["below a file", "proc", "name too long"])
+@pytest.mark.parametrize("command", ["run", "calibrate", "demo", "simulate"])
+def test_impossible_out_is_said_before_any_work(command: str, case: str, csv: Path, tmp_path: Path) -> None:
+    out = impossible(case, tmp_path)
+    if command in ("run", "calibrate"):
+        done = _run(command, csv, out)
+    else:
+        words = ["demo"] if command == "demo" else ["simulate", "rollout"]
+        done = CliRunner().invoke(main, [*words, "--out", str(out)])
+    assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
+    assert "--out" in done.stderr
+    assert [item.name for item in tmp_path.iterdir()] == ["file"]
+
+
+def test_pandas_frame_of_weights_is_refused() -> None:
+    with pytest.raises(bs.SpecError, match="weights is a DataFrame"):
+        bs.with_weights(PANEL, pd.DataFrame({"w": [1.0]}))  # type: ignore[arg-type]

@@ -1,0 +1,85 @@
+"""What is said of procedures that fail is what was measured of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import bsynth as bs
+from bsynth.analysis.measured import FAILING, LEVEL, MEASURED, WORLDS, measured
+from bsynth.calibration import Calibration
+from bsynth.frequentist import bootstrap, conformal, jackknife_plus, placebo_space
+from bsynth.reporting.sections import sections as sections_of
+from bsynth.verdict import fell_short
+
+EVIDENCE = Path(__file__).parent / "evidence"
+
+
+def test_every_procedure_that_failed_is_named_with_its_coverage() -> None:
+    found = json.loads((EVIDENCE / "classical.json").read_text())
+    assert {world: found[world]["seeds"] for world in MEASURED} == {
+        world: count for world, (count, _) in WORLDS.items()
+    }
+    level = f"{LEVEL:.0%}"
+    failing = {
+        world: {
+            name: entry[level]["coverage"]
+            for name, entry in found[world]["summary"].items()
+            # Single periods have rows of their own, which a table of effects has not.
+            if level in entry and not name.endswith("period") and entry[level]["coverage"] < FAILING
+        }
+        for world in MEASURED
+    }
+    assert failing == MEASURED
+
+
+@pytest.fixture(scope="module")
+def panel() -> bs.Panel:
+    frame = bs.simulate_factor(donors=8, n_pre=16, n_post=4, seed=1)
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=16)
+
+
+def test_each_result_is_found_by_its_own_settings(panel: bs.Panel) -> None:
+    cases = {
+        "sc: bootstrap unit, percentile": bootstrap(panel, cluster="unit", replicates=100, progress=False),
+        "demeaned: bootstrap time, percentile": bootstrap(
+            panel, "demeaned", cluster="time", replicates=100, progress=False
+        ),
+        "sc: conformal iid, fitted on all, average": conformal(
+            panel, permutations="iid", replicates=99, progress=False
+        ),
+        "demeaned: conformal moving-block, fitted on pre, average": conformal(
+            panel, "demeaned", proxy="pre", progress=False
+        ),
+        "sc: jackknife+, average": jackknife_plus(panel, progress=False),
+    }
+    for name, result in cases.items():
+        kind = str(result.effects(0.8).iloc[0]["interval"])
+        shares = {row["worlds"]: row["coverage"] for row in measured(result, kind)}
+        assert shares == {WORLDS[world][1]: found[name] for world, found in MEASURED.items() if name in found}
+        assert shares
+    for result in (conformal(panel, progress=False), placebo_space(panel, progress=False)):
+        assert measured(result, str(result.effects(0.8).iloc[0]["interval"])) == []
+
+
+def test_it_stands_beside_the_row_wherever_that_is(rollout_panel: bs.Panel) -> None:
+    analysis = bs.analyse(
+        rollout_panel, models=["none"], methods=["sc", "placebo", "bootstrap"], replicates=60, progress=False
+    )
+    words = "95% intervals of this kind held the truth in 40% of 30 simulated rollout logs with a known effect"
+    summary = json.loads(json.dumps(analysis.summary(), allow_nan=False))
+    said = {row["interval"]: row["measured"] for row in summary["effects"]}
+    assert words in said.pop("bootstrap-percentile")
+    assert set(said.values()) == {None}
+    assert words in analysis.verdict
+    sections = {section.slug: " ".join(section.sentences) for section in sections_of(analysis)}
+    assert words in sections["classical"]
+    assert words in sections["bootstrap"]
+    assert fell_short([]) == ""
+
+
+def test_why_single_periods_are_not_calibrated_is_what_was_measured() -> None:
+    found = json.loads((EVIDENCE / "certificates.json").read_text())["panels"]["geolift"]["intervals"]["real start"]
+    calibrated, base = (found["period"][kind]["90%"]["coverage"] for kind in ("calibrated", "base"))
+    said = " ".join(str(Calibration.path.__doc__).split())
+    assert f"held the truth in {calibrated:.0%} of periods, the predictive ones in {base:.0%}" in said
