@@ -17,7 +17,7 @@ import xarray as xr
 
 from bsynth._request import check_seed
 from bsynth._types import FloatArray
-from bsynth.effects import check_level, estimand_bounds, lift_notes, refuse_lift
+from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._bounds import Ellipsoids, largest
@@ -167,7 +167,11 @@ class PredictionInterval:
         tail, fitted = (1 - level) / 2, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
         error_low, error_high = self._errors(tail)
         low, high = np.quantile(self._average[:, 0], tail), np.quantile(self._average[:, 1], 1 - tail)
-        return float(fitted + low + error_low[-1]), float(fitted + high + error_high[-1])
+        bounds = np.array([fitted + low + error_low[-1], fitted + high + error_high[-1]])
+        observed = float(self.estimate.panel.treated_series[self.estimate.panel.n_pre :].mean())
+        # A bound that differs from the outcome by rounding is the outcome.
+        lower, upper = observed - gap_of(np.full(2, observed), bounds)
+        return float(lower), float(upper)
 
     @property
     def smallest_p(self) -> float:
