@@ -221,14 +221,14 @@ def test_the_plan_names_what_cannot_be_had(small_csv: Path) -> None:
     panel = bs.Panel.from_long(small_csv, unit="unit", time="time", outcome="outcome", treated="A", start=2012)
     few = panel.without("D", "E", "F")
     planned = bs.analysis.plan_analysis(few, methods="all", findings="all")
-    assert planned.unavailable["leave-two-out"] == "it needs three donors, and there are 2"
+    assert planned.unavailable["leave-two-out"] == "the panel has 2 donors; leaving two out needs at least 3"
     assert planned.unavailable["donor_audit"] == "it needs three donors, and there are 2"
-    assert planned.unavailable["bootstrap"] == "it resamples users, and the panel has no sums per user"
+    assert planned.unavailable["bootstrap"].startswith("the panel holds no sums per user")
     assert "calibration needs 4" in planned.unavailable["calibration"]
     assert planned.unavailable["certificate"] == planned.unavailable["calibration"]
     assert not planned.calibrated
-    assert "Not available: leave-two-out: it needs three donors, and there are 2." in str(planned)
-    with pytest.raises(bs.SpecError, match="'leave-two-out' cannot be had on this panel: it needs three donors"):
+    assert "Not available: leave-two-out: the panel has 2 donors; leaving two out needs at least 3." in str(planned)
+    with pytest.raises(bs.PanelError, match="'leave-two-out' cannot be had on this panel: the panel has 2 donors"):
         bs.analysis.plan_analysis(few, methods=["leave-two-out"])
     with pytest.raises(bs.SpecError, match="'donor_audit' cannot be had on this panel"):
         bs.analysis.plan_analysis(few, findings=["donor_audit"])

@@ -91,33 +91,23 @@ class AnalysisPlan:
         return "\n".join(lines)
 
 
-def impossible_methods(panel: Panel) -> dict[str, str]:
-    """Methods that cannot be had on a panel, each with the reason."""
-    found = {}
-    if panel.clusters is None:
-        found["bootstrap"] = "it resamples users, and the panel has no sums per user"
-    if panel.n_donors < 3:
-        found["leave-two-out"] = f"it needs three donors, and there are {panel.n_donors}"
-    return found
-
-
 def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
     """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what a panel cannot have.
 
     Raises
     ------
     SpecError
-        An unknown name, or one by name that cannot be had on this panel.
+        An unknown name.
+    PanelError
+        A method by name that cannot be had on this panel.
     """
-    impossible = impossible_methods(panel)
+    impossible = frequentist.conditions(panel)
     names = _asked(methods)
     if isinstance(methods, str) or list(methods) in _SETS:
         return tuple(name for name in names if name not in impossible)
-    if "bootstrap" in names:
-        frequentist.check_bootstrap(panel, replicates=2)
     for name in names:
         if name in impossible:
-            raise SpecError(f"method {name!r} cannot be had on this panel: {impossible[name]}; leave it out")
+            raise PanelError(f"method {name!r} cannot be had on this panel: {impossible[name]}; leave it out")
     return names
 
 
@@ -159,7 +149,7 @@ def plan_analysis(
     check_seed(seed)
     check_whole(replicates, "replicates", 2, "better 500 or more")
     chosen = choose_methods(methods, panel)
-    impossible = impossible_methods(panel)
+    impossible = frequentist.conditions(panel)
     unavailable = {name: impossible[name] for name in _asked(methods) if name in impossible}
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, str | Path | ModelSpec) else models

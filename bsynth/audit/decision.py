@@ -124,8 +124,7 @@ class Decision:
     curve : DataFrame
         ``x`` and ``probability`` = P(effect > x), over the bulk of the distribution and zero.
     values : mapping of str to float
-        ``estimate``, ``probability_positive``, ``probability_zero``, ``direction`` (1 or −1) and
-        ``probability_direction``; with a
+        ``estimate``, ``probability_positive``, ``direction`` (1 or −1) and ``probability_direction``; with a
         threshold ``threshold, probability_above``; with a region of practical equivalence ``rope_low,
         rope_high, probability_below_rope, probability_inside_rope, probability_above_rope``; with cost and value
         ``cost, value_per_unit, break_even, expected_value, probability_loss``; and ``breakdown`` (bias per treated
@@ -246,8 +245,6 @@ def decide(
     values = {
         "estimate": _estimate(result, asked.estimand),
         "probability_positive": positive,
-        # Sums of shares that should be 1 may miss it by their rounding.
-        "probability_zero": max(0.0, round(1.0 - positive - negative, 12)),
         "direction": 1.0 if positive >= negative else -1.0,
         "probability_direction": max(positive, negative),
     }

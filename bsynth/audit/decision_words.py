@@ -38,9 +38,7 @@ def sentences(decision: "Decision") -> tuple[str, ...]:
     kind = "calibrated distribution" if decision.interval == "calibrated" else f"{decision.interval} draws"
     said = f"By the {kind} of {decision.model!r} the {title_of(decision, decision.outcome)} is "
     said += _show(decision, v["estimate"])
-    if v["probability_direction"] > 0:
-        said += f", and P({name} {'>' if v['direction'] > 0 else '<'} 0) {chance(v['probability_direction'])}"
-    words = [said + (f"; P({name} = 0) {chance(v['probability_zero'])}." if v["probability_zero"] > 0 else ".")]
+    words = [f"{said}, and P({name} {'>' if v['direction'] > 0 else '<'} 0) {chance(v['probability_direction'])}."]
     if "threshold" in v:
         words.append(f"P({name} > {_show(decision, v['threshold'])}) {chance(v['probability_above'])}.")
     if "rope_low" in v:
