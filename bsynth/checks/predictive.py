@@ -21,8 +21,9 @@ def check(case: Case) -> Check:
     """Prior and posterior predictive probabilities of pre RMSE, lag-1 autocorrelation and the largest deviation.
 
     Posterior: realised against replicated residuals; the largest deviation is in units of each period's own
-    sd. Prior: the treated series around the plain donor mean, two-sided. ``values`` holds one probability
-    per statistic, ``prior_*`` and ``posterior_*``. Autocorrelation is judged by a check of its own.
+    sd. Prior: the treated series around the plain donor mean, two-sided; with a level shift less its own mean,
+    which the design has set to nothing by centring the donors. ``values`` holds one probability per statistic,
+    ``prior_*`` and ``posterior_*``. Autocorrelation is judged by a check of its own.
     """
     found = residuals(case, NAME)
     values = {
@@ -57,6 +58,8 @@ def _prior(case: Case) -> dict[str, float]:
     centre = design.X[pre].mean(axis=1)[seen]
     observed = design.y[pre][seen] - centre
     drawn = draw_untreated(case, case.rng(NAME + " prior"))[:, pre][:, seen] - centre
+    if case.spec.level.prior == "shift":
+        observed, drawn = (series - series.mean(axis=-1, keepdims=True) for series in (observed, drawn))
     statistics = {"rmse": _rms, "lag1": lag1, "extreme": _largest}
     return {f"prior_{name}": two_sided(tail(f(drawn), f(observed))) for name, f in statistics.items()}
 
