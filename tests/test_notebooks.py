@@ -36,7 +36,7 @@ NAMES = (SCRIPT, "=cmd()", "a'b\"c\\", "$x_1$ *b* | #", "😀 emoji", "שלום"
 ROLES = {"unit": "unit", "time": "time", "outcome": "outcome", "treated": SCRIPT, "start": 15}
 SETTINGS = {
     "models": ["level"],
-    "methods": ["sc", "placebo"],
+    "methods": ["sc", "demeaned", "placebo"],
     "draws": 250,
     "seed": 3,
     "calibrated": False,
@@ -139,7 +139,9 @@ def test_cells_follow_the_request(data_file: Path, tmp_path: Path) -> None:
         return "\n".join(cell.source for cell in nbformat.read(path, 4).cells)
 
     assert "analysis.calibration" in code()
-    assert "analysis.fits" not in code(models=["none"])
+    without = code(models=["none"])
+    assert "analysis.calibration" not in without
+    assert "analysis.checks" not in without
     assert "plot_placebo" not in code(methods="none")
     assert "display(finding)" in code()
     assert "display(finding)" not in code(findings=["none"])

@@ -63,13 +63,19 @@ def of_classical(s: Sides) -> list[str]:
         )
     for row in s.extra:
         users = ", which holds the sampling of users alone" if row["interval"].startswith(BY_USERS) else ""
-        words.append(f"Around {row['method']} there is also a {interval(row)}{users}.")
+        # Its centre is the estimate moved by the error that residuals lead to expect.
+        moved = f", moved to {number(row['estimate'])} by the error expected of it," if _is_moved(row) else ""
+        words.append(f"Around {row['method']}{moved} there is also a {interval(row)}{users}.")
     present = {(row["method"], row["interval"]) for row in (*s.classical, *s.extra)}
     return words + [
         f"The {each['interval']} interval of {each['method']} is {fell_short(each['found'])}."
         for each in s.facts["measured"]
         if (each["method"], each["interval"]) in present
     ]
+
+
+def _is_moved(row: Row) -> bool:
+    return str(row["interval"]).startswith("prediction")
 
 
 def _answer(row: Row, *, named: bool) -> str:
