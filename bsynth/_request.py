@@ -1,5 +1,6 @@
 """What any verb may be asked: a seed, and a path that is read or written."""
 
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,18 @@ def check_whole(value: object, name: str, least: int, why: str) -> None:
     """
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise SpecError(f"{name} is {value!r}; give at least {least}, {why}; whole numbers only")
+
+
+def check_number(value: object, name: str) -> None:
+    """Refuse what is no finite number.
+
+    Examples
+    --------
+    >>> check_number(2.5, "threshold")
+    """
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or not math.isfinite(value):  # type: ignore[arg-type]
+        raise SpecError(f"{name} is {_brief(value)}; give a finite number")
 
 
 def as_path(path: object, what: str) -> Path:

@@ -1,8 +1,8 @@
 """What a decision is asked, validated before anything is computed."""
 
-import math
 from dataclasses import dataclass
 
+from bsynth._request import check_number
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import SpecError, nearest, some_of
 
@@ -53,13 +53,16 @@ def ask(
     if estimand is not None and estimand not in ANSWERED:
         raise SpecError(f"estimand {estimand!r}{nearest(estimand, ANSWERED)}; it can be {some_of(ANSWERED)}")
     if (cost is None) != (value_per_unit is None):
-        one, other = ("cost", "value_per_unit") if value_per_unit is None else ("value_per_unit", "cost")
+        worth = "value_per_unit (--value)"
+        one, other = ("cost", worth) if value_per_unit is None else (worth, "cost")
         raise SpecError(f"{one} is given without {other}; give both, or neither")
     for name, value in (("threshold", threshold), ("cost", cost), ("value_per_unit", value_per_unit)):
-        if value is not None and not math.isfinite(value):
-            raise SpecError(f"{name} is {value}; give a finite number")
+        if value is not None:
+            check_number(value, name)
     if value_per_unit == 0:
-        raise SpecError("value_per_unit is 0, so nothing is at stake; give a number, negative where less is better")
+        raise SpecError(
+            "value_per_unit (--value) is 0, so nothing is at stake; give a number, negative where less is better"
+        )
     if cost is not None and estimand == "lift" and calibrated:
         raise SpecError("the calibrated lift has no expected value; ask for 'average' or 'total', or give the fit")
     if cost is not None and estimand is None:
@@ -79,7 +82,10 @@ def ask(
 
 
 def _region(rope: float | tuple[float, float]) -> tuple[float, float]:
-    low, high = rope if isinstance(rope, tuple | list) else (-abs(rope), abs(rope))
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise SpecError(f"rope is {rope}; give a positive half-width, or (low, high) with low below high")
+    bounds = tuple(rope) if isinstance(rope, tuple | list) else (rope, rope)
+    for bound in bounds:
+        check_number(bound, "rope")
+    low, high = bounds if isinstance(rope, tuple | list) and len(bounds) == 2 else (-abs(bounds[0]), abs(bounds[0]))
+    if len(bounds) != 2 or low >= high:
+        raise SpecError(f"rope is {rope!r}; give a positive half-width, or (low, high) with low below high")
     return float(low), float(high)

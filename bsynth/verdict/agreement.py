@@ -4,7 +4,7 @@ from itertools import combinations
 
 from bsynth.verdict.naming import capital, listed, names
 from bsynth.verdict.numbers import Row, number
-from bsynth.verdict.sides import Sides, holds, overlap
+from bsynth.verdict.sides import Sides, holds, overlap, sign
 
 CLOSER = 2.0
 """Times that a method's pre-period error is another's from which the fit speaks against it."""
@@ -20,7 +20,8 @@ def on_agreement(s: Sides) -> list[str]:
     if agree:
         verb, where = ("agree", "their estimates lie") if len(agree) > 1 else ("agrees", "its estimate lies")
         far = ", as far as that can tell while it holds zero" if holds(s.main, 0.0) else ""
-        words.append(f"{names(agree)} {verb} with the posterior: {where} inside its {kind}, with the same sign{far}.")
+        same = "with the same sign" if all(sign(row) == sign(s.main) for row in agree) else "without the other sign"
+        words.append(f"{names(agree)} {verb} with the posterior: {where} inside its {kind}, {same}{far}.")
     if opposed:
         has = "have" if len(opposed) > 1 else "has"
         words.append(

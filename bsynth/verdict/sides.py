@@ -50,10 +50,10 @@ class Sides:
     def opposed(self) -> tuple[Row, ...]:
         """Rows inside the main interval whose estimate has the other sign."""
         main = self.main
-        return tuple(r for r in self.others if main and holds(main, r["estimate"]) and sign(r) != sign(main))
+        return tuple(r for r in self.others if main and holds(main, r["estimate"]) and sign(r) * sign(main) < 0)
 
     def agreeing(self) -> tuple[Row, ...]:
-        """Rows inside the main interval with the same sign."""
+        """Rows inside the main interval without the other sign."""
         out = (*self.apart(), *self.opposed())
         return tuple(row for row in self.others if not any(row is o for o in out)) if self.main else ()
 
@@ -83,9 +83,10 @@ def take_apart(comparison: Row) -> Sides:
     return Sides(comparison, main, base, models, ordered, tuple(extra))
 
 
-def sign(row: Row) -> bool:
-    """Whether the estimate is positive."""
-    return float(row["estimate"]) > 0
+def sign(row: Row) -> int:
+    """Return −1, 0 or 1, as the estimate is negative, nothing or positive."""
+    estimate = float(row["estimate"])
+    return (estimate > 0) - (estimate < 0)
 
 
 def holds(row: Row, value: float) -> bool:

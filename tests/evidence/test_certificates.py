@@ -25,8 +25,6 @@ WORK = Path(".evidence/certificates")
 KINDS = ("base", "calibrated", "conformal", "demeaned-placebo", "demeaned-conformal")
 MEASURED = ("coverage", "coverage_se", "median_width", "score", "score_se")
 LEVELS = ("50%", "80%", "90%", "95%")
-LIMIT = 240.0
-"""Seconds of one certificate on two cores of its own."""
 
 # Coverage of the 90% and 95% intervals of the average effect that throw-away prototypes reached on these units:
 # the walk with its switch at the learned probability, then after donor calibration.
@@ -123,9 +121,6 @@ def test_certificate_of_a_real_panel(name: str, data_dir: Path) -> None:
             error = math.sqrt(share * (1 - share) / n)
             coverage = found.coverage(kind).loc[level, "coverage"]
             assert abs(coverage - target) <= 2 * error, f"{kind} {level:.0%}: {coverage:.3f} against {target:.3f}"
-    if took["cpu_seconds"] is not None:
-        # Of two cores; the wall clock says the same on a machine that does nothing else.
-        assert took["cpu_seconds"] <= 2 * LIMIT
 
 
 @pytest.mark.evidence
