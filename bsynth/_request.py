@@ -3,9 +3,10 @@
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,27 @@ def check_number(value: object, name: str) -> None:
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not real or not math.isfinite(value):  # type: ignore[arg-type]
         raise SpecError(f"{name} is {_brief(value)}; give a finite number")
+
+
+def names_in(given: object, what: str, kinds: str) -> list[Any]:
+    """Return one or several names as a list; a text or path is one name, and no sequence of letters.
+
+    Examples
+    --------
+    >>> names_in("sc", "methods", "names"), names_in(("sc", "did"), "methods", "names")
+    (['sc'], ['sc', 'did'])
+    """
+    if isinstance(given, str | os.PathLike):
+        return [given]
+    if not isinstance(given, Iterable):
+        raise SpecError(f"{what} is {_brief(given)}; give {kinds}")
+    return list(given)
+
+
+def check_jobs(n_jobs: object) -> None:
+    """Refuse what is no number of parallel jobs; None and −1 take every core."""
+    if n_jobs is not None and n_jobs != -1:
+        check_whole(n_jobs, "n_jobs", 1, "or leave it out for all cores")
 
 
 def as_path(path: object, what: str) -> Path:

@@ -377,6 +377,11 @@ def test_any_label_finds_its_own_period(kind: str, since: datetime.date, gone: s
     first = pd.Period(since, freq=periods.freq)
     places = [i for i in range(20) if i not in gone]
     labels = [write(first + step * i) for i in places]
+    if kind == "%b-%y" and gone and not {(first + i).year % 100 for i in places} - set(range(1, 29)):
+        # With a hole these may as well be days of some year.
+        with pytest.raises(PanelError, match="could be a day or a year"):
+            read_column(pd.Series(labels), "data", "time")
+        return
     read, spelling = read_column(pd.Series(labels[::-1]), "data", "time")
     times = pd.Index(read[::-1])
     calendar = Calendar.of(times, spelling)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bsynth._request import names_in
 from bsynth.audit import audit_donors, decide, path_band, prior_audit, sources
 from bsynth.audit.question import ask
 from bsynth.certificate import certify
@@ -36,7 +37,7 @@ def choose_findings(
     SpecError
         An unknown name, or one by name that needs a model or cannot be had.
     """
-    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    names = names_in(wanted, "findings", "'standard', 'all', 'none' or names")
     if names == ["none"]:
         return (), {}
     possible = tuple(name for name in FINDINGS if has_model or name in NEEDS_NO_MODEL)

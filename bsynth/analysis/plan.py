@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import degenerate, frequentist
-from bsynth._request import check_seed, check_whole
+from bsynth._request import check_seed, check_whole, names_in
 from bsynth.analysis.findings import FINDINGS, NEEDS_NO_MODEL, check_questions, choose_findings
 from bsynth.audit.standing import FEW_DONORS
 from bsynth.calibration import too_few
@@ -103,7 +103,7 @@ def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...
     """
     impossible = frequentist.conditions(panel)
     names = _asked(methods)
-    if isinstance(methods, str) or list(methods) in _SETS:
+    if isinstance(methods, str) or [*methods] in _SETS:
         return tuple(name for name in names if name not in impossible)
     for name in names:
         if name in impossible:
@@ -116,7 +116,7 @@ _SETS = (["all"], ["standard"], ["none"])
 
 def _asked(methods: str | Sequence[str]) -> tuple[str, ...]:
     """Names that a request stands for, whether the panel can have them or not."""
-    names = [methods] if isinstance(methods, str) else list(methods)
+    names = names_in(methods, "methods", "'standard', 'all', 'none' or names")
     if names in _SETS:
         return {"all": METHODS, "standard": STANDARD, "none": ()}[names[0]]
     for name in names:
@@ -152,7 +152,7 @@ def plan_analysis(
     impossible = frequentist.conditions(panel)
     unavailable = {name: impossible[name] for name in _asked(methods) if name in impossible}
     # A name is one model: its letters are none.
-    listed = [models] if isinstance(models, str | Path | ModelSpec) else models
+    listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]
     fits, lacking = plan_fits(panel, wanted, draws=draws, seed=seed)
     if not fits and not chosen:
@@ -166,6 +166,12 @@ def plan_analysis(
     lacks = impossible_findings(panel, posterior=bool(fits) or not wanted, calibration=reason)
     besides, left_out = choose_findings(findings, has_model=bool(wanted), lacks=lacks)
     unavailable |= left_out
+    if questions and "decision" not in (*besides, *unavailable):
+        unavailable["decision"] = (
+            "no finding 'decision' was asked for"
+            if wanted
+            else "its questions need a posterior, and no model was named"
+        )
     check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
     if "bootstrap" in chosen:
         frequentist.check_bootstrap(panel, replicates=replicates)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bsynth._progress import progress_bar
+from bsynth._request import check_jobs
 from bsynth._store import append, digest, stored
 from bsynth._types import FloatArray, Label
 from bsynth.calibration.components import components_of
@@ -104,6 +105,7 @@ def placebo_fits(
     The panel's own treated series may be among the units, by ``panel.treated_name``: its pool is all donors.
     ``periods`` makes room for more periods than the panel has, so that earlier windows share one compilation.
     """
+    check_jobs(n_jobs)
     key = _key(panel, spec, draws, seed)
     file = None if store is None else Path(store)
     done = {} if file is None else _stored(file, key)

@@ -6,7 +6,7 @@ from bsynth.errors import PanelError
 from bsynth.frequentist.jackknife import default_block
 from bsynth.frequentist.leave_two_out import check_donors
 from bsynth.frequentist.placebo_time import default_starts
-from bsynth.frequentist.prediction import check_periods
+from bsynth.frequentist.prediction import check_residuals
 from bsynth.frequentist.resampling import check_bootstrap
 from bsynth.panel import Panel
 
@@ -15,7 +15,7 @@ CHECKS: Mapping[str, Callable[[Panel], object]] = {
     "placebo-time": default_starts,
     "leave-two-out": check_donors,
     "jackknife+": default_block,
-    "prediction-interval": check_periods,
+    "prediction-interval": check_residuals,
 }
 """What each method itself asks of a panel, with its usual settings; the others can be had on every panel."""
 

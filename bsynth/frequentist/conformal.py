@@ -35,8 +35,9 @@ PROXIES: tuple[str, ...] = get_args(Proxy.__value__)
 NEEDS_POST = ("sdid",)
 """Estimators that read periods outside the fit, so no proxy can be fitted on all of them."""
 
-RADII = 2.0 ** np.arange(-6, 14.5, 0.5)
-"""Distances from the point estimate, in pre-period RMSPE, at which a null effect is first tried."""
+NEAREST, FARTHEST, STEP = -6.0, 14.0, 0.5
+"""Distances from the point estimate at which a null effect is first tried, as powers of two: from pre-period RMSPE
+to the size of the series and of the effect, where that is larger."""
 
 BISECTIONS = 32
 
@@ -304,7 +305,8 @@ class _Test:
         """Zero and effects at growing distances from the estimate, in order, and their p."""
         if t not in self._tried:
             gaps = self.estimate.gap[self.estimate.panel.n_pre :]
-            centre, distances = float(gaps.mean() if t is None else gaps[t]), self._scale() * RADII
+            centre = float(gaps.mean() if t is None else gaps[t])
+            distances = self._distances(centre)
             tried = np.unique(np.concatenate([centre - distances, [0.0, centre], centre + distances]))
             self._tried[t] = tried, self._p(t, tried)
         return self._tried[t]
@@ -319,12 +321,15 @@ class _Test:
                 outside = middle
         return float(inside)
 
-    def _scale(self) -> float:
+    def _distances(self, centre: float) -> FloatArray:
         panel = self.estimate.panel
         sd = float(panel.treated_series[: panel.n_pre].std())
         size = float(np.abs(panel.treated_series).max())
         # A perfect fit of a constant series has no scale of its own.
-        return max(self.estimate.pre_rmspe, 1e-6 * sd, 1e-9 * size) or 1.0
+        scale = max(self.estimate.pre_rmspe, 1e-6 * sd, 1e-9 * size) or 1.0
+        # Nor does a perfect fit say how far away effects are that other periods may show.
+        farther = max(0.0, math.log2(max(sd, abs(centre), scale) / scale))
+        return np.asarray(scale * 2.0 ** np.arange(NEAREST, FARTHEST + math.ceil(farther) + STEP / 2, STEP))
 
 
 def _check(estimator: str, permutations: str, proxy: str, q: float, replicates: int) -> None:

@@ -31,6 +31,8 @@ RHO_MAX = 0.2
 """Largest weight that may count as zero in the local geometry."""
 RHO_SMALL = 0.001
 MIN_PERIODS = 5
+EXACT = 1e-6
+"""Pre-period RMSPE, in sd of the series, up to which it is nothing but rounding."""
 SPARE = 10
 """Observations that a regression of residuals must have beyond its coefficients."""
 NARROWEST = 1e-9
@@ -293,13 +295,18 @@ def _check(panel: Panel, estimator: str, errors: str, draws: int) -> None:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
     if draws < 20:
         raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
-    check_periods(panel)
+    check_residuals(panel)
 
 
-def check_periods(panel: Panel) -> None:
-    """Raise `PanelError` when the pre-period is too short for a model of its residuals."""
+def check_residuals(panel: Panel) -> None:
+    """Raise `PanelError` when the pre-period is too short for a model of its residuals, or leaves none."""
     if panel.n_pre < MIN_PERIODS:
         raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
+    if classical(panel).pre_rmspe <= EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1)):
+        raise PanelError(
+            "the donors reproduce the treated pre-period, so there is no error to learn from and a prediction interval "
+            "would have no width"
+        )
 
 
 def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:

@@ -19,14 +19,12 @@ from scipy.sparse import csr_matrix
 
 from bsynth._request import check_seed
 from bsynth._types import FloatArray, IntArray
-from bsynth.effects import ESTIMANDS, check_level, equal_tailed, lift_notes
+from bsynth.effects import check_level, equal_tailed, estimand_bounds, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
 from bsynth.estimate import Estimate, html_card
 from bsynth.frequentist._refit import (
     Block,
-    Refits,
     block_size,
-    estimand_draws,
     find_for_series,
     gap_statistics,
     interval_rows,
@@ -104,21 +102,18 @@ class Bootstrap:
         does so after dividing each deviation by the replicate's pre-period RMSPE, as a share of the data's own. p is
         twice the smaller tail at which that interval meets zero, at least 2/(1 + replicates); replicates of zero
         count for both tails, so no effect in any replicate has p = 1. Where 2/(1 + replicates) is above 1 − level the
-        replicates are too few for the level, and the interval is unbounded.
+        replicates are too few for the level, and the interval is unbounded. The lift is the average's image: its
+        bounds are the lifts at which the average would be at its own, with the treated outcome as observed.
         """
         check_level(level)
         if kind not in KINDS:
             raise SpecError(f"kind is {kind!r}{nearest(kind, KINDS)}; it can be {some_of(KINDS)}")
-        usable = ~self.table["failed"].to_numpy()
-        observed = (self.gaps + self.counterfactual).to_numpy()[usable]
-        refits = Refits(observed, self.counterfactual.to_numpy()[usable], np.empty((0, 0)))
-        draws = estimand_draws(refits, self.estimate.panel.n_pre)
-        points = self.estimate.effects().set_index("estimand")["estimate"]
-        bounds, p = {}, {}
-        for name in ESTIMANDS:
-            values = self._pivoted(draws[name], float(points[name]), usable, kind)
-            bounds[name] = self._bounds(values, level)
-            p[name] = _percentile_p(values.to_numpy())
+        usable, panel = ~self.table["failed"].to_numpy(), self.estimate.panel
+        draws = self.gaps[usable, panel.n_pre :].mean("time")
+        values = self._pivoted(draws, float(self.estimate.effects()["estimate"].iloc[0]), usable, kind)
+        observed = float(panel.treated_series[panel.n_pre :].mean())
+        bounds = estimand_bounds(*self._bounds(values, level), observed=observed, periods=panel.n_post)
+        p = dict.fromkeys(bounds, _percentile_p(values.to_numpy()))
         return interval_rows(
             self.estimate, bounds, level=level, interval=f"bootstrap-{kind}", p=p, seconds=self.seconds
         )
@@ -129,8 +124,6 @@ class Bootstrap:
         return 2.0 / (1 + len(self.table) - self.failed)
 
     def _bounds(self, values: xr.DataArray, level: float) -> tuple[float, float]:
-        if bool(values.isnull().any()):  # a lift that is refused
-            return math.nan, math.nan
         if self.smallest_p > 1 - level:
             return -math.inf, math.inf
         lower, upper = equal_tailed(values, level, ("replicate",))
@@ -271,6 +264,8 @@ def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> 
             "the panel holds no sums per user, so users cannot be resampled; build it with "
             "Panel.from_events(..., cluster='user_id') from one row per user or event, or give cluster='unit' or 'time'"
         )
+    if panel.clusters.count < 2:
+        raise PanelError("the panel has one user, and resampling one user makes the same panel again")
     return panel.clusters
 
 

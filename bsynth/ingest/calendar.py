@@ -7,6 +7,7 @@ second week, is a calendar of its own.
 
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import pairwise
 from math import gcd
 from typing import Any
 
@@ -19,13 +20,16 @@ from bsynth._types import FloatArray, IntArray, Label
 from bsynth.errors import PanelError, some_of
 from bsynth.ingest.spelling import PLAIN, Spelling
 
-PERIODS, MONTHS, DAYS, SECONDS, EQUAL = "periods", "months", "days", "seconds", "equal"
-"""How periods are counted: whole numbers as they are, months, days of a week mask, seconds, or one after another."""
+PERIODS, MONTHS, DAYS, TICKS, EQUAL = "periods", "months", "days", "ticks", "equal"
+"""How periods are counted: whole numbers as they are, months, days of a weekday mask, microseconds, one by one."""
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
 _EVERY_DAY = (True,) * 7
 _WORKDAYS = (True,) * 5 + (False,) * 2
 _MONTH_WORDS = {1: "month", 3: "quarter", 6: "half-year", 12: "year"}
-_SECOND_WORDS = {1: "second", 60: "minute", 3600: "hour", 86400: "day"}
+_TICK_WORDS = {
+    1: "microsecond", 1000: "millisecond", 10**6: "second", 60 * 10**6: "minute", 3600 * 10**6: "hour",
+    86400 * 10**6: "day",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Calendar:
             # One a month on no fixed day, such as the last workday, is monthly all the same.
             tried.append(cls(MONTHS))
         else:
-            tried.append(cls(SECONDS))
+            tried.append(cls(TICKS))
         return next((found for each in tried if (found := _regular(each, times))), cls(EQUAL))
 
     @property
@@ -90,8 +94,8 @@ class Calendar:
             words = _MONTH_WORDS
         elif self.counts == DAYS:
             words = {1: "day", 7: "week"}
-        elif self.counts == SECONDS:
-            words = _SECOND_WORDS
+        elif self.counts == TICKS:
+            words = _TICK_WORDS
         unit = max(each for each in words if self.step % each == 0)
         return counted(self.step // unit, words[unit]) if self.step != unit else words[unit]
 
@@ -99,10 +103,12 @@ class Calendar:
         """Return each period's place (T,), the first at 0."""
         return _since(self._ordinals(times)) // self.step
 
-    def missing(self, times: pd.Index) -> list[Any]:
-        """Return the places of the calendar between the first and the last period that have none, as labels."""
-        places = self.places(times)
-        absent = np.setdiff1d(np.arange(int(places[-1]) + 1), places)
+    def missing(self, times: pd.Index, most: int | None = None) -> list[Any]:
+        """Return the places of the calendar between the first and the last period that have none, as labels.
+
+        All of them, or the first ``most``.
+        """
+        absent = _holes(self.places(times), most)
         if not len(absent):
             return []
         if not isinstance(times, pd.DatetimeIndex):
@@ -114,8 +120,8 @@ class Calendar:
             if not _same_day_of_month(times):
                 return [str(month) for month in months]
             return [month.to_timestamp() + pd.Timedelta(days=min(day, month.days_in_month) - 1) for month in months]
-        if self.counts == SECONDS:
-            return [first + pd.Timedelta(seconds=self.step * int(place)) for place in absent]
+        if self.counts == TICKS:
+            return [first + pd.Timedelta(microseconds=self.step * int(place)) for place in absent]
         start = first.to_datetime64().astype("datetime64[D]")
         return list(pd.DatetimeIndex(np.busday_offset(start, absent * self.step, weekmask=list(self.weekdays))))
 
@@ -139,6 +145,12 @@ class Calendar:
         """
         if isinstance(times, pd.DatetimeIndex):
             span = self.spelling.span(label, role, name)
+            if span.form == "weeks" and self.counts == MONTHS:
+                # 202213 is no month, and the month that its 13th week happens to touch was not meant.
+                raise PanelError(
+                    f"{name}: {role} {show(label)} could only be a week, and each period is a {self.frequency}; give "
+                    f"one like {show(times[0])}"
+                )
             first, last = self._on(times, span.first), self._on(times, span.last)
             at, stop = int(times.searchsorted(first)), int(times.searchsorted(last, side="right"))
             # "2024-03" names the one period in that month, be it written as its first day or as its last.
@@ -165,14 +177,17 @@ class Calendar:
         if self.counts == EQUAL:
             what = "dates" if isinstance(times, pd.DatetimeIndex) else "numbers"
             return [f"The {what} of the periods keep to no regular calendar; they count as equally far apart."]
-        absent, places = self.missing(times), self.places(times)
-        if not absent:
+        places = self.places(times)
+        count = int(places[-1]) + 1 - len(times)
+        if not count:
             return []
+        named = [show(label) for label in self.missing(times, most=6)]
+        listed = ", ".join(map(str, named)) + (f" and {count - len(named)} more" if count > len(named) else "")
         word = "calendar day" if self.frequency == "day" else self.frequency
         after, covered = int(places[-1] - places[n_pre]) + 1, len(times) - n_pre
         said = (
-            f"{len(absent)} of {counted(int(places[-1]) + 1, word)} from {show(times[0])} to {show(times[-1])} "
-            f"{'has' if len(absent) == 1 else 'have'} no row: {some_of(map(show, absent))}"
+            f"{count} of {counted(int(places[-1]) + 1, word)} from {show(times[0])} to {show(times[-1])} "
+            f"{'has' if count == 1 else 'have'} no row: {listed}"
         )
         if covered < after:
             said += f"; the cumulative effect covers {covered} of the {counted(after, self.frequency)} after the start"
@@ -185,8 +200,8 @@ class Calendar:
             return np.arange(len(times), dtype=np.int64)
         if self.counts == MONTHS:
             return np.asarray(times.year * 12 + times.month, dtype=np.int64)
-        if self.counts == SECONDS:
-            return times.as_unit("s").asi8
+        if self.counts == TICKS:
+            return times.as_unit("us").asi8
         days = times.to_numpy().astype("datetime64[D]")
         return np.asarray(np.busday_count(days[0], days, weekmask=list(self.weekdays)), dtype=np.int64)
 
@@ -198,7 +213,7 @@ class Calendar:
 
 def _number(label: Label, times: pd.Index, role: str, name: str) -> float:
     try:
-        if isinstance(label, bool | np.bool):
+        if isinstance(label, bool | np.bool) or "_" in str(label):
             raise TypeError
         wanted = float(label)
     except (TypeError, ValueError):
@@ -224,6 +239,15 @@ def counted(count: int, word: str) -> str:
 
 def _since(ordinals: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(ordinals - ordinals[:1], dtype=np.int64)
+
+
+def _holes(places: IntArray, most: int | None) -> IntArray:
+    """The whole numbers that increasing ``places`` pass over, or the first ``most``: there may be millions."""
+    found: list[int] = []
+    for last, following in pairwise(places):
+        room = int(following - last) - 1 if most is None else min(int(following - last) - 1, most - len(found))
+        found.extend(range(int(last) + 1, int(last) + 1 + room))
+    return np.array(found, dtype=np.int64)
 
 
 def _regular(counting: Calendar, times: pd.Index) -> Calendar | None:

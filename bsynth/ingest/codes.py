@@ -117,6 +117,8 @@ def form_of(texts: Sequence[str], values: Sequence[float], where: str = "") -> s
     sizes = {len(str(each)) for each in whole}
     if not where and sizes == {4}:
         return "years"
+    if where and len(sizes) > 1 and (mixed := _mixed(whole)):
+        raise PanelError(f"{where} holds {mixed[0]} among {mixed[1]}, codes of different periods; write all in one way")
     if sizes == {8} and _all_read(whole, "days", 10000):
         return "days"
     if sizes == {6} and _all_read(whole, "months", 100):
@@ -161,6 +163,16 @@ def _decimal(values: Sequence[float], where: str) -> str:
 
 def _all_read(values: Sequence[int], form: str, base: int) -> bool:
     return all(_YEARS[0] <= v // base <= _YEARS[1] and read(v, form) is not None for v in values)
+
+
+def _mixed(values: Sequence[int]) -> tuple[int, int] | None:
+    """A rare and a common one of numbers that are years, months and days of codes all at once; None for others."""
+    forms = [{4: "years", 6: "months", 8: "days"}.get(len(str(value)), "") for value in values]
+    bases = {"years": 1, "months": 100, "days": 10000}
+    if not all(form and _all_read([value], form, bases[form]) for form, value in zip(forms, values, strict=True)):
+        return None
+    rare, common = min(set(forms), key=forms.count), max(set(forms), key=forms.count)
+    return (values[forms.index(rare)], values[forms.index(common)]) if rare != common else (min(values), max(values))
 
 
 def _unordered(texts: Sequence[str], values: Sequence[int]) -> str | None:

@@ -32,10 +32,15 @@ def plain(frame: pd.DataFrame, name: object, role: str) -> pd.Series:
     chosen = frame[name]
     if isinstance(chosen, pd.DataFrame):
         raise PanelError(f"DataFrame: column {name!r} appears {chosen.shape[1]} times; keep one")
-    column = _unpacked(chosen.reset_index(drop=True))
+    column = _unpacked(chosen.reset_index(drop=True), name)
     if column.dtype == object:
         column = _inferred(in_one_type(column) if role == "time" else column, name, role)
     kind = column.dtype
+    if pd.api.types.is_datetime64_any_dtype(kind) and (column.dropna() != column.dropna().dt.floor("us")).any():
+        raise PanelError(
+            f"DataFrame: column {name!r} holds times finer than a microsecond, which no engine keeps; round them, "
+            "such as .dt.round('us')"
+        )
     if pd.api.types.is_complex_dtype(kind):
         raise PanelError(f"DataFrame: column {name!r} holds complex numbers; give real ones")
     if pd.api.types.is_float_dtype(kind):
@@ -51,14 +56,14 @@ def plain(frame: pd.DataFrame, name: object, role: str) -> pd.Series:
     raise refused("DataFrame", name, role, str(kind))
 
 
-def _unpacked(column: pd.Series) -> pd.Series:
+def _unpacked(column: pd.Series, name: object) -> pd.Series:
     """Values out of what merely stores them: categories, sparse arrays, periods, Arrow types without a numpy twin."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if isinstance(column.dtype, pd.SparseDtype):
         column = pd.Series(np.asarray(column))
     if isinstance(column.dtype, pd.PeriodDtype):
-        column = pd.Series(pd.PeriodIndex(column).to_timestamp())
+        column = _first_days(column, name)
     if isinstance(column.dtype, pd.ArrowDtype):
         kind = column.dtype.kind
         if kind == "f":
@@ -69,13 +74,25 @@ def _unpacked(column: pd.Series) -> pd.Series:
     return column
 
 
+def _first_days(column: pd.Series, name: object) -> pd.Series:
+    """Periods as the first moment of each; years that do not begin in January are refused, their names mislead."""
+    periods = pd.PeriodIndex(column)
+    kind = periods.freqstr
+    if kind.startswith(("Q-", "Y-", "A-")) and not kind.endswith("-DEC"):
+        raise PanelError(
+            f"DataFrame: column {name!r} holds periods of a fiscal year ({kind}), whose names are not the calendar's; "
+            f"give their dates, such as df[{name!r}].dt.to_timestamp()"
+        )
+    return pd.Series(periods.to_timestamp())
+
+
 def _inferred(column: pd.Series, name: object, role: str) -> pd.Series:
     """A column of Python objects, by what they are."""
     kind = pd.api.types.infer_dtype(column, skipna=True)
     if kind in ("date", "datetime", "datetime64"):
         return _dates(column, name)
     if kind == "period":
-        return pd.Series(pd.PeriodIndex(column).to_timestamp())
+        return _first_days(column, name)
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         try:
             return pd.to_numeric(column)

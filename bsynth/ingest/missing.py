@@ -11,6 +11,9 @@ from bsynth.errors import PanelError, some_of
 from bsynth.ingest.alike import pair
 from bsynth.ingest.cells import Table
 
+LARGEST = 1e100
+"""Size of an outcome, or one over it, from which its squares leave the range of double precision."""
+
 
 @dataclass(frozen=True, eq=False)
 class Filled:
@@ -25,6 +28,7 @@ def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Fill
     """Apply the rule ``missing`` to a table of a panel's units, treated ones first, and periods."""
     if missing not in ("error", "interpolate", "drop-units"):
         raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
+    _require_size(table)
     holes = np.isnan(table.mean)
     if not holes.any():
         return Filled(table.mean.copy())
@@ -34,6 +38,16 @@ def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Fill
         filled = tuple((table.units[i], table.times[t]) for i, t in np.argwhere(holes.T))
         return Filled(interpolated(table, n_treated, n_pre), filled=filled)
     return Filled(table.mean.copy(), dropped=droppable(table, n_treated, holes))
+
+
+def _require_size(table: Table) -> None:
+    """Refuse outcomes whose squares double precision cannot hold."""
+    size = np.abs(table.mean[~np.isnan(table.mean)]).max(initial=0.0)
+    if size > LARGEST or 0 < size < 1 / LARGEST:
+        raise PanelError(
+            f"{table.source.name}: {table.source.outcome} is up to {size:.3g} in size, and its squares cannot be held; "
+            "give it in another unit"
+        )
 
 
 def missing_cells(table: Table, holes: NDArray[np.bool_]) -> PanelError:

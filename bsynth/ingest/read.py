@@ -275,7 +275,9 @@ def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") ->
     no_text = ibis.literal(0)
     if kind.is_string():
         words = raw.strip().lower()
-        number = ibis.cases((words == "true", 1.0), (words == "false", 0.0), else_=words.try_cast("float64"))
+        # Some engines read 1_000 as a number; nobody else does.
+        plain = ibis.ifelse(words.contains("_"), None, words)
+        number = ibis.cases((words == "true", 1.0), (words == "false", 0.0), else_=plain.try_cast("float64"))
         is_text = words.notnull() & ~words.isin(NULL_TOKENS) & number.isnull()
         table = table.mutate(y=number, text=is_text.cast("int64"))
     elif kind.is_boolean():
@@ -318,7 +320,7 @@ def _advice(text: str) -> str:
     digits = text.strip().replace("\xa0", " ")
     if re.fullmatch(r"-?\d+,\d+", digits) and not re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", digits):
         return "write decimals with a point (52.9), or read the file with pandas.read_csv(..., decimal=',')"
-    if re.fullmatch(r"-?\d{1,3}([,. ']\d{3})+([.,]\d+)?|-?\d+,\d+", digits):
+    if re.fullmatch(r"-?\d{1,3}([,. '_]\d{3})+([.,]\d+)?|-?\d+,\d+", digits):
         return "write numbers without thousands separators and with a decimal point (1234.5)"
     if re.fullmatch(r"[-+]?[\s$€£¥%]*[\d.,]*\d[\s$€£¥%]*", digits):
         return "write plain numbers, without a currency or percent sign"

@@ -44,6 +44,8 @@ class Opened:
 
 def open_data(data: Any, columns: Mapping[str, str], *, whole: bool = False, date_format: str | None = None) -> Opened:
     """Find the engine for ``data`` and name its columns by role (``whole`` keeps them all as they are)."""
+    if date_format is not None and not isinstance(date_format, str):
+        raise PanelError(f"date_format is {date_format!r}; give a text such as '%d/%m/%Y'")
     return replace(_open_data(data, columns, whole=whole), date_format=date_format)
 
 
@@ -67,6 +69,8 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
         require(data.columns, columns, "table")
         table = data if whole else _labelled(data, columns, "table")
         return Opened(table, "table", "", _runner(lambda expression: expression.execute(), "table"))
+    if isinstance(data, str) and (not data or "://" in data):
+        raise PanelError(f"data is {data!r}; give the path of a CSV or Parquet file on this machine, not an address")
     if isinstance(data, str | os.PathLike):
         return _open_file(Path(data), columns, whole=whole)
     hint = ", such as its to_pandas()" if hasattr(data, "to_pandas") else ""

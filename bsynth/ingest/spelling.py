@@ -88,6 +88,9 @@ class Spelling:
         """Return the first and the last moment that a label of the user means."""
         if isinstance(label, pd.Period):
             return Span(self.form, label.start_time, label.end_time)
+        if isinstance(label, np.datetime64) and np.datetime_data(label)[0] in ("Y", "M") and not pd.isna(label):
+            whole = pd.Period(str(label), freq=np.datetime_data(label)[0])
+            return Span(self.form, whole.start_time, whole.end_time)
         if isinstance(label, np.datetime64 | datetime.date) and not pd.isna(label):
             return self._on_the_clock(Span.moment(self.form, pd.Timestamp(label)), label, role, name)
         text = "" if label is None or isinstance(label, bool | np.bool) else str(_whole(label)).strip()
@@ -167,7 +170,7 @@ def read_text(text: str, *, short: bool = False) -> Span | None:
     for form, pattern in _PATTERNS:
         if (found := pattern.fullmatch(text)) is not None:
             return _span(form, found.groupdict())
-    if (found := _SHORT.fullmatch(text)) is not None and (short or int(found["yy"]) > 31):
+    if (found := _SHORT.fullmatch(text)) is not None and (short or _is_no_day(found.groupdict())):
         return _span("months", found.groupdict())
     return None
 
@@ -317,7 +320,7 @@ def _span(form: str, parts: dict[str, str | None]) -> Span | None:
 
 
 def _short_months(texts: Sequence[str]) -> list[Span | None] | None:
-    """Months such as Jan-22 where they can be nothing else: a year beyond 31, or month after month without a gap."""
+    """Months such as Jan-22 where they can be nothing else: Jan-00 or Feb-31, or month after month without a gap."""
     found = [_SHORT.fullmatch(text) for text in texts]
     if not texts or not all(found):
         return None
@@ -325,7 +328,13 @@ def _short_months(texts: Sequence[str]) -> list[Span | None] | None:
     spans = [_span("months", each) for each in parts]
     places = sorted(span.first.year * 12 + span.first.month for span in spans if span is not None)
     gapless = len(places) > 3 and places == list(range(places[0], places[0] + len(places)))
-    return spans if gapless or any(int(each["yy"] or 0) > 31 for each in parts) else None
+    return spans if gapless or any(_is_no_day(each) for each in parts) else None
+
+
+def _is_no_day(parts: dict[str, str | None]) -> bool:
+    """Whether the number beside a month cannot be a day of it: 00, or beyond its end (in a leap year)."""
+    span, number = _span("months", {**parts, "yy": "00"}), int(parts["yy"] or 0)
+    return span is not None and not 1 <= number <= span.first.days_in_month
 
 
 def _century(year: int) -> int:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bsynth.effects import ESTIMANDS
-from bsynth.errors import PanelError, nearest, some_of
+from bsynth.errors import PanelError, came, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import (
     METHODS,
@@ -78,6 +78,8 @@ def forest(
     """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle."""
     if estimand not in ESTIMANDS:
         raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
+    if not isinstance(effects, pd.DataFrame) or "estimand" not in effects:
+        raise PanelError(f"a table of effects is needed and {came(effects)} came; .effects() of any result returns one")
     rows = effects.loc[effects["estimand"] == estimand].reset_index(drop=True)
     if rows.empty:
         raise PanelError(f"the table has no row of the estimand {estimand!r}; give a table of effects")

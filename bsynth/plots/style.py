@@ -23,6 +23,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
+from bsynth.errors import SpecError, came
 from bsynth.plots.labels import drawn, families
 
 BLACK, BLUE, VERMILION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
@@ -70,6 +71,8 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
     """Return ``ax``, or the axes of a new pyplot figure; either way with the light frame."""
     if ax is None:
         ax = plt.subplots(figsize=size, layout="constrained")[1]
+    if not isinstance(ax, Axes):
+        raise SpecError(f"ax is {came(ax)}; give matplotlib Axes, or leave it out")
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PALE)
     ax.grid(True, color="#E8E8E8", linewidth=0.7)

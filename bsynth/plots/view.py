@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._types import FloatArray, IntervalKind
+from bsynth.errors import SpecError, came
 from bsynth.estimate import Estimate
 from bsynth.plots.labels import METHODS, interval_words
 from bsynth.result import Fit
@@ -80,6 +81,7 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
             interval=interval_words(interval, level),
             unreliable=result.status == "unreliable",
         )
+    require_result(result)
     if not isinstance(result, Estimate):
         return _inferred(result, level)
     panel = result.panel
@@ -95,6 +97,15 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
         interval="",
         unreliable=False,
     )
+
+
+def require_result(result: object) -> None:
+    """Refuse what is no fit, estimate or inference around one, and say where these come from."""
+    if not isinstance(result, Fit | Estimate) and not (hasattr(result, "estimate") and hasattr(result, "effects")):
+        raise SpecError(
+            f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "
+            "bsynth.classical(panel) and bsynth.conformal(panel) return one each"
+        )
 
 
 def _inferred(result: PathInference, level: float) -> View:

@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bsynth.errors import SpecError, came
 from bsynth.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import METHODS, drawn, interval_words
@@ -118,6 +119,8 @@ def _table(result: Fit | Estimate, estimate: Estimate | None, level: float) -> p
         # By position of the label, since labels may be of any type.
         classical = dict(estimate.weights_table().items())
         return table.assign(classical=[classical.get(d, float("nan")) for d in table["donor"]])
+    if not isinstance(result, Estimate):
+        raise SpecError(f"a fit or an estimate is needed and {came(result)} came; bsynth.fit(panel) returns a fit")
     weights = result.weights_table()
     table = pd.DataFrame({"donor": list(weights.index), "weight": weights.to_numpy()})
     return table.assign(lower=float("nan"), upper=float("nan"), classical=table["weight"])

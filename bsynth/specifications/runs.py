@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 
 from bsynth._progress import progress_bar
+from bsynth._request import check_jobs
 from bsynth._store import append, check_store, digest, stored
 from bsynth._types import FloatArray, Status
 from bsynth.checks.leave_future_out import score_forecast
@@ -71,6 +72,7 @@ def run_specifications(
     plan: CurvePlan, *, n_jobs: int | None = None, store: str | Path | None = None, progress: bool = True
 ) -> tuple[SpecificationRun, ...]:
     """Fit every specification of a plan and forecast its held-out pre-periods; finished ones come from ``store``."""
+    check_jobs(n_jobs)
     file = check_store(store)
     keys = {s: _key(plan, s) for s in plan.specifications}
     records = stored(file)

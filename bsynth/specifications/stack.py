@@ -17,7 +17,7 @@ from scipy import optimize
 from bsynth import effects
 from bsynth._types import FloatArray, Status
 from bsynth.averaging import allot
-from bsynth.errors import SpecError
+from bsynth.errors import SpecError, came
 from bsynth.estimate import html_card
 from bsynth.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.verdict import number
@@ -221,6 +221,10 @@ def stack(curve: SpecificationCurve, *, seed: int = 0) -> Stack:
     >>> round(float(stack(curve).weights.sum()), 6)
     1.0
     """
+    if not isinstance(curve, SpecificationCurve):
+        raise SpecError(
+            f"a SpecificationCurve is needed and {came(curve)} came; specification_curve(panel) returns one"
+        )
     scores = _scores(curve)
     if not np.isfinite(scores).all():
         run = curve.runs[int(np.argmin(np.isfinite(scores).all(axis=0)))]

@@ -62,6 +62,8 @@ def of_classical(s: Sides) -> list[str]:
             "rule nothing out, and its intervals are unbounded."
         )
     for row in s.extra:
+        if row["lower"] is None:
+            continue  # an empty set, which is said where zero is
         users = ", which holds the sampling of users alone" if row["interval"].startswith(BY_USERS) else ""
         # Its centre is the estimate moved by the error that residuals lead to expect.
         moved = f", moved to {number(row['estimate'])} by the error expected of it," if _is_moved(row) else ""

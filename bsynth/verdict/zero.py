@@ -4,6 +4,9 @@ from bsynth.verdict.naming import capital, tests
 from bsynth.verdict.numbers import Row, number
 from bsynth.verdict.sides import Sides, holds, mute, rejects
 
+ROUNDING = 1e-9
+"""Share of an estimate by which it may lie outside its interval and still be at its end."""
+
 
 def on_zero(s: Sides) -> list[str]:
     """Whether the interval and the tests leave room for no effect."""
@@ -76,7 +79,7 @@ def on_contradictions(s: Sides) -> list[str]:
             continue
         if row["lower"] is None:
             words.append(f"The {name} is empty: no constant effect fits the data, so it must vary over time.")
-        elif not holds(row, row["estimate"]):
+        elif max(row["lower"] - row["estimate"], row["estimate"] - row["upper"]) > ROUNDING * abs(row["estimate"]):
             words.append(f"The {name} leaves out its own estimate, so do not rely on it.")
         elif row["p"] is not None and rejects(row) == holds(row, 0.0):
             words.append(f"The {name} and its p of {number(row['p'])} contradict each other about zero.")

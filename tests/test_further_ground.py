@@ -1,0 +1,167 @@
+"""Ground that the package was not built on: what is refused is refused in one line, and what is answered is right."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.errors import BsynthError
+from bsynth.frequentist import conditions
+
+MONTHS = [100 * year + month for year in (2021, 2022) for month in range(1, 13)]
+ROLES = {"unit": "u", "time": "t", "outcome": "y", "treated": "T"}
+
+
+def world(seed: int = 3, periods: int = 24, donors: int = 8, n_pre: int = 16) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    factors = 0.5 * rng.normal(size=(periods, 2)).cumsum(axis=0)
+    data = 20 + factors @ rng.normal(size=(2, donors + 1)) + 0.3 * rng.normal(size=(periods, donors + 1))
+    data[:, 0] = data[:, 1:] @ rng.dirichlet(np.ones(donors)) + 0.3 * rng.normal(size=periods)
+    data[n_pre:, 0] += 2
+    return data
+
+
+def frame(data: np.ndarray, times: Any = None) -> pd.DataFrame:
+    units = ["T", *(f"D{j}" for j in range(1, data.shape[1]))]
+    times = list(range(len(data))) if times is None else list(times)
+    return pd.DataFrame(
+        [(unit, t, y) for j, unit in enumerate(units) for t, y in zip(times, data[:, j], strict=True)],
+        columns=["u", "t", "y"],
+    )
+
+
+def panel(data: np.ndarray, times: Any = None, start: Any = 16, **settings: Any) -> bs.Panel:
+    return bs.Panel.from_long(frame(data, times), **ROLES, start=start, **settings)
+
+
+@pytest.mark.parametrize(
+    ("times", "start", "said"),
+    [
+        (MONTHS, 202213, "202213 could only be a week, and each period is a month; give one like 2021-01"),
+        (pd.date_range("2021-01-01", periods=24, freq="MS"), "202213", "could only be a week"),
+        (pd.date_range("2021-01-01", periods=24, freq="MS"), "2022-W05", "could only be a week"),
+        (range(24), "1_6", "'1_6' but periods are whole numbers"),
+        (pd.period_range("2015Q1", periods=24, freq="Q-MAR"), "2019Q3", r"fiscal year \(Q-MAR\)"),
+        (pd.period_range("2001", periods=24, freq="Y-JUN").astype(object), "2015", r"fiscal year \(Y-JUN\)"),
+        ([*MONTHS[:3], 20210401, *MONTHS[4:]], 202205, "20210401 among 202101, codes of different periods"),
+        (pd.date_range("2024-01-01", periods=24, freq="ns"), "2024-01-01", "finer than a microsecond"),
+    ],
+    ids=["code", "dates", "week", "underscore", "fiscal", "fiscal-objects", "mixed-codes", "nanoseconds"],
+)
+def test_a_period_that_is_none(times: Any, start: Any, said: str) -> None:
+    with pytest.raises(bs.PanelError, match=said) as caught:
+        panel(world(), times, start)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_month_is_a_month_however_it_is_said() -> None:
+    times = pd.date_range("2020-01-31", periods=24, freq="ME")
+    for start in ("2021-09", np.datetime64("2021-09", "M"), pd.Period("2021-09", "M"), "2021-09-30"):
+        assert panel(world(), times, start).start == pd.Timestamp("2021-09-30")
+
+
+def test_calendar_quarters_and_parts_of_seconds_are_read() -> None:
+    quarters = panel(world(), pd.period_range("2015Q1", periods=24, freq="Q"), "2019Q1")
+    assert (quarters.frequency, quarters.n_pre) == ("quarter", 16)
+    ticks = panel(world(), pd.date_range("2024-01-01", periods=24, freq="100ms"), "2024-01-01T00:00:01.6")
+    assert (ticks.frequency, ticks.n_pre, ticks.notes()) == ("100 milliseconds", 16, [])
+
+
+def test_millions_of_missing_periods_are_counted() -> None:
+    times = [*range(23), 20_000_000]
+    (said,) = panel(world(), times).notes()
+    assert said.startswith("19999977 of 20000001 periods from 0 to 20000000 have no row: 23, 24, 25, 26, 27, 28 and ")
+
+
+def test_one_user_cannot_be_resampled() -> None:
+    rng = np.random.default_rng(5)
+    log = pd.DataFrame(
+        [(f"w{u}", t, "x", float(rng.random() < 0.5)) for u in range(6) for t in range(12) for _ in range(30)],
+        columns=["w", "t", "user", "y"],
+    )
+    found = bs.Panel.from_events(log, unit="w", time="t", outcome="y", cluster="user", treated="w0", start=8)
+    assert "one user" in conditions(found)["bootstrap"]
+
+
+def test_a_perfect_fit_has_a_finite_conformal_set_and_no_prediction() -> None:
+    data = world()
+    data[:16, 0] = data[:16, 1:3].mean(axis=1)
+    found = panel(data)
+    test = bs.conformal(found, progress=False)
+    row = test.effects().iloc[0]
+    assert row["lower"] < row["estimate"] < row["upper"] < 10
+    rejected = test._test.constant_p(np.array([row["upper"] + 0.01, 1e4]))
+    assert (rejected <= 0.05).all()
+    assert "no error to learn from" in conditions(found)["prediction-interval"]
+    with pytest.raises(bs.PanelError, match="no error to learn from"):
+        bs.prediction_interval(found, progress=False)
+
+
+def test_an_empty_set_is_said_once() -> None:
+    data = world()
+    data[:, 2:] = data[:, 1:2]
+    verdict = bs.analyse(panel(data), models=["none"], methods=["sc", "leave-two-out"], progress=False).verdict
+    assert "not available" not in verdict
+    assert verdict.count("leave-two-out interval of sc is empty") == 1
+
+
+def test_a_question_without_a_model_is_answered_with_its_reason() -> None:
+    asked = {"cost": 5.0, "value_per_unit": 2.0}
+    found = bs.analyse(panel(world()), models=["none"], methods=["sc"], questions=asked, progress=False)
+    assert found.summary()["unavailable"]["decision"] == "its questions need a posterior, and no model was named"
+
+
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_sizes_beyond_double_precision_are_refused(factor: float) -> None:
+    with pytest.raises(bs.PanelError, match="give it in another unit"):
+        panel(world() * factor)
+
+
+@pytest.mark.parametrize("factor", [1e12, 1e-9, -1.0])
+def test_answers_scale(factor: float) -> None:
+    plain, scaled = (bs.classical(panel(world() * f)).effects()["estimate"] for f in (1.0, factor))
+    np.testing.assert_allclose(scaled[:2], factor * plain[:2], rtol=1e-6)
+
+
+def test_addresses_and_nothing_are_no_paths() -> None:
+    for data in ("", "https://example.invalid/x.csv"):
+        with pytest.raises(bs.PanelError, match="the path of a CSV or Parquet file on this machine"):
+            bs.Panel.from_long(data, **ROLES, start=3)
+
+
+def test_an_underscore_is_no_thousands_separator(tmp_path: Any) -> None:
+    data = frame(np.round(world(), 2)).astype({"y": str})
+    data.loc[0, "y"] = "1_000"
+    data.to_csv(tmp_path / "x.csv", index=False)
+    with pytest.raises(bs.PanelError, match="'1_000' at 'T', 0; write numbers without thousands separators"):
+        bs.Panel.from_long(tmp_path / "x.csv", **ROLES, start=16)
+
+
+WRONG: dict[str, Callable[[bs.Panel], object]] = {
+    "date_format": lambda p: panel(world(), date_format=5),
+    "methods": lambda p: bs.analyse(p, models=["none"], methods=5),
+    "findings": lambda p: bs.analyse(p, models=["none"], findings=5),
+    "models": lambda p: bs.analyse(p, models=None),
+    "n_jobs": lambda p: bs.calibrate(p, n_jobs=0),
+    "a fit, an estimate": lambda p: bs.plot_trajectory(p),
+    "ax": lambda p: bs.plot_gap(bs.classical(p), ax=5),
+    "table of effects": lambda p: bs.plot_effects(None),
+    "a fit or an estimate": lambda p: bs.plot_weights(pd.DataFrame()),
+    "SpecificationCurve": lambda p: bs.stack(5),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_objects_get_one_line(what: str) -> None:
+    with pytest.raises(BsynthError, match=what) as caught:
+        WRONG[what](panel(world()))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("question", [{"threshold": "5"}, {"rope": "a"}, {"rope": (1, 2, 3)}, {"cost": 1.0}])
+def test_wrong_questions_get_one_line(question: dict[str, Any]) -> None:
+    with pytest.raises(bs.SpecError, match="give"):
+        bs.analyse(panel(world()), models=["level"], questions=question, progress=False)
