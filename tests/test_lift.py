@@ -164,10 +164,10 @@ def test_the_calibrated_law_of_the_lift(observed: float, centre: float) -> None:
 
 def test_a_bootstrap_refuses_and_still_has_its_average() -> None:
     found = bootstrap(_panel(0, 0.0, 0.0), "did", cluster="unit", replicates=60, progress=False)
-    rows = found.effects(0.8).set_index("estimand")
+    rows = found.effects(0.9).set_index("estimand")
     assert rows.loc["lift", ["estimate", "lower", "upper", "p"]].isna().all()
     assert rows.loc[["average", "cumulative"], ["estimate", "lower", "upper", "p"]].notna().all(axis=None)
-    assert "No lift is given by did (bootstrap-percentile)" in found.notes(0.8)[-1]
+    assert "No lift is given by did (bootstrap-percentile)" in found.notes(0.9)[-1]
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")

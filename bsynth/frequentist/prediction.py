@@ -302,7 +302,9 @@ def check_residuals(panel: Panel) -> None:
     """Raise `PanelError` when the pre-period is too short for a model of its residuals, or leaves none."""
     if panel.n_pre < MIN_PERIODS:
         raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
-    if classical(panel).pre_rmspe <= EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1)):
+    estimate, nothing = classical(panel), EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1))
+    # Where nothing happens after the start either, nothing has to be judged by an error.
+    if estimate.pre_rmspe <= nothing < float(np.abs(estimate.gap[panel.n_pre :]).max()):
         raise PanelError(
             "the donors reproduce the treated pre-period, so there is no error to learn from and a prediction interval "
             "would have no width"

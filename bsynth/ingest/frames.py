@@ -36,7 +36,7 @@ def plain(frame: pd.DataFrame, name: object, role: str) -> pd.Series:
     if column.dtype == object:
         column = _inferred(in_one_type(column) if role == "time" else column, name, role)
     kind = column.dtype
-    if pd.api.types.is_datetime64_any_dtype(kind) and (column.dropna() != column.dropna().dt.floor("us")).any():
+    if pd.api.types.is_datetime64_any_dtype(kind) and column.dropna().dt.nanosecond.any():
         raise PanelError(
             f"DataFrame: column {name!r} holds times finer than a microsecond, which no engine keeps; round them, "
             "such as .dt.round('us')"

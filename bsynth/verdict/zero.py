@@ -79,8 +79,14 @@ def on_contradictions(s: Sides) -> list[str]:
             continue
         if row["lower"] is None:
             words.append(f"The {name} is empty: no constant effect fits the data, so it must vary over time.")
-        elif max(row["lower"] - row["estimate"], row["estimate"] - row["upper"]) > ROUNDING * abs(row["estimate"]):
+        elif _outside(row) > ROUNDING * abs(row["estimate"]):
             words.append(f"The {name} leaves out its own estimate, so do not rely on it.")
         elif row["p"] is not None and rejects(row) == holds(row, 0.0):
             words.append(f"The {name} and its p of {number(row['p'])} contradict each other about zero.")
     return words
+
+
+def _outside(row: Row) -> float:
+    """How far the estimate lies outside its interval; negative inside."""
+    estimate = float(row["estimate"])
+    return max(float(row["lower"]) - estimate, estimate - float(row["upper"]))

@@ -234,8 +234,8 @@ def test_draws_that_are_not_finite_are_counted_and_refused(fit: Fit) -> None:
     [
         ({"estimand": "lifts"}, "did you mean 'lift'"),
         ({"cost": 1.0}, "cost is given without value_per_unit"),
-        ({"value_per_unit": 1.0}, "value_per_unit is given without cost"),
-        ({"cost": 1.0, "value_per_unit": 0.0}, "value_per_unit is 0"),
+        ({"value_per_unit": 1.0}, r"value_per_unit \(--value\) is given without cost"),
+        ({"cost": 1.0, "value_per_unit": 0.0}, r"value_per_unit \(--value\) is 0"),
         ({"rope": (1.0, 0.0)}, "low below high"),
         ({"rope": 0.0}, "positive half-width"),
         ({"threshold": math.nan}, "threshold is nan; give a finite number"),

@@ -53,6 +53,8 @@ def _summary(rows: list[dict]) -> dict[str, dict[str, float]]:
     return table
 
 
+# What stays unreliable is counted in the summary.
+@pytest.mark.filterwarnings("ignore::bsynth.errors.UnreliableWarning")
 @pytest.mark.evidence
 def test_rollout_log() -> None:
     current = {"models": {m: bs.load_model(m).to_dict() for m in MODELS}, "versions": versions()}
