@@ -55,8 +55,8 @@ lint: setup
 
 # Hours for everything; finished pieces are kept in .evidence/ and an interrupted run goes on from them.
 evidence: setup
-	.venv/bin/bsynth models evidence default rollout ar1 covariates dirichlet drift student-t standardised sparse switched
-	.venv/bin/bsynth models evidence level --simulations 600
+	.venv/bin/bsynth models evidence default ar1 covariates dirichlet drift student-t standardised sparse switched
+	.venv/bin/bsynth models evidence level rollout --simulations 600
 	$(PYTHON) -m pytest -m evidence -s
 	$(PYTHON) tests/test_readme.py
 
