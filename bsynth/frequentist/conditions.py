@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bsynth.errors import PanelError
+from bsynth.errors import BsynthError
 from bsynth.frequentist.jackknife import default_block
 from bsynth.frequentist.leave_two_out import check_donors
 from bsynth.frequentist.placebo_time import default_starts
@@ -46,6 +46,7 @@ def conditions(panel: Panel) -> dict[str, str]:
     for method, check in CHECKS.items():
         try:
             check(panel)
-        except PanelError as error:
+        except BsynthError as error:
+            # Weights that cannot be found cost the method that needs them, not the others.
             reasons[method] = str(error)
     return reasons

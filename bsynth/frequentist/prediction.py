@@ -299,7 +299,7 @@ def _check(panel: Panel, estimator: str, errors: str, draws: int) -> None:
 
 
 def check_residuals(panel: Panel) -> None:
-    """Raise `PanelError` when the pre-period is too short for a model of its residuals, or leaves none."""
+    """Raise `PanelError` when the pre-period is too short for a model of its residuals, or is fitted without any."""
     if panel.n_pre < MIN_PERIODS:
         raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
     estimate, nothing = classical(panel), EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1))
