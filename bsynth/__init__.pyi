@@ -1,5 +1,12 @@
 from .analysis import Analysis, Comparison, analyse, compare
-from .audit import (
+from .bayesian.plan import plan
+from .bayesian.result import Fit, load
+from .bayesian.run import fit
+from .calibration import Calibration, calibrate
+from .calibration.certificate import Certificate, certify
+from .checks import Check, CheckReport, LeaveFutureOut, check, lfo
+from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
+from .findings import (
     Decision,
     DonorAudit,
     PathBand,
@@ -11,14 +18,7 @@ from .audit import (
     prior_audit,
     sources,
 )
-from .calibration import Calibration, calibrate
-from .catalogue import list_models, load_model, model_card
-from .certificate import Certificate, certify
-from .checks import Check, CheckReport, LeaveFutureOut, check, lfo
-from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
-from .estimate import Estimate
-from .exporting import export, tables, to_xarray
-from .fitting import fit, plan
+from .findings.specifications import SpecificationCurve, Stack, plan_curve, specification_curve, stack
 from .frequentist import (
     Bootstrap,
     Conformal,
@@ -41,7 +41,11 @@ from .frequentist import (
     prediction_interval,
     with_weights,
 )
+from .frequentist.estimate import Estimate
+from .model.catalogue import list_models, load_model, model_card
+from .model.spec import ModelSpec
 from .panel import Panel
+from .panel.simulate import simulate_factor, simulate_rollout
 from .plots import (
     plot_bootstrap,
     plot_certificate,
@@ -66,11 +70,9 @@ from .plots import (
     plot_trajectory,
     plot_weights,
 )
-from .reporting import report, write_notebook
-from .result import Fit, load
-from .simulate import simulate_factor, simulate_rollout
-from .spec import ModelSpec
-from .specifications import SpecificationCurve, Stack, plan_curve, specification_curve, stack
+from .reporting.export import export, tables, to_xarray
+from .reporting.notebook import write_notebook
+from .reporting.run import report
 
 __version__: str
 

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError
 
 ESTIMANDS = ("average", "cumulative", "lift")

@@ -28,7 +28,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 import bsynth as bs
-from bsynth.simulate import ROLLOUT_EFFECT, rollout_panel_arguments
+from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments
 
 
 def say(words):

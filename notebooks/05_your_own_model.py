@@ -28,10 +28,10 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 import bsynth as bs
-from bsynth.catalogue import models_folder
 from bsynth.evidence.card import render
 from bsynth.evidence.record import Settings
 from bsynth.evidence.run import Request, measure_model
+from bsynth.model.catalogue import models_folder
 
 pd.set_option("display.max_colwidth", None)
 

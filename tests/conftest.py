@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.result import Fit
-from bsynth.simulate import rollout_panel_arguments
+from bsynth.bayesian.result import Fit
+from bsynth.panel.simulate import rollout_panel_arguments
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

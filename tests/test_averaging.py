@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import bsynth as bs
-from bsynth import averaging
-from bsynth.diagnostics import Diagnostics
-from bsynth.fitting import run
-from bsynth.spec import ModelSpec
+from bsynth.bayesian import averaging
+from bsynth.bayesian.diagnostics import Diagnostics
+from bsynth.bayesian.run import run
+from bsynth.model.spec import ModelSpec
 
 AVERAGED = ModelSpec.from_toml('[weights]\nalpha = "averaged"', name="averaged")
 
@@ -65,7 +65,7 @@ def test_prop99_lies_between_its_members(prop99_panel: bs.Panel, tmp_path: Path)
 @pytest.mark.slow
 def test_scores_favour_the_concentration_that_made_the_data() -> None:
     """One donor is the treated unit but for noise: few donors, so the smallest concentration weighs most."""
-    from bsynth.simulate import simulate_factor
+    from bsynth.panel.simulate import simulate_factor
 
     frame = simulate_factor(donors=12, seed=3)
     rng = np.random.default_rng(0)

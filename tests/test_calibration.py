@@ -18,7 +18,7 @@ from bsynth.calibration import (
     summarise_placebo,
     support,
 )
-from bsynth.simulate import rollout_panel_arguments
+from bsynth.panel.simulate import rollout_panel_arguments
 
 
 def test_share_is_the_fixed_point() -> None:

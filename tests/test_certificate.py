@@ -13,17 +13,17 @@ from click.testing import CliRunner
 from scipy import stats
 
 import bsynth as bs
+from bsynth.bayesian.plan import plan
 from bsynth.calibration import Lesson, PlaceboFit, learn, learn_inflation
+from bsynth.calibration.certificate import Certificate, certify
+from bsynth.calibration.certificate.intervals import conformal_quantiles, window_tables
+from bsynth.calibration.certificate.summary import coverage_table, error_factor, flat_p, pit_histogram
+from bsynth.calibration.certificate.windows import Window, earlier_panels
 from bsynth.calibration.scores import coverage_error, interval_score
-from bsynth.certificate import Certificate, certify
-from bsynth.certificate.intervals import conformal_quantiles, window_tables
-from bsynth.certificate.summary import coverage_table, error_factor, flat_p, pit_histogram
-from bsynth.certificate.windows import Window, earlier_panels
 from bsynth.cli import main
-from bsynth.design import make_design
-from bsynth.fitting import plan
+from bsynth.model.design import make_design
+from bsynth.panel.simulate import simulate_factor
 from bsynth.plots.certificate import plot_certificate
-from bsynth.simulate import simulate_factor
 
 mpl.use("Agg")
 LEVELS = (0.5, 0.8, 0.9, 0.95)

@@ -13,10 +13,10 @@ import pytest
 import bsynth as bs
 from bsynth.analysis import Analysis, Comparison, compare, plan_comparison, run_analysis
 from bsynth.analysis.comparison import COLUMNS
+from bsynth.bayesian.result import Fit
 from bsynth.checks import check
 from bsynth.frequentist import RidgeASCM, conformal, placebo_space
 from bsynth.plots.comparison import plot_comparison
-from bsynth.result import Fit
 
 matplotlib.use("Agg")
 CLASSICAL = ("sc", "demeaned", "did", "sdid")

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from scipy import stats
 
 import bsynth as bs
+from bsynth.bayesian.run import run
 from bsynth.cli import main
-from bsynth.covariates import Movements, Predictors
-from bsynth.design import Design, make_design
 from bsynth.engines import drift, predict
-from bsynth.fitting import run
-from bsynth.spec import ModelSpec
+from bsynth.model.covariates import Movements, Predictors
+from bsynth.model.design import Design, make_design
+from bsynth.model.spec import ModelSpec
 
 PROP99 = ["lnincome", "beer", "age15to24", "retprice"]
 MOVING = ModelSpec.from_toml('[covariates]\nuse = "time-varying"\nsd = 2.0', name="moving")

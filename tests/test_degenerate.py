@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.bayesian.degenerate import copies, facts, no_posterior
+from bsynth.bayesian.plan import plan
 from bsynth.calibration import MOST_PLACEBOS, too_few, usable_donors
-from bsynth.degenerate import copies, facts, no_posterior
-from bsynth.fitting import plan
 
 SPEC = bs.load_model("level")
 

@@ -125,7 +125,7 @@ def test_covariates_that_no_model_uses_are_said(cases_dir: Path, model: str) -> 
     assert said in str(plan)
     if model != "none":
         assert "does not use the panel's covariates" in plan.fits[0].reason
-        assert "does not use the panel's covariates" in bs.fitting.plan(panel, "level").reason
+        assert "does not use the panel's covariates" in bs.plan(panel, "level").reason
     used = plan_analysis(panel, models=["covariates"])
     assert used.notes == ()
     assert "does not use" not in used.fits[0].reason

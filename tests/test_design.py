@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 
 import bsynth as bs
-from bsynth.catalogue import load_model
-from bsynth.design import make_design
+from bsynth.model.catalogue import load_model
+from bsynth.model.design import make_design
 
 
 def test_one_affine_map_for_every_series(prop99_panel: bs.Panel) -> None:

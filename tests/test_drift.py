@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from bsynth.design import Design
 from bsynth.engines import bayes, drift, predict
-from bsynth.spec import ModelSpec
+from bsynth.model.design import Design
+from bsynth.model.spec import ModelSpec
 
 PROCESSES = ("walk", "ar1", "local-trend")
 THETA = {"drift_sd": 0.7, "rho": 0.6, "slope_sd": 0.3}

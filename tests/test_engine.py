@@ -5,10 +5,10 @@ import pytest
 from scipy import stats
 
 import bsynth as bs
-from bsynth.catalogue import load_model
-from bsynth.design import Design, make_design
 from bsynth.engines import densities, drift, predict
-from bsynth.spec import ModelSpec
+from bsynth.model.catalogue import load_model
+from bsynth.model.design import Design, make_design
+from bsynth.model.spec import ModelSpec
 
 bayes = pytest.importorskip("bsynth.engines.bayes")
 pt = pytest.importorskip("pytensor.tensor")

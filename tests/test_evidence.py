@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from bsynth.calibration import PlaceboFit
-from bsynth.catalogue import list_models, load_model, models_folder
 from bsynth.errors import PanelError, SpecError
 from bsynth.evidence import card, placebos, published, sbc, worlds
 from bsynth.evidence.command import evidence_command
 from bsynth.evidence.record import Settings, Store, key_of, measure
 from bsynth.evidence.run import Request, folder_of, measure_model
 from bsynth.evidence.scores import LEVELS, Scored, rounded
+from bsynth.model.catalogue import list_models, load_model, models_folder
 
 QUIET = Settings(progress=False)
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth import exporting
+from bsynth.reporting import export as exporting
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()", "🚀 rocket", "שלום עולם", "x" * 300, "A & B_{50%} $x$ | `y`")
 

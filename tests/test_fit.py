@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.fitting import plan, run
-from bsynth.simulate import rollout_panel_arguments
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.run import run
+from bsynth.panel.simulate import rollout_panel_arguments
 
 MCSE_UNITS = 4
 TINY = {"draws": 500, "progress": False}

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bsynth._base.plain import show
 from bsynth.errors import PanelError
-from bsynth.ingest import Clusters, Table, design_effect, read_events, read_long, read_wide, show
+from bsynth.panel import Clusters, Table, design_effect, read_events, read_long, read_wide
 
 LONG = {"unit": "unit", "time": "time", "outcome": "y"}
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import bsynth as bs
 from bsynth import effects
-from bsynth.audit.decision import _Calibrated, _CalibratedLift
 from bsynth.calibration import Inflation
+from bsynth.findings.decision import _Calibrated, _CalibratedLift
 from bsynth.frequentist import (
     bootstrap,
     classical,

@@ -7,10 +7,10 @@ import pytest
 
 import bsynth as bs
 from bsynth.analysis.measured import FAILING, LEVEL, MEASURED, WORLDS, measured
+from bsynth.analysis.verdict import fell_short
 from bsynth.calibration import Calibration
 from bsynth.frequentist import bootstrap, conformal, jackknife_plus, placebo_space
 from bsynth.reporting.sections import sections as sections_of
-from bsynth.verdict import fell_short
 
 EVIDENCE = Path(__file__).parent / "evidence"
 

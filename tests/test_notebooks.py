@@ -21,9 +21,9 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.estimate import html_card
 from bsynth.reporting.notebook import execute_notebook, write_notebook
 from bsynth.reporting.run import write_run
+from bsynth.text.card import html_card
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 GALLERY = sorted(FOLDER.glob("*.py"))

@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bsynth as bs
-from bsynth._json import plain
+from bsynth._base.plain import plain
 from bsynth.cli import main
 from bsynth.errors import PanelError
-from bsynth.ingest.calendar import Calendar
-from bsynth.ingest.spelling import read_column
+from bsynth.panel.calendar import Calendar
+from bsynth.panel.spelling import read_column
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 CALENDARS: dict[str, tuple[pd.Index, str]] = {

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import bsynth as bs
-from bsynth.catalogue import choose_model, list_models, load_model, models_folder
 from bsynth.errors import SpecError
-from bsynth.spec import Drift, ModelSpec
+from bsynth.model.catalogue import choose_model, list_models, load_model, models_folder
+from bsynth.model.spec import Drift, ModelSpec
 
 
 def test_defaults_are_the_level_model() -> None:

@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 
 import bsynth as bs
+from bsynth.bayesian.result import Fit
+from bsynth.findings.specifications import (
+    SpecificationCurve,
+    SpecificationRun,
+    Stack,
+    plan_curve,
+    specification_curve,
+    stack,
+)
+from bsynth.findings.specifications.pools import distances, ranking
+from bsynth.findings.specifications.stack import shortfall, stacking_weights
+from bsynth.panel.simulate import simulate_factor
 from bsynth.plots.specification_curve import plot_specification_curve
-from bsynth.result import Fit
-from bsynth.simulate import simulate_factor
-from bsynth.specifications import SpecificationCurve, SpecificationRun, Stack, plan_curve, specification_curve, stack
-from bsynth.specifications.pools import distances, ranking
-from bsynth.specifications.stack import shortfall, stacking_weights
 
 mpl.use("Agg")
 SMALL = {"drifts": ["none"], "alphas": [1.0], "pools": ["pre-fit"], "starts": [1987], "since": [], "last": 3}

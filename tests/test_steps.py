@@ -17,7 +17,7 @@ from bsynth.analysis.findings import _MAKERS
 from bsynth.analysis.steps import Steps, reason_of
 from bsynth.checks import hull
 from bsynth.cli import main
-from bsynth.reporting import write_run
+from bsynth.reporting.run import write_run
 
 # By name, since packages export functions that are called like their modules.
 run_module = importlib.import_module("bsynth.analysis.run")
@@ -156,7 +156,7 @@ def test_nothing_at_all_is_one_line(small_csv: Path, tmp_path: Path, monkeypatch
 def test_an_answer_stays_when_report_and_tables_break_down(
     small_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import bsynth.exporting as exporting
+    import bsynth.reporting.export as exporting
 
     monkeypatch.setattr(folder_module, "write_report", _raises(MemoryError("no room")))
     monkeypatch.setattr(exporting, "export", _raises(OSError("disk full")))

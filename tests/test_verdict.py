@@ -9,11 +9,13 @@ import pytest
 
 import bsynth as bs
 from bsynth.analysis import Analysis, plan_comparison, run_analysis
+from bsynth.analysis.verdict import verdict
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.result import Fit
+from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
 from bsynth.checks import check
-from bsynth.fitting import plan, run
-from bsynth.result import Fit
-from bsynth.verdict import number, verdict
+from bsynth.text.numbers import number
 
 PANELS = ("rollout", "prop99", "basque", "nothing", "few", "textbook", "classical_only")
 NUMBER = re.compile(r"−?\d+(?:\.\d+)?%?")

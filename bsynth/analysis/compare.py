@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bsynth._request import check_seed
+from bsynth._base.request import check_seed
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.result import Finding
 from bsynth.analysis.run import run_analysis
-from bsynth.catalogue import DEFAULT, list_models
 from bsynth.effects import check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimators import ESTIMATORS, Method, Predictors, find
-from bsynth.given import require_panel
+from bsynth.model.catalogue import DEFAULT, list_models
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.spec import ModelSpec
+from bsynth.panel.given import require_panel
 
 DEFAULT_METHODS: tuple[str, ...] = (DEFAULT, "sc", "demeaned", "did", "sdid")
 

@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._json import clean, plain, records
-from bsynth._types import Status
+from bsynth._base.plain import clean, plain, records
+from bsynth._base.types import Status
 from bsynth.analysis import conditions
+from bsynth.analysis.verdict import interval, verdict
+from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport, hull
 from bsynth.checks.choice import drifts
 from bsynth.checks.replicates import lag1
 from bsynth.errors import SolverError
-from bsynth.estimate import Estimate, html_card
+from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.verdict import interval, number, verdict
+from bsynth.text.card import html_card
+from bsynth.text.numbers import number
 
 COLUMNS = (
     "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive",
@@ -64,7 +66,7 @@ class Comparison:
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> comparison = bs.analyse(panel, models=["none"], methods=["sc", "did", "placebo"], progress=False).comparison
     >>> comparison.table[["method", "interval"]].values.tolist()

@@ -1,7 +1,7 @@
 """What each interval presumes and conditions on, one or two sentences per kind."""
 
 from bsynth.checks.choice import drifts
-from bsynth.spec import ModelSpec
+from bsynth.model.spec import ModelSpec
 
 BY_KIND = {
     "calibrated": "It also presumes that the treated unit is exchangeable with its donors, whose own gaps widen it.",
@@ -34,7 +34,7 @@ def of_model(spec: ModelSpec) -> str:
 
     Examples
     --------
-    >>> from bsynth.catalogue import load_model
+    >>> from bsynth.model.catalogue import load_model
     >>> of_model(load_model("dirichlet"))[:75]
     'It presumes that weighted donors would have followed the treated series aft'
     """

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bsynth._request import names_in
-from bsynth.audit import audit_donors, decide, path_band, prior_audit, sources
-from bsynth.audit.question import ask
-from bsynth.certificate import certify
+from bsynth._base.request import names_in
+from bsynth.calibration.certificate import certify
 from bsynth.errors import SpecError, nearest
-from bsynth.specifications import specification_curve
+from bsynth.findings import audit_donors, decide, path_band, prior_audit, sources
+from bsynth.findings.question import ask
+from bsynth.findings.specifications import specification_curve
 
 if TYPE_CHECKING:
     from bsynth.analysis.plan import AnalysisPlan

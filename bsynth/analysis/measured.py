@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from bsynth.analysis.verdict import Row
 from bsynth.frequentist import Bootstrap, Conformal
-from bsynth.frequentist.jackknife import JackknifePlus
-from bsynth.verdict import Row
+from bsynth.frequentist.inference.jackknife import JackknifePlus
 
 LEVEL, FAILING = 0.95, 0.9
 """A procedure fails whose intervals of this level held the truth in a smaller share of worlds."""
@@ -65,7 +65,7 @@ def measured(result: object, interval: str) -> list[Row]:
 
     Returns
     -------
-    list of ``level, coverage, count, worlds``; `bsynth.verdict.fell_short` says it in words.
+    list of ``level, coverage, count, worlds``; `bsynth.analysis.verdict.fell_short` says it in words.
     """
     name = _procedure(result, interval)
     return [

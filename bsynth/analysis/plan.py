@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bsynth import degenerate, frequentist
-from bsynth._request import check_seed, check_whole, names_in
+from bsynth import frequentist
+from bsynth._base.request import check_seed, check_whole, names_in
 from bsynth.analysis.findings import FINDINGS, NEEDS_NO_MODEL, check_questions, choose_findings
-from bsynth.audit.standing import FEW_DONORS
+from bsynth.bayesian import degenerate
+from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
-from bsynth.catalogue import DEFAULT
 from bsynth.effects import check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
-from bsynth.fitting import Plan, plan
+from bsynth.findings.standing import FEW_DONORS
 from bsynth.frequentist.estimators import Method
-from bsynth.given import require_panel
+from bsynth.model.catalogue import DEFAULT
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.spec import ModelSpec
+from bsynth.panel.given import require_panel
 
 ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
 INFERENCE = (

@@ -7,19 +7,19 @@ from typing import Any, Protocol, Self
 
 import pandas as pd
 
-from bsynth._json import clean, records
-from bsynth._types import Status
+from bsynth._base.plain import clean, records
+from bsynth._base.types import Status
+from bsynth._base.versions import versions
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.analysis.measured import measured
+from bsynth.analysis.verdict import fell_short
+from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS, lift_notes
-from bsynth.estimate import Estimate
-from bsynth.fitting import versions
 from bsynth.frequentist import Bootstrap, Conformal, LeaveOneOut, PlaceboSpace
+from bsynth.frequentist.estimate import Estimate
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.verdict import fell_short
 
 SCHEMA = 1
 
@@ -193,7 +193,7 @@ class Analysis:
         Examples
         --------
         >>> import bsynth as bs
-        >>> from bsynth.simulate import rollout_panel_arguments
+        >>> from bsynth.panel.simulate import rollout_panel_arguments
         >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
         >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
         >>> "again" in analysis.with_findings({"again": analysis.comparison}).summary()["findings"]

@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._json import clean
+from bsynth._base.plain import clean
 from bsynth.analysis.findings import NEEDS_NO_MODEL, make
 from bsynth.analysis.plan import INFERENCE, NO_POSTERIOR, AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding, Inference
 from bsynth.analysis.steps import Steps
+from bsynth.bayesian.plan import Plan
+from bsynth.bayesian.result import Fit
+from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration, calibrate
-from bsynth.catalogue import DEFAULT
 from bsynth.checks import REGISTRY, CheckReport
 from bsynth.checks.base import Case
 from bsynth.errors import BsynthError
-from bsynth.estimate import Estimate
-from bsynth.fitting import Plan, run
 from bsynth.frequentist import Conformal, PlaceboSpace
-from bsynth.frequentist.conformal import NEEDS_POST, Proxy
+from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, Solver, find
+from bsynth.frequentist.inference.conformal import NEEDS_POST, Proxy
+from bsynth.model.catalogue import DEFAULT
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.spec import ModelSpec
 
 _VERBS: dict[str, Callable[..., Inference]] = {
     "placebo": frequentist.placebo_space,
@@ -97,7 +98,7 @@ def analyse(
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
     >>> [estimate.estimator for estimate in analysis.estimates]

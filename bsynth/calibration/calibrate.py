@@ -11,21 +11,22 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
-from bsynth._request import check_seed
-from bsynth._store import check_store
-from bsynth._types import Label, Status
+from bsynth._base.request import check_seed
+from bsynth._base.types import Label, Status
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.result import Fit
+from bsynth.bayesian.run import fit
 from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
-from bsynth.catalogue import DEFAULT
 from bsynth.errors import PanelError, some_of
-from bsynth.estimate import html_card
-from bsynth.fitting import fit, plan
-from bsynth.given import require_panel
+from bsynth.model.catalogue import DEFAULT
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.spec import ModelSpec
+from bsynth.panel.given import require_panel
+from bsynth.pieces import check_store
+from bsynth.text.card import html_card
 
 MIN_PLACEBOS = 4
 SAID = 8

@@ -1,7 +1,7 @@
 """The forms that a unit's departure may take: which one each draw takes, and how common each is among units.
 
 A model whose drift may be on or off has two components, with a drift that may be an AR(1) or a walk three. Each has a
-prior probability in the model (`bsynth.spec.Drift.components`); the donors teach how common it is.
+prior probability in the model (`bsynth.model.spec.Drift.components`); the donors teach how common it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from bsynth._types import FloatArray
-from bsynth.result import Fit
+from bsynth._base.types import FloatArray
+from bsynth.bayesian.result import Fit
 
 
 def component_of(drifting: NDArray[np.bool_], rho: FloatArray | None, names: Sequence[str]) -> NDArray[np.intp]:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bsynth._types import FloatArray, Label
+from bsynth._base.types import FloatArray, Label
+from bsynth.bayesian.degenerate import unit_lacks
 from bsynth.calibration.components import factors, learn_shares
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
-from bsynth.degenerate import unit_lacks
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.spec import ModelSpec
 
 MOST_PLACEBOS = 50
 """Donors fitted as pseudo-treated at most: beyond it a share is known to 7 points, and each further fit costs as much

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, stats
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.calibration.scores import FLOOR
 
 DEGREES = 8.0

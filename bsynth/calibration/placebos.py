@@ -9,17 +9,18 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from bsynth._progress import progress_bar
-from bsynth._request import check_jobs
-from bsynth._store import append, digest, stored
-from bsynth._types import FloatArray, Label
+from bsynth._base.plain import show
+from bsynth._base.progress import progress_bar
+from bsynth._base.request import check_jobs
+from bsynth._base.types import FloatArray, Label
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.result import Fit
+from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
 from bsynth.errors import UnreliableWarning
-from bsynth.fitting import plan, run
-from bsynth.ingest import show
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.spec import ModelSpec
+from bsynth.pieces import append, digest, stored
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 
 FLOOR = 1e-12
 """Standard deviations below this, in pre-period sd, are rounding: a quantity alike in every draw has none."""

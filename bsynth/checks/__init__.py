@@ -28,7 +28,8 @@ calibration       c > 1.5, or d > 2 sd of the effect              as autocorrela
 ================  ==============================================  ==============================================
 """
 
-from bsynth._request import check_seed
+from bsynth._base.request import check_seed
+from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration
 from bsynth.checks import (
     autocorrelation,
@@ -43,9 +44,8 @@ from bsynth.checks import (
 )
 from bsynth.checks.base import Case, Check, CheckReport
 from bsynth.checks.leave_future_out import LeaveFutureOut, lfo
-from bsynth.given import require_fit, require_panel
 from bsynth.panel import Panel
-from bsynth.result import Fit
+from bsynth.panel.given import require_panel
 
 __all__ = ["Check", "CheckReport", "LeaveFutureOut", "check", "lfo"]
 
@@ -100,7 +100,7 @@ def check(
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)

@@ -5,7 +5,7 @@ import numpy as np
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts, for_drift
 from bsynth.checks.replicates import lag1, residuals, tail
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "autocorrelation"
 TITLE = "Are residuals autocorrelated beyond the model?"

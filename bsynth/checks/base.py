@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from bsynth.design import Design, make_design
+from bsynth.bayesian.result import Fit
 from bsynth.effects import variable
 from bsynth.errors import PanelError
-from bsynth.estimate import html_card
+from bsynth.model.design import Design, make_design
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.spec import ModelSpec
+from bsynth.text.card import html_card
 
 if TYPE_CHECKING:
     from bsynth.calibration import Calibration

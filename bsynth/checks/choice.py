@@ -1,7 +1,7 @@
 """Which model of the catalogue answers which contradiction."""
 
 from bsynth.checks.base import Case
-from bsynth.spec import ModelSpec
+from bsynth.model.spec import ModelSpec
 
 
 def drifts(spec: ModelSpec) -> bool:

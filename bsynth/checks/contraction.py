@@ -3,7 +3,7 @@
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_drift, for_level
 from bsynth.checks.prior import draw_untreated, is_simple
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "contraction"
 TITLE = "Did the pre-period teach us the effect?"

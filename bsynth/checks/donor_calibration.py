@@ -2,7 +2,7 @@
 
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_drift
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "calibration"
 TITLE = "Do the donors bear out the interval?"

@@ -5,7 +5,7 @@ import numpy as np
 from bsynth.checks.base import Case, Check
 from bsynth.effects import POSTERIOR_DIMS, variable
 from bsynth.errors import some_of
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "donors"
 TITLE = "Who carries the counterfactual?"

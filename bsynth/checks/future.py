@@ -4,7 +4,7 @@ from scipy import stats
 
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_drift
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "leave-future-out"
 TITLE = "Are the last pre-periods forecast?"

@@ -3,12 +3,12 @@
 import numpy as np
 from scipy import stats
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts, for_drift, for_level
 from bsynth.checks.replicates import lag1
 from bsynth.engines.simplex import SimplexSolution, solve_simplex
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "hull"
 TITLE = "Is the treated unit inside the hull of its donors?"

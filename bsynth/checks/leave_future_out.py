@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from bsynth._progress import progress_bar
-from bsynth._request import check_seed
-from bsynth._types import FloatArray
-from bsynth.catalogue import DEFAULT, choose_model
-from bsynth.design import make_design
+from bsynth._base.progress import progress_bar
+from bsynth._base.request import check_seed
+from bsynth._base.types import FloatArray
+from bsynth.bayesian.result import Fit
+from bsynth.bayesian.run import fit
 from bsynth.effects import variable
 from bsynth.errors import PanelError, UnreliableWarning
-from bsynth.fitting import fit
-from bsynth.given import require_panel
-from bsynth.ingest.labels import MIN_PRE
+from bsynth.model.catalogue import DEFAULT, choose_model
+from bsynth.model.design import make_design
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.result import Fit
-from bsynth.spec import ModelSpec
+from bsynth.panel.given import require_panel
+from bsynth.panel.labels import MIN_PRE
 
 MIN_LAST = 3
 
@@ -98,7 +98,7 @@ def lfo(
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> found = lfo(panel, "level", last=3, draws=300, progress=False)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from bsynth._base.plain import show
+from bsynth.bayesian.diagnostics import psis_loo
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts
-from bsynth.diagnostics import psis_loo
 from bsynth.errors import some_of
-from bsynth.ingest import show
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "loo"
 TITLE = "Is every pre-period predicted by the others?"

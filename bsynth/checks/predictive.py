@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_level, for_tails
 from bsynth.checks.prior import draw_untreated, is_simple
 from bsynth.checks.replicates import lag1, residuals, tail, two_sided
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "predictive"
 TITLE = "Could the model have produced the pre-period?"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import xarray as xr
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.checks.base import Case
 from bsynth.checks.replicates import cell_variance, draw_departures
 from bsynth.engines import predict

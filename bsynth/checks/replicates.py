@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bsynth._types import FloatArray, IntArray
+from bsynth._base.types import FloatArray, IntArray
 from bsynth.checks.base import Case
-from bsynth.design import Design
 from bsynth.engines import drift, predict
-from bsynth.spec import ModelSpec
+from bsynth.model.design import Design
+from bsynth.model.spec import ModelSpec
 
 KEPT = 1000
 """Posterior draws that enter a predictive check."""

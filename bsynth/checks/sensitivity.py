@@ -8,7 +8,7 @@ from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_weights
 from bsynth.checks.prior import is_simple, log_prior
 from bsynth.effects import variable
-from bsynth.verdict import number
+from bsynth.text.numbers import number
 
 NAME = "sensitivity"
 TITLE = "Does the prior decide the effect?"

@@ -75,7 +75,7 @@ def run(
     """
     from bsynth.analysis import plan_analysis
     from bsynth.analysis.steps import Steps
-    from bsynth.exporting import check_formats, export
+    from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
     from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable
 
@@ -127,7 +127,7 @@ def demo(
     """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth."""
     from bsynth.analysis import plan_analysis
     from bsynth.panel import Panel
-    from bsynth.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
+    from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
 
     check_out(out, SUMMARY)
     stage = _Stages(quiet=quiet)
@@ -153,7 +153,7 @@ class _Stages:
 def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
-    from bsynth.reporting import write_run
+    from bsynth.reporting.run import write_run
 
     stage(str(request.panel))
     for name, reason in request.unavailable.items():
@@ -199,7 +199,7 @@ def _print_table(analysis: "Analysis") -> None:
     from rich.table import Table
 
     from bsynth.effects import without_bare_points
-    from bsynth.verdict import number
+    from bsynth.text.numbers import number
 
     table = Table("method", "estimate", "interval", "kind", "p", "P(>0)", box=None, header_style="bold")
     if analysis.truth is not None:

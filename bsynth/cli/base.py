@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bsynth._request import check_folder
+from bsynth._base.request import check_folder
 from bsynth.errors import BsynthError, PanelError
 
 DONE, BAD_INPUT, UNRELIABLE = 0, 2, 3

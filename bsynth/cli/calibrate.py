@@ -16,7 +16,7 @@ from bsynth.cli.options import PanelRequest
 from bsynth.errors import UnreliableWarning
 
 if TYPE_CHECKING:
-    from bsynth.certificate import Certificate
+    from bsynth.calibration.certificate import Certificate
 
 JSON, UNITS, STORE, FIGURES = "certificate.json", "certificate.csv", "placebos.jsonl", "figures"
 
@@ -50,7 +50,7 @@ def calibrate(
     Writes certificate.json, certificate.csv (one row per unit, estimand, level and kind of interval) and figures/.
     Finished fits are kept in placebos.jsonl: the same command again goes on where it stopped.
     """
-    from bsynth.certificate import certify
+    from bsynth.calibration.certificate import certify
 
     check_out(out, JSON, STORE)
     panel = request.resolved().read()
@@ -127,7 +127,7 @@ def _print(certificate: "Certificate") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bsynth.verdict import number
+    from bsynth.text.numbers import number
 
     names = [f"{level:.0%}" for level in certificate.levels]
     table = Table("interval of the average", *names, "score", "width", box=None, header_style="bold")

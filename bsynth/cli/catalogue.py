@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bsynth._request import check_file, writing
+from bsynth._base.request import check_file, writing
 from bsynth.errors import PanelError
 
 
@@ -19,7 +19,7 @@ def simulate() -> None:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV file to write.")
 def rollout(users: int, seed: int, out: Path) -> None:
     """A user log of a product upgraded in two waves; the true effect is +0.05."""
-    from bsynth.simulate import simulate_rollout
+    from bsynth.panel.simulate import simulate_rollout
 
     if not out.parent.is_dir():
         raise PanelError(f"folder {str(out.parent)!r} does not exist; create it or give another --out")
@@ -55,7 +55,7 @@ def models(ctx: click.Context) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bsynth.catalogue import list_models, load_model
+    from bsynth.model.catalogue import list_models, load_model
 
     table = Table("name", "model", box=None, header_style="bold")
     for each in list_models():
@@ -65,6 +65,6 @@ def models(ctx: click.Context) -> None:
 
 
 def _show_card(name: str) -> None:
-    from bsynth.catalogue import model_card
+    from bsynth.model.catalogue import model_card
 
     click.echo(model_card(name))

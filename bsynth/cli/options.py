@@ -80,7 +80,7 @@ class PanelRequest:
         A text that stands in the data as it was typed is one label, whatever commas and spaces are in it; any
         other is split at its commas, where quotes protect one.
         """
-        from bsynth.ingest import column_names, unit_names
+        from bsynth.panel import column_names, unit_names
 
         def several(typed: list[str], names: Callable[[], Collection[str]]) -> list[str]:
             if all(text == text.strip() and not {",", '"'} & set(text) for text in typed):

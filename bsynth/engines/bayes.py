@@ -1,6 +1,6 @@
 """The Bayesian engine: one PyMC builder, compiled once per structure, sampled by nutpie.
 
-The model of the treated series over the pre-period, all on the scale of `bsynth.design`::
+The model of the treated series over the pre-period, all on the scale of `bsynth.model.design`::
 
     y_t = a + Σ_j w_j x_jt + u_t + ε_t,    w on the simplex,  a ~ N(0, s_a²),  ε_t ~ N(0, σ²) or Student-t
 
@@ -37,11 +37,11 @@ import pymc as pm
 import pytensor.tensor as pt
 import xarray as xr
 
-from bsynth._types import FloatArray
-from bsynth.design import Design
+from bsynth._base.types import FloatArray
 from bsynth.engines import densities, drift, predict
 from bsynth.errors import FitError
-from bsynth.spec import ModelSpec
+from bsynth.model.design import Design
+from bsynth.model.spec import ModelSpec
 
 PREDICTOR_ERROR = 0.25
 """Least sd of a predictor row, in sd over units. Were s free to vanish, an exact match would be a spike of the

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bsynth._types import FloatArray, IntArray
-from bsynth.spec import Drift, ModelSpec
+from bsynth._base.types import FloatArray, IntArray
+from bsynth.model.spec import Drift, ModelSpec
 
 TINY = 1e-300
 RIDGE = 1e-30

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bsynth._types import FloatArray
-from bsynth.design import Design
+from bsynth._base.types import FloatArray
 from bsynth.engines import drift
-from bsynth.spec import ModelSpec
+from bsynth.model.design import Design
+from bsynth.model.spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)

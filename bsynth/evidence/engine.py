@@ -6,13 +6,13 @@ import arviz_stats as azs
 import numpy as np
 from numpy.typing import NDArray
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
+from bsynth.bayesian.diagnostics import RHAT_MAX
 from bsynth.calibration import component_of
-from bsynth.design import Design
-from bsynth.diagnostics import RHAT_MAX
 from bsynth.engines import predict
 from bsynth.evidence.record import Settings
-from bsynth.spec import ModelSpec
+from bsynth.model.design import Design
+from bsynth.model.spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.panel import Cells, Panel, Source
 
 LOWEST, HIGHEST = 0.01, 0.99

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._types import FloatArray, Label
+from bsynth._base.types import FloatArray, Label
+from bsynth.bayesian.run import fit
 from bsynth.calibration import (
     Lesson,
     PlaceboFit,
@@ -26,9 +27,8 @@ from bsynth.calibration import (
 from bsynth.errors import PanelError
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import LEVELS, Scored, rounded
-from bsynth.fitting import fit
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bsynth.catalogue import load_model
+from bsynth.bayesian.run import fit
 from bsynth.errors import PanelError
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import rounded
-from bsynth.fitting import fit
+from bsynth.model.catalogue import load_model
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.spec import ModelSpec
 
 DRAWS, TUNE = 1000, 1000
 R_BSYNTH = "model of R's bsynth, Gibbs sampler"

@@ -10,10 +10,10 @@ from typing import Any
 
 import joblib
 
-from bsynth._progress import progress_bar
-from bsynth._store import append, finished
+from bsynth._base.progress import progress_bar
 from bsynth.errors import UnreliableWarning
-from bsynth.spec import ModelSpec
+from bsynth.model.spec import ModelSpec
+from bsynth.pieces import append, finished
 
 type Record = dict[str, Any]
 type Piece = Callable[[], Record]

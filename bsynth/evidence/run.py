@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bsynth.catalogue import list_models, load_model, models_folder
+from bsynth._base.versions import versions
 from bsynth.errors import SpecError
 from bsynth.evidence import card, placebos, published, sbc, worlds
 from bsynth.evidence.record import Record, Settings, key_of
-from bsynth.fitting import versions
-from bsynth.spec import ModelSpec
+from bsynth.model.catalogue import list_models, load_model, models_folder
+from bsynth.model.spec import ModelSpec
 
 PARTS = ("placebos", "worlds", "sbc", "published")
 QUICK = 6

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bsynth._types import FloatArray, IntArray
-from bsynth.covariates import Predictors
-from bsynth.design import Design, make_design
+from bsynth._base.types import FloatArray, IntArray
 from bsynth.engines import drift
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import rounded
+from bsynth.model.covariates import Predictors
+from bsynth.model.design import Design, make_design
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Cells, Panel, Source
-from bsynth.spec import ModelSpec
 
 RANKS = 100
 """Ranks 0…99: the truth among 99 draws."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.calibration.scores import coverage_error, interval_score, standard_error
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)

@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.calibration import PlaceboFit, factors, learn_shares, support, switch_prior
-from bsynth.design import make_design
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
 from bsynth.evidence.scores import LEVELS, Scored, rounded
+from bsynth.model.design import make_design
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
-from bsynth.spec import ModelSpec
+from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
 
 FIRST_SEED = 200
 EFFECT = 0.5

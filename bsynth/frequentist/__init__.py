@@ -1,17 +1,17 @@
 """The classical path: point estimators, and placebo, leave-one-out and bootstrap inference beside them."""
 
-from bsynth.estimate import Estimate
 from bsynth.frequentist.conditions import conditions
-from bsynth.frequentist.conformal import Conformal, conformal
+from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Predictors, RidgeASCM
-from bsynth.frequentist.jackknife import JackknifePlus, jackknife_plus
-from bsynth.frequentist.leave_out import LeaveOneOut, leave_one_out
-from bsynth.frequentist.leave_two_out import LeaveTwoOut, leave_two_out
-from bsynth.frequentist.placebo import PlaceboSpace, placebo_space
-from bsynth.frequentist.placebo_time import PlaceboTime, placebo_time
+from bsynth.frequentist.inference.bootstrap import Bootstrap, bootstrap, check_bootstrap
+from bsynth.frequentist.inference.conformal import Conformal, conformal
+from bsynth.frequentist.inference.jackknife import JackknifePlus, jackknife_plus
+from bsynth.frequentist.inference.leave_one_out import LeaveOneOut, leave_one_out
+from bsynth.frequentist.inference.leave_two_out import LeaveTwoOut, leave_two_out
+from bsynth.frequentist.inference.placebo_space import PlaceboSpace, placebo_space
+from bsynth.frequentist.inference.placebo_time import PlaceboTime, placebo_time
+from bsynth.frequentist.inference.prediction_interval import PredictionInterval, prediction_interval
 from bsynth.frequentist.point import classical, with_weights
-from bsynth.frequentist.prediction import PredictionInterval, prediction_interval
-from bsynth.frequentist.resampling import Bootstrap, bootstrap, check_bootstrap
 
 __all__ = [
     "Bootstrap",

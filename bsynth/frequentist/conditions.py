@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from bsynth.errors import BsynthError
-from bsynth.frequentist.jackknife import default_block
-from bsynth.frequentist.leave_two_out import check_donors
-from bsynth.frequentist.placebo_time import default_starts
-from bsynth.frequentist.prediction import check_residuals
-from bsynth.frequentist.resampling import check_bootstrap
+from bsynth.frequentist.inference.bootstrap import check_bootstrap
+from bsynth.frequentist.inference.jackknife import default_block
+from bsynth.frequentist.inference.leave_two_out import check_donors
+from bsynth.frequentist.inference.placebo_time import default_starts
+from bsynth.frequentist.inference.prediction_interval import check_residuals
 from bsynth.panel import Panel
 
 CHECKS: Mapping[str, Callable[[Panel], object]] = {

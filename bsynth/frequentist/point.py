@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._types import Label
+from bsynth._base.types import Label
 from bsynth.errors import SpecError, came, nearest, some_of
-from bsynth.estimate import Estimate
+from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import SOLVERS, Method, Solver, find
 from bsynth.frequentist.estimators.predictors import notes as predictor_notes
-from bsynth.given import require_panel
-from bsynth.ingest.labels import some_labels
 from bsynth.panel import Panel
+from bsynth.panel.given import require_panel
+from bsynth.panel.labels import some_labels
 
 
 def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact") -> Estimate:

@@ -5,11 +5,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from bsynth.audit import DonorAudit, PriorAudit
-from bsynth.audit.donors import INFLUENCE
+from bsynth.findings import DonorAudit, PriorAudit
+from bsynth.findings.donors import INFLUENCE
 from bsynth.plots import style
-from bsynth.plots.labels import METHODS, drawn, interval_words, number
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, GREY, ORANGE, RED, VERMILION, EndLabel
+from bsynth.text.labels import METHODS, interval_words
+from bsynth.text.numbers import number
 
 _FLAGS = {"looks treated": (VERMILION, "s"), "influential": (BLUE, "o"), "dominant": (GREEN, "D"),
           "opposed": (ORANGE, "v")}  # fmt: skip
@@ -35,9 +37,9 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
 
     Examples
     --------
-    >>> from bsynth.audit import audit_donors
+    >>> from bsynth.findings import audit_donors
     >>> from bsynth.panel import Panel
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = Panel.from_long(simulate_factor(donors=8, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> plot_donor_audit(audit_donors(panel)).get_ylabel()
@@ -108,11 +110,11 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> from bsynth.audit import prior_audit
+    >>> from bsynth.findings import prior_audit
     >>> plot_prior_audit(prior_audit(fit, panel, alphas=[1.0])).get_xscale()
     'log'
     """

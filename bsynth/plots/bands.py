@@ -2,12 +2,14 @@
 
 from matplotlib.axes import Axes
 
-from bsynth.audit import PathBand
+from bsynth.findings import PathBand
 from bsynth.plots import style
-from bsynth.plots.labels import drawn, interval_words, percent
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, EndLabel
 from bsynth.plots.view import view
 from bsynth.plots.window import focus, window_words
+from bsynth.text.labels import interval_words
+from bsynth.text.numbers import percent
 
 
 def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
@@ -28,11 +30,11 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> from bsynth.audit import path_band
+    >>> from bsynth.findings import path_band
     >>> len(plot_path_band(path_band(fit)).get_lines())
     3
     """

@@ -4,10 +4,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from bsynth.certificate import Certificate
+from bsynth.calibration.certificate import Certificate
 from bsynth.plots import style
-from bsynth.plots.labels import drawn, percent
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREY, INK, PALE, VERMILION
+from bsynth.text.numbers import percent
 
 SIZE = (9.2, 4.8)
 _LINES = {
@@ -36,8 +37,8 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.certificate import certify
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.calibration.certificate import certify
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> frame = simulate_factor(donors=4, n_pre=8, n_post=3, seed=1)
     >>> panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=8)
     >>> ax = plot_certificate(certify(panel, "level", progress=False))  # doctest: +SKIP

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 
 from bsynth.analysis import Comparison
 from bsynth.plots.forest import forest
-from bsynth.plots.labels import drawn, interval_words
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE
+from bsynth.text.labels import interval_words
 
 
 def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
@@ -25,7 +26,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> comparison = bs.analyse(panel, models=["none"], methods=["sc", "did", "placebo"], progress=False).comparison
     >>> [text.get_text() for text in plot_comparison(comparison).get_yticklabels()]

@@ -3,11 +3,12 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
-from bsynth.audit import Decision
-from bsynth.audit.decision_words import SURE, name_of, title_of, yardsticks
+from bsynth.findings import Decision
+from bsynth.findings.decision_words import SURE, name_of, title_of, yardsticks
 from bsynth.plots import style
-from bsynth.plots.labels import drawn, number, percent, percents, probability
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
+from bsynth.text.numbers import number, percent, percents, probability
 
 
 def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
@@ -28,11 +29,11 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> from bsynth.audit import decide
+    >>> from bsynth.findings import decide
     >>> plot_decision(decide(fit)).get_ylabel()
     'P(average effect > x)'
     """

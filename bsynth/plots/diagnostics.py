@@ -17,12 +17,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from bsynth.diagnostics import BFMI_MIN
+from bsynth.bayesian.diagnostics import BFMI_MIN
+from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.plots import style
-from bsynth.plots.labels import drawn, number, percent
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, VERMILION
-from bsynth.result import Fit
+from bsynth.text.numbers import number, percent
 
 CHAINS = (BLUE, ORANGE, GREEN, VERMILION)
 AVERAGE = "average_effect"

@@ -10,17 +10,10 @@ from matplotlib.ticker import PercentFormatter
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, came, nearest, some_of
 from bsynth.plots import style
-from bsynth.plots.labels import (
-    METHODS,
-    bracket,
-    decimals_of,
-    drawn,
-    interval_words,
-    numbers,
-    percents,
-    probability,
-)
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
+from bsynth.text.labels import METHODS, interval_words
+from bsynth.text.numbers import bracket, decimals_of, numbers, percents, probability
 
 ROW = 0.46
 """Height of a row of two lines, inches."""

@@ -5,14 +5,15 @@ from typing import Any
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bsynth._types import IntervalKind
-from bsynth.estimate import Estimate
+from bsynth._base.types import IntervalKind
+from bsynth.bayesian.result import Fit
+from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
-from bsynth.plots.labels import bracket, drawn, numbers
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, VERMILION, EndLabel
 from bsynth.plots.view import PathInference, View, view
 from bsynth.plots.window import beyond, focus, window_words
-from bsynth.result import Fit
+from bsynth.text.numbers import bracket, numbers
 
 
 def plot_gap(

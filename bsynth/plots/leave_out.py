@@ -4,8 +4,10 @@ from matplotlib.axes import Axes
 
 from bsynth.frequentist import LeaveOneOut
 from bsynth.plots import style
-from bsynth.plots.labels import METHODS, bracket, drawn, numbers
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, VERMILION
+from bsynth.text.labels import METHODS
+from bsynth.text.numbers import bracket, numbers
 
 
 def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 30) -> Axes:

@@ -5,9 +5,11 @@ from matplotlib.axes import Axes
 
 from bsynth.frequentist import PlaceboSpace
 from bsynth.plots import style
-from bsynth.plots.labels import METHODS, drawn, probability
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, GREY, EndLabel
 from bsynth.plots.window import focus, window_words
+from bsynth.text.labels import METHODS
+from bsynth.text.numbers import probability
 
 
 def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:

@@ -6,8 +6,10 @@ from matplotlib.ticker import MaxNLocator
 
 from bsynth.frequentist import Bootstrap
 from bsynth.plots import style
-from bsynth.plots.labels import METHODS, bracket, drawn, interval_words, numbers
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION
+from bsynth.text.labels import METHODS, interval_words
+from bsynth.text.numbers import bracket, numbers
 
 
 def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.95, truth: float | None = None) -> Axes:

@@ -3,12 +3,13 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from bsynth.audit import Sources
-from bsynth.audit.sources import NAMES
 from bsynth.errors import SpecError, nearest, some_of
+from bsynth.findings import Sources
+from bsynth.findings.sources import NAMES
 from bsynth.plots import style
-from bsynth.plots.labels import drawn, number
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREY, ORANGE, VERMILION, EndLabel
+from bsynth.text.numbers import number
 
 SPANS = ("average", "period")
 _COLORS = {
@@ -49,11 +50,11 @@ def plot_sources(sources: Sources, *, ax: Axes | None = None, span: str = "avera
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import simulate_factor
+    >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> from bsynth.audit import sources
+    >>> from bsynth.findings import sources
     >>> plot_sources(sources(fit, panel)).get_ylabel()
     'share of the variance'
     """

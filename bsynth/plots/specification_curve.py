@@ -7,12 +7,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from bsynth.errors import PanelError
+from bsynth.findings.specifications import SpecificationCurve
+from bsynth.findings.specifications.curve import column
+from bsynth.findings.specifications.grid import SWITCHES
 from bsynth.plots import style
-from bsynth.plots.labels import drawn, interval_words, numbers, percent
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import INK, PALE, RED, VERMILION
-from bsynth.specifications import SpecificationCurve
-from bsynth.specifications.curve import column
-from bsynth.specifications.grid import SWITCHES
+from bsynth.text.labels import interval_words
+from bsynth.text.numbers import numbers, percent
 
 ROW = 0.185
 """Height of a row of the switches, inches."""
@@ -48,7 +50,7 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.specifications import specification_curve
+    >>> from bsynth.findings.specifications import specification_curve
     >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> curve = specification_curve(panel, drifts=["none"], scales=["treated"], alphas=[1.0], pools=[], starts=[],

@@ -6,11 +6,11 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from bsynth._types import FloatArray, IntervalKind
+from bsynth._base.types import FloatArray, IntervalKind
+from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, came
-from bsynth.estimate import Estimate
-from bsynth.plots.labels import METHODS, interval_words
-from bsynth.result import Fit
+from bsynth.frequentist.estimate import Estimate
+from bsynth.text.labels import METHODS, interval_words
 
 
 class PathInference(Protocol):

@@ -3,12 +3,13 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, came
-from bsynth.estimate import Estimate
+from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
-from bsynth.plots.labels import METHODS, drawn, interval_words
+from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, ORANGE
-from bsynth.result import Fit
+from bsynth.text.labels import METHODS, interval_words
 
 
 def plot_weights(

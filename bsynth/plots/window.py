@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth._types import FloatArray
-from bsynth.ingest import show
+from bsynth._base.plain import show
+from bsynth._base.types import FloatArray
 from bsynth.plots.labels import drawn
 
 STRETCH = 2.2

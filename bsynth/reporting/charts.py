@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth.estimate import Estimate
+from bsynth._base.plain import show
+from bsynth.bayesian.result import Fit
 from bsynth.frequentist import PlaceboSpace
-from bsynth.ingest import show
-from bsynth.plots.labels import METHODS, decimals_of, plain
+from bsynth.frequentist.estimate import Estimate
 from bsynth.plots.style import positions
 from bsynth.plots.view import PathInference, View, view
 from bsynth.plots.window import STRETCH, window_words
-from bsynth.result import Fit
+from bsynth.text.labels import METHODS, plain
+from bsynth.text.numbers import decimals_of
 
 DIGITS = 9
 """Significant digits of the numbers in the page; ``summary.json`` and ``fit.nc`` have them all."""

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis, Finding, Inference
 from bsynth.analysis.steps import Steps
+from bsynth.bayesian.result import Fit
 from bsynth.effects import without_bare_points
-from bsynth.estimate import Estimate
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
+from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import (
     plot_bootstrap,
     plot_effects,
@@ -32,7 +33,6 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.view import PathInference
 from bsynth.reporting.findings import findings_of
 from bsynth.reporting.words import slug_of
-from bsynth.result import Fit
 
 DPI = 130
 

@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
-from bsynth.plots.labels import plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.figures import figures, picture_name
 from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import unit_words
+from bsynth.text.labels import plain
 
 HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]? ?[+−-]?[\d.,∞]+%?|\[.*\]|–|")
@@ -39,7 +39,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None, ste
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc"], progress=False)
     >>> render(analysis).startswith("<!doctype html>")

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bsynth._request import check_file, writing
-from bsynth.catalogue import DEFAULT, list_models
+from bsynth._base.plain import show
+from bsynth._base.request import check_file, writing
 from bsynth.errors import BsynthError, SpecError, some_of
-from bsynth.ingest import show
-from bsynth.plots.labels import plain
+from bsynth.model.catalogue import DEFAULT, list_models
+from bsynth.text.labels import plain
 
 PACKAGES = ("nbformat", "nbclient", "ipykernel")
 PARAMETERS = "parameters"

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
+from bsynth.bayesian.result import Fit
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots.view import PathInference
 from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
 from bsynth.reporting.figures import encoded, main_result, picture_name
 from bsynth.reporting.findings import findings_of, unreliable
 from bsynth.reporting.words import slug_of
-from bsynth.result import Fit
 
 SVG_LIMIT = 1_500_000
 """Bytes above which the page shows a picture as PNG, and packs the SVG for its download: thousands of lines."""

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from bsynth._request import check_file, writing
+from bsynth._base.request import check_file, writing
 from bsynth.analysis import Analysis, analyse
 from bsynth.analysis.steps import Steps
-from bsynth.catalogue import DEFAULT
+from bsynth.bayesian.result import Fit
 from bsynth.errors import BsynthError
-from bsynth.given import require_panel
+from bsynth.model.catalogue import DEFAULT
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.panel.given import require_panel
 from bsynth.reporting.figures import drawings, picture_name, save_figure
 from bsynth.reporting.html import write_report
-from bsynth.result import Fit
-from bsynth.spec import ModelSpec
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
 TABLES = "tables"
@@ -134,7 +134,7 @@ def report(
     Examples
     --------
     >>> import bsynth as bs, tempfile
-    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     page = bs.report(panel, f"{folder}/report.html", models=["none"], methods=["sc"], progress=False)

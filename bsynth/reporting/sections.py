@@ -13,7 +13,6 @@ import pandas as pd
 
 from bsynth.analysis import Analysis, Finding
 from bsynth.analysis.steps import Steps
-from bsynth.plots.labels import METHODS, bracket, interval_words, numbers, percent, plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
 from bsynth.reporting.findings import Part, findings_of, unreliable
@@ -31,6 +30,8 @@ from bsynth.reporting.words import (
     title_of,
     unit_words,
 )
+from bsynth.text.labels import METHODS, interval_words, plain
+from bsynth.text.numbers import bracket, numbers, percent
 
 ORDER = (
     "answer", "picture", "bands",
@@ -84,7 +85,7 @@ def sections(
     Examples
     --------
     >>> import bsynth as bs
-    >>> from bsynth.simulate import rollout_panel_arguments
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
     >>> [section.slug for section in sections(analysis)][:3]

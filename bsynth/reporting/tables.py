@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from bsynth._base.plain import show
 from bsynth.analysis import Analysis
-from bsynth.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
+from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
-from bsynth.ingest import show
-from bsynth.plots.labels import METHODS, bracket, interval_words, number, numbers, percents, plain
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.words import as_float, p_words, title_of
+from bsynth.text.labels import METHODS, interval_words, plain
+from bsynth.text.numbers import bracket, number, numbers, percents
 
 ROWS = 20
 """Longest table of donors; the rest is counted in the caption and stands in summary.json."""

@@ -3,8 +3,9 @@
 import math
 from typing import Any
 
-from bsynth.plots.labels import METHODS, numbers, plain, probability
 from bsynth.plots.style import UNRELIABLE
+from bsynth.text.labels import METHODS, plain
+from bsynth.text.numbers import numbers, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (

@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 
 from bsynth.frequentist import bootstrap
 from bsynth.panel import Panel
-from bsynth.simulate import rollout_panel_arguments, simulate_rollout
+from bsynth.panel.simulate import rollout_panel_arguments, simulate_rollout
 
 USERS = 50_000
 REPLICATES = 500

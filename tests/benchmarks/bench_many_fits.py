@@ -14,8 +14,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.run import run
 from bsynth.evidence.placebos import never_treated
-from bsynth.fitting import plan, run
 
 DRAWS, TUNE = 500, 400
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import bsynth as bs
 from bsynth.analysis import analyse
-from bsynth.reporting import write_report
+from bsynth.reporting.html import write_report
 
 RUNS = 5
 SECONDS, MEGABYTES = 2.0, 8.0

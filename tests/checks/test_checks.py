@@ -8,9 +8,9 @@ import pytest
 
 import bsynth as bs
 from bsynth import checks
+from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit, learn_inflation
 from bsynth.checks.base import DRIFTING, Case, CheckReport
-from bsynth.result import Fit
 
 J, T0, H = 6, 30, 10
 

@@ -8,15 +8,15 @@ import pytest
 import xarray as xr
 
 import bsynth as bs
+from bsynth.bayesian.result import Fit
 from bsynth.checks import LeaveFutureOut, hull, lfo, sensitivity
 from bsynth.checks.base import Case
 from bsynth.checks.leave_future_out import _density
 from bsynth.checks.prior import draw_untreated, log_prior
 from bsynth.checks.replicates import draw_departures, lag1, tail
 from bsynth.engines.drift import walk
-from bsynth.result import Fit
-from bsynth.simulate import simulate_factor
-from bsynth.spec import ModelSpec
+from bsynth.model.spec import ModelSpec
+from bsynth.panel.simulate import simulate_factor
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 import bsynth as bs
-from bsynth.audit.bands import MEASURED, MEASURED_LEVEL, MEASURED_MODEL
+from bsynth._base.versions import versions
 from bsynth.evidence.placebos import SOURCES, never_treated
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
-from bsynth.fitting import versions
+from bsynth.findings.bands import MEASURED, MEASURED_LEVEL, MEASURED_MODEL
 
 FILE = Path(__file__).with_name("bands.json")
 WORK = Path(".evidence/bands.jsonl")

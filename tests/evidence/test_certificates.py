@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth._base.versions import versions
+from bsynth.calibration.certificate import Certificate, certify
 from bsynth.calibration.scores import interval_score
-from bsynth.certificate import Certificate, certify
 from bsynth.evidence.placebos import SOURCES, never_treated
 from bsynth.evidence.scores import rounded
-from bsynth.fitting import versions
 
 FILE = Path(__file__).with_name("certificates.json")
 WORK = Path(".evidence/certificates")

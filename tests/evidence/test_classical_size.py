@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.fitting import versions
+from bsynth._base.versions import versions
 from bsynth.frequentist import bootstrap, placebo_space
-from bsynth.frequentist.conformal import conformal
-from bsynth.frequentist.jackknife import jackknife_plus
-from bsynth.frequentist.leave_two_out import leave_two_out
-from bsynth.frequentist.prediction import prediction_interval
-from bsynth.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_factor
+from bsynth.frequentist.inference.conformal import conformal
+from bsynth.frequentist.inference.jackknife import jackknife_plus
+from bsynth.frequentist.inference.leave_two_out import leave_two_out
+from bsynth.frequentist.inference.prediction_interval import prediction_interval
+from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_factor
 
 FILE = Path(__file__).with_name("classical.json")
 SEEDS = range(200)

@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 
 import bsynth as bs
-from bsynth.catalogue import list_models, load_model
+from bsynth._base.versions import versions
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.run import run
 from bsynth.evidence.placebos import SOURCES, never_treated, sources_of
-from bsynth.fitting import plan, run, versions
+from bsynth.model.catalogue import list_models, load_model
 
 FILE = Path(__file__).with_name("gate.json")
 OTHERS = 2

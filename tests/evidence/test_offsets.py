@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import bsynth as bs
-from bsynth.design import make_design
+from bsynth._base.versions import versions
 from bsynth.evidence import offsets
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Record, Settings, Store, key_of, measure
-from bsynth.fitting import versions
+from bsynth.model.design import make_design
 
 FILE = Path(__file__).with_name("offsets.json")
 LOGS = 200

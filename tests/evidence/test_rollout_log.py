@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import bsynth as bs
-from bsynth.fitting import versions
-from bsynth.simulate import ROLLOUT_EFFECT, rollout_panel_arguments
+from bsynth._base.versions import versions
+from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments
 
 FILE = Path(__file__).with_name("rollout_log.json")
 SEEDS = range(100, 140)

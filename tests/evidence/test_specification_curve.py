@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import bsynth as bs
-from bsynth.fitting import versions
-from bsynth.specifications import SpecificationCurve, specification_curve, stack
+from bsynth._base.versions import versions
+from bsynth.findings.specifications import SpecificationCurve, specification_curve, stack
 
 FILE = Path(__file__).with_name("specification_curve.json")
 SEED = 1

@@ -7,8 +7,8 @@ import matplotlib
 import pytest
 
 import bsynth as bs
+from bsynth.bayesian.result import Fit
 from bsynth.frequentist import Bootstrap, LeaveOneOut, PlaceboSpace
-from bsynth.result import Fit
 
 matplotlib.use("Agg")
 

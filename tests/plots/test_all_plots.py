@@ -14,9 +14,11 @@ from matplotlib.text import Text
 
 import bsynth as bs
 from bsynth import plots
+from bsynth.bayesian.result import Fit
 from bsynth.plots import diagnostics
-from bsynth.plots.labels import drawn, number, numbers, percents, plain
-from bsynth.result import Fit
+from bsynth.plots.labels import drawn
+from bsynth.text.labels import plain
+from bsynth.text.numbers import number, numbers, percents
 
 HOSTILE = (
     "<script>alert(1)</script>", "=cmd()", "$x_1$", "cost in $", "a\\$b$c$", "\U0001f680 rocket",

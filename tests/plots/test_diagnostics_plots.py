@@ -9,9 +9,9 @@ import pytest
 from arviz_plots import PlotCollection
 
 import bsynth as bs
+from bsynth.bayesian.result import Fit
 from bsynth.plots.diagnostics import CHAINS, plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
 from bsynth.plots.style import UNRELIABLE
-from bsynth.result import Fit
 
 PLOTS = (plot_trace, plot_rank, plot_energy, plot_ppc, plot_loo_pit)
 

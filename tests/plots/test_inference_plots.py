@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 import bsynth as bs
+from bsynth.bayesian.result import Fit
 from bsynth.errors import PanelError
 from bsynth.frequentist import Bootstrap, LeaveOneOut, PlaceboSpace
 from bsynth.plots import (
@@ -19,7 +20,6 @@ from bsynth.plots import (
     plot_weights,
     style,
 )
-from bsynth.result import Fit
 
 
 def lines(ax: Axes, gid: str) -> list[Line2D]:

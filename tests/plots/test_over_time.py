@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 import bsynth as bs
+from bsynth.bayesian.result import Fit
 from bsynth.plots import plot_gap, plot_trajectory, style
-from bsynth.plots.labels import numbers
-from bsynth.result import Fit
+from bsynth.text.numbers import numbers
 
 
 def lines(ax: Axes, gid: str) -> list[Line2D]:

@@ -15,9 +15,10 @@ from playwright.sync_api import Browser, sync_playwright
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.audit import decide, path_band
-from bsynth.reporting import figures, write_report
-from bsynth.result import Fit
+from bsynth.bayesian.result import Fit
+from bsynth.findings import decide, path_band
+from bsynth.reporting.figures import figures
+from bsynth.reporting.html import write_report
 
 matplotlib.use("Agg")
 

@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
 from bsynth.plots.style import UNRELIABLE
-from bsynth.reporting import render, save_figures, write_report
+from bsynth.reporting.figures import save_figures
+from bsynth.reporting.html import render, write_report
 from bsynth.reporting.pictures import pictures as page_pictures
 
 VOID = {"meta", "img", "input"}

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
 from bsynth.analysis.findings import FINDINGS
-from bsynth.audit import decide
-from bsynth.plots.labels import number
+from bsynth.findings import decide
 from bsynth.plots.style import UNRELIABLE
-from bsynth.reporting import figures, sections
+from bsynth.reporting.figures import figures
 from bsynth.reporting.findings import PARTS
 from bsynth.reporting.pictures import alternative
-from bsynth.reporting.sections import ORDER
+from bsynth.reporting.sections import ORDER, sections
+from bsynth.text.numbers import number
 
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?%?")
 

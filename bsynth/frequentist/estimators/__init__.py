@@ -12,7 +12,7 @@ predictors by unit) offers ``bind(panel)``, which returns the estimator for that
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimators import ascm, demeaned, did, predictors, sc, sdid
 from bsynth.frequentist.estimators.ascm import RidgeASCM

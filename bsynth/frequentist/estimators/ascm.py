@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError
 from bsynth.frequentist.estimators.base import Solver, Weighted, simplex_weights
 

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.engines.simplex import solve_many
 from bsynth.engines.slsqp import solve_slsqp
 

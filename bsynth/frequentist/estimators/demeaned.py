@@ -4,7 +4,7 @@ The simplex problem on series less their own pre-period means; the intercept is 
 between the treated pre mean and the weighted donors' pre mean.
 """
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.frequentist.estimators.base import Solver, Weighted, simplex_weights
 
 NAME = "demeaned"

@@ -5,7 +5,7 @@
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.frequentist.estimators.base import Solver, Weighted
 
 NAME = "did"

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from bsynth._types import FloatArray, Label
+from bsynth._base.types import FloatArray, Label
 from bsynth.engines.simplex import SimplexSolution, solve_simplex
 from bsynth.engines.slsqp import solve_slsqp
 from bsynth.engines.vsearch import ranges, search, weighted

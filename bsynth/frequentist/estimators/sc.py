@@ -3,7 +3,7 @@
 min ‖y − Xw‖² over the pre-period, w ≥ 0, Σw = 1; no covariates, no intercept.
 """
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.frequentist.estimators.base import Solver, Weighted, simplex_weights
 
 NAME = "sc"

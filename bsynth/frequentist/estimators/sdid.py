@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bsynth._types import FloatArray
+from bsynth._base.types import FloatArray
 from bsynth.frequentist.estimators.base import Solver, Weighted, simplex_weights
 from bsynth.panel import Panel
 

@@ -1,0 +1,1 @@
+"""What every room may use: array types, plain data, requests, progress, versions."""

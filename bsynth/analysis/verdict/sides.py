@@ -1,0 +1,114 @@
+"""A comparison taken apart into its sides: the main posterior, other models, classical estimators."""
+
+import math
+from dataclasses import dataclass
+
+from bsynth.analysis.verdict.numbers import Row
+
+BY_USERS = "bootstrap"
+"""Kinds of interval that start so hold the sampling of users alone, and so judge no method."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """A comparison taken apart.
+
+    Attributes
+    ----------
+    facts : the comparison without its table
+    main : the main posterior's calibrated row, else its predictive one; None without a posterior
+    base : its predictive row
+    models, classical : one row of every other model and of every classical estimator
+    extra : further rows of classical estimators
+    """
+
+    facts: Row
+    main: Row | None
+    base: Row | None
+    models: tuple[Row, ...]
+    classical: tuple[Row, ...]
+    extra: tuple[Row, ...]
+
+    @property
+    def others(self) -> tuple[Row, ...]:
+        """Whatever is held against the main posterior."""
+        return (*self.models, *self.classical)
+
+    @property
+    def tests(self) -> tuple[Row, ...]:
+        """Classical rows with a p of no effect."""
+        return tuple(row for row in self.classical if row["p"] is not None)
+
+    def kind(self) -> str:
+        """What to call the main interval."""
+        return f"{self.main['interval']} interval" if self.main else "interval"
+
+    def apart(self) -> tuple[Row, ...]:
+        """Rows whose estimate lies outside the main interval."""
+        return tuple(row for row in self.others if self.main is not None and not holds(self.main, row["estimate"]))
+
+    def opposed(self) -> tuple[Row, ...]:
+        """Rows inside the main interval whose estimate has the other sign."""
+        main = self.main
+        return tuple(r for r in self.others if main and holds(main, r["estimate"]) and sign(r) * sign(main) < 0)
+
+    def agreeing(self) -> tuple[Row, ...]:
+        """Rows inside the main interval without the other sign."""
+        out = (*self.apart(), *self.opposed())
+        return tuple(row for row in self.others if not any(row is o for o in out)) if self.main else ()
+
+    def unlevelled(self) -> tuple[Row, ...]:
+        """Rows, the main one first, of methods that cannot take up an offset."""
+        rows = (self.main, *self.others) if self.main else self.others
+        return tuple(row for row in rows if row["free_level"] is False)
+
+
+def take_apart(comparison: Row) -> Sides:
+    """Sort the rows of a comparison by what the words do with them."""
+    bayes = [row for row in comparison["table"] if row["method"] == "bayes"]
+    main = bayes[0] if bayes else None
+    base = next((r for r in bayes if r["model"] == bayes[0]["model"] and r["interval"] != "calibrated"), None)
+    models = tuple(row for row in bayes if base is not None and row["model"] != base["model"])
+    classical: dict[str, Row] = {}
+    extra = []
+    # The first interval that judges an estimator is its own; what comes after stands beside it.
+    rows = [row for row in comparison["table"] if row["method"] != "bayes"]
+    for row in sorted(rows, key=lambda row: row["interval"].startswith(BY_USERS)):
+        if row["method"] in classical:
+            extra.append(row)
+        else:
+            classical[row["method"]] = row
+    order = list(dict.fromkeys(row["method"] for row in rows))
+    ordered = tuple(classical[name] for name in order)
+    return Sides(comparison, main, base, models, ordered, tuple(extra))
+
+
+def sign(row: Row) -> int:
+    """Return −1, 0 or 1, as the estimate is negative, nothing or positive."""
+    estimate = float(row["estimate"])
+    return (estimate > 0) - (estimate < 0)
+
+
+def holds(row: Row, value: float) -> bool:
+    """Whether the row's interval holds a value."""
+    return float(row["lower"]) <= value <= float(row["upper"])
+
+
+def bounded(row: Row) -> bool:
+    """Whether the row has an interval with two ends."""
+    return row["lower"] is not None and math.isfinite(float(row["lower"])) and math.isfinite(float(row["upper"]))
+
+
+def overlap(one: Row, other: Row) -> bool:
+    """Whether two intervals meet."""
+    return float(one["lower"]) <= float(other["upper"]) and float(other["lower"]) <= float(one["upper"])
+
+
+def mute(row: Row) -> bool:
+    """Whether not even the smallest p that there can be rejects anything at the row's level."""
+    return row["p_min"] is not None and row["level"] is not None and row["p_min"] > 1 - row["level"] + 1e-9
+
+
+def rejects(row: Row) -> bool:
+    """Whether the row's test rejects zero at its level."""
+    return bool(row["p"] <= 1 - row["level"] + 1e-9)

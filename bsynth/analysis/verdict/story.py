@@ -1,0 +1,131 @@
+"""The verdict: what each side says, whether they agree, where they do not and why, and which to trust."""
+
+from collections.abc import Callable
+
+from bsynth.analysis.verdict import agreement, answers, zero
+from bsynth.analysis.verdict.agreement import fits_apart, many_donors
+from bsynth.analysis.verdict.naming import listed, names
+from bsynth.analysis.verdict.numbers import Row
+from bsynth.analysis.verdict.sides import Sides, take_apart
+from bsynth.text.numbers import number
+
+
+def verdict(comparison: Row) -> tuple[str, ...]:
+    """Say in plain words what was found, whether the methods agree, where they do not, and which to trust.
+
+    ``comparison`` is what `bsynth.analysis.Comparison.numbers` returns.
+    """
+    s = take_apart(comparison)
+    return tuple(sentence for part in PARTS for sentence in part(s))
+
+
+def _checks(s: Sides) -> list[str]:
+    checks = s.facts["checks"]
+    if checks is None or checks["status"] != "warning" or s.main is None:
+        return []
+    words = [f"Of the checks of this model, {listed(checks['warnings'])} warned"]
+    if "autocorrelation" in checks["warnings"]:
+        words.append(
+            f"its residuals before the start are autocorrelated ({number(s.main['lag1'])} from one period to the "
+            "next), so the interval by the model alone is too narrow"
+        )
+    if checks["suggestion"]:
+        words.append(f"consider the model {checks['suggestion']!r}")
+    return ["; ".join(words) + "."]
+
+
+def _lacking(s: Sides) -> list[str]:
+    """Posteriors that cannot be had on this panel."""
+    lacks = {k: v for k, v in s.facts.get("unavailable", {}).items() if k.startswith("posterior")}
+    return [f"The {name} is not available: {reason}." for name, reason in lacks.items()]
+
+
+def _rows_lacking(s: Sides) -> list[str]:
+    """Estimators, and intervals around them, that cannot be had on this panel."""
+    lacks = {k: v for k, v in s.facts.get("unavailable", {}).items() if not k.startswith(("posterior", "calibration"))}
+    return [f"There is no {name}: {reason}." for name, reason in lacks.items()]
+
+
+def _notes(s: Sides) -> list[str]:
+    """What should be known of the panel beside the answer."""
+    return list(s.facts.get("notes", []))
+
+
+def _gaps(s: Sides) -> list[str]:
+    """Which periods are missing for all units."""
+    return list(s.facts["gaps"])
+
+
+def _certificate(s: Sides) -> list[str]:
+    """What the pseudo-treated units say about the main model's own interval."""
+    found = s.facts["certificate"]
+    if found is None or s.base is None or found["model"] != s.base["model"]:
+        return []
+    size = f"the errors of untreated units are {number(found['factor'])} times what it expects"
+    if found["finding"] == "overconfident":
+        return [
+            f"The certificate finds this model OVERCONFIDENT on this panel: {size}; do not report its own interval."
+        ]
+    if found["finding"] == "too wide":
+        return [f"The certificate finds this model wider than it needs to be on this panel: {size}."]
+    return [f"The certificate finds nothing against the intervals of this model: {size}."]
+
+
+def _trust(s: Sides) -> list[str]:
+    """Which of the answers to report."""
+    lacking, outside, main = s.unlevelled(), s.facts["hull"]["outside"], s.main
+    levelled = [row for row in s.others if row["free_level"]]
+    if main is not None and main["status"] == "unreliable":
+        return ["Until then trust the classical estimates, each under its conditions."] if s.classical else []
+    if outside and lacking and (main is None or not main["free_level"]):
+        instead = "a method with a free level, such as the model 'default' or demeaned"
+        named = f"{names(levelled)}, whose free level takes the offset up" if levelled else instead
+        return [f"Trust {named}, rather than {names(lacking)}."]
+    if main is None:
+        return []
+    words = []
+    closer = fits_apart(s)[0]
+    if closer and not many_donors(s):
+        return [f"Trust {names(closer)} rather than the posterior."]
+    if outside and lacking:
+        backing = [row for row in s.agreeing() if row["free_level"]]
+        also = f", with which {names(backing)} agree{'s' if len(backing) == 1 else ''}," if backing else ""
+        differ = any(row is each for row in lacking for each in s.apart())
+        start = "Trust" if differ else "Where they differ, trust"
+        words.append(f"{start} the posterior{also} rather than {names(lacking)}.")
+    if main is not s.base:
+        words.append(
+            "Report the calibrated interval: it alone holds the model's uncertainty against what the donors do after "
+            "the start. It presumes that the treated unit is exchangeable with them."
+        )
+    elif s.facts["donors"] < s.facts["donors_needed"]:
+        words.append(
+            f"With {s.facts['donors']} donors the interval cannot be calibrated ({s.facts['donors_needed']} are "
+            "needed), so its width is the model's word alone."
+        )
+    elif reason := s.facts.get("unavailable", {}).get("calibration"):
+        words.append(f"The interval is not calibrated, so its width is the model's word alone: {reason}.")
+    else:
+        words.append("The interval was not calibrated on the donors, so its width is the model's word alone.")
+    return words
+
+
+PARTS: tuple[Callable[[Sides], list[str]], ...] = (
+    _lacking,
+    answers.of_posterior,
+    answers.of_models,
+    answers.of_classical,
+    _rows_lacking,
+    agreement.on_agreement,
+    agreement.on_hull,
+    agreement.on_pre_fit,
+    zero.on_zero,
+    zero.on_contradictions,
+    _gaps,
+    _checks,
+    _certificate,
+    _trust,
+    _notes,
+    answers.of_truth,
+)
+"""The story in its order; each part returns the sentences that it has to say."""

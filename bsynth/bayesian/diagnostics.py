@@ -1,0 +1,145 @@
+"""The health of a fit: convergence is a gate, not a footnote.
+
+Thresholds follow Vehtari et al. 2021 (rank-normalised R-hat, bulk and tail effective sample size)
+and Betancourt 2016 (energy): R-hat < 1.01 and ESS ≥ 400 for every reported effect and for the
+model's scalar parameters, R-hat < 1.05 for each weight, no divergence, no saturated tree depth,
+BFMI > 0.3.
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import arviz_stats as azs
+import numpy as np
+import xarray as xr
+
+from bsynth._base.types import FloatArray, Status
+
+RHAT_MAX = 1.01
+RHAT_MAX_WEIGHT = 1.05
+ESS_MIN = 400
+TAILS = (0.05, 0.95)
+BFMI_MIN = 0.3
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What the gate saw, and its verdict.
+
+    Attributes
+    ----------
+    status : {"ok", "unreliable"}
+    failures : tuple of str
+        One phrase per quantity that failed; empty when ``status`` is ok.
+    rhat_max, ess_min : float
+        Worst over the effects and scalar parameters; ESS is the smaller of bulk and tail.
+    rhat_max_weight : float
+        Worst over the donor weights.
+    divergences, saturated : int
+        Draws that diverged; draws that hit the maximum tree depth.
+    bfmi_min : float
+        Smallest Bayesian fraction of missing information over the chains.
+    retried : bool
+        Whether this is the stricter second attempt.
+    """
+
+    status: Status
+    failures: tuple[str, ...]
+    rhat_max: float
+    ess_min: float
+    rhat_max_weight: float
+    divergences: int
+    saturated: int
+    bfmi_min: float
+    retried: bool = False
+
+    def failed(self, limit: int = 3) -> str:
+        """Return the first failures and the count of the others, for one line of text."""
+        more = len(self.failures) - limit
+        return "; ".join(self.failures[:limit]) + (f"; and {more} more" if more > 0 else "")
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain data for ``summary.json``."""
+        return asdict(self) | {"failures": list(self.failures)}
+
+
+def gate(
+    quantities: Mapping[str, xr.DataArray],
+    weights: xr.DataArray,
+    sample_stats: xr.Dataset,
+    *,
+    retried: bool = False,
+) -> Diagnostics:
+    """Judge a fit by its reported effects and parameters, its weights and the sampler's own record.
+
+    Parameters
+    ----------
+    quantities : mapping of name to DataArray (chain, draw)
+        Effects and scalar parameters. A constant quantity carries no information and is passed over.
+    weights : DataArray (chain, draw, donor)
+        Likewise: a weight that no draw moves, as that of a single donor, is passed over.
+    sample_stats : Dataset
+        ``diverging``, ``maxdepth_reached`` and ``energy`` per draw.
+    """
+    varying = {name: q for name, q in quantities.items() if float(q.max()) > float(q.min())}
+    scalars = xr.Dataset({name: q.reset_coords(drop=True) for name, q in varying.items()})
+    moving = (weights.max(("chain", "draw")) > weights.min(("chain", "draw"))).to_numpy()
+    # A chain that stands still divides by its own variance of 0: the answer is infinite or missing, and fails below.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rhat = azs.rhat(scalars)
+        # Named, since ArviZ's own tails follow a setting of the user's.
+        ess = {"bulk": azs.ess(scalars, method="bulk"), "tail": azs.ess(scalars, method="tail", prob=TAILS)}
+        rhat_weight = float(azs.rhat(weights.isel(donor=moving)).max(skipna=False)) if moving.any() else 1.0
+    failures = []
+    for name in varying:
+        value = float(rhat[name])
+        if not value < RHAT_MAX:
+            failures.append(f"R-hat of {name} is {value:.3f} (must be below {RHAT_MAX})")
+        for kind, found in ess.items():
+            size = float(found[name])
+            if not size >= ESS_MIN:
+                failures.append(f"{kind} ESS of {name} is {size:.0f} (must be at least {ESS_MIN})")
+    if not rhat_weight < RHAT_MAX_WEIGHT:
+        failures.append(f"R-hat of a weight is {rhat_weight:.3f} (must be below {RHAT_MAX_WEIGHT})")
+    divergences = int(sample_stats["diverging"].sum())
+    if divergences:
+        failures.append(f"{divergences} divergences (must be 0)")
+    saturated = int(sample_stats["maxdepth_reached"].sum())
+    if saturated:
+        failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
+    bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
+    if not bfmi > BFMI_MIN:
+        failures.append(f"BFMI is {bfmi:.2f} (must be above {BFMI_MIN})")
+    sizes = [float(found[name]) for name in varying for found in ess.values()]
+    return Diagnostics(
+        status="unreliable" if failures else "ok",
+        failures=tuple(failures),
+        rhat_max=max((float(rhat[name]) for name in varying), default=1.0),
+        ess_min=min(sizes, default=float("inf")),
+        rhat_max_weight=rhat_weight,
+        divergences=divergences,
+        saturated=saturated,
+        bfmi_min=bfmi,
+        retried=retried,
+    )
+
+
+def _smallest_bfmi(energy: FloatArray) -> float:
+    """The smallest BFMI of the chains (chain, draw); a chain whose energy never changes is stuck and has 0."""
+    return float(np.min(azs.bfmi(energy))) if (np.ptp(energy, axis=1) > 0).all() else 0.0
+
+
+def psis_loo(tree: xr.DataTree) -> Any:
+    """Return ArviZ's PSIS-LOO of the pre-periods of a fit's tree, pointwise; unseen periods are left out."""
+    log_likelihood = tree["log_likelihood"].to_dataset()["outcome"].dropna("time", how="all")
+    data = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="outcome")})
+    data["posterior"] = tree["posterior"].copy()
+    # The likelihood's own efficiency: that of the posterior would average over donors and constants.
+    relative = float(azs.ess(log_likelihood, method="mean").mean()) / (
+        log_likelihood.sizes["chain"] * log_likelihood.sizes["draw"]
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # high k is said in our own words
+        return azs.loo(data, pointwise=True, var_name="outcome", reff=relative)

@@ -1,0 +1,201 @@
+"""What a certificate says, in words: every number in them is in its tables."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from bsynth.calibration.certificate.rivals import TITLES
+from bsynth.calibration.certificate.summary import EARLIER
+from bsynth.errors import some_of
+from bsynth.text.numbers import number
+
+if TYPE_CHECKING:
+    from bsynth.calibration.certificate.certificate import Certificate
+
+MARGIN = 0.05
+"""Intervals by period do not hold when their pooled coverage misses the level by more."""
+FLAT = 0.05
+_NAMES = {"period": "of single periods", "cumulative-path": "of the cumulative effect to each period"}
+_FOR = {"period": "for single periods", "cumulative-path": "for the cumulative effect to each period"}
+
+
+def sentences(found: "Certificate") -> tuple[str, ...]:
+    """The finding first, what is behind it, the treated unit's own intervals, and what is not proven."""
+    said = [_unreliable(found), _finding(found), _coverage(found), _scores(found), _errors(found), _learned(found)]
+    said += [_by_period(found, estimand) for estimand in _NAMES]
+    said += [_pit(found), _earlier(found), _before(found), _own(found), *_limits(found)]
+    return tuple(text for text in said if text)
+
+
+def _unreliable(found: "Certificate") -> str:
+    if found.status == "ok":
+        return ""
+    own = found.calibration.fit.status != "ok"
+    return f"UNRELIABLE: {'the fit of the treated unit' if own else _failed(found)} did not pass the convergence gate."
+
+
+def _failed(found: "Certificate") -> str:
+    return f"{int((found.pit['status'] != 'ok').sum())} of {len(found.pit)} pseudo-treated fits"
+
+
+def _finding(found: "Certificate") -> str:
+    row, model = found.row("base"), repr(found.spec.name)
+    held = (
+        f"its {found.level:.0%} interval of the average effect held the truth in {row['coverage']:.0%} of "
+        f"{row['units']:.0f} units"
+    )
+    size = f"true errors are {number(found.errors['factor'].to_numpy()[0])} times what the model expects"
+    if found.donors_narrow:
+        return (
+            f"The model {model} is OVERCONFIDENT on this panel: {held}; {size}. Report the calibrated interval, or "
+            "choose another model."
+        )
+    if len(found.own_missed):
+        return f"The model {model} is OVERCONFIDENT on this panel: {_missed(found)} (Of the donors {held}; {size}.)"
+    if found.finding == "too wide":
+        return f"The model {model} is wider than it needs to be on this panel: {held}; {size}."
+    return f"Nothing here contradicts the intervals of the model {model}: {held}; {size}."
+
+
+def _missed(found: "Certificate") -> str:
+    """What the model said of the treated unit itself before anything happened to it."""
+    row = found.own_missed.sort_values("p").to_dict("records")[0]
+    said = (
+        f"from {row['start']} on, when nothing had happened yet, it finds an average effect of "
+        f"{number(row['estimate'])} on the treated unit itself, {found.level:.0%} interval {_bracket(row)}: the true "
+        f"error is {number(abs(row['z']))} times what the model expects."
+    )
+    if row["p_calibrated"] < FLAT:
+        return said + (
+            " Calibration on the donors does not mend it, since in this the treated unit is not like its donors: "
+            "choose another model."
+        )
+    return said + " Report the calibrated interval, which allows for it, or choose another model."
+
+
+def _coverage(found: "Certificate") -> str:
+    row, base = found.row("calibrated"), found.row("base")
+    return (
+        f"After calibration, each unit by what the others teach, the {found.level:.0%} interval held in "
+        f"{row['coverage']:.0%} ± {row['coverage_se']:.0%} (one standard error), at a median width of "
+        f"{number(row['median_width'])} pre-period sd against {number(base['median_width'])} before."
+    )
+
+
+def _scores(found: "Certificate") -> str:
+    kinds = {"calibrated": "calibrated", "base": "base", "conformal": "conformal recalibration", **TITLES}
+    scores = {title: float(found.row(kind)["score"]) for kind, title in kinds.items()}
+    best = min(scores, key=lambda title: scores[title])
+    listed = ", ".join(f"{title} {number(score)}" for title, score in scores.items())
+    return (
+        f"Interval score at {found.level:.0%} on the same units (pre-period sd, smaller is better): {listed}; "
+        f"the best is {best}."
+    )
+
+
+def _errors(found: "Certificate") -> str:
+    row = found.errors.to_dict("records")[0]
+    return (
+        f"Average effects of those units: bias {number(row['bias'])} ± {number(row['bias_se'])}, RMSE "
+        f"{number(row['rmse'])} pre-period sd."
+    )
+
+
+def _learned(found: "Certificate") -> str:
+    inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
+    words = f"Learned from all of them: {shares}c = {inflation.c_mean:.2f}, d = {inflation.d_mean:.2f} pre-period sd."
+    own = found.calibration.average_sd
+    if inflation.c_mean > 1.5 or inflation.d_mean > 2 * own:
+        words += " The donors drift more after the start than their own fits expect."
+    return words
+
+
+def _by_period(found: "Certificate", estimand: str) -> str:
+    """Whether the model's own interval holds where nothing is calibrated."""
+    row = found.row("base", estimand)
+    share = float(row["coverage"])
+    measured = (
+        f"the predictive {found.level:.0%} interval {_NAMES[estimand]}, which is not calibrated, held in {share:.0%} ± "
+        f"{row['coverage_se']:.0%} of {row['intervals']:.0f}"
+    )
+    if abs(share - found.level) <= MARGIN:
+        return f"{measured[0].upper()}{measured[1:]}."
+    other = found.row("conformal", estimand)
+    problem = "too narrow" if share < found.level else "wider than it says"
+    return (
+        f"The model is {problem} {_FOR[estimand]}: {measured}. The conformal one there held in "
+        f"{other['coverage']:.0%}{_conformal_own(found, estimand)}."
+    )
+
+
+def _conformal_own(found: "Certificate", estimand: str) -> str:
+    """The treated unit's conformal interval of the last period, as an example of the table."""
+    if estimand != "period":
+        return ""
+    table = found.treated
+    last = table[(table["estimand"] == "period") & (table["kind"] == "conformal") & (table["level"] == found.level)]
+    return f" (in the treated unit's last period {_bracket(last.to_dict('records')[-1])})"
+
+
+def _pit(found: "Certificate") -> str:
+    p = float(found.errors["pit_p_calibrated"].to_numpy()[-1])
+    shape = "is not flat" if p < FLAT else "shows no departure from a flat one"
+    return f"The PIT histogram of the calibrated distributions {shape} (Kolmogorov-Smirnov p = {number(p)})."
+
+
+def _earlier(found: "Certificate") -> str:
+    length, earlier = found.windows[0].panel.n_post, found.windows[1:]
+    if not earlier:
+        if found.asked == 0:
+            return ""
+        return f"No earlier window of {length} periods leaves enough pre-periods before it, so there is none."
+    row = found.row("calibrated", windows=EARLIER)
+    base = found.row("base", windows=EARLIER)
+    dates = ", ".join(str(w.start) for w in earlier)
+    return (
+        f"In earlier windows of {length} periods (from {dates}; {row['intervals']:.0f} intervals, the treated unit's "
+        f"among them) the {found.level:.0%} interval held in {base['coverage']:.0%} (base) and "
+        f"{row['coverage']:.0%} (calibrated)."
+    )
+
+
+def _before(found: "Certificate") -> str:
+    """The treated unit's own earlier window, when the headline has not said it."""
+    if found.own.empty or (len(found.own_missed) and not found.donors_narrow):
+        return ""
+    if len(found.own_missed):
+        return f"The treated unit itself contradicts it too: {_missed(found)}"
+    p = number(float(found.own["p"].min()))
+    return f"The treated unit's own earlier windows do not contradict the model (smallest p of no effect {p})."
+
+
+def _own(found: "Certificate") -> str:
+    table = found.treated
+    chosen = table[(table["estimand"] == "average") & (table["level"] == found.level)].to_dict("records")
+    kinds = ", ".join(f"{row['kind']} {_bracket(row)}" for row in chosen)
+    return (
+        f"Average effect on {found.windows[0].panel.treated_name}: {number(chosen[0]['estimate'])}, {found.level:.0%} "
+        f"intervals {kinds}; the conformal one is the model's sd times the donors' quantile of |error|/sd."
+    )
+
+
+def _limits(found: "Certificate") -> list[str]:
+    donors = len(found.calibration.placebos)
+    said = [
+        f"With {donors} donors nothing finer than 1/{donors + 1} can be told apart. Coverage after calibrating on "
+        "these very donors is close to automatic and proves nothing about the model: width, score and RMSE do. All "
+        "of it presumes that the treated unit is exchangeable with its donors, and that nothing happened to them."
+    ]
+    unbounded = [level for level, w in found.coverage("conformal")["median_width"].items() if w == math.inf]
+    if unbounded:
+        levels = ", ".join(f"{level:.0%}" for level in unbounded)
+        said.append(f"With {donors} donors the conformal interval is unbounded at {levels}.")
+    if found.status == "ok" and (found.pit["status"] != "ok").any():
+        said.append(f"{_failed(found)} did not pass the convergence gate and count as they are.")
+    if found.skipped:
+        units = some_of(f"{unit} from {start}" for unit, start, _ in found.skipped)
+        said.append(f"{len(found.skipped)} units could not play the treated unit: {units} ({found.skipped[0][2]}).")
+    return said
+
+
+def _bracket(row: dict[Any, Any]) -> str:
+    return f"[{number(row['lower'])}, {number(row['upper'])}]"

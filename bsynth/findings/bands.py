@@ -1,0 +1,208 @@
+"""A band for the whole path of effects: so wide that a given share of whole paths lies inside."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth import effects
+from bsynth._base.plain import records, show
+from bsynth._base.types import FloatArray, IntervalKind, Status
+from bsynth.bayesian.result import Fit, require_fit
+from bsynth.calibration import Calibration, Lesson, PlaceboFit
+from bsynth.errors import FitError, some_of
+from bsynth.text.card import html_card
+from bsynth.text.marks import mark
+from bsynth.text.numbers import number
+
+MEASURED: Mapping[str, tuple[int, int]] = {
+    "Germany": (3, 16),
+    "Basque": (7, 16),
+    "Prop 99": (31, 38),
+    "GeoLift": (37, 40),
+}
+"""Panels, and the untreated units of each whose whole path the band held, of all (``tests/evidence/bands.json``)."""
+MEASURED_LEVEL = 0.95
+MEASURED_MODEL = "default"
+
+
+@dataclass(frozen=True, eq=False)
+class PathBand:
+    """Simultaneous band of the gap over the treated periods.
+
+    Attributes
+    ----------
+    fit : Fit
+    table : DataFrame
+        One row per treated period: ``time, gap, lower, upper`` (the simultaneous band), ``period_lower,
+        period_upper`` (the interval of that period alone) and ``excludes_zero``, outcome units.
+    level : float
+        Share of whole paths asked for.
+    inside : float
+        Share of the saved paths inside: the least that is not below ``level``.
+    factor : float
+        Half-width of the band in posterior sd of each period.
+    interval : {"predictive", "mean"}
+    held, units : int or None
+        Of the donors as pseudo-treated, to which nothing happened, those whose whole path such a band held, of all;
+        only with a calibration.
+    """
+
+    fit: Fit
+    table: pd.DataFrame
+    level: float
+    inside: float
+    factor: float
+    interval: IntervalKind
+    held: int | None = None
+    units: int | None = None
+
+    @property
+    def status(self) -> Status:
+        """Status of the fit."""
+        return self.fit.status
+
+    def sentences(self) -> tuple[str, ...]:
+        """What the band says, in words."""
+        away = self.table.loc[self.table["excludes_zero"], "time"]
+        words = [
+            f"{self.level:.0%} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
+            f"{number(self.factor)} posterior sd to either side in each of {len(self.table)} periods; the interval of "
+            "one period alone is for a question about that period only."
+        ]
+        if len(away) == 0:
+            words.append(
+                "It holds zero in every period: no single period can be said to have an effect, "
+                "which says nothing against their average."
+            )
+        elif len(away) == len(self.table):
+            words.append("By the model alone it excludes zero in every period.")
+        else:
+            periods = some_of([show(t) for t in away], limit=4)
+            words.append(f"By the model alone it excludes zero in {len(away)} of them ({periods}).")
+        return (*mark(self.status), *words, *self.measured())
+
+    def measured(self) -> tuple[str, ...]:
+        """How often such bands held the whole path of units to which nothing happened, in words."""
+        panels = ", ".join(f"{held} of {units} in {title}" for title, (held, units) in MEASURED.items())
+        words = [
+            f"Such bands may hold far less than they say: of untreated units as if treated, {MEASURED_LEVEL:.0%} bands "
+            f"of the model {MEASURED_MODEL!r} held the whole path of {panels}."
+        ]
+        if self.held is not None:
+            words.append(f"On this panel {self.level:.0%} bands held that of {self.held} of {self.units} donors.")
+        return tuple(words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return {
+            "model": self.fit.spec.name,
+            "status": self.status,
+            "level": self.level,
+            "inside": self.inside,
+            "factor": self.factor,
+            "interval": self.interval,
+            "held": self.held,
+            "units": self.units,
+            "table": records(self.table),
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        flag = "" if self.status == "ok" else " UNRELIABLE"
+        return (
+            f"<PathBand{flag}: {self.level:.0%} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes "
+            f"zero in {int(self.table['excludes_zero'].sum())} of {len(self.table)} periods>"
+        )
+
+    def _repr_html_(self) -> str:
+        title = f"{self.level:.0%} simultaneous band: {self.fit.tree.attrs['treated']}"
+        return html_card(title, self.sentences(), self.table)
+
+
+def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: IntervalKind = "predictive") -> PathBand:
+    """Answer between which bounds the whole path of effects lies, not just each period by itself.
+
+    Posterior sup-t: the mean gap ± a multiple of each period's posterior sd, the multiple being the ``level``
+    quantile over draws of the largest standardised deviation of a path. It is as narrow as the model is sure, and
+    where untreated units drift it holds whole paths less often than it says: the words give what was measured.
+
+    Parameters
+    ----------
+    result : Fit or Calibration
+        Of a calibration, its fit; how often such bands held the donors' whole paths is then counted on this panel
+        (predictive bands alone).
+    level : float
+        Share of whole paths inside, 0 < level < 1.
+    interval : {"predictive", "mean"}
+
+    Raises
+    ------
+    SpecError
+        Level or interval that is not allowed.
+    FitError
+        When draws of a path are not finite; none is ever dropped.
+
+    References
+    ----------
+    Montiel Olea and Plagborg-Møller 2019, *Simultaneous confidence bands* (sup-t, §3.1).
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.panel.simulate import simulate_factor
+    >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> band = path_band(fit, level=0.9)
+    >>> bool((band.table["upper"] > band.table["period_upper"]).all()), band.inside
+    (True, 0.9)
+    """
+    if not isinstance(result, Calibration):
+        require_fit(result)
+    effects.check_level(level)
+    fit = result.fit if isinstance(result, Calibration) else result
+    path = fit.path(level, interval=interval).iloc[fit.n_pre :]
+    gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))
+    draws = gaps.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy()
+    if bad := int((~np.isfinite(draws)).any(axis=1).sum()):
+        raise FitError(f"{bad} of {len(draws)} drawn paths are not finite, and none is dropped; fit again")
+    lower, upper, factor, inside = _band(draws, level)
+    table = pd.DataFrame(
+        {
+            "time": path["time"].to_numpy(),
+            "gap": draws.mean(axis=0),
+            "lower": lower,
+            "upper": upper,
+            "period_lower": path["gap_lower"].to_numpy(),
+            "period_upper": path["gap_upper"].to_numpy(),
+            "excludes_zero": (lower > 0) | (upper < 0),
+        }
+    )
+    held = units = None
+    if isinstance(result, Calibration) and interval == "predictive":
+        held, units = sum(_holds_nothing(p, result.lesson, level) for p in result.placebos), len(result.placebos)
+    return PathBand(fit, table, level, inside, factor, interval, held, units)
+
+
+def _band(draws: FloatArray, level: float) -> tuple[FloatArray, FloatArray, float, float]:
+    """Lower and upper bound (H,) of paths (S, H), their half-width in sd of each period, the share of paths inside."""
+    centre, sd = draws.mean(axis=0), draws.std(axis=0)
+    # A period without spread cannot leave the band.
+    away = np.abs(draws - centre) / np.where(sd > 0, sd, np.inf)
+    largest = np.sort(away.max(axis=1))
+    # Rounded, since .95 · 4000 is a hair above 3800 in floating point.
+    factor = float(largest[math.ceil(round(level * len(largest), 9)) - 1])
+    return centre - factor * sd, centre + factor * sd, factor, float((largest <= factor).mean())
+
+
+def _holds_nothing(placebo: PlaceboFit, lesson: Lesson, level: float) -> bool:
+    """Whether the band of a pseudo-treated unit, at the shares that the donors teach, holds zero in every period."""
+    weights = placebo.weights(lesson.factors)
+    # As many draws again, each as often as its weight says, evenly spread: no chance enters.
+    at = np.searchsorted(np.cumsum(weights) / weights.sum(), (np.arange(len(weights)) + 0.5) / len(weights))
+    lower, upper, _, _ = _band(placebo.path[at], level)
+    return bool(((lower <= 0) & (upper >= 0)).all())

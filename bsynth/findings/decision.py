@@ -1,0 +1,369 @@
+"""From a posterior effect to a decision: P(effect > x), practical equivalence, worth, and breakdown bias."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from bsynth._base.plain import clean, records
+from bsynth._base.types import FloatArray, Status
+from bsynth.bayesian.result import Fit, require_fit
+from bsynth.calibration import Calibration
+from bsynth.effects import lift_of, positive_share
+from bsynth.errors import FitError, SpecError
+from bsynth.findings import decision_words
+from bsynth.findings.decision_words import SURE, name_of
+from bsynth.findings.question import ask
+from bsynth.text.card import html_card
+from bsynth.text.numbers import chance, number
+
+POINTS = 201
+"""Points of the curve P(effect > x)."""
+TAIL = 0.001
+"""Probability on either side that the curve leaves out."""
+
+
+class _Law(Protocol):
+    """The distribution of an effect."""
+
+    def above(self, x: float) -> float:
+        """P(effect > x)."""
+
+    def below(self, x: float) -> float:
+        """P(effect < x)."""
+
+    def quantile(self, q: float) -> float:
+        """Its quantile."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """The saved draws (S,), every one of them; one that is exactly x counts half on either side of it."""
+
+    draws: FloatArray
+
+    def above(self, x: float) -> float:
+        return positive_share(self.draws - x)
+
+    def below(self, x: float) -> float:
+        return positive_share(x - self.draws)
+
+    def quantile(self, q: float) -> float:
+        return float(np.quantile(self.draws, q))
+
+
+@dataclass(frozen=True, eq=False)
+class _Calibrated:
+    """A multiple of the calibrated average effect: t₈ mixture over (c, d)."""
+
+    calibration: Calibration
+    centre: float
+    sd: float
+    unit: float
+
+    def above(self, x: float) -> float:
+        return 1.0 - self.below(x)
+
+    def below(self, x: float) -> float:
+        return self.calibration.inflation.cdf(x / self.unit, self.centre, self.sd)
+
+    def quantile(self, q: float) -> float:
+        return self.unit * self.calibration.inflation.quantile(q, self.centre, self.sd)
+
+
+@dataclass(frozen=True, eq=False)
+class _CalibratedLift:
+    """Gap over the size of the counterfactual, g / |o − g|: monotone in the average gap g, as o − g keeps its sign."""
+
+    average: _Calibrated
+    observed: float
+    sign: float
+    """Of the counterfactual o − g; the lift is o / |o − g| − sign."""
+
+    @property
+    def _rises(self) -> bool:
+        """Whether a larger gap is a larger lift: so it is while observed and counterfactual have one sign."""
+        return self.sign * self.observed > 0
+
+    def above(self, x: float) -> float:
+        share = x + self.sign
+        if self.observed == 0:
+            return 0.5 - 0.5 * float(np.sign(share))
+        if share * self.observed <= 0:
+            return 1.0 if self.observed > 0 else 0.0
+        gap = x * self.observed / share
+        return self.average.above(gap) if self._rises else self.average.below(gap)
+
+    def below(self, x: float) -> float:
+        return 1.0 - self.above(x)
+
+    def quantile(self, q: float) -> float:
+        gap = self.average.quantile(q if self._rises else 1.0 - q)
+        return float(lift_of(gap, self.observed))
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What follows from an effect's distribution.
+
+    Attributes
+    ----------
+    estimand : {"average", "cumulative", "lift", "total"}
+        Effect that every number but the breakdown bias is about.
+    interval : str
+        Distribution that was asked: ``"predictive"`` (the saved draws) or ``"calibrated"``.
+    outcome, treated, model : str
+    units, periods : int
+        Treated units and treated periods; the first three estimands are of the units' mean.
+    curve : DataFrame
+        ``x`` and ``probability`` = P(effect > x), over the bulk of the distribution and zero.
+    values : mapping of str to float
+        ``estimate``, ``probability_positive``, ``direction`` (1 or −1) and ``probability_direction``; with a
+        threshold ``threshold, probability_above``; with a region of practical equivalence ``rope_low,
+        rope_high, probability_below_rope, probability_inside_rope, probability_above_rope``; with cost and value
+        ``cost, value_per_unit, break_even, expected_value, probability_loss``; and ``breakdown`` (bias per treated
+        period, outcome units), ``breakdown_residual_mads, breakdown_treated_mads`` (in pre-period median absolute
+        deviations of the residual and of the treated series), ``breakdown_residual_sds, breakdown_treated_sds`` (in
+        standard deviations), ``residual_mad, treated_mad, residual_sd, treated_sd``.
+    status : {"ok", "unreliable"}
+    """
+
+    estimand: str
+    interval: str
+    outcome: str
+    treated: str
+    model: str
+    units: int
+    periods: int
+    curve: pd.DataFrame
+    values: Mapping[str, float]
+    status: Status
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per number: ``quantity, value``."""
+        return pd.DataFrame({"quantity": list(self.values), "value": list(self.values.values())})
+
+    def sentences(self) -> tuple[str, ...]:
+        """The decision in words, with its numbers."""
+        return decision_words.sentences(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return {
+            "estimand": self.estimand,
+            "interval": self.interval,
+            "outcome": self.outcome,
+            "model": self.model,
+            "units": self.units,
+            "periods": self.periods,
+            "status": self.status,
+            "values": clean(dict(self.values)),
+            "curve": records(self.curve),
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        flag = "" if self.status == "ok" else " UNRELIABLE"
+        return (
+            f"<Decision{flag}: {name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
+            f"breakdown bias {number(self.values['breakdown'])}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_card(f"Decision: {self.treated}", self.sentences(), self.table)
+
+
+def decide(
+    result: Fit | Calibration,
+    *,
+    rope: float | tuple[float, float] | None = None,
+    threshold: float | None = None,
+    cost: float | None = None,
+    value_per_unit: float | None = None,
+    estimand: str | None = None,
+) -> Decision:
+    """Answer what an effect's distribution means for a decision, and how much bias would overturn it.
+
+    Every saved draw of the predictive effect counts once. A `Calibration` is asked for its calibrated
+    distribution instead, t₈ mixed over (c, d).
+
+    Parameters
+    ----------
+    result : Fit or Calibration
+    rope : float or (low, high), optional
+        Region of practical equivalence, in units of the estimand; a number is its half-width around zero.
+    threshold : float, optional
+        Adds P(effect > threshold), in units of the estimand.
+    cost, value_per_unit : float, optional
+        Together: what the intervention costs, and what one unit of the estimand is worth (negative where a
+        decrease is good). Loss: value_per_unit · effect < cost.
+    estimand : {"average", "cumulative", "lift", "total"}, optional
+        By default ``"total"`` with cost and value, else ``"average"``. Average and cumulative effect are of the mean
+        of the treated units; the total is their sum over units and periods, units · periods · average. A cell that is
+        a mean of users counts once in it. The lift is a share: .02 is two per cent.
+
+    Returns
+    -------
+    Decision
+        ``breakdown`` is the additive bias per treated period, outcome units, from which on P(effect in its
+        direction) would be under 95%; 0 when it already is. Also in median absolute deviations of the pre-period.
+
+    Raises
+    ------
+    SpecError
+        Unknown estimand, a region or worth that is incomplete, or a question that the calibrated lift cannot answer.
+    FitError
+        When draws of the effect are not finite; none is ever dropped.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.panel.simulate import simulate_factor
+    >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> found = decide(fit, cost=10.0, value_per_unit=100.0)
+    >>> found.estimand, found.values["break_even"], sorted(found.curve.columns)
+    ('total', 0.1, ['probability', 'x'])
+    """
+    if not isinstance(result, Calibration):
+        require_fit(result)
+    asked = ask(
+        calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
+        value_per_unit=value_per_unit, estimand=estimand,
+    )  # fmt: skip
+    fit = result.fit if isinstance(result, Calibration) else result
+    law, region = _law(result, asked.estimand), asked.region
+    positive, negative = law.above(0.0), law.below(0.0)
+    values = {
+        "estimate": _estimate(result, asked.estimand),
+        "probability_positive": positive,
+        "direction": 1.0 if positive >= negative else -1.0,
+        "probability_direction": max(positive, negative),
+    }
+    if asked.threshold is not None:
+        values |= {"threshold": asked.threshold, "probability_above": law.above(asked.threshold)}
+    if region is not None:
+        low, high = region
+        below, above = law.below(low), law.above(high)
+        values |= {"rope_low": low, "rope_high": high, "probability_below_rope": below}
+        values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
+    if asked.cost is not None and asked.value is not None:
+        # Of a lift, the mean of the draws is not the lift of the mean effect.
+        mean = float(law.draws.mean()) if isinstance(law, _Drawn) else values["estimate"]
+        values |= _worth(law, mean, asked.cost, asked.value)
+    return Decision(
+        estimand=asked.estimand,
+        interval="calibrated" if isinstance(result, Calibration) else "predictive",
+        outcome=str(fit.tree.attrs["outcome"]),
+        treated=str(fit.tree.attrs["treated"]),
+        model=fit.spec.name,
+        units=_units(fit),
+        periods=fit.observed.sizes["time"] - fit.n_pre,
+        curve=_curve(law, [x for x in (asked.threshold, *(region or ())) if x is not None]),
+        values=values | _breakdown(fit, _law(result, "average")),
+        status=result.status,
+    )
+
+
+def _units(fit: Fit) -> int:
+    """How many treated units the fit's series is the mean of."""
+    return len(fit.provenance.panel["treated"])
+
+
+def _law(result: Fit | Calibration, estimand: str) -> _Law:
+    """Return the distribution of an effect."""
+    fit = result.fit if isinstance(result, Calibration) else result
+    every = fit.effect_draws("predictive")
+    # The total is of every unit what the cumulative effect is of their mean.
+    units, name = (_units(fit), "cumulative") if estimand == "total" else (1, estimand)
+    draws = units * every["average" if estimand == "lift" else name].to_numpy().ravel()
+    # Asked of the paths too: a mean over periods passes over missing ones.
+    paths = fit.counterfactual("predictive").isel(time=slice(fit.n_pre, None)).transpose("chain", "draw", "time")
+    whole = np.isfinite(paths.to_numpy()).all(axis=-1).ravel()
+    if bad := int((~(np.isfinite(draws) & whole)).sum()):
+        raise FitError(
+            f"{bad} of {len(draws)} draws of the {estimand} effect are not finite, and none is dropped; "
+            "look at fit.tree['posterior_predictive'], and fit again"
+        )
+    if estimand == "lift":
+        draws = every["lift"].to_numpy().ravel()
+        if np.isnan(draws).any():
+            raise SpecError(
+                "the counterfactual may be zero, so the lift means nothing; ask for 'average' or 'cumulative'"
+            )
+    if not isinstance(result, Calibration):
+        return _Drawn(draws)
+    post = fit.observed.isel(time=slice(fit.n_pre, None))
+    average = fit.effect_draws("predictive")["average"]
+    centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale
+    if estimand != "lift":
+        periods = 1 if estimand == "average" else post.sizes["time"]
+        return _Calibrated(result, centre, sd, result.scale * units * periods)
+    law, observed = _Calibrated(result, centre, sd, result.scale), float(post.mean())
+    low, high = law.quantile(TAIL), law.quantile(1 - TAIL)
+    if (observed - low) * (observed - high) <= 0:
+        raise SpecError(
+            "the counterfactual may be zero under the calibrated distribution, so the lift means nothing; "
+            "ask for 'average' or 'cumulative'"
+        )
+    return _CalibratedLift(law, observed, sign=math.copysign(1.0, observed - low))
+
+
+def _estimate(result: Fit | Calibration, estimand: str) -> float:
+    rows = result.effects()
+    if estimand == "total":
+        units = _units(result.fit if isinstance(result, Calibration) else result)
+        return units * float(rows.loc[rows["estimand"] == "cumulative", "estimate"].iloc[0])
+    return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
+
+
+def _worth(law: _Law, mean: float, cost: float, value: float) -> dict[str, float]:
+    """Expected value and probability of loss: value · effect < cost."""
+    even = cost / value
+    return {
+        "cost": cost,
+        "value_per_unit": value,
+        "break_even": even,
+        "expected_value": value * mean - cost,
+        "probability_loss": law.below(even) if value > 0 else law.above(even),
+    }
+
+
+def _curve(law: _Law, marks: list[float]) -> pd.DataFrame:
+    """P(effect > x) over the bulk of the distribution, zero and what was asked about."""
+    ends = [law.quantile(TAIL), law.quantile(1 - TAIL), 0.0, *marks]
+    x = np.unique([*np.linspace(min(ends), max(ends), POINTS), 0.0, *marks])
+    return pd.DataFrame({"x": x, "probability": [law.above(float(value)) for value in x]})
+
+
+def _breakdown(fit: Fit, law: _Law) -> dict[str, float]:
+    """Bias per treated period that overturns the direction of the average effect, and its yardsticks."""
+    sign = 1.0 if law.above(0.0) >= law.below(0.0) else -1.0
+    bias = _least_bias(law, sign)
+    pre = slice(0, fit.n_pre)
+    treated = fit.observed.isel(time=pre).to_numpy()
+    series = {"residual": treated - fit.synthetic().isel(time=pre).to_numpy(), "treated": treated}
+    found, rounding = {"breakdown": bias}, 1e-12 * float(np.abs(treated).max())
+    for name, values in series.items():
+        for kind, spread in (("mad", float(stats.median_abs_deviation(values))), ("sd", float(values.std(ddof=1)))):
+            # A pre-period without spread is no yardstick.
+            found |= {
+                f"{name}_{kind}": spread,
+                f"breakdown_{name}_{kind}s": bias / spread if spread > rounding else math.nan,
+            }
+    return found
+
+
+def _least_bias(law: _Law, sign: float) -> float:
+    """The least bias with which P(effect in the direction ``sign``) is under `SURE`; 0 when it already is."""
+    if not isinstance(law, _Drawn):
+        return max(0.0, sign * law.quantile(1 - SURE if sign > 0 else SURE))
+    # With bias b the draws above zero are those above b: fewer than SURE · S once b reaches this one.
+    ordered = np.sort(sign * law.draws)
+    return max(0.0, float(ordered[math.floor(round((1 - SURE) * len(ordered), 9))]))

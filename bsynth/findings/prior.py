@@ -1,0 +1,243 @@
+"""Prior against data: does the pre-period decide the effect, or do the priors?"""
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth._base.plain import records
+from bsynth._base.progress import progress_bar
+from bsynth._base.types import Status
+from bsynth.bayesian.averaging import GRID
+from bsynth.bayesian.plan import plan
+from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.run import run
+from bsynth.checks import contraction, sensitivity
+from bsynth.checks.base import Case, Check, Verdict
+from bsynth.checks.sensitivity import SHIFT
+from bsynth.effects import check_level
+from bsynth.errors import SpecError, UnreliableWarning
+from bsynth.frequentist import classical
+from bsynth.model.spec import ModelSpec
+from bsynth.panel import Panel
+from bsynth.panel.given import require_panel
+from bsynth.text.card import html_card
+from bsynth.text.marks import mark
+from bsynth.text.numbers import number
+
+
+@dataclass(frozen=True, eq=False)
+class PriorAudit:
+    """What the prior does to the effect.
+
+    Attributes
+    ----------
+    sensitivity, contraction : Check or None
+        Power scaling and prior-to-posterior contraction of the average effect, as in `bsynth.check`; None for a
+        concentration averaged over a grid.
+    table : DataFrame
+        The sweep, one row per concentration α of the weights: ``alpha, estimate, lower, upper, level, sd,
+        effective_donors, pre_rmse, status`` of the average predictive effect, and ``own`` where it is the fit itself.
+        Empty for weights without a concentration.
+    least_squares : float
+        Average effect under weights that no prior touches: the exact ``demeaned`` or ``sc`` estimate.
+    sd : float
+        Posterior sd of the fit's average effect, with which the sweep's range is compared.
+    model, treated, outcome : str
+    fit_status : {"ok", "unreliable"}
+    seconds : float
+    """
+
+    sensitivity: Check | None
+    contraction: Check | None
+    table: pd.DataFrame
+    least_squares: float
+    sd: float
+    model: str
+    treated: str
+    outcome: str
+    fit_status: Status
+    seconds: float
+
+    @property
+    def range(self) -> float:
+        """Largest less smallest estimate of the sweep, outcome units; 0 without a sweep."""
+        return 0.0 if self.table.empty else float(self.table["estimate"].max() - self.table["estimate"].min())
+
+    @property
+    def moved(self) -> bool:
+        """Whether the sweep moves the effect by more than half a posterior sd."""
+        return self.range > SHIFT * self.sd
+
+    @property
+    def verdict(self) -> Verdict:
+        """``"warning"`` when any of the three says that the prior decides."""
+        checks = [c.status for c in (self.sensitivity, self.contraction) if c is not None]
+        return "warning" if self.moved or "warning" in checks else "ok"
+
+    @property
+    def status(self) -> Status:
+        """Unreliable when the fit, or any fit of the sweep, failed its gate."""
+        swept = self.table["status"].tolist() if not self.table.empty else []
+        return "unreliable" if "unreliable" in [self.fit_status, *swept] else "ok"
+
+    def sentences(self) -> tuple[str, ...]:
+        """Prior against data, in words."""
+        words = list(mark(self.fit_status))
+        words += [c.sentence for c in (self.sensitivity, self.contraction) if c is not None]
+        if not self.table.empty:
+            words += self._swept()
+        else:
+            words.append("The weights of this model have no concentration, so there is none to vary.")
+        return tuple(words)
+
+    def _swept(self) -> list[str]:
+        first, last = self.table.iloc[0], self.table.iloc[-1]
+        figures = (
+            f"the average effect is {number(first['estimate'])} at α = {first['alpha']:g} and "
+            f"{number(last['estimate'])} at α = {last['alpha']:g}, a range of {number(self.range)} or "
+            f"{number(self.range / self.sd, 2)} posterior sd; weights that no prior touches give "
+            f"{number(self.least_squares)}"
+        )
+        lead = "The concentration of the weights hardly matters"
+        if self.moved:
+            calm = self.sensitivity is not None and self.sensitivity.status == "ok"
+            lead = "Even so, over a wider range the prior of the weights" if calm else "The prior of the weights"
+            lead += " decides part of the effect"
+        words = [f"{lead}: {figures}."]
+        bad = self.table.loc[self.table["status"] != "ok", "alpha"]
+        if len(bad):
+            listed = ", ".join(f"{a:g}" for a in bad)
+            words.append(f"UNRELIABLE in the sweep: the fit at α = {listed} did not pass its convergence gate.")
+        return words
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return {
+            "model": self.model,
+            "status": self.status,
+            "verdict": self.verdict,
+            "sensitivity": None if self.sensitivity is None else self.sensitivity.to_dict(),
+            "contraction": None if self.contraction is None else self.contraction.to_dict(),
+            "table": records(self.table),
+            "range": self.range,
+            "range_sd": self.range / self.sd,
+            "least_squares": self.least_squares,
+            "sd": self.sd,
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        flag = "" if self.status == "ok" else " UNRELIABLE"
+        return f"<PriorAudit of {self.model!r}{flag}: {self.verdict}, range {number(self.range)} over the sweep>"
+
+    def _repr_html_(self) -> str:
+        return html_card(f"Prior against data: {self.treated}", self.sentences(), self.table)
+
+
+def prior_audit(
+    fit: Fit,
+    panel: Panel,
+    *,
+    alphas: Sequence[float] = GRID,
+    level: float = 0.95,
+    draws: int = 1000,
+    seed: int = 0,
+    progress: bool = True,
+) -> PriorAudit:
+    """Answer whether the pre-period or the prior decides the effect.
+
+    Three looks: power-scaling sensitivity and contraction of the effect, from the saved draws; and fits of the same
+    model at other concentrations α of the Dirichlet weights, which share one compilation. A concentration that the
+    fit has itself is not fitted again.
+
+    Parameters
+    ----------
+    fit : Fit
+    panel : Panel
+        The panel that was fitted.
+    alphas : sequence of float
+        Concentrations, positive; under .3 the posterior is slow and has several modes. Empty for no sweep.
+    level : float
+        Of the sweep's intervals.
+    draws, seed : int
+        Of the sweep's fits.
+    progress : bool
+
+    Raises
+    ------
+    PanelError
+        When ``panel`` is not the one that was fitted.
+    SpecError
+        A concentration that is not positive, or a level outside (0, 1).
+
+    References
+    ----------
+    Kallioinen, Paananen, Bürkner and Vehtari 2024 (power scaling).
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.panel.simulate import simulate_factor
+    >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> prior_audit(fit, panel, alphas=()).verdict
+    'ok'
+    """
+    require_fit(fit)
+    require_panel(panel)
+    began = time.perf_counter()
+    check_level(level)
+    if wrong := [a for a in alphas if not 0 < a < np.inf]:
+        raise SpecError(f"alphas has {wrong[0]}; give positive concentrations such as .3, 1 and 3")
+    case = Case(fit, panel, seed=seed)
+    swept = sorted({float(a) for a in alphas}) if fit.spec.weights.prior == "dirichlet" else []
+    levelled = fit.spec.level.prior == "shift"
+    return PriorAudit(
+        sensitivity=sensitivity.check(case),
+        contraction=contraction.check(case),
+        table=_sweep(fit, panel, swept, level=level, draws=draws, seed=seed, progress=progress),
+        least_squares=float(classical(panel, "demeaned" if levelled else "sc").gap[panel.n_pre :].mean()),
+        sd=float(fit.effect_draws("predictive")["average"].std()),
+        model=fit.spec.name,
+        treated=panel.treated_name,
+        outcome=panel.source.outcome,
+        fit_status=fit.status,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _sweep(
+    fit: Fit, panel: Panel, alphas: Sequence[float], *, level: float, draws: int, seed: int, progress: bool
+) -> pd.DataFrame:
+    """One row per concentration."""
+    requests = {a: plan(panel, _at(fit.spec, a), draws=draws, seed=seed) for a in alphas}
+    rows = []
+    with progress_bar("concentrations of the weights", len(alphas), progress) as bar, warnings.catch_warnings():
+        # Told in the table and in words.
+        warnings.simplefilter("ignore", UnreliableWarning)
+        for alpha, request in requests.items():
+            own = fit.spec.weights.alpha == alpha
+            found = fit if own else run(request, progress=False)
+            row = found.effects(level).iloc[0]
+            rows.append(
+                {
+                    "alpha": alpha,
+                    **{name: float(row[name]) for name in ("estimate", "lower", "upper", "level", "sd")},
+                    "effective_donors": found.effective_donors,
+                    "pre_rmse": found.pre_rmse,
+                    "status": found.status,
+                    "own": own,
+                }
+            )
+            bar.advance(bar.task_ids[0])
+    return pd.DataFrame(rows)
+
+
+def _at(spec: ModelSpec, alpha: float) -> ModelSpec:
+    return spec.model_copy(update={"weights": spec.weights.model_copy(update={"alpha": alpha})})

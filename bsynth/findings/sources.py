@@ -1,0 +1,362 @@
+"""Where the uncertainty of an effect comes from: weights, level, drift, period noise, cell sampling.
+
+Up to the last pre-period everything that is uncertain is in the posterior draws; from there on the model is
+Gaussian (or Student-t) given a draw, with covariances that are known in closed form. So by the law of total
+variance, exactly::
+
+    Var(effect) = Var(weights + covariates + level) + E[drift] + E[noise] + E[cells]
+
+``weights`` is Σ w_j x_j as the model sees its donors (with a level: about their pre-period means), ``level`` is the
+level shift and the drift that has gathered by the start, carried forward; ``drift`` is what the drift adds from
+the start on, ``noise`` that of the treated periods, ``cells`` the sampling of users into the donors' and the
+treated cells. Weights, covariates and level are correlated: each gets its own variance and half of every
+covariance, which is the Shapley value of a variance of a sum, Cov(part, sum) (Owen and Prieur 2017, §3).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth._base.plain import records
+from bsynth._base.types import FloatArray, IntArray, Status
+from bsynth.bayesian.result import Fit, require_fit
+from bsynth.checks.base import Case
+from bsynth.checks.choice import drifts
+from bsynth.effects import variable
+from bsynth.engines import drift
+from bsynth.errors import SpecError
+from bsynth.panel import Panel
+from bsynth.panel.given import require_panel
+from bsynth.text.card import html_card
+from bsynth.text.marks import mark
+from bsynth.text.numbers import number
+
+NAMES = {
+    "weights": "weights",
+    "covariates": "covariates",
+    "level": "level",
+    "weights and level": "weights and level",
+    "drift": "drift",
+    "noise": "period noise",
+    "cells": "cell sampling",
+}
+"""Sources in the order of tables and pictures, and in words."""
+OVERLAP = 0.1
+"""Share of the variance from which a covariance is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """Share of the predictive variance of each effect by source.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row per effect: ``span`` (``"average"``: over the first ``horizon`` treated periods; ``"period"``: of
+        that period alone), ``horizon``, ``time`` (its last period), ``sd`` (outcome units), one column per source
+        with its share of the variance (they sum to 1), and ``overlap``: the share of the variance that is the
+        covariance of weights, covariates and level, already divided among them; it may be negative.
+    names : tuple of str
+        The sources of this model, columns of ``table``.
+    outcome, treated, model, time : str
+    notes : tuple of str
+    status : {"ok", "unreliable"}
+    """
+
+    table: pd.DataFrame
+    names: tuple[str, ...]
+    outcome: str
+    treated: str
+    model: str
+    time: str
+    notes: tuple[str, ...]
+    status: Status
+
+    @property
+    def whole(self) -> pd.Series:
+        """The row of the average over the whole treated window, whose shares are those of the cumulative effect."""
+        return self.table.loc[self.table["span"] == "average"].iloc[-1]
+
+    def sentences(self) -> tuple[str, ...]:
+        """Where the uncertainty comes from, in words."""
+        rows = self.table.loc[self.table["span"] == "average"]
+        first, whole = rows.iloc[0], self.whole
+        order = sorted(self.names, key=lambda name: -float(whole[name]))
+        listed = ", ".join(f"{NAMES[name]} {_percent(whole[name])}" for name in order)
+        words = [
+            f"The average effect over {int(whole['horizon'])} periods has a predictive sd of {number(whole['sd'])} "
+            f"({self.outcome}); of its variance: {listed}."
+        ]
+        if len(rows) > 1:
+            top = max(self.names, key=lambda name: float(first[name]))
+            other = "" if top == order[0] else f"; {NAMES[order[0]]} has {_percent(first[order[0]])} of it"
+            words.append(
+                f"Of the first period alone (sd {number(first['sd'])}) the largest share is {NAMES[top]}, "
+                f"{_percent(first[top])}{other}."
+            )
+        if abs(whole["overlap"]) > OVERLAP:
+            which = "offset" if whole["overlap"] < 0 else "reinforce"
+            pair = [name for name in ("weights", "covariates", "level") if name in self.names]
+            words.append(
+                f"{_listed(pair)} {which} each other (their covariance is {_percent(whole['overlap'])} of the "
+                f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
+            )
+        words.append(_advice(order[0]))
+        return (*mark(self.status), *words, *self.notes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return {
+            "model": self.model,
+            "status": self.status,
+            "sources": list(self.names),
+            "table": records(self.table),
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        shares = ", ".join(f"{NAMES[name]} {_percent(self.whole[name])}" for name in self.names)
+        return f"<Sources of {self.model!r}{'' if self.status == 'ok' else ' UNRELIABLE'}: {shares}>"
+
+    def _repr_html_(self) -> str:
+        rows = self.table.loc[self.table["span"] == "average"].drop(columns="span")
+        return html_card(f"Uncertainty by source: {self.treated}", self.sentences(), rows)
+
+
+def sources(fit: Fit, panel: Panel) -> Sources:
+    """Answer where the uncertainty of the effect comes from, by horizon.
+
+    Nothing is sampled: the variance is put together from the saved draws and the model's covariances.
+
+    Parameters
+    ----------
+    fit : Fit
+    panel : Panel
+        The panel that was fitted.
+
+    Returns
+    -------
+    Sources
+        For the average over the first 1, 2, …, n_post treated periods, and for each period alone.
+
+    Raises
+    ------
+    PanelError
+        When ``panel`` is not the one that was fitted.
+    SpecError
+        When the noise has no variance (Student-t with two degrees of freedom or fewer).
+
+    References
+    ----------
+    Owen and Prieur 2017, *On Shapley value for measuring importance of dependent inputs*.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.panel.simulate import simulate_factor
+    >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> found = sources(fit, panel)
+    >>> found.names, round(float(found.whole[list(found.names)].sum()), 6)
+    (('weights', 'level', 'noise'), 1.0)
+    """
+    require_fit(fit)
+    require_panel(panel)
+    case = Case(fit, panel)
+    known = _Known.of(case)
+    n_post = panel.n_post
+    averages = np.tril(np.ones((n_post, n_post))) / np.arange(1, n_post + 1)[:, None]
+    functionals = np.vstack([averages, np.eye(n_post)])
+    variances, overlap = _variances(case, known, functionals)
+    total = np.sum(list(variances.values()), axis=0)
+    steps = np.arange(1, n_post + 1)
+    labels = panel.period_labels()[panel.n_pre :]
+    table = pd.DataFrame(
+        {
+            "span": np.repeat(["average", "period"], n_post),
+            "horizon": np.tile(steps, 2),
+            "time": labels * 2,
+            "sd": np.sqrt(total),
+        }
+        | {name: variances[name] / total for name in NAMES if name in variances}
+        | {"overlap": overlap / total}
+    )
+    return Sources(
+        table=table,
+        names=tuple(name for name in NAMES if name in variances),
+        outcome=panel.source.outcome,
+        treated=panel.treated_name,
+        model=fit.spec.name,
+        time=panel.source.time,
+        notes=_notes(variances),
+        status=fit.status,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """Posterior means of the covariances (n_post, n_post) that the model has in closed form, outcome units squared."""
+
+    drift: FloatArray
+    noise: FloatArray
+    latent: FloatArray
+    """Of the donors' latent cells given the observed ones."""
+    own: FloatArray
+    """Sampling of the treated cells."""
+    before: float
+    """Variance of the latent cells' mean over the pre-period."""
+
+    @classmethod
+    def of(cls, case: Case) -> "_Known":
+        design, spec, post = case.design, case.spec, slice(case.panel.n_pre, None)
+        n_post = case.panel.n_post
+        sigma2 = float((_draws(case, "sigma") ** 2).mean())
+        if spec.noise.distribution == "student-t":
+            if spec.noise.degrees <= 2:
+                raise SpecError(
+                    f"Student-t noise with {spec.noise.degrees:g} degrees of freedom has no variance to divide; "
+                    "fit with more than 2"
+                )
+            sigma2 *= spec.noise.degrees / (spec.noise.degrees - 2)
+        latent = np.zeros(design.y.size)
+        if design.donor_precision is not None:
+            noise2 = (_draws(case, "donor_noise") / design.scale) ** 2
+            weights = _draws(case, "weights")
+            for t, precision in enumerate(design.donor_precision):
+                spread = noise2[:, None] / (1.0 + noise2[:, None] * precision)
+                latent[t] = design.scale**2 * float((weights**2 * spread).sum(axis=1).mean())
+        return cls(
+            drift=_innovations(case),
+            noise=sigma2 * np.eye(n_post),
+            latent=np.diag(latent[post]),
+            own=design.scale**2 * np.diag(design.treated_variance[post]),
+            before=float(latent[: design.n_pre].sum()) / design.n_pre**2,
+        )
+
+
+def _innovations(case: Case) -> FloatArray:
+    """Posterior mean covariance of what the drift adds after the last pre-period."""
+    n_post, process = case.panel.n_post, case.spec.drift.process
+    if not drifts(case.spec):
+        return np.zeros((n_post, n_post))
+    on = _draws(case, "drifting")
+    q2 = on * _draws(case, "drift_sd") ** 2
+    rho = _draws(case, "rho") if process in ("ar1", "ar1-or-walk") else np.ones_like(q2)
+    steps = _steps(case)
+    moments = np.array([(q2 * rho**k)[rho < 1].sum() / len(rho) for k in range(2 * int(steps[-1]) + 1)])
+    fading = moments[drift.lags(steps).astype(int)] - moments[np.add.outer(steps, steps)]
+    found = fading + (q2 * (rho == 1)).mean() * drift.walk(steps - 1)
+    if process == "local-trend":
+        found = found + (on * _draws(case, "slope_sd") ** 2).mean() * drift.integrated_walk(steps - 1)
+    return np.asarray(found)
+
+
+def _steps(case: Case) -> IntArray:
+    """(n_post,) steps of the calendar from the last pre-period to each treated one."""
+    places = case.design.positions
+    return np.asarray(places[case.panel.n_pre :] - places[case.panel.n_pre - 1])
+
+
+def _variances(case: Case, known: _Known, functionals: FloatArray) -> tuple[dict[str, FloatArray], FloatArray]:
+    """Variance (k,) of each source for functionals (k, n_post) of the path, and what covariances contribute."""
+    parts, sampled = _parts(case)
+    # A part that is drawn with noise of known covariance gives that back.
+    excess = {"weights": known.latent, "weights and level": known.latent + known.drift, "level": known.drift}
+    kept = {name: functionals @ values.T for name, values in parts.items()}
+    whole = np.sum(list(kept.values()), axis=0)
+    shares, overlap = {}, np.zeros(len(functionals))
+    for name, values in kept.items():
+        shares[name] = _covariance(values, whole)
+        overlap += shares[name] - values.var(axis=1)
+        if name in sampled:
+            shares[name] = shares[name] - _quadratic(functionals, excess[name])
+    if "level" in kept and "weights" in sampled:
+        # The height before the start is read off drawn cells, whose noise is in both parts with opposite signs.
+        overlap += 2 * known.before
+    shares["noise"] = _quadratic(functionals, known.noise)
+    if drifts(case.spec):
+        shares["drift"] = _quadratic(functionals, known.drift)
+    if case.design.known_variance:
+        shares["cells"] = _quadratic(functionals, known.latent + known.own)
+    return shares, overlap
+
+
+def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
+    """Draws (S, n_post) of weights, covariates and level, and which of them contain noise of known covariance."""
+    n_pre, known = case.panel.n_pre, case.design.known_variance
+    mean, has_level = _draws(case, "counterfactual"), case.spec.level.prior == "shift"
+    names = case.fit.tree["posterior"].to_dataset()
+    covariates = _draws(case, "covariate_effect") if "covariate_effect" in names else np.zeros_like(mean)
+    moves = drifts(case.spec)
+    if known and moves and "drift" not in names:
+        return {"weights and level": mean[:, n_pre:]}, {"weights and level"}
+    if known:
+        gathered = _draws(case, "drift") if moves else np.zeros_like(mean)
+        donors = mean - gathered
+        level = donors[:, :n_pre].mean(axis=1) if has_level else np.zeros(len(donors))
+    else:
+        slope = variable(case.fit.tree, "constant_data", "slope").to_numpy()
+        level = _draws(case, "level_shift")
+        donors = (_draws(case, "intercept"))[:, None] + (_draws(case, "weights") * slope) @ case.panel.donor_matrix.T
+        gathered = mean - donors - covariates
+    steps = _steps(case)
+    carried, sampled = np.repeat(gathered[:, n_pre - 1 : n_pre], len(steps), axis=1), {"weights"} if known else set()
+    if case.spec.drift.process in ("ar1", "ar1-or-walk") and moves:
+        carried = carried * _draws(case, "rho")[:, None] ** steps
+    elif case.spec.drift.process == "local-trend" and moves:
+        # The slope at the start is not stored, so what follows is taken as drawn.
+        carried, sampled = gathered[:, n_pre:], sampled | {"level"}
+    parts = {"weights": donors[:, n_pre:] - level[:, None]}
+    if "covariate_effect" in names:
+        parts["covariates"] = covariates[:, n_pre:]
+    if has_level or moves:
+        parts["level"] = level[:, None] + carried
+    return parts, sampled
+
+
+def _notes(variances: dict[str, FloatArray]) -> tuple[str, ...]:
+    if "weights and level" not in variances:
+        return ()
+    return ("This fit did not store its drift, so weights and level, which share their uncertainty, are one source.",)
+
+
+def _draws(case: Case, name: str) -> FloatArray:
+    """Return posterior draws of a variable, (S, ...)."""
+    values = variable(case.fit.tree, "posterior", name)
+    return np.asarray(values.stack(sample=("chain", "draw")).transpose("sample", ...), dtype=float)
+
+
+def _covariance(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Covariance over draws of rows (k, S)."""
+    return np.asarray(((a - a.mean(axis=1, keepdims=True)) * (b - b.mean(axis=1, keepdims=True))).mean(axis=1))
+
+
+def _quadratic(functionals: FloatArray, cov: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("kt,ts,ks->k", functionals, cov, functionals))
+
+
+def _percent(share: float) -> str:
+    return "under 1%" if abs(share) < 0.005 else f"{share:.0%}".replace("-", "−")
+
+
+def _listed(names: Sequence[str]) -> str:
+    text = " and ".join([", ".join(names[:-1]), names[-1]])
+    return text[0].upper() + text[1:]
+
+
+def _advice(top: str) -> str:
+    """What would help against the largest source."""
+    return {
+        "weights": "The donors leave their weights open: a longer pre-period or fewer, better donors would help most.",
+        "covariates": "The covariates' coefficients are open: a longer pre-period would help most.",
+        "level": "Where the unit stands at the start is open: a longer or calmer pre-period would help most.",
+        "weights and level": "Weights and level are open: a longer pre-period or fewer, better donors would help most.",
+        "drift": "The unit may drift away from its donors after the start; no pre-period can exclude that, and longer "
+        "windows make it worse.",
+        "noise": "The noise of single periods is the largest part; more treated periods would average it out.",
+        "cells": "Cells are small; more users per cell would help most.",
+    }[top]

@@ -1,0 +1,390 @@
+"""The specification curve: one question, every defensible way to set the switches."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bsynth._base.plain import show
+from bsynth._base.types import FloatArray, Label, Status
+from bsynth.effects import check_level, positive_share
+from bsynth.errors import SpecError, nearest, some_of
+from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
+from bsynth.findings.specifications.runs import SpecificationRun, run_specifications
+from bsynth.model.catalogue import DEFAULT
+from bsynth.model.spec import ModelSpec
+from bsynth.panel import Panel
+from bsynth.panel.given import require_panel
+from bsynth.pieces import check_store
+from bsynth.text.card import html_card
+from bsynth.text.numbers import number
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, eq=False)
+class SpecificationCurve:
+    """The average effect under every specification of a plan.
+
+    Attributes
+    ----------
+    plan : CurvePlan
+    runs : tuple of SpecificationRun
+        One per specification, in the plan's order.
+    """
+
+    plan: CurvePlan
+    runs: tuple[SpecificationRun, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Time of all specifications together, also of those that were read from a store or ran side by side."""
+        return sum(run.seconds for run in self.runs)
+
+    def at(self, level: float) -> pd.DataFrame:
+        """One row per specification, in the plan's order, with equal-tailed intervals of probability ``level``.
+
+        The switches (``scale, level_shift, drift, alpha, pool, start, since``), then ``estimate`` (posterior mean
+        of the average effect), ``lower``, ``upper``, ``level``, ``interval`` (``"predictive"``),
+        ``probability_positive``; ``elpd`` of the held-out pre-periods and its difference ``elpd_diff`` from the
+        best; ``status``, ``unreliable_forecasts``, ``pre_rmse``, ``effective_donors``, ``seconds``, and whether the
+        row is the ``reference``.
+        """
+        check_level(level)
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        bounds = np.array([np.quantile(run.average, tails) for run in self.runs])
+        elpd = np.array([run.elpd for run in self.runs])
+        table = pd.DataFrame(
+            {column(s): [self.plan.label(run.specification, s) for run in self.runs] for s in SWITCHES}
+            | {"estimate": self.estimates, "lower": bounds[:, 0], "upper": bounds[:, 1]}
+        )
+        return table.assign(
+            level=level,
+            interval="predictive",
+            probability_positive=[positive_share(run.average) for run in self.runs],
+            elpd=elpd,
+            elpd_diff=elpd - elpd.max(),
+            **{name: [getattr(run, name) for run in self.runs] for name in _KEPT},
+            reference=[run.specification == self.plan.reference for run in self.runs],
+        )
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """`at` 95%."""
+        return self.at(LEVEL)
+
+    @cached_property
+    def estimates(self) -> FloatArray:
+        """(K,) posterior mean of the average effect of each specification."""
+        return np.array([run.average.mean() for run in self.runs])
+
+    @cached_property
+    def reliable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """(K,) whether each fit passed its convergence gate."""
+        return np.array([run.status == "ok" for run in self.runs])
+
+    @property
+    def status(self) -> Status:
+        """``"unreliable"`` when any fit behind an effect did not pass its convergence gate."""
+        return "ok" if self.reliable.all() else "unreliable"
+
+    @property
+    def median(self) -> float:
+        """Median of the estimates over all specifications."""
+        return float(np.median(self.estimates))
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest estimate over all specifications."""
+        return float(self.estimates.min()), float(self.estimates.max())
+
+    def pairs(self, switch: str) -> pd.DataFrame:
+        """Specifications that differ in one switch alone: from the reference's value to each other one.
+
+        One row per pair: the other switches, ``from``, ``to``, ``estimate_from``, ``estimate_to``, ``change`` and
+        ``status`` (``"unreliable"`` when either fit is).
+        """
+        names = [column(s) for s in SWITCHES]
+        if switch not in names:
+            raise SpecError(f"unknown switch {switch!r}{nearest(switch, names)}; it can be {some_of(names, 7)}")
+        others = [name for name in names if name != switch]
+        table: pd.DataFrame = self.table[[*names, "estimate", "status"]]
+        own = self.plan.label(self.plan.reference, SWITCHES[names.index(switch)])
+        before, after = table[table[switch] == own], table[table[switch] != own]
+        found: pd.DataFrame = before.merge(after, on=others, suffixes=("_from", "_to"))
+        return found[others].assign(
+            **{"from": found[f"{switch}_from"], "to": found[f"{switch}_to"]},
+            estimate_from=found["estimate_from"],
+            estimate_to=found["estimate_to"],
+            change=found["estimate_to"] - found["estimate_from"],
+            status=np.where((found[["status_from", "status_to"]] == "ok").all(axis=1), "ok", "unreliable"),
+        )
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """How far the effect moves when one switch alone changes, the largest mean size first.
+
+        One row per switch and value: ``switch``, ``from`` (the reference's value), ``to``, ``pairs``,
+        ``mean_change``, ``mean_size`` (of \\|change\\|), ``least`` and ``most`` (signed), and the two estimates with
+        every other switch as in the reference, ``reference_from`` and ``reference_to``.
+        """
+        rows = []
+        here = {column(s): self.plan.label(self.plan.reference, s) for s in SWITCHES}
+        for switch in here:
+            for to, group in self.pairs(switch).groupby("to", sort=False):
+                same = np.logical_and.reduce([group[name] == value for name, value in here.items() if name != switch])
+                at = group[same].iloc[0]
+                change = group["change"]
+                rows.append(
+                    (switch, here[switch], to, len(group), change.mean(), change.abs().mean(), change.min(),
+                     change.max(), at["estimate_from"], at["estimate_to"])
+                )  # fmt: skip
+        return pd.DataFrame(rows, columns=_CONTRAST).sort_values("mean_size", ascending=False, ignore_index=True)
+
+    def sentences(self) -> tuple[str, ...]:
+        """Median and range of the effect, what moves it most, how the specifications forecast, what is unreliable."""
+        table, (low, high) = self.table, self.range
+        count, negative = len(table), int((table["estimate"] < 0).sum())
+        clear = int(((table["lower"] > 0) | (table["upper"] < 0)).sum())
+        own = float(table.loc[table["reference"], "estimate"].iloc[0])
+        words = [
+            f"Over {count} specifications the average effect has median {number(self.median)} and ranges from "
+            f"{number(low)} to {number(high)} (posterior means; the reference {number(own)}); {negative} are negative "
+            f"and {count - negative} positive, and {clear} of the {LEVEL:.0%} predictive intervals exclude zero.",
+            *self._movers(),
+            self._forecasts(),
+        ]
+        failed = count - int(self.reliable.sum())
+        if failed:
+            words.append(self._without(failed))
+        refits = int(table["unreliable_forecasts"].sum())
+        if refits:
+            words.append(
+                f"{refits} of {count * len(self.plan.held)} refits behind the forecasts did not pass the convergence "
+                "gate; their scores are used as they are."
+            )
+        return tuple(words)
+
+    def _movers(self) -> list[str]:
+        if self.contrasts.empty:
+            return []
+        top = self.contrasts.iloc[0]
+        words = (
+            f"What matters most is {_NAMES[top['switch']]}: from {_value(top['from'])} to {_value(top['to'])} the "
+            f"effect moves by {number(top['mean_change'])} on average"
+            + (
+                f" over {top['pairs']} pairs ({number(top['least'])} to {number(top['most'])})"
+                if top["pairs"] > 1
+                else ""
+            )
+            + f"; with every other switch as in the reference from {number(top['reference_from'])} to "
+            f"{number(top['reference_to'])}."
+        )
+        rest = self.contrasts[self.contrasts["switch"] != top["switch"]].drop_duplicates("switch").head(3)
+        if rest.empty:
+            return [words]
+        then = "; ".join(
+            f"{_NAMES[row['switch']]} ({_value(row['from'])} to {_value(row['to'])}) {number(row['mean_size'])}"
+            for _, row in rest.iterrows()
+        )
+        return [words, f"The other switches move it less, by the mean size of the change: {then}."]
+
+    def _forecasts(self) -> str:
+        table, held = self.table, len(self.plan.held)
+        order = np.argsort(table["elpd"].to_numpy())
+        worst, best = table.iloc[order[0]], table.iloc[order[-1]]
+        return (
+            f"The last {held} pre-periods, each forecast from those before it, are forecast best by "
+            f"{self.describe(best)} (elpd {number(best['elpd'])}, effect {number(best['estimate'])}) and worst by "
+            f"{self.describe(worst)} (elpd {number(worst['elpd'])}, effect {number(worst['estimate'])})."
+        )
+
+    def _without(self, failed: int) -> str:
+        kept = self.estimates[self.reliable]
+        words = (
+            f"{failed} of {len(self.runs)} fits are UNRELIABLE: they did not pass the convergence gate. They are "
+            "shown, marked and counted above; "
+        )
+        if not len(kept):
+            return words + "no fit is left without them."
+        low, high = number(kept.min()), number(kept.max())
+        return words + f"without them the median is {number(float(np.median(kept)))}, from {low} to {high}."
+
+    def describe(self, row: pd.Series) -> str:
+        """Name a row of the table by the switches that vary over the plan."""
+        varied = [s for s in SWITCHES if len(self.plan.values(s)) > 1]
+        here = {s: self.plan.label(self.plan.reference, s) for s in SWITCHES}
+        # Pool and window are named only where they are not those of the reference.
+        parts = [
+            f"{_WORDS.get(s, s)} {_value(row[column(s)])}"
+            for s in varied
+            if s not in ("pool", "start", "since") or row[column(s)] != here[s]
+        ]
+        return ", ".join(parts) or "the base model"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        low, high = self.range
+        kept = self.estimates[self.reliable]
+        return {
+            "base": self.plan.base.name,
+            "specifications": _records(self.table),
+            "median": self.median,
+            "lowest": low,
+            "highest": high,
+            "median_reliable": float(np.median(kept)) if len(kept) else None,
+            "unreliable": int((~self.reliable).sum()),
+            "held_out": [show(self.plan.panel.times[t]) for t in self.plan.held],
+            "contrasts": _records(self.contrasts),
+            "status": self.status,
+            "seconds": self.seconds,
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        low, high = self.range
+        mark = "" if self.status == "ok" else " UNRELIABLE"
+        return (
+            f"<SpecificationCurve of {self.plan.base.name!r}{mark}: {len(self.runs)} specifications, average effect "
+            f"median {self.median:.4g}, from {low:.4g} to {high:.4g}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return html_card("Specification curve", self.sentences(), self.contrasts)
+
+
+_KEPT = ("status", "unreliable_forecasts", "pre_rmse", "effective_donors", "seconds")
+_CONTRAST = [
+    "switch", "from", "to", "pairs", "mean_change", "mean_size", "least", "most", "reference_from", "reference_to",
+]  # fmt: skip
+_WORDS = {"start": "fitted before", "since": "fitted from"}
+_NAMES = {
+    "scale": "the scale",
+    "level_shift": "the level shift",
+    "drift": "the drift",
+    "alpha": "the concentration of the weights",
+    "pool": "the donor pool",
+    "start": "the end of the fitted pre-period",
+    "since": "the beginning of the pre-period",
+}
+
+
+def column(switch: str) -> str:
+    """Return the name of a switch in tables, where ``level`` is the probability of an interval."""
+    return "level_shift" if switch == "level" else switch
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
+    return found
+
+
+def specification_curve(
+    panel: Panel,
+    *,
+    base: str | Path | ModelSpec = DEFAULT,
+    scales: Sequence[str] | None = None,
+    levels: Sequence[str] | None = None,
+    drifts: Sequence[str] | None = None,
+    alphas: Sequence[float] = ALPHAS,
+    pools: Sequence[str] | Mapping[str, Sequence[Label]] | None = None,
+    starts: Sequence[Label] | None = None,
+    since: Sequence[Label] | None = None,
+    last: int = 5,
+    draws: int = 500,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    store: str | Path | None = None,
+    progress: bool = True,
+) -> SpecificationCurve:
+    """Answer how the average effect depends on choices that could as well have been made otherwise.
+
+    Every combination of scale, level, drift and concentration is fitted; donor pools and pre-period windows vary
+    one at a time about the base model. Each specification also forecasts the same last pre-periods one step ahead,
+    refitted without them.
+
+    Parameters
+    ----------
+    panel : Panel
+    base : str, path or ModelSpec
+        The model whose switches are varied; its other priors stay as they are.
+    scales : sequence of {"treated", "each"}
+        Both by default; with known cell variance ``"treated"`` alone.
+    levels : sequence of {"none", "shift"}
+    drifts : sequence of {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
+        By default ``"none"``, ``"walk"`` and the drift that may be absent of the base model, else ``"switched"``.
+    alphas : sequence of float
+        Concentrations of the Dirichlet weights.
+    pools : sequence of str, or mapping of name to donors
+        ``"top-5"`` (any number; by weight in the demeaned synthetic control), ``"pre-fit"`` (the half of the donors
+        whose demeaned pre-period is nearest), ``"leave-one-out"`` (the five heaviest donors, one at a time). By
+        default top-5, top-10, pre-fit and leave-one-out; ``[]`` for none. Rules look at the fitted pre-period alone.
+    starts : sequence of labels
+        Earlier starts: the pre-periods from there on are not fitted, the effect is still that of the real window.
+        By default a tenth and a fifth of the pre-period.
+    since : sequence of labels
+        Later first pre-periods. By default without the first quarter and the first half.
+    last : int
+        Pre-periods forecast, at least 3; each costs a fit per specification.
+    draws : int
+        Posterior draws per chain, four chains.
+    seed : int
+    n_jobs : int, optional
+        Parallel fits through joblib: threads, since one compiled model serves all of a structure.
+    store : path, optional
+        File (JSON lines) to which each finished specification is appended. Called again with the same panel and
+        settings, also with other lists, finished ones are read from it.
+    progress : bool
+
+    Returns
+    -------
+    SpecificationCurve
+        ``.table``, ``.median``, ``.range``, ``.contrasts``, ``.sentences()``; `stack` mixes the posteriors.
+
+    Raises
+    ------
+    SpecError, PanelError
+        Before the first draw: a value outside its vocabulary, switches without a common likelihood, a window too
+        short to forecast from.
+
+    References
+    ----------
+    Simonsohn, Simmons and Nelson 2020 (specification curve); Bürkner, Gabry and Vehtari 2020 (leave-future-out,
+    exact, one step ahead).
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> curve = specification_curve(panel, drifts=["none"], scales=["treated"], alphas=[1.0], pools=[], starts=[],
+    ...     since=[], last=3, draws=300, progress=False)
+    >>> curve.table[["level_shift", "status"]].values.tolist()
+    [['none', 'ok'], ['shift', 'ok']]
+    """
+    require_panel(panel)
+    check_store(store)
+    plan = plan_curve(
+        panel,
+        base=base,
+        scales=scales,
+        levels=levels,
+        drifts=drifts,
+        alphas=alphas,
+        pools=pools,
+        starts=starts,
+        since=since,
+        last=last,
+        draws=draws,
+        seed=seed,
+    )
+    return SpecificationCurve(plan, run_specifications(plan, n_jobs=n_jobs, store=store, progress=progress))

@@ -1,0 +1,241 @@
+"""One effect from several specifications: stacking of their posteriors by how well they forecast.
+
+Yao, Vehtari, Simpson and Gelman (2018), §3: the weights on the simplex that maximise the mean log score of the
+mixture. The scores are leave-future-out densities (Bürkner, Gabry and Vehtari 2020), not leave-one-out ones: the
+pre-period is a time series and the effect is a forecast.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from scipy import optimize
+
+from bsynth import effects
+from bsynth._base.types import FloatArray, Status
+from bsynth.bayesian.averaging import allot
+from bsynth.errors import SpecError, came
+from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
+from bsynth.text.card import html_card
+from bsynth.text.numbers import number
+
+SHARE = 0.005
+"""Less weight than this is no weight worth a word."""
+_CHAINS = 4
+
+
+def stacking_weights(log_density: FloatArray) -> FloatArray:
+    """Return the weights (K,) that maximise the mean over rows of log Σ_k w_k exp(log_density[t, k]).
+
+    Parameters
+    ----------
+    log_density : (m, K) array
+        Log predictive density of each held-out period under each model, in common units.
+
+    Examples
+    --------
+    >>> stacking_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
+    [0.5, 0.5]
+    """
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    K = density.shape[1]
+
+    def value(w: FloatArray) -> float:
+        return -float(np.log(density @ w).mean())
+
+    def gradient(w: FloatArray) -> FloatArray:
+        return -np.asarray((density / (density @ w)[:, None]).mean(axis=0))
+
+    found = optimize.minimize(
+        value,
+        np.full(K, 1 / K),
+        jac=gradient,
+        method="SLSQP",
+        bounds=optimize.Bounds(1e-12, 1.0),
+        constraints=optimize.LinearConstraint(np.ones((1, K)), 1.0, 1.0),
+        options={"maxiter": 1000, "ftol": 1e-12},
+    )
+    weights = np.clip(found.x, 1e-12, None)
+    weights /= weights.sum()
+    # Steps of EM for the proportions of a mixture: they only raise the score, and settle what SLSQP left.
+    for _ in range(500):
+        weights = weights * (density / (density @ weights)[:, None]).mean(axis=0)
+    return np.asarray(np.where(weights < 1e-6, 0.0, weights) / weights[weights >= 1e-6].sum())
+
+
+def shortfall(log_density: FloatArray, weights: FloatArray) -> float:
+    """Bound how far the mean log score of ``weights`` is below its maximum (the score is concave in them)."""
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    return float((density / (density @ weights)[:, None]).mean(axis=0).max() - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """The effect of a mixture of specifications.
+
+    Attributes
+    ----------
+    curve : SpecificationCurve
+    weights : (K,) array
+        In the order of ``curve.runs``; they sum to 1.
+    average : (n,) draws of the average effect from the mixture, outcome units.
+    """
+
+    curve: SpecificationCurve
+    weights: FloatArray
+    average: FloatArray
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The curve's table with ``weight``, heaviest first, and the order of the curve for those without."""
+        return self.curve.table.assign(weight=self.weights).sort_values("weight", ascending=False, kind="stable")
+
+    @property
+    def status(self) -> Status:
+        """``"unreliable"`` when a specification with weight is."""
+        return "unreliable" if (self.weights[~self.curve.reliable] > 0).any() else "ok"
+
+    @cached_property
+    def leave_one_out(self) -> FloatArray:
+        """(m,) stacked estimate when each held-out period in turn does not count."""
+        scores = _scores(self.curve)
+        return np.array(
+            [stacking_weights(np.delete(scores, t, axis=0)) @ self.curve.estimates for t in range(len(scores))]
+        )
+
+    @cached_property
+    def reliable_estimate(self) -> float | None:
+        """Stacked estimate from the fits that passed their gate alone; None when none did."""
+        kept = self.curve.reliable
+        if not kept.any():
+            return None
+        return float(stacking_weights(_scores(self.curve)[:, kept]) @ self.curve.estimates[kept])
+
+    def effects(self, level: float = LEVEL) -> pd.DataFrame:
+        """One row per estimand (average, cumulative, lift) in the columns of every effects table."""
+        effects.check_level(level)
+        panel = self.curve.plan.panel
+        observed = float(panel.treated_series[panel.n_pre :].mean())
+        draws = xr.DataArray(self.average.reshape(_CHAINS, -1), dims=effects.POSTERIOR_DIMS)
+        # The observed outcomes are given, so each draw of the average fixes the other two.
+        every = effects.of_average(draws, observed, panel.n_post)
+        table = effects.posterior_table(every, observed=observed, level=level, interval="stacked")
+        return effects.complete(
+            table.assign(status=self.status), method="bayes", model="stacked", seconds=self.curve.seconds
+        )
+
+    def sentences(self) -> tuple[str, ...]:
+        """The stacked effect, who carries the weight, and how firmly the weights stand."""
+        row, count, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
+        carriers = self.table[self.table["weight"] >= SHARE]
+        listed = "; ".join(f"{number(r['weight'], 2)} {self.curve.describe(r)}" for _, r in carriers.head(4).iterrows())
+        more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
+        verb = "carries" if len(carriers) == 1 else "carry"
+        low, high = self.leave_one_out.min(), self.leave_one_out.max()
+        words = [
+            f"Stacked by {m} forecasts of the pre-period the average effect is {number(row['estimate'])}, "
+            f"{row['level']:.0%} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
+            f"{len(carriers)} of {count} specifications {verb} weight ({len(carriers) / count:.0%}): {listed}{more}.",
+            f"When one forecast at a time does not count, the stacked effect lies between {number(low)} and "
+            f"{number(high)}: {m} forecasts settle the weights no better than that, and at most {m} specifications "
+            "need any.",
+        ]
+        failed = int((~self.curve.reliable).sum())
+        if failed:
+            share = number(float(self.weights[~self.curve.reliable].sum()), 2)
+            without = self.reliable_estimate
+            words.append(
+                f"{failed} unreliable fits carry {share} of the weight; "
+                + ("no fit is left without them." if without is None else f"without them it is {number(without)}.")
+            )
+        return tuple(words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        table = self.effects()
+        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive", "median"]
+        return {
+            "weights": [float(w) for w in self.weights],
+            "effects": [{str(k): v for k, v in row.items()} for row in table[columns].to_dict("records")],
+            "carrying_weight": int((self.weights >= SHARE).sum()),
+            "specifications": len(self.weights),
+            "leave_one_out": [float(v) for v in self.leave_one_out],
+            "reliable_estimate": self.reliable_estimate,
+            "status": self.status,
+            "sentences": list(self.sentences()),
+        }
+
+    def __repr__(self) -> str:
+        row = self.effects().iloc[0]
+        mark = "" if self.status == "ok" else " UNRELIABLE"
+        return (
+            f"<Stack of {len(self.weights)} specifications{mark}: average effect {row.estimate:.4g}, "
+            f"95% stacked [{row.lower:.4g}, {row.upper:.4g}]>"
+        )
+
+    def _repr_html_(self) -> str:
+        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
+        top = self.table.loc[self.table["weight"] >= SHARE]
+        names = pd.DataFrame(
+            {"specification": [self.curve.describe(r) for _, r in top.iterrows()], "weight": top["weight"].to_numpy()}
+        )
+        return html_card("Stacked effect", self.sentences(), self.effects()[columns], names)
+
+
+def stack(curve: SpecificationCurve, *, seed: int = 0) -> Stack:
+    """Mix the effect posteriors of a curve's specifications by how well together they forecast the pre-period.
+
+    Parameters
+    ----------
+    curve : SpecificationCurve
+    seed : int
+        Of which draws of each specification stand in the mixture.
+
+    Returns
+    -------
+    Stack
+        ``.effects()`` with the interval named ``"stacked"``, ``.table`` with the weights, ``.sentences()``.
+
+    Raises
+    ------
+    SpecError
+        When a forecast has no finite score.
+
+    Notes
+    -----
+    Unreliable fits are mixed in and said; ``reliable_estimate`` is without them. The optimum has at most as many
+    specifications with weight as there are forecasts, so a handful of forecasts cannot tell many specifications
+    apart: ``leave_one_out`` shows how firmly the weights stand.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> from bsynth.findings.specifications import specification_curve
+    >>> curve = specification_curve(panel, drifts=["none"], scales=["treated"], alphas=[1.0], pools=[], starts=[],
+    ...     since=[], last=3, draws=300, progress=False)
+    >>> round(float(stack(curve).weights.sum()), 6)
+    1.0
+    """
+    if not isinstance(curve, SpecificationCurve):
+        raise SpecError(
+            f"a SpecificationCurve is needed and {came(curve)} came; specification_curve(panel) returns one"
+        )
+    scores = _scores(curve)
+    if not np.isfinite(scores).all():
+        run = curve.runs[int(np.argmin(np.isfinite(scores).all(axis=0)))]
+        raise SpecError(f"a forecast by {run.specification} has no finite density; leave it out of the curve's lists")
+    weights = stacking_weights(scores)
+    size = min(len(run.average) for run in curve.runs) // _CHAINS
+    chosen = allot(weights, (_CHAINS, size), np.random.default_rng(seed)).ravel()
+    draws = np.stack([run.average[: _CHAINS * size] for run in curve.runs])
+    return Stack(curve, weights, draws[chosen, np.arange(chosen.size)])
+
+
+def _scores(curve: SpecificationCurve) -> FloatArray:
+    """(m, K) log densities of the held-out pre-periods."""
+    return np.stack([run.log_density for run in curve.runs], axis=1)

@@ -1,0 +1,157 @@
+"""The answer of a classical estimator: a point, stored as a point and never as a one-draw posterior."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from bsynth import effects
+from bsynth._base.types import FloatArray
+from bsynth.panel import Panel
+from bsynth.text.card import html_card
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What a classical estimator says the treated series would have been.
+
+    Attributes
+    ----------
+    estimator : str
+        Name of the estimator, such as ``"sc"``; ``"given"`` for weights that came from elsewhere.
+    panel : Panel
+        The data it was computed from.
+    weights : (J,) array
+        Weight of each donor, in the order of ``panel.donors``; sum 1, and not negative except by ``ascm``.
+    intercept : float
+        Constant added to the weighted donors, outcome units; 0 for ``sc``.
+    counterfactual : (T,) array
+        Intercept plus weighted donors in every period, outcome units.
+    solver : str
+        How the weights were found: ``"active-set"``, ``"slsqp"``, ``"closed-form"`` or ``"given"``.
+    duality_gap : float
+        Certified relative distance of the weights' objective from its optimum.
+    regularised : float
+        Relative ridge that picked one of several optimal weight vectors; 0 when the optimum is unique.
+    seconds : float
+        Time it took.
+    notes : tuple of str
+        Sentences that belong beside the numbers.
+    time_weights : (T0,) array or None
+        Weight of each pre-period (``sdid``): the intercept is the gap's mean under them.
+    settings : mapping of str to float
+        What the estimator settled from the data: ``sigma`` and ``zeta`` (``sdid``, outcome units), ``ridge``
+        (``ascm``, squared outcome units), ``loss`` (``predictors``: pre-period mean squared gap).
+    predictors : DataFrame or None
+        Matched predictors, one row each: ``v`` (sum 1), ``v_low`` and ``v_high`` (how far v can move without
+        changing the donor weights), then ``treated, synthetic, donors_mean`` in the predictor's units.
+
+    Examples
+    --------
+    >>> from bsynth.frequentist import classical
+    >>> df = pd.DataFrame({"state": list("aaaaabbbbbccccc"), "year": [1, 2, 3, 4, 5] * 3,
+    ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
+    >>> estimate = classical(panel)
+    >>> [float(w) for w in estimate.weights.round(6)], round(float(estimate.gap[-1]), 6)
+    ([0.5, 0.5], 4.0)
+    """
+
+    estimator: str
+    panel: Panel
+    weights: FloatArray
+    intercept: float
+    counterfactual: FloatArray
+    solver: str
+    duality_gap: float
+    regularised: float
+    seconds: float
+    notes: tuple[str, ...] = ()
+    time_weights: FloatArray | None = None
+    settings: Mapping[str, float] = field(default_factory=dict)
+    predictors: pd.DataFrame | None = None
+
+    @property
+    def gap(self) -> FloatArray:
+        """(T,) observed less counterfactual, outcome units."""
+        return effects.gap_of(self.panel.treated_series, self.counterfactual)
+
+    @property
+    def pre_rmspe(self) -> float:
+        """Root mean squared gap over the pre-period."""
+        return _root_mean_square(self.gap[: self.panel.n_pre])
+
+    @property
+    def post_rmspe(self) -> float:
+        """Root mean squared gap over the treated periods."""
+        return _root_mean_square(self.gap[self.panel.n_pre :])
+
+    @property
+    def rmspe_ratio(self) -> float:
+        """Post over pre RMSPE; infinite when only the pre-period fit is perfect, 0 when there is no gap at all."""
+        if self.post_rmspe == 0:
+            return 0.0
+        return self.post_rmspe / self.pre_rmspe if self.pre_rmspe > 0 else math.inf
+
+    @property
+    def effective_donors(self) -> float:
+        """1/Σw²: 1 when one donor carries the weight, J when all share it equally."""
+        return float(1.0 / np.sum(self.weights**2))
+
+    def effects(self) -> pd.DataFrame:
+        """One row per estimand (average, cumulative, lift); a point has no bounds, so they are NaN."""
+        post = slice(self.panel.n_pre, None)
+        points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
+        table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})
+        table = table.assign(
+            lower=np.nan, upper=np.nan, level=np.nan, interval="point", p=np.nan, probability_positive=np.nan
+        )
+        return effects.complete(table, method=self.estimator, model=None, seconds=self.seconds)
+
+    def path(self) -> pd.DataFrame:
+        """One row per period: observed, counterfactual and gap, with NaN bounds."""
+        return pd.DataFrame(
+            {
+                "time": self.panel.times,
+                "observed": self.panel.treated_series,
+                "counterfactual": self.counterfactual,
+                "lower": np.nan,
+                "upper": np.nan,
+                "gap": self.gap,
+                "gap_lower": np.nan,
+                "gap_upper": np.nan,
+            }
+        )
+
+    def weights_table(self) -> pd.Series:
+        """Weights by donor, largest first (ties in donor order)."""
+        index = pd.Index(self.panel.donors, name="donor", tupleize_cols=False)
+        return pd.Series(self.weights, index=index, name="weight").sort_values(ascending=False, kind="stable")
+
+    def __repr__(self) -> str:
+        average = float(self.gap[self.panel.n_pre :].mean())
+        return (
+            f"Estimate({self.estimator}, {self.panel.treated_name}: average effect {average:.6g}, "
+            f"pre RMSPE {self.pre_rmspe:.4g}, {self.effective_donors:.1f} effective donors)"
+        )
+
+    def _repr_html_(self) -> str:
+        facts = pd.DataFrame(
+            {
+                "average effect": [self.gap[self.panel.n_pre :].mean()],
+                "pre RMSPE": [self.pre_rmspe],
+                "post/pre ratio": [self.rmspe_ratio],
+                "effective donors": [self.effective_donors],
+                "solver": [self.solver],
+            }
+        )
+        top = self.weights_table().head(8).loc[lambda w: w > 0.001].rename_axis("donor").reset_index()
+        title = f"{self.estimator}: {self.panel.treated_name}"
+        matched = [] if self.predictors is None else [self.predictors.reset_index()]
+        return html_card(title, self.notes, facts, top, *matched)
+
+
+def _root_mean_square(values: FloatArray) -> float:
+    return float(np.sqrt(np.mean(values**2)))

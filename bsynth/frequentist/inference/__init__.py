@@ -1,0 +1,1 @@
+"""What gives a classical point an interval or a p."""

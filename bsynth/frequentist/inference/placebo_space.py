@@ -1,0 +1,237 @@
+"""Placebo in space: give the treatment date to every donor and see whether the treated unit stands out.
+
+Abadie, Diamond and Hainmueller 2010, section 3.4; the inverted test is that of Firpo and Possebom 2018
+for a constant effect.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bsynth._base.types import FloatArray, Pool
+from bsynth.effects import at_least, check_level, estimand_bounds, lift_notes
+from bsynth.errors import SpecError, nearest, some_of
+from bsynth.frequentist.estimate import Estimate
+from bsynth.frequentist.estimators import Method, find
+from bsynth.frequentist.point import classical
+from bsynth.frequentist.refit import (
+    Block,
+    batches,
+    block_size,
+    by_name,
+    gap_statistics,
+    interval_rows,
+    labelled,
+    refit,
+    refit_panels,
+)
+from bsynth.panel import Panel
+from bsynth.panel.given import require_panel
+from bsynth.text.card import html_card
+
+POOLS: tuple[str, ...] = get_args(Pool.__value__)
+STATISTICS = ("mean_gap", "last_gap", "ratio")
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceboSpace:
+    """The treated unit among the placebos of its donors.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        The treated unit's own.
+    pool : {"exclude", "include"}
+        Whether the treated series was a donor of the placebos.
+    max_pre_mspe : float or None
+        Pre-fit filter: placebos with a larger multiple of the treated pre MSPE are not counted.
+    gaps : DataArray (replicate, time)
+        Gap of each placebo, by donor, outcome units; filtered ones included.
+    table : DataFrame
+        One row per placebo: ``unit, mean_gap, last_gap, pre_rmspe, post_rmspe, ratio, kept``.
+    seconds : float
+    """
+
+    estimate: Estimate
+    pool: str
+    max_pre_mspe: float | None
+    gaps: xr.DataArray
+    table: pd.DataFrame
+    seconds: float
+
+    @cached_property
+    def ranks(self) -> pd.DataFrame:
+        """Indexed by statistic (``mean_gap, last_gap, ratio``; the gaps in size): treated, rank, p, placebos.
+
+        Rank 1 is the most extreme and ties, up to rounding, are as extreme: p = rank / (1 + placebos), never 0.
+        """
+        own = gap_statistics(self.estimate.gap[None, :], self.estimate.panel.n_pre).iloc[0]
+        kept = self.table.loc[self.table["kept"]]
+        rows = []
+        for statistic in STATISTICS:
+            rank = 1 + int(at_least(kept[statistic].abs().to_numpy(), abs(own[statistic])).sum())
+            rows.append((statistic, float(own[statistic]), rank, rank / (1 + len(kept)), len(kept)))
+        columns = ["statistic", "treated", "rank", "p", "placebos"]
+        return pd.DataFrame(rows, columns=columns).set_index("statistic")
+
+    def radius(self, level: float = 0.95) -> float:
+        """Half-width of the set of constant effects that the placebo test does not reject.
+
+        The effect τ stays in while p(τ) = (1 + #{|placebo mean gap| ≥ |mean gap − τ|}) / (1 + N) is
+        above 1 − level; infinite where even 1/(N + 1) is.
+        """
+        check_level(level)
+        own = abs(self._average)
+        sizes = self.table.loc[self.table["kept"], "mean_gap"].abs().to_numpy()
+        # A tie up to rounding is one here as in p.
+        tied = at_least(sizes, own) & (sizes < own)
+        sizes = np.sort(np.where(tied, own, sizes))[::-1]
+        # Rounded, since (1 − .9)·10 is a hair under 1 in floating point.
+        needed = math.floor(round((1 - level) * (1 + len(sizes)), 9))
+        return math.inf if needed == 0 else float(sizes[needed - 1])
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per estimand: estimate, interval of the inverted test, and its p (on |mean gap|)."""
+        panel, radius = self.estimate.panel, self.radius(level)
+        # The effect is constant under the test, so a bound of the average is one of the others.
+        bounds = estimand_bounds(
+            self._average - radius,
+            self._average + radius,
+            observed=float(panel.treated_series[panel.n_pre :].mean()),
+            periods=panel.n_post,
+        )
+        p = float(self.ranks["p"].to_dict()["mean_gap"])
+        return interval_rows(
+            self.estimate,
+            bounds,
+            level=level,
+            interval="placebo",
+            p=dict.fromkeys(bounds, p),
+            seconds=self.seconds,
+        )
+
+    @property
+    def _average(self) -> float:
+        return float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
+
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
+        """Sentences about resolution and filtering that belong beside the numbers."""
+        kept, notes = int(self.table["kept"].sum()), []
+        if math.isinf(self.radius(level)):
+            notes.append(
+                f"With {kept} placebos p cannot fall below 1/{kept + 1}, so the {level:.0%} interval is "
+                "unbounded: no effect can be rejected at this level."
+            )
+        if kept < len(self.table):
+            dropped = some_of(self.table.loc[~self.table["kept"], "unit"])
+            notes.append(
+                f"{len(self.table) - kept} of {len(self.table)} placebos were left out because their pre "
+                f"MSPE is above {self.max_pre_mspe:g} times the treated unit's: {dropped}."
+            )
+        return (*notes, *lift_notes(self.effects(level)))
+
+    def sentence(self) -> str:
+        """What it found and what it conditions on."""
+        row = self.ranks.to_dict("index")["mean_gap"]
+        pools = "without" if self.pool == "exclude" else "with"
+        return (
+            f"Placebo in space: {int(row['rank']) - 1} of {int(row['placebos'])} donors, given the treatment "
+            f"date (pools {pools} the treated), have a mean gap at least as large, p = {row['p']:.4f}; it "
+            "presumes that the treated unit is exchangeable with its donors, and its interval that the "
+            "effect is constant."
+        )
+
+    def _repr_html_(self) -> str:
+        return html_card("Placebo in space", [self.sentence(), *self.notes()], self.ranks.reset_index())
+
+
+def placebo_space(
+    panel: Panel,
+    estimator: Method = "sc",
+    *,
+    pool: Pool = "exclude",
+    max_pre_mspe: float | None = None,
+    seed: int | None = None,
+    progress: bool = True,
+) -> PlaceboSpace:
+    """Answer how often a donor, given the treatment date, shows an effect as large as the treated unit's.
+
+    Several treated units count as one averaged series; the placebos are single donors. Sources: Abadie,
+    Diamond and Hainmueller 2010; the interval inverts the test, Firpo and Possebom 2018.
+
+    Parameters
+    ----------
+    panel : Panel
+        Treated series (T,) and donors (T, J), J ≥ 2, outcome units.
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}, RidgeASCM or Predictors
+        With predictors every placebo is a search of its own; several treated units then join the pools apart.
+    pool : {"exclude", "include"}
+        Whether the treated series (the average, with several treated units) is a donor of the placebos.
+    max_pre_mspe : float, optional
+        Leave out placebos whose pre MSPE exceeds this multiple of the treated unit's.
+    seed : int, optional
+        Every verb takes it; nothing here is random.
+    progress : bool
+        Show a bar when it takes more than about two seconds.
+
+    Raises
+    ------
+    SpecError
+        Unknown estimator or pool, or a filter that is not positive.
+
+    Examples
+    --------
+    >>> df = pd.DataFrame({"state": list("aaaaabbbbbccccc"), "year": [1, 2, 3, 4, 5] * 3,
+    ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
+    >>> float(placebo_space(panel).ranks.loc["mean_gap", "p"].round(4))
+    0.3333
+    """
+    require_panel(panel)
+    chosen = find(estimator)
+    _check(pool, max_pre_mspe)
+    began = time.perf_counter()
+    estimate = classical(panel, estimator)
+    label, total = "placebo in space", panel.n_donors
+    if by_name(estimator):
+        panels = (panel.as_treated(unit, pool=pool) for unit in panel.donors)
+        refits = refit_panels(estimator, panels, total=total, label=label, progress=progress)
+    else:
+        refits = refit(chosen, _placebos(panel, pool), panel.n_pre, total=total, label=label, progress=progress)
+    table = gap_statistics(refits.gaps, panel.n_pre)
+    table.insert(0, "unit", list(panel.donors))
+    limit = np.inf if max_pre_mspe is None else max_pre_mspe * estimate.pre_rmspe**2
+    table["kept"] = table["pre_rmspe"] ** 2 <= limit
+    return PlaceboSpace(
+        estimate=estimate,
+        pool=pool,
+        max_pre_mspe=max_pre_mspe,
+        gaps=labelled(refits.gaps, panel.donors, panel.times),
+        table=table,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _check(pool: str, max_pre_mspe: float | None) -> None:
+    if pool not in POOLS:
+        raise SpecError(f"pool {pool!r} is unknown{nearest(pool, POOLS)}; it can be {some_of(POOLS)}")
+    if max_pre_mspe is not None and not 0 < max_pre_mspe < math.inf:
+        raise SpecError(f"max_pre_mspe is {max_pre_mspe}; give a positive multiple such as 5, or None")
+
+
+def _placebos(panel: Panel, pool: Pool) -> Iterator[Block]:
+    """Each donor as the treated series, the other donors (and the treated series, if included) as donors."""
+    donors = panel.donor_matrix
+    series: FloatArray = donors
+    if pool == "include":
+        series = np.column_stack([donors, panel.treated_series])
+    for columns in batches(range(donors.shape[1]), block_size(*series.shape)):
+        X = np.stack([np.delete(series, j, axis=1) for j in columns])
+        yield np.ascontiguousarray(donors[:, columns].T), X

@@ -1,0 +1,84 @@
+"""The catalogue: every folder of ``models/`` is a model, as data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bsynth.errors import SpecError, nearest
+from bsynth.model.spec import ModelSpec
+from bsynth.panel import Panel
+
+DEFAULT = "default"
+
+
+def models_folder() -> Path:
+    """Return the folder of the catalogue: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parents[1]
+    installed = here / "_models"
+    return installed if installed.is_dir() else here.parent / "models"
+
+
+def list_models() -> list[str]:
+    """Return the names of the catalogue's models, sorted.
+
+    Examples
+    --------
+    >>> "level" in list_models()
+    True
+    """
+    return sorted(path.parent.name for path in models_folder().glob("*/model.toml"))
+
+
+def load_model(model: str | Path | ModelSpec) -> ModelSpec:
+    """Return a specification: from the catalogue by name, or from a file or folder.
+
+    Raises
+    ------
+    SpecError
+        Unknown name (with the nearest one), unreadable file, or a key outside the vocabulary.
+    """
+    if isinstance(model, ModelSpec):
+        return model
+    text = str(model)
+    if text in list_models():
+        return ModelSpec.from_file(models_folder() / text)
+    if isinstance(model, Path) or "/" in text or text.endswith(".toml"):
+        return ModelSpec.from_file(Path(model))
+    allowed = list_models()
+    raise SpecError(
+        f"unknown model {text!r}{nearest(text, allowed)}; allowed: {', '.join(allowed)}, "
+        "or the path of a model.toml or its folder"
+    )
+
+
+def model_card(name: str) -> str:
+    """Return the card of a catalogue model, Markdown."""
+    load_model(name)
+    return (models_folder() / name / "card.md").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A specification and why it was chosen, one sentence."""
+
+    spec: ModelSpec
+    reason: str
+
+
+def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> Choice:
+    """Resolve ``model`` for ``panel``; ``default`` looks at what is known of the cells."""
+    spec = load_model(model)
+    unused = ""
+    if panel.covariates is not None and spec.covariates.use == "none":
+        unused = " It does not use the panel's covariates; a model with a [covariates] section does."
+    if model != DEFAULT:
+        return Choice(spec, f"The model {spec.name!r} was asked for.{unused}")
+    cells = (
+        "the panel was built from rows, so the sampling variance of every cell is known and is part of the model"
+        if panel.cells is not None
+        else "the panel holds one value per unit and period, so cells are taken as exact"
+    )
+    return Choice(
+        spec,
+        "The default model: a level shift lets the treated unit sit above or below its donors, and a drift "
+        f"switches on where the pre-period shows one; {cells}." + unused,
+    )

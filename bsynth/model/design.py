@@ -1,0 +1,161 @@
+"""Panel × specification → the arrays a model sees, on one scale, and the way back.
+
+One affine map for every series (subtract the treated pre-period mean, divide by its pre-period
+standard deviation, ddof 1) makes every answer independent of the units of measure.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bsynth._base.types import FloatArray, IntArray
+from bsynth.errors import PanelError
+from bsynth.model.covariates import Movements, Predictors, movements, predictors
+from bsynth.model.spec import ModelSpec
+from bsynth.panel import Panel
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """Arrays of one fit, scaled.
+
+    Attributes
+    ----------
+    y : (T,) treated series; (y − center) / scale.
+    X : (T, J) donors, (x − donor_center) / donor_scale.
+    n_pre : int
+        The first ``n_pre`` periods enter the likelihood of the treated series.
+    center, scale : float
+        ``outcome = center + scale · scaled``.
+    donor_center, donor_scale : (J,)
+        Outcome units. One scale for all but with ``scale = "each"``. Each donor's own pre-period mean, weighted by
+        the cells' precision where it is known, is its centre when the model has a level shift: the level is then
+        the offset between pre-period means, however far the treated unit is from its donors.
+    donor_precision : (T, J) or None
+        1 / sampling variance of each donor cell, scaled; 0 where the cell is empty. None: exact cells.
+    treated_variance : (T,)
+        Sampling variance of the treated series, scaled; 0 with exact cells.
+    treated_seen : (T,) of 0 or 1
+        0 where a treated cell is empty, so the period carries no likelihood.
+    positions : (T,) int
+        Place of each period on the calendar, from 0: not neighbours where the data have a gap.
+    slots : int
+        Least number of donors that the compiled model has room for: panels that differ by a donor, such
+        as placebos, then share one compilation. Slots without a donor have weight exactly 0.
+    periods : int
+        Least number of periods that the compiled model has room for: earlier windows of one panel then share
+        one compilation too. Periods beyond the panel's have no cells.
+    movements : Movements or None
+        Time-varying covariates, when the specification uses them.
+    predictors : Predictors or None
+        Static predictors, when the specification uses them.
+    """
+
+    y: FloatArray
+    X: FloatArray
+    n_pre: int
+    center: float
+    scale: float
+    donor_center: FloatArray
+    donor_scale: FloatArray
+    donor_precision: FloatArray | None
+    treated_variance: FloatArray
+    treated_seen: FloatArray
+    positions: IntArray
+    slots: int = 0
+    periods: int = 0
+    movements: Movements | None = None
+    predictors: Predictors | None = None
+
+    @property
+    def capacity(self) -> int:
+        """Donors that the compiled model has room for."""
+        return max(self.slots, int(self.X.shape[1]))
+
+    @property
+    def room(self) -> int:
+        """Periods that the compiled model has room for."""
+        return max(self.periods, int(self.y.size))
+
+    @property
+    def known_variance(self) -> bool:
+        """Whether the sampling variance of the cells is part of the model."""
+        return self.donor_precision is not None
+
+    def to_outcome(self, scaled: FloatArray) -> FloatArray:
+        """Map scaled values of the treated series back to outcome units."""
+        return self.center + self.scale * scaled
+
+    def intercept(self, weights: FloatArray, level: FloatArray) -> FloatArray:
+        """Constant of ``outcome = intercept + Σ slope_j x_jt``; weights (..., J), level (...)."""
+        return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
+
+
+def make_design(
+    panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int = 0, scale: float | None = None
+) -> Design:
+    """Scale the panel for ``spec``, with room for at least ``slots`` donors and ``periods`` periods.
+
+    ``scale`` is what one unit of the priors means, outcome units: the treated pre-period standard deviation, but in
+    simulations that know the scale from which they were drawn.
+
+    Raises
+    ------
+    PanelError
+        When the specification needs cell counts or covariates that the panel does not have.
+    """
+    known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
+    pre = slice(0, panel.n_pre)
+    treated, donors = panel.treated_series, panel.donor_matrix
+    center = float(treated[pre].mean())
+    scale = float(treated[pre].std(ddof=1)) if scale is None else scale
+    donor_center, donor_scale = np.full(panel.n_donors, center), np.full(panel.n_donors, scale)
+    own_means = spec.scale == "each" or spec.level.prior == "shift"
+    precision, own_variance = _cell_precision(panel, spec) if known else (None, np.zeros(len(treated)))
+    if own_means:
+        donor_center = donors[pre].mean(axis=0) if precision is None else _weighted_means(donors[pre], precision[pre])
+    if spec.scale == "each":
+        donor_scale = donors[pre].std(axis=0, ddof=1)
+        # A constant donor says nothing; any scale leaves it at zero.
+        donor_scale = np.where(donor_scale > 0, donor_scale, 1.0)
+    seen = np.isfinite(own_variance)
+    use = spec.covariates.use
+    return Design(
+        y=(treated - center) / scale,
+        X=(donors - donor_center) / donor_scale,
+        n_pre=panel.n_pre,
+        center=center,
+        scale=scale,
+        donor_center=donor_center,
+        donor_scale=donor_scale,
+        donor_precision=None if precision is None else scale**2 * precision,
+        treated_variance=np.where(seen, own_variance, 0.0) / scale**2,
+        treated_seen=seen.astype(float),
+        positions=panel.positions,
+        slots=slots,
+        periods=periods,
+        movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
+        predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
+    )
+
+
+def _weighted_means(values: FloatArray, precision: FloatArray) -> FloatArray:
+    """(J,) means of ``values`` (n, J) by precision; plain where no cell was seen."""
+    weights = np.where(precision.sum(axis=0) > 0, precision, 1.0)
+    return np.asarray((weights * values).sum(axis=0) / weights.sum(axis=0))
+
+
+def _cell_precision(panel: Panel, spec: ModelSpec) -> tuple[FloatArray, FloatArray]:
+    """Return 1/variance of the donor cells and the variance of the treated series, outcome units."""
+    donor_variance, own_variance = panel.donor_cell_variance, panel.treated_cell_variance
+    if donor_variance is None or own_variance is None:
+        raise PanelError(
+            f"model {spec.name!r} needs the number of rows in each cell, and the panel has none; "
+            "build it with Panel.from_events, or use a model with exact cells such as 'level'"
+        )
+    if not np.all(donor_variance > 0):
+        raise PanelError(
+            "the outcome does not vary within cells, so their sampling variance is zero; "
+            "use a model with exact cells such as 'level'"
+        )
+    return 1.0 / donor_variance, own_variance

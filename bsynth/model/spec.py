@@ -1,0 +1,243 @@
+"""The model specification: a closed vocabulary, read from ``model.toml`` and checked on the way in.
+
+A value is a number or one of a finite list. Prior scales are in pre-period standard deviations of
+the treated series, so a specification means the same whatever the units of the outcome.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bsynth.errors import SpecError, nearest
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Piece(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Weights(_Piece):
+    """Prior of the donor weights on the simplex.
+
+    ``dirichlet``: symmetric, concentration ``alpha`` per donor; ``alpha = "averaged"`` fits a grid of
+    concentrations and averages their posteriors (`bsynth.bayesian.averaging`). ``softmax-normal``: softmax of
+    independent N(0, sd²) scores.
+    """
+
+    prior: Literal["dirichlet", "softmax-normal"] = "dirichlet"
+    alpha: Positive | Literal["averaged"] = 1.0
+    sd: Positive = 1.0
+
+
+class Level(_Piece):
+    """Constant offset between the treated unit and its weighted donors, N(0, sd²) under ``shift``."""
+
+    prior: Literal["none", "shift"] = "shift"
+    sd: Positive = 1.0
+
+
+class Drift(_Piece):
+    """Slow departure u_t of the treated unit from its donors, and how likely it is to be there.
+
+    ``walk``: u is a random walk with steps N(0, q²). ``ar1``: stationary AR(1) with standard deviation q
+    and ρ ~ Beta(2, 2), over exact cells as 15 equally probable values that are summed out. ``ar1-or-walk``: one of the
+    two, a walk with prior probability ``walk``; the AR(1) there has q ~ HalfNormal(ar1_sd), and its ρ five values.
+    ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's steps ~
+    HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior probability π, marginalised.
+    """
+
+    process: Literal["none", "ar1", "walk", "ar1-or-walk", "local-trend"] = "none"
+    probability: Probability = 1.0
+    walk: Probability = 0.5
+    sd: Positive = 0.25
+    ar1_sd: Positive = 1.0
+    slope_sd: Positive = 0.1
+
+    @property
+    def components(self) -> dict[str, float]:
+        """Prior probability of each form that the departure may take, ``"none"`` first; impossible ones left out."""
+        on = 0.0 if self.process == "none" else self.probability
+        forms = {self.process: on}
+        if self.process == "ar1-or-walk":
+            forms = {"ar1": on * (1 - self.walk), "walk": on * self.walk}
+        return {name: float(p) for name, p in ({"none": 1 - on} | forms).items() if p > 0} if on > 0 else {"none": 1.0}
+
+    def scale_at(self, rho: Any) -> Any:
+        """Scale of q's prior where the drift has this ρ, an array; 1 is a walk."""
+        fading = self.ar1_sd if self.process == "ar1-or-walk" else self.sd
+        return (rho < 1) * fading + (rho >= 1) * self.sd
+
+    def at(self, shares: Mapping[str, float]) -> "Drift":
+        """Return the same drift with these prior probabilities of its `components`.
+
+        What is not among the shares stays impossible to the last bit: sums of the forms themselves are divided, since
+        1 less the rest leaves a rounding error that would count as a form of its own.
+        """
+        forms = [share for name, share in shares.items() if name != "none"]
+        walk = self.walk
+        if self.process == "ar1-or-walk" and sum(forms) > 0:
+            walk = shares.get("walk", 0.0) / (shares.get("ar1", 0.0) + shares.get("walk", 0.0))
+        on = 1 - shares["none"] if "none" in shares else 1.0
+        return self.model_copy(update={"probability": on, "walk": walk})
+
+
+class Noise(_Piece):
+    """Independent period noise ε_t; its scale is HalfNormal(sd). ``student-t`` has ``degrees`` of freedom."""
+
+    distribution: Literal["normal", "student-t"] = "normal"
+    sd: Positive = 1.0
+    degrees: Positive = 4.0
+
+
+class CellVariance(_Piece):
+    """What is known of each cell.
+
+    ``exact``: the series are taken as they are. ``known``: each cell is a mean of n rows with
+    sampling variance s²/n; the latent donor cells are c_j + d_t + e_jt. Donors are centred on their own pre-period
+    means, weighted by precision: c_j ~ N(0, donor_level_sd²) is a donor's true level about that mean (wider where
+    the mean is less certain than a pre-period sd), and the level of the treated unit is N(0, level_sd²). The other two
+    are the scales of the half-normal priors of sd(d) and sd(e). ``auto``: known when the panel was built from rows,
+    else exact.
+    """
+
+    variance: Literal["exact", "known", "auto"] = "exact"
+    level_sd: Positive = 4.0
+    donor_level_sd: Positive = 4.0
+    period_sd: Positive = 4.0
+    donor_noise_sd: Positive = 2.0
+
+
+class CovariateUse(_Piece):
+    """What the covariates of a panel are for.
+
+    ``time-varying``: a term (z_0t − Σ w_j z_jt)′β with β ~ N(0, sd²), covariates scaled; the post-period uses
+    the covariates as observed, so they must not respond to the treatment. ``predictors``: each covariate's
+    pre-period mean is one more row to match, p_k0 ~ N(Σ w_j p_kj, .25² + s²) with s ~ HalfNormal(sd), standardised
+    over units.
+    """
+
+    use: Literal["none", "time-varying", "predictors"] = "none"
+    sd: Positive = 1.0
+
+
+class ModelSpec(_Piece):
+    """A Bayesian synthetic control, declared.
+
+    ``scale = "treated"`` puts every series on the treated unit's pre-period mean and standard deviation;
+    ``"each"`` standardises every series by its own, which changes the answer (R's bsynth).
+
+    Examples
+    --------
+    >>> spec = ModelSpec.from_toml('title = "Level"\\n[weights]\\nalpha = 0.5')
+    >>> spec.weights.alpha, spec.level.prior
+    (0.5, 'shift')
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    name: str = "custom"
+    title: str = "Custom model"
+    scale: Literal["treated", "each"] = "treated"
+    weights: Weights = Weights()
+    level: Level = Level()
+    drift: Drift = Drift()
+    noise: Noise = Noise()
+    cells: CellVariance = CellVariance()
+    covariates: CovariateUse = CovariateUse()
+
+    @model_validator(mode="after")
+    def _combinations(self) -> Self:
+        """Refuse pieces that have no common likelihood."""
+        if self.noise.distribution == "student-t":
+            if self.drift.process != "none":
+                raise ValueError("noise.distribution = 'student-t' needs drift.process = 'none'")
+            if self.cells.variance != "exact":
+                raise ValueError("noise.distribution = 'student-t' needs cells.variance = 'exact'")
+        if self.scale == "each" and self.cells.variance != "exact":
+            raise ValueError("scale = 'each' needs cells.variance = 'exact'")
+        if self.covariates.use != "none" and self.cells.variance != "exact":
+            raise ValueError(f"covariates.use = {self.covariates.use!r} needs cells.variance = 'exact'")
+        return self
+
+    @classmethod
+    def from_toml(cls, text: str, *, name: str = "custom", source: str = "model.toml") -> Self:
+        """Read a specification; raise `SpecError` naming the line and what is allowed there."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"{source} is not valid TOML: {error}") from error
+        try:
+            return cls.model_validate({"name": name} | data)
+        except ValidationError as error:
+            raise SpecError(_explain(error, data, text, source)) from error
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read ``path``, or ``path/model.toml`` when it is a folder; the folder's name is the model's."""
+        file = path / "model.toml" if path.is_dir() else path
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SpecError(
+                f"model file {str(file)!r} cannot be read ({error.strerror}); give a model.toml or its folder"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise SpecError(f"model file {str(file)!r} is not UTF-8; save it as UTF-8") from error
+        name = file.resolve().parent.name if file.name == "model.toml" else file.stem
+        return cls.from_toml(text, name=name, source=str(file))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification as plain data, the form stored with a fit."""
+        return self.model_dump(by_alias=True)
+
+
+def _explain(error: ValidationError, data: dict[str, Any], text: str, source: str) -> str:
+    """Turn the first validation error into one line: where, what came, what is allowed."""
+    first = error.errors()[0]
+    if not first["loc"]:  # a combination of pieces, not one key
+        return f"{source}: {first['ctx']['error']}"
+    path = [str(part) for part in first["loc"][:2]]  # a union adds the names of its members
+    line = _line_of(path, text)
+    where = f"{source}, line {line}" if line else source
+    dotted = ".".join(path)
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        allowed = _keys_at(path[:-1])
+        hint = nearest(path[-1], allowed)
+        return f"{where}: unknown key {dotted!r}{hint}; allowed: {', '.join(allowed)}{more}"
+    came = first["input"]
+    if first["type"] == "literal_error":
+        return f"{where}: {dotted} = {came!r} is not allowed; it is one of {first['ctx']['expected']}{more}"
+    reason = first["msg"].removeprefix("Input should be ")
+    return f"{where}: {dotted} = {came!r} is not allowed; it should be {reason}{more}"
+
+
+def _keys_at(path: list[str]) -> list[str]:
+    """Return the keys that the vocabulary allows in the table at ``path``."""
+    model: type[BaseModel] = ModelSpec
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return [f.alias or key for key, f in model.model_fields.items() if key != "name"]
+
+
+def _line_of(path: list[str], text: str) -> int | None:
+    """Find the line that sets the key at ``path``: the last part, after its table's header."""
+    table, key = ".".join(path[:-1]), path[-1]
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[([^\]]+)\]", line)
+        if header:
+            current = header.group(1).strip()
+            if current == ".".join(path):
+                return number
+        elif current == table and re.match(rf"\s*\"?{re.escape(key)}\"?\s*=", line):
+            return number
+    return None

@@ -1,0 +1,57 @@
+"""A panel as a table in a notebook, and as plain data."""
+
+import html
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bsynth._base.plain import show
+from bsynth.errors import some_of
+
+if TYPE_CHECKING:
+    from bsynth.panel import Panel
+
+
+def panel_card(panel: "Panel") -> str:
+    """Return who is compared with whom and when, and what was done to the data, as HTML."""
+    source = panel.source
+    rows = {
+        "Treated": f"{panel.treated_name}" + (f" ({some_of(panel.treated)})" if panel.n_treated > 1 else ""),
+        "Donors": f"{panel.n_donors} ({some_of(panel.donors)})",
+        "Window": f"{show(panel.times[0])} to {show(panel.end)}, treated from {show(panel.start)}",
+        "Periods": f"{panel.n_pre} before, {panel.n_post} after",
+        "Outcome": f"{source.outcome} from {source.name}",
+        "Rows": f"{source.rows_used:,} used of {source.rows_in:,}",
+    }
+    if panel.cells is not None:
+        n = panel.cells.n
+        rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
+    if panel.covariates is not None:
+        rows["Covariates"] = ", ".join(panel.covariates.names)
+    if notes := panel.notes():
+        rows["Notes"] = " ".join(notes)
+    left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
+    body = "".join(
+        f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
+    )
+    return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
+
+
+def panel_summary(panel: "Panel") -> dict[str, Any]:
+    """Return what `Panel.summary` says."""
+    return {
+        "units": len(panel.units),
+        "donors": [show(u) for u in panel.donors],
+        "times": len(panel.times),
+        "start": show(panel.start),
+        "end": show(panel.end),
+        "treated": [show(u) for u in panel.treated],
+        "covariates": [] if panel.covariates is None else list(panel.covariates.names),
+        "n_pre": panel.n_pre,
+        "n_post": panel.n_post,
+        "rows_in": panel.source.rows_in,
+        "rows_used": panel.source.rows_used,
+        "sha256": panel.source.sha256,
+        "missing": panel.source.missing,
+        "notes": panel.notes(),
+    }

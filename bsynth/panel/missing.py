@@ -1,0 +1,114 @@
+"""Cells without an outcome: refused, interpolated inside their series, or dropped with their unit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bsynth._base.plain import show
+from bsynth._base.types import FloatArray, Label, Missing
+from bsynth.errors import PanelError, some_of
+from bsynth.panel.alike import pair
+from bsynth.panel.cells import Table
+
+LARGEST = 1e100
+"""Size of an outcome, or one over it, from which its squares leave the range of double precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Outcomes after a rule for missing cells: what was filled, and which units are to be left out."""
+
+    outcome: FloatArray
+    filled: tuple[tuple[Label, Label], ...] = ()
+    dropped: tuple[Label, ...] = ()
+
+
+def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Filled:
+    """Apply the rule ``missing`` to a table of a panel's units, treated ones first, and periods."""
+    if missing not in ("error", "interpolate", "drop-units"):
+        raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
+    _require_size(table)
+    holes = np.isnan(table.mean)
+    if not holes.any():
+        return Filled(table.mean.copy())
+    if missing == "error":
+        raise missing_cells(table, holes)
+    if missing == "interpolate":
+        filled = tuple((table.units[i], table.times[t]) for i, t in np.argwhere(holes.T))
+        return Filled(interpolated(table, n_treated, n_pre), filled=filled)
+    return Filled(table.mean.copy(), dropped=droppable(table, n_treated, holes))
+
+
+def _require_size(table: Table) -> None:
+    """Refuse outcomes whose squares double precision cannot hold."""
+    size = np.abs(table.mean[~np.isnan(table.mean)]).max(initial=0.0)
+    if size > LARGEST or 0 < size < 1 / LARGEST:
+        raise PanelError(
+            f"{table.source.name}: {table.source.outcome} is up to {size:.3g} in size, and its squares cannot be held; "
+            "give it in another unit"
+        )
+
+
+def missing_cells(table: Table, holes: NDArray[np.bool_]) -> PanelError:
+    """The error that names the cells without an outcome and the two ways on."""
+    cells = [f"{show(table.units[i])!r} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
+    twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
+    return PanelError(
+        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}{twins}; "
+        "complete the data, or pass "
+        f"missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors with holes)"
+    )
+
+
+def interpolated(table: Table, n_treated: int, n_pre: int) -> FloatArray:
+    """Fill holes linearly in time between two outcomes of the same unit.
+
+    A treated unit is filled from its outcomes before the start alone, and not at all from there on: what was filled
+    would be read as its effect.
+
+    Raises
+    ------
+    PanelError
+        A hole of a treated unit from the start on, or one at an end of a series.
+    """
+    filled, clock, name = table.mean.copy(), table.calendar.clock(table.times), table.source.name
+    for i, unit in enumerate(table.units):
+        seen = ~np.isnan(filled[:, i])
+        if not seen.any():
+            raise PanelError(f"{name}: unit {show(unit)!r} has no outcome in the whole window; leave it out")
+        treated = i < n_treated
+        if treated and not seen[n_pre:].all():
+            raise PanelError(
+                f"{name}: treated unit {show(unit)!r} has no {table.source.outcome} at "
+                f"{_periods(table, ~seen, n_pre)}, "
+                "from the start on, where nothing is filled; complete the data or end before"
+            )
+        own = slice(0, n_pre if treated else None)
+        inside = seen[own].nonzero()[0]
+        ends = ~seen[own]
+        ends[inside[0] if len(inside) else 0 : inside[-1] + 1 if len(inside) else 0] = False
+        if ends.any():
+            where = "before the start" if treated else "in the window"
+            advice = "complete the data or choose another window" if treated else "complete the data or leave it out"
+            raise PanelError(
+                f"{name}: unit {show(unit)!r} has no {table.source.outcome} at {_periods(table, ends)}, at an end of "
+                f"its series {where}, and holes are filled between two outcomes only; {advice}"
+            )
+        filled[own, i] = np.interp(clock[own], clock[own][inside], filled[own, i][inside])
+    return filled
+
+
+def _periods(table: Table, holes: NDArray[np.bool_], since: int = 0) -> str:
+    return some_of(show(table.times[t]) for t in map(int, np.flatnonzero(holes)) if t >= since)
+
+
+def droppable(table: Table, n_treated: int, holes: NDArray[np.bool_]) -> tuple[Label, ...]:
+    """Donors with holes; a treated unit with a hole cannot be dropped."""
+    gone = [i for i in range(len(table.units)) if holes[:, i].any()]
+    if gone[0] < n_treated:
+        raise PanelError(
+            f"{table.source.name}: treated unit {show(table.units[gone[0]])!r} has missing cells and cannot be "
+            f"dropped; complete it or pass missing='interpolate'"
+        )
+    return tuple(table.units[i] for i in gone)

@@ -1,0 +1,399 @@
+"""The panel: validated once, frozen, the only form in which data enters a model or an estimator."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from bsynth._base.plain import show
+from bsynth._base.types import FloatArray, IntArray, Label, Missing, Pool
+from bsynth.errors import PanelError, some_of
+from bsynth.panel.calendar import Calendar
+from bsynth.panel.card import panel_card, panel_summary
+from bsynth.panel.cells import Cells, Clusters, Covariates, Source, Table
+from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
+from bsynth.panel.missing import complete
+from bsynth.panel.read import read_events, read_long, read_wide
+
+MIN_DONORS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Outcomes of treated and donor units over time, with the first treated period.
+
+    Build one with `from_long`, `from_wide` or `from_events`; the constructor expects arrays that
+    are already clean.
+
+    Attributes
+    ----------
+    outcome : (T, N) array
+        Outcome by period and unit, in outcome units; columns in the order of ``units``.
+    units : tuple
+        Treated units first, then donors, each sorted.
+    times : pandas.Index
+        The T periods, increasing, none after ``end``.
+    treated : tuple
+        Treated units. Their unweighted mean is the treated series.
+    start, end : label
+        First treated and last used period, both inclusive.
+    cells : Cells or None
+        Counts and sums per cell when built from users or events.
+    clusters : Clusters or None
+        Sums per user and cell when a cluster column was given.
+    covariates : Covariates or None
+        Further columns by period and unit, when they were named.
+    source : Source
+        Provenance.
+    calendar : Calendar or None
+        The regular calendar that the data keep to; recognised from ``times`` when None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> df = pd.DataFrame({"state": list("aaaabbbbcccc"), "year": [1, 2, 3, 4] * 3,
+    ...                    "sales": [1., 2, 3, 9, 1, 2, 4, 5, 0, 2, 3, 4]})
+    >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=4)
+    >>> panel.n_pre, panel.n_post, panel.donors
+    (3, 1, ('b', 'c'))
+    """
+
+    outcome: FloatArray
+    units: tuple[Label, ...]
+    times: pd.Index
+    treated: tuple[Label, ...]
+    start: Label
+    end: Label
+    source: Source
+    cells: Cells | None = None
+    clusters: Clusters | None = field(default=None, repr=False)
+    covariates: Covariates | None = field(default=None, repr=False)
+    calendar: Calendar | None = field(default=None, repr=False)
+
+    @classmethod
+    def from_long(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: Label | Iterable[Label],
+        start: Label,
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        missing: Missing = "error",
+        covariates: str | Iterable[str] | None = (),
+        date_format: str | None = None,
+    ) -> Self:
+        """Build a panel from one row per unit and period.
+
+        Parameters
+        ----------
+        data : DataFrame, path of a CSV or Parquet file, or Ibis table
+        unit, time, outcome : str
+            Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
+            quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
+        treated : label or collection of labels
+            One treated unit, or several that start together and are averaged.
+        start, end : label
+            First treated period and last period used, both inclusive, written as in the data or as an ISO date;
+            ``end`` defaults to the last.
+        donors : label or collection of labels, optional
+            Restrict the donor pool; by default every unit that is not treated.
+        exclude : label or collection of labels
+            Units that are neither treated nor donors, such as a national total.
+        missing : {"error", "interpolate", "drop-units"}
+            What to do with missing cells. Whatever is done is recorded in ``source``.
+        covariates : str or collection of str
+            Further numeric columns, for models that use them. They may have missing cells.
+        date_format : str, optional
+            How periods are written where that cannot be told, such as ``"%d/%m/%Y"`` (`datetime.datetime.strptime`).
+
+        Raises
+        ------
+        PanelError
+            One line that names the column, unit or period at fault.
+        """
+        columns = {"unit": unit, "time": time, "outcome": outcome}
+        table = read_long(data, **columns, covariates=covariates, date_format=date_format)
+        roles = Roles(treated, start, end, donors, exclude)
+        return cls._assemble(table, roles, missing)
+
+    @classmethod
+    def from_wide(
+        cls,
+        data: Any,
+        *,
+        time: str | None = None,
+        outcome: str = "outcome",
+        treated: Label | Iterable[Label],
+        start: Label,
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        missing: Missing = "error",
+        date_format: str | None = None,
+    ) -> Self:
+        """Build a panel from one row per period and one column per unit.
+
+        ``time`` names the column of periods; with None the DataFrame's index is used. The other
+        parameters are those of `from_long`, and so are the errors.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 4, 5], "c": [0., 2, 3, 4]},
+        ...                     index=[1, 2, 3, 4])
+        >>> Panel.from_wide(wide, treated="a", start=4)
+        Panel(a against 2 donors, 1 to 4, start 4: 3 pre + 1 post)
+        """
+        table = read_wide(data, time=time, outcome=outcome, date_format=date_format)
+        roles = Roles(treated, start, end, donors, exclude)
+        return cls._assemble(table, roles, missing)
+
+    @classmethod
+    def from_events(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: Label | Iterable[Label],
+        start: Label,
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        cluster: str | None = None,
+        missing: Missing = "error",
+        covariates: str | Iterable[str] | None = (),
+        date_format: str | None = None,
+    ) -> Self:
+        """Build a panel of cell means from one row per user or event.
+
+        Only cell sums leave the query engine; the panel keeps n, Σy and Σy² of each cell, so the
+        sampling variance of each mean is known. With ``cluster`` (the user) it also keeps sums per
+        user and cell, which the user-level bootstrap resamples. Other parameters and errors as `from_long`
+        (covariates are cell means too); a row without an outcome counts in no cell and is noted in ``source``.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> log = pd.DataFrame({"team": list("abc") * 8, "week": sorted([1, 2, 3, 4] * 6), "user": range(24),
+        ...                     "done": [0, 1, 1, 1, 0, 1] * 2 + [1, 0, 1, 1, 1, 0] * 2})
+        >>> panel = Panel.from_events(log, unit="team", time="week", outcome="done", cluster="user",
+        ...                           treated="a", start=4)
+        >>> panel.treated_series.tolist(), panel.cells.n[0].tolist(), panel.clusters.count
+        ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
+        """
+        columns = {"unit": unit, "time": time, "outcome": outcome}
+        further: dict[str, Any] = {"cluster": cluster, "covariates": covariates, "date_format": date_format}
+        table = read_events(data, **columns, **further)
+        roles = Roles(treated, start, end, donors, exclude)
+        return cls._assemble(table, roles, missing)
+
+    @classmethod
+    def _assemble(cls, table: Table, roles: Roles, missing: Missing) -> Self:
+        treated, pool = roles.resolve(table)
+        first, last = window(table, roles.start, roles.end)
+        asked = table.take(last + 1, (*treated, *pool))
+        done = complete(asked, len(treated), first, missing)
+        whole = cls(
+            outcome=done.outcome,
+            units=asked.units,
+            times=asked.times,
+            treated=treated,
+            start=asked.times[first],
+            end=asked.times[last],
+            source=replace(asked.source, missing=missing, filled=done.filled, dropped=done.dropped),
+            cells=asked.cells,
+            clusters=asked.clusters,
+            covariates=asked.covariates,
+            calendar=asked.calendar,
+        )
+        return whole._take(treated, tuple(u for u in pool if u not in done.dropped), last + 1)
+
+    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], periods: int, start: Label = None) -> Self:
+        """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
+        name = self.source.name
+        if len(donors) < MIN_DONORS:
+            left = f"only {show(donors[0])!r} is" if donors else "none is"
+            raise PanelError(f"{name}: at least {MIN_DONORS} donors are needed and {left} left; add untreated units")
+        units = (*treated, *donors)
+        columns = [self.units.index(u) for u in units]
+        outcome = self.outcome[:periods, columns]
+        start = self.start if start is None else start
+        pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
+        if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
+            raise PanelError(
+                f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
+                f"{show(start)}; nothing can be matched to it, choose another unit or outcome"
+            )
+        outcome.setflags(write=False)
+        times = self.times[:periods]
+        cells = None if self.cells is None else self.cells.take(periods, columns)
+        filled = tuple((u, t) for u, t in self.source.filled if u in units and t <= times[-1])
+        alike = tuple(both for both in self.source.alike if set(both) & set(units))
+        used = outcome.size - len(filled) if cells is None else int(cells.n.sum())
+        return replace(
+            self,
+            outcome=outcome,
+            units=units,
+            times=times,
+            treated=treated,
+            start=start,
+            end=times[-1],
+            source=replace(self.source, filled=filled, rows_used=used, alike=alike),
+            cells=cells,
+            clusters=None if self.clusters is None else self.clusters.take(periods, columns),
+            covariates=None if self.covariates is None else self.covariates.take(periods, columns),
+        )
+
+    @property
+    def donors(self) -> tuple[Label, ...]:
+        """Units that are not treated, in column order."""
+        return self.units[len(self.treated) :]
+
+    @property
+    def n_pre(self) -> int:
+        """Periods before ``start``."""
+        return int(self.times.searchsorted(self.start))
+
+    @property
+    def n_post(self) -> int:
+        """Periods from ``start`` to ``end``."""
+        return len(self.times) - self.n_pre
+
+    @property
+    def n_treated(self) -> int:
+        """Number of treated units."""
+        return len(self.treated)
+
+    @property
+    def n_donors(self) -> int:
+        """Number of donors."""
+        return len(self.donors)
+
+    @cached_property
+    def positions(self) -> IntArray:
+        """(T,) place of each period on the panel's regular calendar, from 0: ``range(T)`` when none is missing."""
+        return self._keeps_to.places(self.times)
+
+    @property
+    def frequency(self) -> str:
+        """One step of the regular calendar in a plain word: "day", "business day", "month", "2 weeks", "period"."""
+        return self._keeps_to.frequency
+
+    def locate(self, period: Label, role: str = "start") -> int:
+        """Position of a period, written as in the data or as an ISO date; an error names the nearest ones."""
+        return self._keeps_to.locate(self.times, period, role, self.source.name)
+
+    def notes(self) -> list[str]:
+        """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
+        return [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]
+
+    def gaps(self) -> list[str]:
+        """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""
+        return self._keeps_to.gaps(self.times, self.n_pre)
+
+    @property
+    def _keeps_to(self) -> Calendar:
+        return Calendar.of(self.times) if self.calendar is None else self.calendar
+
+    @property
+    def treated_series(self) -> FloatArray:
+        """(T,) unweighted mean of the treated units, in outcome units."""
+        return np.asarray(self.outcome[:, : self.n_treated].mean(axis=1), dtype=float)
+
+    @property
+    def donor_matrix(self) -> FloatArray:
+        """(T, J) outcomes of the donors, in outcome units."""
+        return self.outcome[:, self.n_treated :]
+
+    @property
+    def treated_cell_variance(self) -> FloatArray | None:
+        """(T,) sampling variance of the treated series, Σ vᵢ / n_treated²; None without cell counts."""
+        if self.cells is None:
+            return None
+        own = self.cells.take(len(self.times), range(self.n_treated))
+        total = own.split_variance(self.n_pre).sum(axis=1)
+        return np.asarray(total / self.n_treated**2, dtype=float)
+
+    @property
+    def donor_cell_variance(self) -> FloatArray | None:
+        """(T, J) sampling variance of each donor's cells, infinite where empty; None without cell counts."""
+        return None if self.cells is None else self.cells.variance[:, self.n_treated :]
+
+    @property
+    def treated_name(self) -> str:
+        """Label of the treated unit, or "mean of 25 units"."""
+        return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.n_treated} units"
+
+    def period_labels(self) -> list[Any]:
+        """JSON-ready periods: ints, or dates as ISO text."""
+        return [show(t) for t in self.times]
+
+    def as_treated(self, unit: Label, *, pool: Pool = "exclude") -> Self:
+        """The panel in which a donor plays the treated unit: one placebo in space.
+
+        Parameters
+        ----------
+        unit : label, one of ``donors``
+        pool : {"exclude", "include"}
+            Whether the truly treated units leave, or each join the donors.
+
+        Raises
+        ------
+        PanelError
+            When ``unit`` is no donor, fewer than two donors remain, or its pre-period is constant.
+        """
+        (chosen,) = match_units(self.donors, one_label(unit), "donor", self.source.name)
+        pools = (*self.donors, *self.treated) if pool == "include" else self.donors
+        return self._take((chosen,), ordered(u for u in pools if u != chosen), len(self.times))
+
+    def without(self, *donors: Label | Iterable[Label]) -> Self:
+        """The panel without some donors, named one by one or as a collection; at least two must remain."""
+        named = [label for given in donors for label in as_labels(given)]
+        gone = match_units(self.donors, named, "donor", self.source.name)
+        return self._take(self.treated, tuple(u for u in self.donors if u not in gone), len(self.times))
+
+    def backdated(self, start: Label) -> Self:
+        """The pre-period alone with an earlier start: one placebo in time. It ends before the real start."""
+        position = self.locate(start)
+        if not MIN_PRE <= position < self.n_pre:
+            raise PanelError(
+                f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} with at least "
+                f"{MIN_PRE} periods before it ({show(self.times[MIN_PRE])} or later)"
+            )
+        return self._take(self.treated, self.donors, self.n_pre, self.times[position])
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tidy long data: unit, time, outcome, treated, post (and n when cells are counted)."""
+        T, N = self.outcome.shape
+        frame = pd.DataFrame(
+            {
+                "unit": np.repeat(np.array(self.units, dtype=object), T),
+                "time": pd.Index(np.tile(self.times, N)),
+                "outcome": self.outcome.T.ravel(),
+                "treated": np.repeat(np.arange(N) < self.n_treated, T),
+                "post": np.tile(np.arange(T) >= self.n_pre, N),
+            }
+        )
+        return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
+
+    def summary(self) -> dict[str, Any]:
+        """What a run folder records of the panel, JSON-ready: counts, labels, the rule for holes, and `notes`."""
+        return panel_summary(self)
+
+    def __repr__(self) -> str:
+        window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"
+        roles = f"{self.treated_name} against {self.n_donors} donors"
+        return f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)"
+
+    def _repr_html_(self) -> str:
+        return panel_card(self)

@@ -1,0 +1,230 @@
+"""Opening what the user gave: a frame, a CSV or Parquet file, or an Ibis table of any backend."""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bsynth.errors import BsynthError, PanelError, came, nearest, some_of
+from bsynth.panel import alike
+from bsynth.panel.frames import LABELS, brief, names_of, plain, refused
+from bsynth.panel.spelling import Spelling, read_column
+from bsynth.panel.text import read_header, unreadable
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+PARQUET_ENDINGS = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An Ibis table with columns unit, time, outcome (cluster), and how to run an expression on it."""
+
+    table: "ir.Table"
+    name: str
+    sha256: str
+    run: Callable[[Any], pd.DataFrame]
+    date_format: str | None = None
+    zone: str = ""
+
+    def periods(self, labels: pd.Series, columns: Mapping[str, str]) -> tuple[pd.Series, Spelling]:
+        """Return labels of the column of periods as numbers or timestamps, and how they are written."""
+        if self.zone and isinstance(labels.dtype, pd.DatetimeTZDtype):
+            labels = labels.dt.tz_convert(self.zone)
+        return read_column(labels, self.name, columns["time"], self.date_format)
+
+
+def open_data(data: Any, columns: Mapping[str, str], *, whole: bool = False, date_format: str | None = None) -> Opened:
+    """Find the engine for ``data`` and name its columns by role (``whole`` keeps them all as they are)."""
+    if date_format is not None and not isinstance(date_format, str):
+        raise PanelError(f"date_format is {date_format!r}; give a text such as '%d/%m/%Y'")
+    return replace(_open_data(data, columns, whole=whole), date_format=date_format)
+
+
+def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
+    import ibis
+    import ibis.expr.types as ir
+
+    _check_names(columns)
+    repeated = [c for c in columns.values() if list(columns.values()).count(c) > 1]
+    if repeated:
+        roles = " and ".join(r for r, c in columns.items() if c == repeated[0])
+        raise PanelError(f"column {repeated[0]!r} is named for {roles}; each needs a column of its own")
+    if isinstance(data, pd.DataFrame):
+        require(names_of(data), columns, "DataFrame", levels=data.index.names)
+        frame = pd.DataFrame({role: plain(data, name, role) for role, name in columns.items()})
+        with _foreign(lambda error: PanelError(f"DataFrame: a column has a type that cannot be read: {brief(error)}")):
+            table = ibis.memtable(frame)
+        sha = _frame_hash(frame, columns)
+        return Opened(table, "DataFrame", sha, _runner(ibis.duckdb.connect().execute, "DataFrame"))
+    if isinstance(data, ir.Table):
+        require(data.columns, columns, "table")
+        table = data if whole else _labelled(data, columns, "table")
+        return Opened(table, "table", "", _runner(lambda expression: expression.execute(), "table"))
+    if isinstance(data, str) and (not data or "://" in data):
+        raise PanelError(f"data is {data!r}; give the path of a CSV or Parquet file on this machine, not an address")
+    if isinstance(data, str | os.PathLike):
+        return _open_file(Path(data), columns, whole=whole)
+    hint = ", such as its to_pandas()" if hasattr(data, "to_pandas") else ""
+    raise PanelError(
+        f"data is {came(data)}; give a pandas DataFrame{hint}, the path of a CSV or Parquet file, or an Ibis table"
+    )
+
+
+@contextmanager
+def _foreign(told: Callable[[Exception], PanelError]) -> Iterator[None]:
+    """Say in our words what an engine raises: each backend of Ibis has exceptions of its own."""
+    try:
+        yield
+    except (BsynthError, MemoryError):
+        raise
+    except Exception as error:
+        raise told(error) from error
+
+
+def _runner(execute: Callable[[Any], pd.DataFrame], name: str) -> Callable[[Any], pd.DataFrame]:
+    def run(expression: Any) -> pd.DataFrame:
+        with _foreign(lambda error: PanelError(f"{name} cannot be read by its engine: {brief(error)}")):
+            return execute(expression)
+
+    return run
+
+
+def _open_file(path: Path, columns: Mapping[str, str], *, whole: bool) -> Opened:
+    import ibis
+
+    name = path.name
+    if not os.path.exists(path):
+        siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
+        raise PanelError(f"file {str(path)!r} does not exist{nearest(name, siblings)}")
+    if path.is_dir():
+        raise PanelError(f"{str(path)!r} is a directory; give the path of one CSV or Parquet file")
+    is_csv = name.lower().endswith(CSV_ENDINGS)
+    if not is_csv and not name.lower().endswith(PARQUET_ENDINGS):
+        raise PanelError(f"file {name!r} has an unknown ending; {', '.join(CSV_ENDINGS + PARQUET_ENDINGS)} can be read")
+    if path.stat().st_size == 0:
+        raise PanelError(f"file {name!r} is empty")
+
+    def run(expression: Any) -> pd.DataFrame:
+        with _foreign(lambda error: unreadable(path, error)):
+            frame: pd.DataFrame = engine.execute(expression)
+        return frame
+
+    engine = ibis.duckdb.connect()
+    with _foreign(lambda error: unreadable(path, error)):
+        table = _csv(engine, path, columns) if is_csv else _parquet(engine, path, columns)
+        with path.open("rb") as file:
+            sha = hashlib.file_digest(file, "sha256").hexdigest()
+    require(table.columns, columns, name)
+    chosen = table if whole else _labelled(table, columns, name)
+    return Opened(chosen, name, sha, run, zone="" if is_csv else _zone(path, columns))
+
+
+def _zone(path: Path, columns: Mapping[str, str]) -> str:
+    """The zone in which a Parquet file's times were local: the engine knows their moments alone."""
+    from pyarrow import parquet
+
+    schema, time = parquet.read_schema(path), columns.get("time")
+    kind = schema.field(time).type if time in schema.names else None
+    if "period" in str(getattr(kind, "extension_name", "")):
+        raise PanelError(
+            f"{path.name}: column {time!r} holds pandas periods as bare numbers; save them as dates or text"
+        )
+    return str(getattr(kind, "tz", None) or "")
+
+
+def _labelled(table: "ir.Table", columns: Mapping[str, str], name: str) -> "ir.Table":
+    """The columns by role; those of labels in a type that can be one."""
+    return table.select(**{role: _label(table[column], role, name) for role, column in columns.items()})
+
+
+def _label(column: "ir.Value", role: str, name: str) -> "ir.Value":
+    """A column that holds labels in a type that pandas knows: warehouses count in decimals."""
+    kind = column.type()
+    if role not in LABELS:
+        return column
+    if kind.is_decimal():
+        return column.cast("float64" if kind.scale else "int64")
+    if kind.is_uuid():
+        return column.cast("string")
+    known = kind.is_string() or kind.is_numeric() or kind.is_date() or kind.is_timestamp() or kind.is_null()
+    if not known:
+        raise refused(name, column.get_name(), role, str(kind))
+    return column
+
+
+def _literal(path: Path) -> str:
+    """The path with * ? [ escaped: the engine would read every file that such a name matches."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _parquet(engine: Any, path: Path, columns: Mapping[str, str]) -> "ir.Table":
+    """The file as a table; durations are refused here, as the engine takes them for whole numbers."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    stored = pq.read_schema(path)
+    for role, column in columns.items():
+        at = stored.get_field_index(column) if isinstance(column, str) else -1
+        if at >= 0 and pa.types.is_duration(stored.field(at).type):
+            raise refused(path.name, column, role, str(stored.field(at).type))
+    return engine.read_parquet(_literal(path))
+
+
+def _csv(engine: Any, path: Path, columns: Mapping[str, str]) -> "ir.Table":
+    """All columns as text: what is a number, a date or a missing value is decided in this package."""
+    header = read_header(path)
+    if (line := header.below(columns.values())) is not None:
+        raise PanelError(f"{path.name}: the names of the columns are in line {line}; remove the lines above it")
+    table = engine.read_csv(
+        _literal(path),
+        columns=dict.fromkeys(header.names, "VARCHAR"),
+        auto_detect=False,
+        header=True,
+        skip=header.before,
+        delim=header.delimiter,
+        quote='"',
+        escape='"',
+        nullstr="",
+    )
+    # Spreadsheets write rows of separators alone; a row without any value says nothing.
+    return table.drop_null(how="all")
+
+
+def _check_names(columns: Mapping[str, str]) -> None:
+    for role, column in columns.items():
+        if column is None or not isinstance(column, Hashable):
+            raise PanelError(f"{role} is {column!r}; give the name of one column")
+
+
+def require(present: Any, columns: Mapping[str, str], name: str, *, levels: Sequence[Any] = ()) -> None:
+    """Each named column must be there; a table of another shape gets the hint that helps."""
+    _check_names(columns)
+    absent = {role: column for role, column in columns.items() if column not in present}
+    if not absent:
+        return
+    if hidden := [column for column in absent.values() if column in levels]:
+        raise PanelError(f"{name}: {hidden[0]!r} is a level of the index and no column; give frame.reset_index()")
+    others = [c for c in present if c not in columns.values()]
+    role, column = next(iter(absent.items()))
+    hint = alike.hint(column, present) or nearest(column, present)
+    problem = f"{name}: there is no column {column!r} for {role}{hint}"
+    shown = some_of(map(repr, others))
+    if {"unit", "outcome"} <= absent.keys() and "time" not in absent and len(others) > 1:
+        raise PanelError(f"{problem}; the columns look like units ({shown}), from_wide reads that shape")
+    if {"time", "outcome"} <= absent.keys() and "unit" not in absent and len(others) > 1:
+        raise PanelError(f"{problem}; the columns look like periods ({shown}), give one row per unit and period")
+    raise PanelError(f"{problem}; its columns are {some_of(map(repr, present), 12) or 'none'}")
+
+
+def _frame_hash(frame: pd.DataFrame, columns: Mapping[str, str]) -> str:
+    rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return hashlib.sha256(repr(sorted(columns.items())).encode() + rows.tobytes()).hexdigest()

@@ -1,0 +1,288 @@
+"""Results as files and as arrays: tidy tables in CSV, Parquet, LaTeX or Markdown, and xarray objects.
+
+A result's tables are what it already offers under the usual names (``effects``, ``path``, ``weights``, ``table``,
+…), so every result can be exported without knowing its kind.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from bsynth._base.plain import show
+from bsynth._base.request import check_folder, writing
+from bsynth.bayesian.result import Fit
+from bsynth.errors import SpecError, nearest
+from bsynth.frequentist.estimate import Estimate
+from bsynth.panel import Panel
+
+NAMES = ("effects", "path", "weights", "weights_table", "table", "ranks", "units", "summary", "contrasts", "to_frame")
+"""Under these names results offer tables, as attributes or as methods without a required argument."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A text that begins so is run by spreadsheets as a formula."""
+
+
+def tables(result: object) -> dict[str, pd.DataFrame]:
+    """Return every table of a result by name; index columns are made ordinary ones.
+
+    Those of the parts of an `Analysis` begin with the name of the part.
+
+    Parameters
+    ----------
+    result : any result of bsynth
+        Panel, Fit, Estimate, Calibration, Analysis, placebo test, …
+
+    Raises
+    ------
+    SpecError
+        When the object offers no table.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> list(bs.tables(bs.classical(panel)))
+    ['effects', 'path', 'weights']
+    """
+    found = _own_tables(result)
+    for part, own in getattr(result, "parts", {}).items():
+        found |= {f"{part}-{name}": table for name, table in _own_tables(own).items()}
+    if not found:
+        raise SpecError(f"a {type(result).__name__} has no tables to export; give a result of bsynth")
+    return found
+
+
+def _own_tables(result: object) -> dict[str, pd.DataFrame]:
+    found = {}
+    for name in NAMES:
+        value = getattr(result, name, None)
+        if callable(value) and not _needs_arguments(value):
+            value = value()
+        if isinstance(value, pd.Series):
+            value = value.to_frame("value" if value.name is None else value.name)
+        if isinstance(value, pd.DataFrame):
+            plain = value.reset_index() if _named_index(value) else value.reset_index(drop=True)
+            found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
+    return found
+
+
+def _needs_arguments(method: Callable[..., Any]) -> bool:
+    parameters = inspect.signature(method).parameters.values()
+    return any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
+
+
+def _named_index(table: pd.DataFrame) -> bool:
+    return any(name is not None for name in table.index.names) or not isinstance(table.index, pd.RangeIndex)
+
+
+def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv",), prefix: str = "") -> list[Path]:
+    """Write every table of a result, one file per table and format, and return their paths.
+
+    Parameters
+    ----------
+    result : any result of bsynth
+    folder : path
+        Made when it is not there; files of the same name are replaced.
+    formats : sequence of str
+        Of ``csv``, ``parquet``, ``latex`` and ``markdown``. Numbers keep full precision in the first two and have
+        four significant digits in the others. In CSV a text that a spreadsheet would run as a formula
+        (``=…``, ``+…``, ``-…``, ``@…``) gets an apostrophe in front.
+    prefix : str
+        Begins every file name.
+
+    Raises
+    ------
+    SpecError
+        Unknown format, nothing to export, or a folder that cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [file.name for file in bs.export(bs.classical(panel), folder, formats=["csv", "latex"])]
+    ['effects.csv', 'effects.tex', 'path.csv', 'path.tex', 'weights.csv', 'weights.tex']
+    """
+    wanted = [formats] if isinstance(formats, str) else list(formats)
+    check_formats(wanted)
+    found = tables(result)
+    target = check_folder(folder, "folder")
+    written = []
+    for name, table in found.items():
+        for kind in wanted:
+            ending, write = WRITERS[kind]
+            file = target / f"{prefix}{name}.{ending}"
+            part = file.with_name(file.name + ".part")
+            with writing(file, "table"):
+                target.mkdir(parents=True, exist_ok=True)
+                write(table, part)
+                part.replace(file)
+            written.append(file)
+    return written
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse a format that `export` cannot write.
+
+    Examples
+    --------
+    >>> check_formats(["csv", "latex"])
+    """
+    for name in formats:
+        if name not in WRITERS:
+            raise SpecError(f"unknown format {name!r}{nearest(name, WRITERS)}; allowed: {', '.join(WRITERS)}")
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Put an apostrophe before texts, column names included, that a spreadsheet would run.
+
+    Examples
+    --------
+    >>> without_formulas(pd.DataFrame({"unit": ["=cmd()", "Ohio"], "gap": [-1.5, 2.0]})).unit.tolist()
+    ["'=cmd()", 'Ohio']
+    """
+
+    def harmless(value: object) -> object:
+        return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+    return dated(table).rename(columns=harmless).map(harmless)
+
+
+def dated(table: pd.DataFrame) -> pd.DataFrame:
+    """Write dates in ISO form, without a clock where they are days.
+
+    Examples
+    --------
+    >>> dated(pd.DataFrame({"time": pd.to_datetime(["2024-01-31", "2024-02-01"]), "gap": [1.0, 2.0]})).time.tolist()
+    ['2024-01-31', '2024-02-01']
+    """
+
+    def shown(column: "pd.Series[Any]") -> "pd.Series[Any]":
+        return column.astype(object).map(show) if column.dtype.kind in "MO" else column
+
+    found: pd.DataFrame = table.apply(shown)
+    return found
+
+
+def latex(table: pd.DataFrame) -> str:
+    """Return a ``booktabs`` table (``\\usepackage{booktabs}``); text is escaped, numbers have four digits.
+
+    Examples
+    --------
+    >>> print(latex(pd.DataFrame({"unit": ["A & B"], "gap": [-1.23456]})))
+    \\begin{tabular}{lr}
+    \\toprule
+    unit & gap \\\\
+    \\midrule
+    A \\& B & -1.235 \\\\
+    \\bottomrule
+    \\end{tabular}
+    <BLANKLINE>
+    """
+    plain = dated(table).map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
+    return str(plain.to_latex(index=False, escape=True, float_format="{:.4g}".format, na_rep=""))
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """Return a Markdown pipe table; numbers have four digits.
+
+    Examples
+    --------
+    >>> print(markdown(pd.DataFrame({"unit": ["A | B"], "gap": [-1.23456]})))
+    | unit | gap |
+    | :--- | ---: |
+    | A \\| B | -1.235 |
+    <BLANKLINE>
+    """
+
+    def cell(value: object) -> str:
+        if isinstance(value, (float, np.floating)):
+            return "" if np.isnan(value) else f"{value:.4g}"
+        text = " ".join(str(value).split())
+        for mark in ("\\", "|", "<", ">", "`", "*", "_", "[", "]"):
+            text = text.replace(mark, "\\" + mark)
+        return text
+
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in table.dtypes]
+    rows = [[cell(name) for name in table.columns], ["---:" if one else ":---" for one in numeric]]
+    rows += [[cell(value) for value in row] for row in dated(table).itertuples(index=False)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _text_where_mixed(table: pd.DataFrame) -> pd.DataFrame:
+    """Parquet columns have one type: a column of mixed objects is written as text."""
+
+    def plain(column: "pd.Series[Any]") -> "pd.Series[Any]":
+        kinds = {type(value) for value in column.dropna()}
+        return column.map(str, na_action="ignore") if column.dtype == object and len(kinds) > 1 else column
+
+    return table.apply(plain).rename(columns=str)
+
+
+WRITERS: Mapping[str, tuple[str, Callable[[pd.DataFrame, Path], object]]] = {
+    "csv": ("csv", lambda table, file: without_formulas(table).to_csv(file, index=False, encoding="utf-8")),
+    "parquet": ("parquet", lambda table, file: _text_where_mixed(table).to_parquet(file, index=False)),
+    "latex": ("tex", lambda table, file: file.write_text(latex(table), encoding="utf-8")),
+    "markdown": ("md", lambda table, file: file.write_text(markdown(table), encoding="utf-8")),
+}
+"""Format → file ending and how a table is written."""
+
+
+def to_xarray(result: Panel | Fit | Estimate) -> xr.Dataset | xr.DataTree:
+    """Return a panel, a fit or a classical estimate as a labelled xarray object.
+
+    Parameters
+    ----------
+    result : Panel, Fit or Estimate
+
+    Returns
+    -------
+    Dataset or DataTree
+        Of a Panel: ``outcome`` (time, unit), ``treated`` (unit) and ``post`` (time). Of an Estimate: ``observed``,
+        ``counterfactual`` and ``gap`` (time), ``weights`` (donor). Of a Fit: its ArviZ DataTree.
+
+    Raises
+    ------
+    SpecError
+        For any other object.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> dict(bs.to_xarray(panel).sizes)
+    {'time': 40, 'unit': 5}
+    """
+    if isinstance(result, Fit):
+        return result.tree
+    if isinstance(result, Panel):
+        return xr.Dataset(
+            {
+                "outcome": (("time", "unit"), result.outcome),
+                "treated": ("unit", np.arange(len(result.units)) < result.n_treated),
+                "post": ("time", np.arange(len(result.times)) >= result.n_pre),
+            },
+            coords={"time": result.times.rename("time"), "unit": list(result.units)},
+            attrs={"outcome": result.source.outcome, "start": str(show(result.start))},
+        )
+    if isinstance(result, Estimate):
+        panel = result.panel
+        return xr.Dataset(
+            {
+                "observed": ("time", panel.treated_series),
+                "counterfactual": ("time", panel.treated_series - result.gap),
+                "gap": ("time", result.gap),
+                "weights": ("donor", result.weights),
+            },
+            coords={"time": panel.times.rename("time"), "donor": list(panel.donors)},
+            attrs={"estimator": result.estimator, "treated": panel.treated_name, "n_pre": panel.n_pre},
+        )
+    raise SpecError(f"a {type(result).__name__} has no arrays; give a Panel, a Fit or an Estimate")

@@ -1,0 +1,58 @@
+"""Names of methods and intervals made legible, and labels on one line."""
+
+import math
+import unicodedata
+
+from bsynth.text.numbers import percent
+
+METHODS = {
+    "bayes": "Bayesian",
+    "sc": "Synthetic control",
+    "sc-slsqp": "Synthetic control by SLSQP",
+    "demeaned": "Demeaned synthetic control",
+    "did": "Difference in differences",
+    "sdid": "Synthetic difference in differences",
+    "ascm": "Ridge-augmented synthetic control",
+    "predictors": "Synthetic control on predictors",
+}
+INTERVALS = {
+    "calibrated": "interval calibrated on the donors",
+    "predictive": "predictive interval",
+    "mean": "interval of the counterfactual mean",
+    "placebo": "inverted placebo test",
+    "bootstrap-percentile": "user-level bootstrap",
+    "leave-one-out-range": "leave-one-out range",
+    "conformal": "conformal interval",
+    "jackknife+": "jackknife+ interval",
+    "leave-two-out": "inverted leave-two-out test",
+    "prediction-gaussian": "prediction interval, per source of error",
+    "placebo-time": "placebo in time, no interval",
+    "stacked": "stacked interval",
+    "point": "point, no interval",
+}
+_JOINERS = "\u200c\u200d"
+
+
+def plain(label: object, limit: int = 60) -> str:
+    """Return a label on one line without control characters, its middle cut out beyond ``limit``.
+
+    The end is kept because long names often differ only there. Characters that reverse the reading
+    direction of what follows are dropped; letters of right-to-left scripts stay.
+
+    Examples
+    --------
+    >>> plain("a\\nb"), plain("x" * 20 + "end", limit=9)
+    ('a b', 'xxxxx…end')
+    """
+    text = " ".join(str(label).split())
+    text = "".join(c for c in text if c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) * 2 // 5
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def interval_words(kind: str, level: float) -> str:
+    """Name an interval by level and kind: "95% predictive interval"."""
+    words = INTERVALS.get(kind, kind)
+    return words if math.isnan(level) else f"{percent(level)} {words}"

@@ -1,0 +1,116 @@
+"""Numbers in words, for every sentence, table, picture and terminal: one way to round and to write."""
+
+import math
+from collections.abc import Sequence
+
+_MINUS = "\u2212"
+
+
+def number(value: float | str | None, digits: int = 3, *, signed: bool = False) -> str:
+    """Write a number to ``digits`` significant figures, with a true minus sign, thousands parted and no exponent.
+
+    Examples
+    --------
+    >>> number(-0.0829), number(1234.567), number(None), number("-inf"), number(12.3, signed=True)
+    ('−0.0829', '1,235', 'not available', '−∞', '+12.3')
+    """
+    if value is None or math.isnan(given := float(value)):
+        return "not available"
+    if given == 0 or math.isinf(given):
+        return _number(given, 0, signed)
+    return _number(given, max(0, digits - 1 - math.floor(math.log10(abs(given)))), signed)
+
+
+def numbers(*values: float, signed: bool = False, decimals: int | None = None) -> list[str]:
+    """Format numbers that are read together with the same decimals (by default `decimals_of` them).
+
+    Examples
+    --------
+    >>> numbers(-17.72, -31.2, 4.051)
+    ['−17.7', '−31.2', '4.1']
+    >>> numbers(0.0502, signed=True), numbers(0.0829, 0.0511, 0.1215)
+    (['+0.0502'], ['0.0829', '0.0511', '0.1215'])
+    """
+    decimals = decimals_of(values) if decimals is None else decimals
+    return [_number(v, decimals, signed) for v in values]
+
+
+def decimals_of(values: Sequence[float]) -> int:
+    """Return the decimals that give the spread of some numbers three digits, or a lone number three.
+
+    Never more than six digits for the largest.
+
+    Examples
+    --------
+    >>> decimals_of([123.0, 80.8, 270.4]), decimals_of([0.0829, 0.1215]), decimals_of([0.0])
+    (0, 4, 0)
+    """
+    finite = [v for v in values if math.isfinite(v)]
+    largest = max((abs(v) for v in finite), default=0.0)
+    if largest == 0:
+        return 0
+    spread = (max(finite) - min(finite)) or largest
+    wanted = 2 - math.floor(math.log10(spread))
+    return max(0, min(wanted, 5 - math.floor(math.log10(largest)), 12))
+
+
+def percent(value: float, *, signed: bool = False) -> str:
+    """Format a share as a percentage with one decimal at most.
+
+    Examples
+    --------
+    >>> percent(0.95), percent(0.1234), percent(-0.5, signed=True)
+    ('95%', '12.3%', '−50%')
+    """
+    return percents(value, signed=signed)[0]
+
+
+def percents(*values: float, signed: bool = False) -> list[str]:
+    """Format shares that are read together as percentages."""
+    rounded = [round(100 * v, 1) for v in values]
+    decimals = 0 if all(v == round(v) for v in rounded if math.isfinite(v)) else 1
+    return [_number(v, decimals, signed) + "%" for v in rounded]
+
+
+def probability(value: float) -> str:
+    """Format a probability or p-value, three decimals and below .1 four; draws never show certainty.
+
+    Examples
+    --------
+    >>> probability(0.03846), probability(0.25), probability(1.0), probability(0.0)
+    ('0.0385', '0.250', '> 0.999', '< 0.001')
+    """
+    if value > 0.999:
+        return "> 0.999"
+    if value < 0.001:
+        return "< 0.001"
+    return f"{value:.4f}" if value < 0.1 else f"{value:.3f}"
+
+
+def chance(p: float) -> str:
+    """Write a probability after its sign of relation; draws never show certainty.
+
+    Examples
+    --------
+    >>> chance(0.9721), chance(1.0), chance(0.0), chance(0.0123)
+    ('= 0.972', '> 0.999', '< 0.001', '= 0.012')
+    """
+    if p > 0.999:
+        return "> 0.999"
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+
+
+def bracket(values: Sequence[str]) -> str:
+    """Return "[lower, upper]" of two formatted bounds, which no line break parts."""
+    return f"[{values[0]},\u00a0{values[1]}]"
+
+
+def _number(value: float, decimals: int, signed: bool) -> str:
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{_MINUS}∞"
+    text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    if not any(c in "123456789" for c in text):
+        text = text.lstrip("+-")
+    return text.replace("-", _MINUS)

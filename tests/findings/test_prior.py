@@ -1,0 +1,85 @@
+"""Prior against data: the sweep, and the words when the prior decides."""
+
+import json
+import warnings
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.bayesian.result import Fit
+from bsynth.errors import PanelError, SpecError
+from bsynth.findings import PriorAudit, prior_audit
+from bsynth.model.spec import ModelSpec
+
+
+@pytest.fixture(scope="module")
+def prop99_audit(prop99_fit: Fit, prop99_panel: bs.Panel) -> PriorAudit:
+    return prior_audit(prop99_fit, prop99_panel, draws=700, progress=False)
+
+
+def test_on_prop99_the_effect_moves_with_the_concentration(prop99_audit: PriorAudit, prop99_fit: Fit) -> None:
+    table = prop99_audit.table.set_index("alpha")
+    assert list(table.index) == [0.3, 1.0, 3.0]
+    assert table["estimate"].is_monotonic_decreasing
+    # Few donors are nearest to least squares, which puts the effect at −11.1.
+    assert table.loc[0.3, "estimate"] == pytest.approx(-13.9, abs=0.6)
+    assert table.loc[3.0, "estimate"] == pytest.approx(-24.1, abs=0.8)
+    assert prop99_audit.least_squares == pytest.approx(-11.1, abs=0.05)
+    own = table.loc[1.0]
+    assert own["own"]
+    assert own["estimate"] == pytest.approx(prop99_fit.effects()["estimate"][0])
+    assert table["effective_donors"].is_monotonic_increasing
+
+
+def test_it_says_that_the_prior_decides(prop99_audit: PriorAudit) -> None:
+    assert prop99_audit.moved
+    assert prop99_audit.verdict == "warning"
+    words = " ".join(prop99_audit.sentences())
+    assert "The prior of the weights decides part of the effect" in words
+    assert "α = 0.3" in words
+    assert "power-scaling sensitivity" in words
+    assert "a contraction of" in words
+    assert prop99_audit.range == pytest.approx(
+        prop99_audit.table["estimate"].max() - prop99_audit.table["estimate"].min()
+    )
+    data = json.loads(json.dumps(prop99_audit.to_dict()))
+    assert data["sensitivity"]["status"] == "warning"
+    assert len(data["table"]) == 3
+    assert "<table" in prop99_audit._repr_html_()
+
+
+def test_unreliable_fits_of_the_sweep_are_said(prop99_audit: PriorAudit) -> None:
+    table = prop99_audit.table.assign(status=["unreliable", "ok", "ok"])
+    failed = replace(prop99_audit, table=table)
+    assert failed.status == "unreliable"
+    assert "α = 0.3 did not pass" in failed.sentences()[-1]
+    assert "UNRELIABLE" in repr(failed)
+    assert replace(prop99_audit, fit_status="unreliable").sentences()[0].startswith("UNRELIABLE")
+
+
+def test_without_a_sweep_nothing_is_sampled(made, world: bs.Panel) -> None:
+    with warnings.catch_warnings():
+        # ArviZ on a posterior that no data ever saw.
+        warnings.simplefilter("ignore", UserWarning)
+        found = prior_audit(made(world, ModelSpec()), world, alphas=(), progress=False)
+    assert found.table.empty
+    assert found.range == 0.0
+    assert found.contraction is not None
+    softmax = ModelSpec.model_validate({"weights": {"prior": "softmax-normal"}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = prior_audit(made(world, softmax), world, progress=False)
+    assert "no concentration" in found.sentences()[-1]
+    assert isinstance(found.table, pd.DataFrame)
+
+
+def test_bad_input(made, world: bs.Panel, cells: bs.Panel) -> None:
+    fit = made(world, ModelSpec())
+    with pytest.raises(SpecError, match="alphas has 0; give positive"):
+        prior_audit(fit, world, alphas=(0, 1))
+    with pytest.raises(SpecError, match="between 0 and 1"):
+        prior_audit(fit, world, level=95)
+    with pytest.raises(PanelError, match="give the panel that was fitted"):
+        prior_audit(fit, cells)
