@@ -1,5 +1,15 @@
 """Pictures: one function per picture, from results to axes; they never compute and never show."""
 
+from collections.abc import Callable, Mapping
+
+from matplotlib.axes import Axes
+
+from bsynth.analysis import Comparison
+from bsynth.bayesian.result import Fit
+from bsynth.calibration.certificate import Certificate
+from bsynth.findings import Decision, DonorAudit, PathBand, PriorAudit, Sources
+from bsynth.findings.specifications import SpecificationCurve
+from bsynth.frequentist import Bootstrap, Estimate, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.certificate import plot_certificate
@@ -16,8 +26,38 @@ from bsynth.plots.sources import plot_sources
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.weights import plot_weights
+from bsynth.text.result import Pictured
+
+type Draw = Callable[..., Axes]
+
+PICTURES: Mapping[type, Draw] = {
+    Bootstrap: plot_bootstrap,
+    Certificate: plot_certificate,
+    Comparison: plot_comparison,
+    Decision: plot_decision,
+    DonorAudit: plot_donor_audit,
+    Estimate: plot_trajectory,
+    Fit: plot_trajectory,
+    LeaveOneOut: plot_leave_one_out,
+    LeaveTwoOut: plot_leave_two_out,
+    PathBand: plot_path_band,
+    PlaceboSpace: plot_placebo,
+    PlaceboTime: plot_placebo_time,
+    PriorAudit: plot_prior_audit,
+    Sources: plot_sources,
+    SpecificationCurve: plot_specification_curve,
+}
+"""Which picture is whose: what ``result.plot()`` draws."""
+
+
+def picture_of(result: Pictured) -> Draw:
+    """Return what draws a result."""
+    return PICTURES[type(result)]
+
 
 __all__ = [
+    "PICTURES",
+    "picture_of",
     "plot_bootstrap",
     "plot_certificate",
     "plot_comparison",

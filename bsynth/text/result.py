@@ -1,0 +1,69 @@
+"""The face that every result has, so that whoever knows one knows all."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from bsynth._base.plain import records
+from bsynth._base.types import Status
+from bsynth.text.card import html_card
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class Result:
+    """What a verb returns: ``status``, ``table``, `sentences`, `to_dict`, one line, and a card in a notebook.
+
+    A subclass is a frozen dataclass, with ``repr=False`` so that it keeps the one line of this class. It has
+
+    - ``status``: ``"ok"``, or ``"unreliable"`` when a fit behind it failed its convergence gate;
+    - ``table``: its numbers, tidy, one row per thing;
+    - `sentences`: its words, the most important first;
+    - `title`: what it is and of what, a few words;
+
+    and, where it speaks of effects, ``effects(level=0.95)``: rows with the columns of ``summary.json``.
+    """
+
+    if TYPE_CHECKING:
+
+        @property
+        def status(self) -> Status:
+            """Whether a fit behind it failed its convergence gate."""
+
+        @property
+        def table(self) -> pd.DataFrame:
+            """Its numbers, tidy."""
+
+    @property
+    def title(self) -> str:
+        """What this is and of what, a few words."""
+        raise NotImplementedError
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return what it says, the most important first."""
+        raise NotImplementedError
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON data: ``status``, ``sentences`` and ``table``."""
+        return {"status": self.status, "sentences": list(self.sentences()), "table": records(self.table)}
+
+    def __repr__(self) -> str:
+        mark = "" if self.status == "ok" else " UNRELIABLE"
+        return f"<{type(self).__name__}{mark} {self.title}: {self.sentences()[0]}>"
+
+    def _repr_html_(self) -> str:
+        return html_card(self.title, self.sentences(), self.table)
+
+
+class Pictured(Result):
+    """A result that has a picture."""
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes."""
+        # The one place where what is drawn finds what draws it: results know no plotting, and matplotlib is
+        # loaded with the first picture.
+        draw = importlib.import_module("bsynth.plots").picture_of(self)
+        axes: Axes = draw(self, ax=ax)
+        return axes
