@@ -165,3 +165,55 @@ def test_wrong_objects_get_one_line(what: str) -> None:
 def test_wrong_questions_get_one_line(question: dict[str, Any]) -> None:
     with pytest.raises(bs.SpecError, match="give"):
         bs.analyse(panel(world()), models=["level"], questions=question, progress=False)
+
+
+def test_a_log_of_moments_is_told_to_be_rounded() -> None:
+    rng = np.random.default_rng(1)
+    stamps = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.sort(rng.choice(10**7, 2000, replace=False)), unit="s")
+    log = pd.DataFrame({"shop": rng.choice(list("abcd"), 2000), "ts": stamps, "y": rng.normal(size=2000)})
+    with pytest.raises(bs.PanelError, match=r"2,000 different times in 2,000 rows: they are moments.*dt.floor\('D'\)"):
+        bs.Panel.from_events(log, unit="shop", time="ts", outcome="y", treated="a", start=stamps[1500])
+    weekly = log.assign(ts=log["ts"].dt.floor("7D"))
+    panel = bs.Panel.from_events(
+        weekly, unit="shop", time="ts", outcome="y", treated="a", start=weekly["ts"].iloc[1500]
+    )
+    assert panel.cells is not None
+    assert panel.cells.n.sum() == panel.source.rows_used
+
+
+def test_offsets_are_shown_where_a_period_is_not_found() -> None:
+    days = pd.date_range("2024-01-01T12:00", periods=40, freq="6h")
+    frame = pd.DataFrame(
+        [(u, f"{t.isoformat()}+02:00", float(i + 7 * k % 5)) for k, u in enumerate("abcd") for i, t in enumerate(days)],
+        columns=["u", "t", "y"],
+    )
+    roles = {"unit": "u", "time": "t", "outcome": "y", "treated": "a"}
+    with pytest.raises(bs.PanelError, match=r"offsets from UTC; write it with one, such as 2024-01-05T07:00:00\+00:00"):
+        bs.Panel.from_long(frame, **roles, start="2024-01-05T07:00")
+    with pytest.raises(bs.PanelError, match=r"near it are .*2024-01-05T04:00:00\+00:00"):
+        bs.Panel.from_long(frame, **roles, start="2024-01-05T07:00:00+02:00")
+    assert bs.Panel.from_long(frame, **roles, start="2024-01-05T06:00:00+02:00").n_pre == 15
+
+
+def test_a_column_that_settles_the_order_of_day_and_month_says_so() -> None:
+    days = pd.date_range("2021-02-01", periods=30, freq="D")
+    frame = pd.DataFrame(
+        [(u, f"{t:%d/%m/%Y}", float((i * k) % 7 + i)) for k, u in enumerate("abcd", 1) for i, t in enumerate(days)],
+        columns=["u", "t", "y"],
+    )
+    roles = {"unit": "u", "time": "t", "outcome": "y", "treated": "a"}
+    with pytest.raises(bs.PanelError, match=r"other dates can only be '%d/%m/%Y'; give date_format="):
+        bs.Panel.from_long(frame, **roles, start="05/02/2021")
+    assert bs.Panel.from_long(frame, **roles, start="05/02/2021", date_format="%d/%m/%Y").n_pre == 4
+
+
+def test_long_work_is_told_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from bsynth._base import progress
+
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    for shown in (True, False):
+        with progress.progress_bar("Leaving two out", 3, shown) as bar:
+            for _ in range(3):
+                bar.advance(bar.task_ids[0])
+        said = capsys.readouterr().err
+        assert ("Leaving two out: 2 of 3" in said) == shown

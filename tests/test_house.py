@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import bsynth as bs
+
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / "bsynth").rglob("*.py"))
 
@@ -14,6 +16,12 @@ def _rooms() -> set[str]:
     package = ROOT / "bsynth"
     modules = {p.stem for p in package.glob("*.py")} - {"__init__", "__main__"}
     return modules | {p.parent.name for p in package.glob("*/__init__.py")}
+
+
+def test_front_door_stays_small() -> None:
+    entries = {p.name for p in (ROOT / "bsynth").iterdir()} - {"__pycache__", "_models"}
+    assert len(entries) <= 22, "entries at the top of bsynth/; a new concept goes into a room"
+    assert len(bs.__all__) <= 65, "public names at the top; a rare one stays in its module"
 
 
 def test_map_of_the_code_is_complete() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from bsynth._base.plain import show
 from bsynth.errors import PanelError
-from bsynth.panel import Clusters, Table, design_effect, read_events, read_long, read_wide
+from bsynth.panel.cells import Clusters, Table, design_effect
+from bsynth.panel.read import read_events, read_long, read_wide
 
 LONG = {"unit": "unit", "time": "time", "outcome": "y"}
 

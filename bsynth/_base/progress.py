@@ -1,10 +1,30 @@
-"""Progress on stderr and in notebooks, through rich; silent when asked or when nobody watches."""
+"""Progress on stderr: bars in a terminal and a notebook, lines now and then in a log; silent when asked."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+EVERY = 20.0
+"""Seconds between two lines of a log."""
+
+
+class _Lines(Progress):
+    """Progress where nobody watches: a line in the log when some seconds have gone by, never a bar."""
+
+    said = 0.0
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """Advance, and say so now and then."""
+        super().advance(task_id, advance)
+        task, now = self.tasks[task_id], time.monotonic()
+        self.said = self.said or task.start_time or now
+        if now - self.said >= EVERY:
+            self.said = now
+            Console(stderr=True).print(f"{task.description}: {task.completed:.0f} of {task.total:.0f}", highlight=False)
 
 
 def _console(shown: bool) -> Console:
@@ -31,6 +51,8 @@ def progress_bar(text: str, total: int, shown: bool = True) -> Iterator[Progress
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     console = _console(shown)
-    with Progress(*columns, console=console, transient=True, disable=console.quiet) as bar:
+    watched: type[Progress] = Progress if console.is_terminal or console.is_jupyter or not shown else _Lines
+    settings: dict[str, Any] = {"console": console, "transient": True, "disable": console.quiet}
+    with watched(*columns, **settings) as bar:
         bar.add_task(text, total=total)
         yield bar

@@ -118,7 +118,10 @@ def facts(panel: Panel) -> tuple[str, ...]:
     equal = _distances(donors, treated) <= near
     if equal.any():
         names = _listed([d for d, same in zip(panel.donors, equal, strict=True) if same])
-        said.append(f"{panel.treated_name} equals {names} before {start}.")
+        said.append(
+            f"{panel.treated_name} equals {names} before {start}: where a fit has no error, nothing tells how large "
+            "errors are, and intervals that rest on them (conformal, jackknife+) are too narrow or without any width."
+        )
     for group in copies(panel):
         said.append(
             f"The donors {_listed(group)} are copies of one series before {start}: their weights can stand in for "

@@ -97,7 +97,8 @@ class DonorAudit:
             return "Some weights reproduce its pre-period exactly: it lies inside the hull of its donors."
         words = f"Its pre-period lies {number(v['distance'])} (RMS) from the hull of its donors"
         if v["p"] >= P_OFFSET:
-            return f"{words}; a free offset does not shorten that beyond chance (F test, p = {number(v['p'], 2)})."
+            p = number(v["p"], 2)
+            return f"{words}; a free offset does not shorten that surely (F test, p = {p}, not below {P_OFFSET:g})."
         if v["distance"] <= FAR * v["sd"]:
             return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
         side = "above" if v["offset"] > 0 else "below"

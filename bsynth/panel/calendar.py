@@ -163,9 +163,11 @@ class Calendar:
             if at < len(times) and times[at] == wanted:
                 return at
         said = show(label)
+        # Times that came with offsets are kept in UTC, and are shown so beside a label with another one.
+        zone = "+00:00" if self.spelling.clock in ("utc", "offsets") else ""
         if at == len(times):
-            raise PanelError(f"{name}: {role} {said} is after the last period {show(times[-1])}")
-        around = [show(t) for t in times[max(at - 2, 0) : at + 2]]
+            raise PanelError(f"{name}: {role} {said} is after the last period {show(times[-1])}{zone}")
+        around = [f"{show(t)}{zone}" for t in times[max(at - 2, 0) : at + 2]]
         raise PanelError(f"{name}: {role} {said} is not a period of the data; near it are {some_of(around)}")
 
     @staticmethod

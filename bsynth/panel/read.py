@@ -33,6 +33,8 @@ NULL_TOKENS = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", ".")
 """Text that means "no outcome", compared in lower case. Units and periods have no such tokens."""
 
 
+MOMENTS = 500
+"""So many different times with hardly two rows each are no periods."""
 _COVARIATE = "covariate "
 """Start of the roles of covariate columns: they are numbered."""
 
@@ -202,6 +204,7 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
     ).fillna({"total": 0.0, "total_sq": 0.0, "other": 0, "infinite": 0, "text": 0})
     if sums.empty:
         raise PanelError(f"{opened.name} has no rows")
+    _refuse_moments(opened, columns, sums)
     for role in ("unit", "time"):
         if (blank := sums[role].isna()).any():
             raise _missing_label(opened, columns, role, int(sums["rows"][blank].sum()))
@@ -224,6 +227,17 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
         np.add.at(grids[name], (time, unit), sums[name].to_numpy(dtype=float))
     binary = not sums["other"].any()
     return _Grid(tuple(pd.Index(units).tolist()), pd.Index(times), binary=binary, spelling=spelling, **grids)
+
+
+def _refuse_moments(opened: Opened, columns: Mapping[str, str], sums: pd.DataFrame) -> None:
+    """A log whose times are moments has hardly two rows at any of them, and would be a panel of empty cells."""
+    times, rows = int(sums["time"].nunique()), int(sums["rows"].sum())
+    if times > MOMENTS and rows < 2 * times:
+        raise PanelError(
+            f"{opened.name}: column {columns['time']!r} holds {times:,} different times in {rows:,} rows: they are "
+            "moments, and periods are needed; round them to days or weeks first, as pandas' "
+            f"df[{columns['time']!r}].dt.floor('D') does"
+        )
 
 
 def _covariate_roles(covariates: str | Iterable[str] | None) -> dict[str, str]:

@@ -219,7 +219,7 @@ def require(present: Any, columns: Mapping[str, str], name: str, *, levels: Sequ
     problem = f"{name}: there is no column {column!r} for {role}{hint}"
     shown = some_of(map(repr, others))
     if {"unit", "outcome"} <= absent.keys() and "time" not in absent and len(others) > 1:
-        raise PanelError(f"{problem}; the columns look like units ({shown}), from_wide reads that shape")
+        raise PanelError(f"{problem}; its columns are {shown}; with a column per unit, Panel.from_wide reads it")
     if {"time", "outcome"} <= absent.keys() and "unit" not in absent and len(others) > 1:
         raise PanelError(f"{problem}; the columns look like periods ({shown}), give one row per unit and period")
     raise PanelError(f"{problem}; its columns are {some_of(map(repr, present), 12) or 'none'}")

@@ -109,7 +109,10 @@ class Spelling:
         """A moment on the clock of the panel."""
         if span.first.tz is None:
             if self.clock == "offsets":
-                raise PanelError(f"{name}: {role} is {show(label)!r} and periods have offsets; write it with its own")
+                raise PanelError(
+                    f"{name}: {role} is {show(label)!r} and periods have offsets from UTC; write it with one, "
+                    f"such as {span.first.isoformat()}+00:00"
+                )
             return span
         if self.clock in ("utc", "offsets"):
             return Span.moment(span.form, span.first.tz_convert("UTC").tz_localize(None))
@@ -356,13 +359,15 @@ def _why(text: str, column: Sequence[str] = ()) -> str:
         orders = ["%d{0}%m{0}{1}", "%m{0}%d{0}{1}"]
         possible = [o for o, at in zip(orders, (3, 1), strict=True) if all(int(each[at]) <= 12 for each in parts)]
         formats = " or ".join(repr(order.format(sep, year)) for order in possible or orders)
+        if len(possible) == 1 and len(parts) > 1:
+            return f"and the column's other dates can only be {formats}; give {_FLAG} {formats} to read them so"
         first, second = int(found[1]), int(found[3])
         means = (
             f"which could be day {first} of month {second} or day {second} of month {first}"
             if first <= 12 and second <= 12 and first != second
             else "whose order of day and month is not said"
         )
-        return f"{means}; write it as 2021-04-01, or give {_FLAG} {formats}"
+        return f"{means}; write dates as year-month-day, or give {_FLAG} {formats}"
     if _PART_YEAR.fullmatch(text):
         return f"which may be a month, a quarter or a week; write it as 2022-01, or give {_FLAG} such as '%m/%Y'"
     if _SHORT.fullmatch(text):

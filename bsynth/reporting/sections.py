@@ -385,7 +385,8 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
         )
     paragraphs.append(
         f"All intervals have level {percent(as_float(summary['level']))}; posterior intervals are equal-tailed. "
-        f"The seed is {summary['seed']}. Lift is the sum of the gaps over the sum of the counterfactual."
+        f"The seed is {summary['seed']}. Lift is the sum of the gaps over the size of the "
+        "counterfactual's sum, so that it has the sign of the effect."
     )
     found = tables.sampler(analysis)
     return Section("Methods", "methods", tuple(paragraphs), () if found is None else (found,))
