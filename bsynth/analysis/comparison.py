@@ -14,9 +14,10 @@ from bsynth.analysis import conditions
 from bsynth.analysis.verdict import interval, verdict
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
-from bsynth.checks import CheckReport, hull
+from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
-from bsynth.checks.replicates import lag1
+from bsynth.engines import hull
+from bsynth.engines.series import lag1
 from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS

@@ -211,7 +211,7 @@ class Analysis:
         path = self._point().path().assign(interval="point") if main is None else main.path(self.level)
         return {
             "schema": SCHEMA,
-            "panel": self.panel.summary(),
+            "panel": self.panel.to_dict(),
             "effects": records(self.effects()),
             "path": records(path.assign(time=self.panel.period_labels())),
             "path_method": main.spec.name if main is not None else self._point().estimator,

@@ -17,8 +17,8 @@ from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
 from bsynth.checks.base import Case
-from bsynth.checks.hull import FAR, P_OFFSET, measure
 from bsynth.effects import POSTERIOR_DIMS, variable
+from bsynth.engines.hull import FAR, P_OFFSET, measure
 from bsynth.errors import PanelError, UnreliableWarning, some_of
 from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space

@@ -158,7 +158,7 @@ def _key(plan: CurvePlan, specification: Specification) -> str:
     window, pool = specification.window, specification.pool
     described = [
         _FORMAT,
-        plan.panel.summary(),
+        plan.panel.to_dict(),
         specification.model(plan.base).to_dict(),
         [window.first, window.gap, pool.rule, pool.size, [str(u) for u in pool.donors]],
         [plan.held, plan.draws, plan.seed],
