@@ -203,7 +203,7 @@ def test_words_are_found_in_the_tables(found: Certificate) -> None:
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain["schema"] == 1
     assert plain["finding"] == found.finding
-    assert len(plain["summary"]) == len(found.table)
+    assert len(plain["table"]) == len(found.table)
     assert "inf" in {row["upper"] for row in plain["intervals"]}
     assert "Certificate" in found._repr_html_()
     assert "level" in repr(found)
@@ -271,7 +271,7 @@ def test_from_the_shell_a_killed_run_goes_on(found: Certificate, csv: Path, tmp_
     assert len((out / "placebos.jsonl").read_text().splitlines()) == len(lines) + 1, "only one fit was computed again"
     written = json.loads((out / "certificate.json").read_text())
     assert written["finding"] == found.finding
-    np.testing.assert_allclose([r["coverage"] for r in written["summary"]], found.table["coverage"])
+    np.testing.assert_allclose([r["coverage"] for r in written["table"]], found.table["coverage"])
     assert len(pd.read_csv(out / "certificate.csv")) == len(found.units)
     assert "exchangeable" in done.stdout
     assert found.sentences()[0] in done.stdout

@@ -15,9 +15,9 @@ from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
-from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import chance, number
+from bsynth.text.result import Pictured
 
 POINTS = 201
 """Points of the curve P(effect > x)."""
@@ -25,8 +25,8 @@ SURE = 0.95
 """The probability of an effect in its direction below which a finding counts as overturned."""
 
 
-@dataclass(frozen=True, eq=False)
-class Decision:
+@dataclass(frozen=True, eq=False, repr=False)
+class Decision(Pictured):
     """What follows from an effect's distribution.
 
     Attributes
@@ -67,34 +67,33 @@ class Decision:
         """One row per number: ``quantity, value``."""
         return pd.DataFrame({"quantity": list(self.values), "value": list(self.values.values())})
 
+    @property
+    def title(self) -> str:
+        """What it is, and about which unit."""
+        return f"Decision: {self.treated}"
+
     def sentences(self) -> tuple[str, ...]:
         """The decision in words, with its numbers."""
         return _sentences(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        return {
+        return super().to_dict() | {
             "estimand": self.estimand,
             "interval": self.interval,
             "outcome": self.outcome,
             "model": self.model,
             "units": self.units,
             "periods": self.periods,
-            "status": self.status,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
-        flag = "" if self.status == "ok" else " UNRELIABLE"
+    def _gist(self) -> str:
         return (
-            f"<Decision{flag}: {name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
-            f"breakdown bias {number(self.values['breakdown'])}>"
+            f"{name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
+            f"breakdown bias {number(self.values['breakdown'])}"
         )
-
-    def _repr_html_(self) -> str:
-        return html_card(f"Decision: {self.treated}", self.sentences(), self.table)
 
 
 def name_of(decision: Decision) -> str:

@@ -3,17 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from bsynth._base.plain import plain, records
 from bsynth.calibration.certificate import words
 from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.summary import REAL
-from bsynth.text.card import html_card
+from bsynth.text.result import Pictured
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Certificate(CertificateData):
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(CertificateData, Pictured):
     """How a model's intervals did on a panel's own units, where nothing happened and the truth is 0.
 
     Attributes
@@ -42,6 +44,11 @@ class Certificate(CertificateData):
     seconds : float
     """
 
+    @property
+    def title(self) -> str:
+        """What it is, of which model, and for which unit."""
+        return f"Certificate of {self.spec.name!r}: {self.windows[0].panel.treated_name}"
+
     def sentences(self) -> tuple[str, ...]:
         """What was found and what it cannot prove, in words."""
         return words.sentences(self)
@@ -49,12 +56,11 @@ class Certificate(CertificateData):
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, ``"schema": 1``; missing numbers are None, unbounded ones ``"inf"`` or ``"-inf"``."""
         found = self.calibration
-        return {
+        return super().to_dict() | {
             "schema": SCHEMA,
             "model": self.spec.name,
             "title": self.spec.title,
             "treated": self.windows[0].panel.treated_name,
-            "status": self.status,
             "finding": self.finding,
             "factor": plain(self.factor),
             "own": records(self.own),
@@ -68,30 +74,26 @@ class Certificate(CertificateData):
                 {"start": w.start, "pre": w.panel.n_pre, "post": w.panel.n_post, "units": len(w.plays())}
                 for w in self.windows
             ],
-            "summary": records(self.table),
             "errors": records(self.errors),
             "pit": records(self.pit),
             "histogram": {kind: records(self.histogram(kind)) for kind in ("base", "calibrated")},
             "intervals": records(self.treated),
             "skipped": [list(map(str, row)) for row in self.skipped],
-            "sentences": list(self.sentences()),
             "seconds": self.seconds,
             "panel": self.windows[0].panel.to_dict(),
             "sampler": {"draws": found.fit.provenance.draws, "seed": found.fit.provenance.seed},
             "versions": found.fit.provenance.versions,
         }
 
-    def __repr__(self) -> str:
-        mark = "" if self.status == "ok" else " UNRELIABLE"
+    def _gist(self) -> str:
         base, calibrated = (self.row(kind)["coverage"] for kind in ("base", "calibrated"))
         return (
-            f"<Certificate of {self.spec.name!r}{mark} on {len(self.calibration.placebos)} donors: {self.finding}; "
-            f"{self.level:.0%} intervals held the truth in {base:.0%} (base) and {calibrated:.0%} (calibrated)>"
+            f"{self.finding}; {self.level:.0%} intervals held the truth in {base:.0%} (base) and {calibrated:.0%} "
+            f"(calibrated) of {len(self.calibration.placebos)} donors"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.table
-        shown = table[(table["windows"] == REAL) & (table["level"] == self.level)]
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        shown = self.table[(self.table["windows"] == REAL) & (self.table["level"] == self.level)]
         columns = ["estimand", "kind", "level", "coverage", "coverage_se", "median_width", "score"]
         own = self.treated[(self.treated["level"] == self.level) & (self.treated["estimand"] != "period")]
-        return html_card("Certificate", self.sentences(), shown[columns], own.drop(columns="time"))
+        return shown[columns], own.drop(columns="time")
