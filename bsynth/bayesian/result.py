@@ -203,13 +203,13 @@ class Fit(Pictured):
         """The average effect, what kept the fit from its gate, and `notes`."""
         row = self.effects().iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
-        attrs, failed = self.tree.attrs, self.diagnostics.failures
+        attrs, failed = self.tree.attrs, self.diagnostics.failed()
         return (
             *mark(self.status),
             f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% predictive interval "
             f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}, by {self.spec.name!r}: "
             f"{self.spec.title}.",
-            *([f"What the gate found: {'; '.join(failed)}."] if failed else []),
+            *([f"What the gate found: {failed}."] if failed else []),
             *self.notes(),
         )
 

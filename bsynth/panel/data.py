@@ -1,6 +1,6 @@
 """What a panel holds, and what follows from it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Clusters, Covariates, Source
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PanelData:
     """The arrays and labels of a `Panel`, which describes them, and what is read off them."""
 
@@ -25,9 +25,9 @@ class PanelData:
     end: Label
     source: Source
     cells: Cells | None = None
-    clusters: Clusters | None = field(default=None, repr=False)
-    covariates: Covariates | None = field(default=None, repr=False)
-    calendar: Calendar | None = field(default=None, repr=False)
+    clusters: Clusters | None = None
+    covariates: Covariates | None = None
+    calendar: Calendar | None = None
 
     @property
     def donors(self) -> tuple[Label, ...]:

@@ -31,6 +31,15 @@ class Result:
 
     and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
     `_gist` and `_card_tables` may be made shorter than what they are here.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> result = bs.classical(panel)
+    >>> result.status, result.title, sorted(result.to_dict())[-3:], repr(result)[:30]
+    ('ok', 'sc: 0', ['status', 'table', 'treated'], '<Estimate sc: 0: average effec')
     """
 
     if TYPE_CHECKING:

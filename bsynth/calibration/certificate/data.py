@@ -29,7 +29,7 @@ SURE = 0.05
 """An honest interval would look as bad as this one with a smaller probability: then it is said in words."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CertificateData:
     """The fields of a `Certificate`, which describes them, and what follows from them."""
 
