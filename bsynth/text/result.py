@@ -38,8 +38,10 @@ class Result:
     >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
     ...     outcome="outcome", treated=0, start=30)
     >>> result = bs.classical(panel)
-    >>> result.status, result.title, sorted(result.to_dict())[-3:], repr(result)[:30]
-    ('ok', 'sc: 0', ['status', 'table', 'treated'], '<Estimate sc: 0: average effec')
+    >>> result.status, result.title, repr(result)[:30]
+    ('ok', 'sc: 0', '<Estimate sc: 0: average effec')
+    >>> [row["estimand"] for row in result.to_dict()["table"]]
+    ['average', 'cumulative', 'lift']
     """
 
     if TYPE_CHECKING:
