@@ -32,6 +32,9 @@ EFFECT_COLUMNS = (
 )  # fmt: skip
 """Columns that every method's table of effects has, in this order; posteriors add to them."""
 
+CARD_COLUMNS = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
+"""Those of them that a card shows."""
+
 POSTERIOR_DIMS = ("chain", "draw")
 
 ROUNDING = 1e-12

@@ -165,7 +165,7 @@ def test_tables_have_a_row_for_everything(found: Certificate) -> None:
     assert found.pit.groupby("window").size().to_dict() == {0: 6, 1: 7}
     assert len(found.units) == 13 * (2 + 2 * H) * 4 * 3
     assert found.rivals.groupby("kind").size().to_dict() == {"demeaned-conformal": 52, "demeaned-placebo": 52}
-    assert set(found.summary["windows"]) == {"real start", "earlier", "all"}
+    assert set(found.table["windows"]) == {"real start", "earlier", "all"}
     row = found.row("base", windows="all")
     assert (row["units"], row["intervals"]) == (7, 13)
     cell = found.units.query("estimand == 'average' and kind == 'calibrated' and level == 0.9")
@@ -203,7 +203,7 @@ def test_words_are_found_in_the_tables(found: Certificate) -> None:
     plain = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     assert plain["schema"] == 1
     assert plain["finding"] == found.finding
-    assert len(plain["summary"]) == len(found.summary)
+    assert len(plain["table"]) == len(found.table)
     assert "inf" in {row["upper"] for row in plain["intervals"]}
     assert "Certificate" in found._repr_html_()
     assert "level" in repr(found)
@@ -271,7 +271,7 @@ def test_from_the_shell_a_killed_run_goes_on(found: Certificate, csv: Path, tmp_
     assert len((out / "placebos.jsonl").read_text().splitlines()) == len(lines) + 1, "only one fit was computed again"
     written = json.loads((out / "certificate.json").read_text())
     assert written["finding"] == found.finding
-    np.testing.assert_allclose([r["coverage"] for r in written["summary"]], found.summary["coverage"])
+    np.testing.assert_allclose([r["coverage"] for r in written["table"]], found.table["coverage"])
     assert len(pd.read_csv(out / "certificate.csv")) == len(found.units)
     assert "exchangeable" in done.stdout
     assert found.sentences()[0] in done.stdout

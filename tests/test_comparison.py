@@ -143,7 +143,7 @@ class Paper:
 
     def to_dict(self) -> dict[str, Any]:
         found = {"model": "level", "finding": "overconfident", "factor": 2.66, "status": "ok"}
-        return found | {"donors": 38, "resolution": 1 / 39, "panel": self.panel.summary()}
+        return found | {"donors": 38, "resolution": 1 / 39, "panel": self.panel.to_dict()}
 
 
 def test_a_certificate_of_this_panel_is_weighed_and_another_refused(

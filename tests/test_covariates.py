@@ -263,7 +263,7 @@ def test_a_driving_covariate_is_recovered_and_unbiases() -> None:
     assert row["lower"] < 0 < row["upper"]
     beta = found.tree["posterior"]["beta"].sel(covariate="price")
     assert abs(float(beta.mean()) - 1.5) < 4 * float(beta.std()) < 0.8
-    assert found.pre_rmse < 0.5 * without.pre_rmse
+    assert found.pre_rmspe < 0.5 * without.pre_rmspe
     report = bs.check(found, panel)
     assert report["predictive"].status == "ok"
     assert report["autocorrelation"].status == "ok"

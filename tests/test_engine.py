@@ -132,4 +132,4 @@ def test_textbook_model_against_an_independent_gibbs_sampler(study: str, request
     row = fit.effects(interval="mean").iloc[0]
     assert row["estimate"] == pytest.approx(effect, rel=0.01)
     assert row["sd"] == pytest.approx(sd, rel=0.05)
-    assert fit.pre_rmse == pytest.approx(rmse, rel=0.02)
+    assert fit.pre_rmspe == pytest.approx(rmse, rel=0.02)

@@ -51,3 +51,53 @@ def test_modules_and_functions_stay_small(file: Path) -> None:
             assert any(k.arg == "stacklevel" for k in node.keywords), "every warning has a stacklevel"
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "plt.show":
             pytest.fail("a plot returns its axes and never shows them")
+
+
+# One circle that the plan of an analysis and its findings still make.
+ALLOWED_CIRCLES = {frozenset({"bsynth.analysis.findings", "bsynth.analysis.plan"})}
+
+
+def _module(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(file: Path, modules: set[str]) -> set[str]:
+    """Modules of bsynth that a file imports anywhere: at its top, inside functions, and for types alone."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, f"{file}: imports are absolute"
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                found.add(inside if inside in modules else node.module)
+    return found & modules
+
+
+def _circles(graph: dict[str, set[str]]) -> list[frozenset[str]]:
+    """The sets of modules that import one another, directly or by way of others."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph[waiting.pop()] - seen
+            seen |= new
+            waiting += new
+        return seen
+
+    reach = {name: reached(name) for name in graph}
+    return list({frozenset(other for other in reach[name] if name in reach[other]) for name in graph} - {frozenset()})
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    modules = {_module(file): file for file in FILES}
+    graph = {name: _imports(file, set(modules)) for name, file in modules.items()}
+    assert len(graph["bsynth.cli"]) > 1, "the imports are found"
+    assert {tuple(sorted(c)) for c in _circles(graph)} == {tuple(sorted(c)) for c in ALLOWED_CIRCLES}
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"d"}}
+    assert set(_circles(graph)) == {frozenset("bc"), frozenset("d")}

@@ -94,7 +94,7 @@ def test_dates_as_a_user_writes_them(start: Any) -> None:
     p = panel(frame, start=start, end="2021-01-07")
     assert (p.n_pre, p.n_post) == (5, 2)
     assert p.period_labels()[0] == "2021-01-01"
-    assert p.summary()["start"] == "2021-01-06"
+    assert p.to_dict()["start"] == "2021-01-06"
     quarters = long().assign(time=lambda f: "20" + (10 + f.time // 4).astype(str) + "Q" + (f.time % 4 + 1).astype(str))
     assert panel(quarters, start="2011Q2").n_pre == 5
 
@@ -116,7 +116,7 @@ def test_interpolation_is_that_of_pandas_inside_a_series() -> None:
     np.testing.assert_allclose(p.outcome, pivot[list(p.units)].to_numpy())
     assert p.source.filled == (("c", 2), ("a", 1), ("a", 3), ("a", 4), ("e", 5), ("e", 6))
     assert p.source.rows_used == 34
-    assert p.summary()["notes"] == [
+    assert p.to_dict()["notes"] == [
         "6 missing cells were interpolated linearly in time: c at 2, a at 1, a at 3, a at 4, e at 5, e at 6."
     ]
     assert p.without("e").source.filled == (("c", 2), ("a", 1), ("a", 3), ("a", 4))
@@ -273,7 +273,7 @@ def test_tidy_frame_round_trip(rollout: Panel) -> None:
 
 
 def test_summary_is_json(rollout: Panel) -> None:
-    summary = json.loads(json.dumps(rollout.summary()))
+    summary = json.loads(json.dumps(rollout.to_dict()))
     assert set(summary) == {
         "units", "donors", "times", "start", "end", "treated", "covariates", "n_pre", "n_post",
         "rows_in", "rows_used", "sha256", "missing", "notes",

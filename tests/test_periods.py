@@ -173,7 +173,7 @@ def test_periods_are_read_and_named_as_they_are_written(spelling: str, how: str,
     # The same outcomes in the same order as by whole numbers.
     numbered = bs.Panel.from_long(frame(range(len(periods))), **ROLES, start=first)
     np.testing.assert_allclose(panel.outcome, numbered.outcome)
-    json.dumps(panel.summary())
+    json.dumps(panel.to_dict())
 
 
 @pytest.mark.parametrize(
@@ -348,7 +348,7 @@ def test_gaps_are_said_in_panel_summary_and_verdict(times: pd.Index, start: Any,
     panel = bs.Panel.from_long(frame(times), **ROLES, start=start)
     analysis = bs.analyse(panel, models=["none"], methods=["sc"], findings="none", progress=False)
     expected = [] if said is None else [said]
-    assert panel.notes() == panel.gaps() == panel.summary()["notes"] == expected
+    assert panel.notes() == panel.gaps() == panel.to_dict()["notes"] == expected
     assert [note for note in analysis.summary()["notes"] if "no row" in note] == expected
     assert [sentence for sentence in analysis.comparison.sentences() if "no row" in sentence] == expected
     json.dumps(analysis.summary(), allow_nan=False)

@@ -117,7 +117,7 @@ def test_labels_that_look_the_same_are_named_and_kept_apart(case: str, frame: pd
     both = panel(renamed(frame, B=one, C=other))
     assert {one, other} < set(both.donors)
     assert both.n_donors == 8
-    (note,) = both.summary()["notes"]
+    (note,) = both.to_dict()["notes"]
     assert words in note
     assert "kept apart" in note
     escaped = other.encode("ascii", "backslashreplace").decode() if words == "look alike" else repr(other)[1:-1]
@@ -127,12 +127,12 @@ def test_labels_that_look_the_same_are_named_and_kept_apart(case: str, frame: pd
         panel(renamed(frame, B=other), exclude=one)
     with pytest.raises(bs.PanelError, match=f"did you mean .* differ only in .*{words}"):
         panel(renamed(frame, T=one), treated=other)
-    assert panel(renamed(frame, B=one, C=other)).without(one, other).summary()["notes"] == []
+    assert panel(renamed(frame, B=one, C=other)).without(one, other).to_dict()["notes"] == []
 
 
 def test_other_labels_are_not_called_alike(frame: pd.DataFrame) -> None:
     for one, other in (("New York", "Newark"), ("Quebec", "Québec"), ("D1", "D01"), ("A1", "A2")):
-        assert panel(renamed(frame, B=one, C=other)).summary()["notes"] == []
+        assert panel(renamed(frame, B=one, C=other)).to_dict()["notes"] == []
 
 
 def test_trailing_space_is_seen(cases_dir: Path, tmp_path: Path) -> None:

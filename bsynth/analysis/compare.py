@@ -86,7 +86,7 @@ def compare(
     request = plan_comparison(
         panel, methods, interval=interval, calibrated=calibrated, level=level, draws=draws, seed=seed
     )
-    if certificate is not None and certificate.to_dict()["panel"]["sha256"] != panel.summary()["sha256"]:
+    if certificate is not None and certificate.to_dict()["panel"]["sha256"] != panel.to_dict()["sha256"]:
         raise PanelError(f"the certificate is of another panel than {panel!r}; certify this one, or leave it out")
     analysis = run_analysis(request, progress=progress)
     return analysis.with_findings({} if certificate is None else {"certificate": certificate}).comparison

@@ -14,9 +14,10 @@ from bsynth.analysis import conditions
 from bsynth.analysis.verdict import interval, verdict
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
-from bsynth.checks import CheckReport, hull
+from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
-from bsynth.checks.replicates import lag1
+from bsynth.engines import hull
+from bsynth.engines.series import lag1
 from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
@@ -157,7 +158,7 @@ def _of_fit(fit: Fit) -> dict[str, Any]:
     gap = (fit.observed - fit.synthetic()).values[: fit.n_pre]
     return {
         "presumes": conditions.of_model(fit.spec),
-        "pre_rmspe": fit.pre_rmse,
+        "pre_rmspe": fit.pre_rmspe,
         "drift": drifts(fit.spec),
         "intercept": float(fit.tree["posterior"]["intercept"].mean()),
         "free_level": conditions.has_level(fit.spec),
@@ -196,7 +197,7 @@ def facts_of(
         "hull": _hull(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
-            "status": checks.status,
+            "status": checks.verdict,
             "suggestion": checks.suggestion,
             "warnings": [check.name for check in checks.warnings],
         },

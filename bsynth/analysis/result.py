@@ -211,7 +211,7 @@ class Analysis:
         path = self._point().path().assign(interval="point") if main is None else main.path(self.level)
         return {
             "schema": SCHEMA,
-            "panel": self.panel.summary(),
+            "panel": self.panel.to_dict(),
             "effects": records(self.effects()),
             "path": records(path.assign(time=self.panel.period_labels())),
             "path_method": main.spec.name if main is not None else self._point().estimator,
@@ -307,7 +307,7 @@ def _weights(
     """Weight of each donor by method."""
     found = {}
     for fit in fits:
-        table = fit.weights(level)
+        table = fit.weights_table(level)
         found[fit.spec.name] = dict(zip(map(str, table["donor"]), table["weight"].tolist(), strict=True))
     for estimate in estimates:
         name = estimate.estimator if estimate.solver != "slsqp" else f"{estimate.estimator}-slsqp"
@@ -324,7 +324,7 @@ def _pre_fit(fits: Sequence[Fit], estimates: Sequence[Estimate]) -> list[dict[st
             {
                 "method": "bayes",
                 "model": fit.spec.name,
-                "pre_rmspe": fit.pre_rmse,
+                "pre_rmspe": fit.pre_rmspe,
                 "intercept": float(intercept.mean()),
                 "effective_donors": fit.effective_donors,
             }

@@ -290,7 +290,7 @@ def _checked(
     if case is None:
         return None
     found = [steps.attempt(f"check {part.NAME}", partial(part.check, case)) for part in REGISTRY]
-    return CheckReport(fits[0].spec.name, tuple(answer for answer in found if answer is not None))
+    return CheckReport(fits[0].spec.name, tuple(answer for answer in found if answer is not None), fits[0].status)
 
 
 def _finding(name: str, analysis: Analysis, request: AnalysisPlan, store: Path, *, progress: bool) -> Finding:

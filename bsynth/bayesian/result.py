@@ -3,19 +3,23 @@
 import json
 import os
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._base.plain import clean, records
 from bsynth._base.request import as_path, check_file, writing
-from bsynth._base.types import IntervalKind, Status
+from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
+from bsynth.text.marks import mark
+from bsynth.text.numbers import bracket, chance, numbers
+from bsynth.text.result import Pictured
 
 FORMAT = 1
 _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
@@ -37,8 +41,8 @@ class Provenance:
     versions: dict[str, str]
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fit(Pictured):
     """A posterior counterfactual of the treated series.
 
     Attributes
@@ -123,15 +127,20 @@ class Fit:
         )
         return table.assign(interval=interval)
 
-    def weights(self, level: float = 0.95) -> pd.DataFrame:
-        """Posterior mean and equal-tailed interval of each donor's weight, largest first."""
+    @property
+    def weights(self) -> FloatArray:
+        """(J,) posterior mean of each donor's weight, in the order of the panel's donors."""
+        return np.asarray(effects.variable(self.tree, "posterior", "weights").mean(effects.POSTERIOR_DIMS), dtype=float)
+
+    def weights_table(self, level: float = 0.95) -> pd.DataFrame:
+        """Each ``donor`` with its posterior mean ``weight`` and equal-tailed ``lower``, ``upper``, largest first."""
         effects.check_level(level)
         draws = effects.variable(self.tree, "posterior", "weights")
         lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
         table = pd.DataFrame(
             {
                 "donor": draws["donor"].to_index(),
-                "weight": draws.mean(effects.POSTERIOR_DIMS).values,
+                "weight": self.weights,
                 "lower": lower.values,
                 "upper": upper.values,
             }
@@ -148,8 +157,8 @@ class Fit:
         return found
 
     @property
-    def pre_rmse(self) -> float:
-        """RMSE over the pre-period of the observed series about `synthetic`, outcome units."""
+    def pre_rmspe(self) -> float:
+        """Root mean squared gap over the pre-period of the observed series about `synthetic`, outcome units."""
         residual = (self.observed - self.synthetic()).isel(time=slice(0, self.n_pre))
         return float((residual**2).mean() ** 0.5)
 
@@ -180,25 +189,51 @@ class Fit:
             tree.to_netcdf(part, engine="h5netcdf")
             part.replace(file)
 
-    def __repr__(self) -> str:
+    @property
+    def table(self) -> pd.DataFrame:
+        """`effects` at 95%."""
+        return self.effects()
+
+    @property
+    def title(self) -> str:
+        """The treated unit, and the model."""
+        return f"{self.tree.attrs['treated']} by {self.spec.name!r}"
+
+    def sentences(self) -> tuple[str, ...]:
+        """The average effect, what kept the fit from its gate, and `notes`."""
         row = self.effects().iloc[0]
-        mark = "" if self.status == "ok" else " UNRELIABLE"
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        attrs, failed = self.tree.attrs, self.diagnostics.failed()
         return (
-            f"<Fit {self.spec.name!r}{mark}: average effect {row.estimate:.4g}, "
-            f"95% predictive [{row.lower:.4g}, {row.upper:.4g}]>"
+            *mark(self.status),
+            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% predictive interval "
+            f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}, by {self.spec.name!r}: "
+            f"{self.spec.title}.",
+            *([f"What the gate found: {failed}."] if failed else []),
+            *self.notes(),
         )
 
-    def _repr_html_(self) -> str:
-        marks = "".join(f"<li>{escape(f)}</li>" for f in self.diagnostics.failures)
-        warning = (
-            f"<p style='color:#b00020;font-weight:bold'>Unreliable: the convergence gate failed.</p><ul>{marks}</ul>"
-            if marks
-            else ""
-        )
-        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
-        table = self.effects()[columns].to_html(index=False, float_format="{:.5g}".format, border=0)
-        notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
-        return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}{notes}"
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data: besides the face of every result the path, weights, diagnostics and provenance."""
+        return super().to_dict() | {
+            "model": self.spec.name,
+            "spec": self.spec.to_dict(),
+            "treated": self.tree.attrs["treated"],
+            "outcome": self.tree.attrs["outcome"],
+            "path": records(self.path()),
+            "weights": records(self.weights_table()),
+            "pre_rmspe": self.pre_rmspe,
+            "effective_donors": self.effective_donors,
+            "diagnostics": clean(self.diagnostics.to_dict()),
+            "provenance": clean(asdict(self.provenance)),
+        }
+
+    def _gist(self) -> str:
+        row = self.effects().iloc[0]
+        return f"average effect {row.estimate:.4g}, 95% predictive [{row.lower:.4g}, {row.upper:.4g}]"
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.table[effects.CARD_COLUMNS],)
 
 
 def load(path: str | Path) -> Fit:

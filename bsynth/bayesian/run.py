@@ -143,7 +143,7 @@ def _attempt(request: Plan, sampler: "Sampler", *, retried: bool, progress: bool
         target_accept=sampler.target_accept,
         seconds=0.0,
         reason=request.reason,
-        panel=request.panel.summary(),
+        panel=request.panel.to_dict(),
         versions=versions(),
     )
     return Fit(tree, spec, diagnostics, provenance)

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._base.plain import records
 from bsynth._base.request import check_seed
 from bsynth._base.types import Label, Status
 from bsynth.bayesian.plan import plan
@@ -26,15 +27,17 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
-from bsynth.text.card import html_card
+from bsynth.text.marks import UNRELIABLE, mark
+from bsynth.text.numbers import bracket, chance, numbers
+from bsynth.text.result import Pictured
 
 MIN_PLACEBOS = 4
 SAID = 8
 """Donors left out that are said one by one."""
 
 
-@dataclass(frozen=True, eq=False)
-class Calibration:
+@dataclass(frozen=True, eq=False, repr=False)
+class Calibration(Pictured):
     """A fit, its donors' placebo fits, and what they say about its intervals.
 
     Attributes
@@ -175,9 +178,32 @@ class Calibration:
             )
         return (*words, *effects.lift_notes(self.effects()))
 
+    @property
+    def title(self) -> str:
+        """What it is, of which model, and of which unit."""
+        return f"Donor calibration of {self.fit.spec.name!r}: {self.fit.tree.attrs['treated']}"
+
+    def sentences(self) -> tuple[str, ...]:
+        """The calibrated average effect, and `notes`."""
+        row, attrs = self.effects().iloc[0], self.fit.tree.attrs
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        return (
+            *self._mark(),
+            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% calibrated interval "
+            f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
+            *self.notes(),
+        )
+
+    def _mark(self) -> tuple[str, ...]:
+        if self.status == "ok" or self.fit.status != "ok":
+            return mark(self.status)
+        failed = sum(p.status != "ok" for p in self.placebos)
+        return (f"{UNRELIABLE}: {failed} of {len(self.placebos)} placebo fits did not pass the convergence gate.",)
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for ``summary.json``."""
-        return {
+        """Return plain JSON data: besides the face of every result its effects and what the donors teach."""
+        return super().to_dict() | {
+            "effects": records(self.effects()),
             "model": self.fit.spec.name,
             "pi": self.share,
             "shares": None if self.lesson.shares is None else dict(self.lesson.shares),
@@ -188,21 +214,19 @@ class Calibration:
             "donors": len(self.placebos),
             "drawn_from": self.drawn_from,
             "resolution": self.resolution,
-            "status": self.status,
             "notes": list(self.notes()),
         }
 
-    def __repr__(self) -> str:
+    def _gist(self) -> str:
         row = self.effects().iloc[0]
         return (
-            f"<Calibration of {self.fit.spec.name!r} on {len(self.placebos)} donors: average effect "
-            f"{row.estimate:.4g}, 95% calibrated [{row.lower:.4g}, {row.upper:.4g}]>"
+            f"average effect {row.estimate:.4g}, 95% calibrated [{row.lower:.4g}, {row.upper:.4g}], "
+            f"on {len(self.placebos)} donors"
         )
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
-        both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)[columns]
-        return html_card("Donor calibration", self.notes(), both)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)
+        return (both[effects.CARD_COLUMNS],)
 
 
 def calibrate(

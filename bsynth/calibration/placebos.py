@@ -170,7 +170,7 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
 
 
 def _key(panel: Panel, spec: ModelSpec, draws: int, seed: int) -> str:
-    return digest([_FORMAT, panel.summary(), spec.to_dict(), draws, seed], panel.outcome.tobytes())
+    return digest([_FORMAT, panel.to_dict(), spec.to_dict(), draws, seed], panel.outcome.tobytes())
 
 
 def _text(unit: Label) -> str:

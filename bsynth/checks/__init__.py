@@ -90,7 +90,7 @@ def check(
     Returns
     -------
     CheckReport
-        ``.table``, ``.sentences()``, ``.suggestion``; ``report["hull"]`` is one check.
+        ``.table``, ``.sentences()``, ``.verdict``, ``.suggestion``; ``report["hull"]`` is one check.
 
     Raises
     ------
@@ -113,4 +113,4 @@ def check(
     check_seed(seed)
     case = Case(fit, panel, calibration, future, seed)
     found = [answer for part in REGISTRY if (answer := part.check(case)) is not None]
-    return CheckReport(fit.spec.name, tuple(found))
+    return CheckReport(fit.spec.name, tuple(found), fit.status)

@@ -4,7 +4,8 @@ import numpy as np
 
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts, for_drift
-from bsynth.checks.replicates import lag1, residuals, tail
+from bsynth.checks.replicates import residuals, tail
+from bsynth.engines.series import lag1
 from bsynth.text.numbers import number
 
 NAME = "autocorrelation"

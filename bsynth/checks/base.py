@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit
 from bsynth.effects import variable
 from bsynth.errors import PanelError
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.text.card import html_card
+from bsynth.text.marks import mark
+from bsynth.text.result import Result
 
 if TYPE_CHECKING:
     from bsynth.calibration import Calibration
@@ -104,15 +106,24 @@ class Case:
         return np.random.default_rng([self.seed, *name.encode()])
 
 
-@dataclass(frozen=True, eq=False)
-class CheckReport:
-    """The checks of one fit, in the order of their registry."""
+@dataclass(frozen=True, eq=False, repr=False)
+class CheckReport(Result):
+    """The checks of one fit, in the order of their registry.
+
+    Attributes
+    ----------
+    model : str
+    checks : tuple of Check
+    status : {"ok", "unreliable"}
+        Of the fit; what the checks say of its model is the `verdict`.
+    """
 
     model: str
     checks: tuple[Check, ...]
+    status: Status
 
     @property
-    def status(self) -> Verdict:
+    def verdict(self) -> Verdict:
         """``"warning"`` when any check warns."""
         return "warning" if self.warnings else "ok"
 
@@ -133,20 +144,24 @@ class CheckReport:
         columns = ["name", "title", "status", "suggestion", "sentence"]
         return pd.DataFrame([[getattr(check, c) for c in columns] for check in self.checks], columns=columns)
 
+    @property
+    def title(self) -> str:
+        """What it is, and of which model."""
+        return f"Checks of {self.model!r}"
+
     def sentences(self) -> tuple[str, ...]:
         """The warnings in words and the model they name; one sentence when there is none."""
         if not self.warnings:
-            return (f"No check contradicts the model {self.model!r}.",)
-        words = tuple(check.sentence for check in self.warnings)
+            return (*mark(self.status), f"No check contradicts the model {self.model!r}.")
+        words = (*mark(self.status), *(check.sentence for check in self.warnings))
         return words if self.suggestion is None else (*words, f"Use the model {self.suggestion!r} instead.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain data for ``summary.json``."""
-        return {
+        """Return plain JSON data: besides the face of every result the verdict, and the numbers of each check."""
+        return super().to_dict() | {
             "model": self.model,
-            "status": self.status,
+            "verdict": self.verdict,
             "suggestion": self.suggestion,
-            "sentences": list(self.sentences()),
             "checks": [check.to_dict() for check in self.checks],
         }
 
@@ -156,11 +171,8 @@ class CheckReport:
                 return check
         raise KeyError(f"no check {name!r}; there are {', '.join(check.name for check in self.checks)}")
 
-    def __repr__(self) -> str:
-        found = ", ".join(check.name for check in self.warnings) or "no warnings"
-        return f"<CheckReport of {self.model!r}: {len(self.checks)} checks, {found}>"
+    def _gist(self) -> str:
+        return f"{len(self.checks)} checks, {', '.join(check.name for check in self.warnings) or 'no warnings'}"
 
-    def _repr_html_(self) -> str:
-        table = self.table[["title", "status", "sentence"]]
-        with pd.option_context("display.max_colwidth", None):
-            return html_card(f"Checks of {self.model}", self.sentences()[-1:], table)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.table[["title", "status", "sentence"]],)

@@ -1,25 +1,19 @@
 """Can any weights reproduce the treated pre-period?"""
 
 import numpy as np
-from scipy import stats
 
 from bsynth._base.types import FloatArray
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts, for_drift, for_level
-from bsynth.checks.replicates import lag1
-from bsynth.engines.simplex import SimplexSolution, solve_simplex
+from bsynth.engines.hull import FAR, P_OFFSET, measure
+from bsynth.engines.series import lag1
 from bsynth.text.numbers import number
 
 NAME = "hull"
 TITLE = "Is the treated unit inside the hull of its donors?"
 
-P_OFFSET = 0.01
-"""Chance with which a treated unit inside the hull is called outside."""
-FAR = 0.25
-"""RMS distance, in pre-period sd, below which being outside does not matter."""
 POOR = 0.5
 """RMS distance, in pre-period sd, from which even a free offset is called a poor fit."""
-INSIDE = 1e-6
 
 
 def check(case: Case) -> Check:
@@ -50,24 +44,6 @@ def check(case: Case) -> Check:
     return Check(NAME, TITLE, values, "ok", f"The treated pre-period lies {where} the hull of its donors{tail}.")
 
 
-def measure(treated: FloatArray, donors: FloatArray) -> tuple[dict[str, float], FloatArray]:
-    """Return the ``values`` of `check` for treated (T0,) and donors (T0, J), and the gap (T0,) with a free offset."""
-    plain = solve_simplex(donors, treated)
-    centred = solve_simplex(donors - donors.mean(axis=0), treated - treated.mean())
-    slack = treated - donors @ plain.weights
-    rest = treated - donors @ centred.weights
-    values = {
-        "distance": _rms(slack),
-        "slack_max": float(np.abs(slack).max()),
-        "distance_centred": _rms(rest - rest.mean()),
-        "offset": float(rest.mean()),
-        "p": _offset_p(plain, centred, len(treated)),
-        "inside": float(_rms(slack) <= INSIDE * treated.std(ddof=1)),
-        "beyond": float(((treated > donors.max(axis=1)) | (treated < donors.min(axis=1))).sum()),
-    }
-    return values, rest
-
-
 def _pre_period(case: Case) -> tuple[FloatArray, FloatArray]:
     """Return the treated (T0,) and donors (T0, J), on the treated unit's scale when each has its own."""
     pre, design = slice(0, case.panel.n_pre), case.design
@@ -86,17 +62,3 @@ def _outside(case: Case, values: dict[str, float], *, autocorrelated: bool) -> C
     )
     suggestion = for_level(case, autocorrelated=autocorrelated)
     return Check(NAME, TITLE, values, "warning", sentence, suggestion)
-
-
-def _offset_p(plain: SimplexSolution, centred: SimplexSolution, n_times: int) -> float:
-    """p of the F test of a free offset; the donors in use count as parameters, as far as periods allow."""
-    in_use = int((centred.weights > 0).sum()) - 1
-    freedom = max(n_times - 1 - in_use, 1)
-    gained = max(plain.objective - centred.objective, 0.0)
-    if centred.objective <= 0.0:
-        return 1.0 if gained <= 0.0 else 0.0
-    return float(stats.f.sf(gained / (centred.objective / freedom), 1, freedom))
-
-
-def _rms(values: FloatArray) -> float:
-    return float(np.sqrt((values**2).mean()))

@@ -3,6 +3,7 @@
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from scipy import special, stats
 
 from bsynth._base.progress import progress_bar
 from bsynth._base.request import check_seed
-from bsynth._base.types import FloatArray
+from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
 from bsynth.effects import variable
@@ -21,12 +22,15 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE
+from bsynth.text.marks import UNRELIABLE
+from bsynth.text.numbers import number
+from bsynth.text.result import Result
 
 MIN_LAST = 3
 
 
-@dataclass(frozen=True, eq=False)
-class LeaveFutureOut:
+@dataclass(frozen=True, eq=False, repr=False)
+class LeaveFutureOut(Result):
     """One-step-ahead forecasts of the last pre-periods by exact refits.
 
     Attributes
@@ -55,8 +59,33 @@ class LeaveFutureOut:
         """Periods outside the equal-tailed predictive interval of probability ``level``."""
         return int((np.abs(self.table["pit"] - 0.5) > level / 2).sum())
 
-    def __repr__(self) -> str:
-        return f"<LeaveFutureOut of {self.model!r}: {len(self.table)} periods, elpd {self.elpd:.2f} ± {self.se:.2f}>"
+    @property
+    def status(self) -> Status:
+        """``"unreliable"`` when any refit did not pass its convergence gate."""
+        return "ok" if (self.table["status"] == "ok").all() else "unreliable"
+
+    @property
+    def title(self) -> str:
+        """What it is, and of which model."""
+        return f"Leave-future-out of {self.model!r}"
+
+    def sentences(self) -> tuple[str, ...]:
+        """How well the periods were forecast, and how often the 90% interval missed."""
+        periods, failed, outside = len(self.table), int((self.table["status"] != "ok").sum()), self.outside()
+        far = f"{outside} of them {'falls' if outside == 1 else 'fall'}" if outside else "none of them falls"
+        return (
+            *([f"{UNRELIABLE}: {failed} of {periods} refits did not pass the convergence gate."] if failed else []),
+            f"{periods} pre-periods, each forecast by {self.model!r} from those before it, have an elpd of "
+            f"{number(self.elpd)} (s.e. {number(self.se, 2)}); {far} outside the 90% predictive interval.",
+            "A larger elpd on the same periods is a better forecast; a difference of few standard errors is none.",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data: besides the face of every result model, ``elpd`` and its standard error."""
+        return super().to_dict() | {"model": self.model, "elpd": self.elpd, "se": self.se}
+
+    def _gist(self) -> str:
+        return f"{len(self.table)} periods, elpd {self.elpd:.2f} ± {self.se:.2f}"
 
 
 def lfo(

@@ -6,7 +6,8 @@ from bsynth._base.types import FloatArray
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_level, for_tails
 from bsynth.checks.prior import draw_untreated, is_simple
-from bsynth.checks.replicates import lag1, residuals, tail, two_sided
+from bsynth.checks.replicates import residuals, tail, two_sided
+from bsynth.engines.series import lag1
 from bsynth.text.numbers import number
 
 NAME = "predictive"

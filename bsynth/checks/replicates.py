@@ -95,14 +95,6 @@ def residuals(case: Case, name: str) -> Residuals:
     return Residuals(realised[:, seen], replicated[:, seen], sd[:, seen])
 
 
-def lag1(series: FloatArray) -> FloatArray:
-    """Lag-1 autocorrelation along the last axis, 0 for a constant series."""
-    centred = series - series.mean(axis=-1, keepdims=True)
-    total = (centred**2).sum(axis=-1)
-    product = (centred[..., 1:] * centred[..., :-1]).sum(axis=-1)
-    return np.asarray(np.divide(product, total, out=np.zeros_like(product), where=total > 0))
-
-
 def tail(replicated: FloatArray, realised: FloatArray) -> float:
     """P(T(replicated) ≥ T(realised)); ties count half, so that a discrete statistic is not extreme by itself."""
     return float(np.mean(replicated > realised) + 0.5 * np.mean(replicated == realised))

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from bsynth import effects
-from bsynth._base.plain import records, show
+from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
-from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 MEASURED: Mapping[str, tuple[int, int]] = {
     "Germany": (3, 16),
@@ -29,8 +29,8 @@ MEASURED_LEVEL = 0.95
 MEASURED_MODEL = "default"
 
 
-@dataclass(frozen=True, eq=False)
-class PathBand:
+@dataclass(frozen=True, eq=False, repr=False)
+class PathBand(Pictured):
     """Simultaneous band of the gap over the treated periods.
 
     Attributes
@@ -65,6 +65,11 @@ class PathBand:
         """Status of the fit."""
         return self.fit.status
 
+    @property
+    def title(self) -> str:
+        """Which band, and of which unit's effect."""
+        return f"{self.level:.0%} simultaneous band: {self.fit.tree.attrs['treated']}"
+
     def sentences(self) -> tuple[str, ...]:
         """What the band says, in words."""
         away = self.table.loc[self.table["excludes_zero"], "time"]
@@ -98,29 +103,21 @@ class PathBand:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        return {
+        return super().to_dict() | {
             "model": self.fit.spec.name,
-            "status": self.status,
             "level": self.level,
             "inside": self.inside,
             "factor": self.factor,
             "interval": self.interval,
             "held": self.held,
             "units": self.units,
-            "table": records(self.table),
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
-        flag = "" if self.status == "ok" else " UNRELIABLE"
+    def _gist(self) -> str:
         return (
-            f"<PathBand{flag}: {self.level:.0%} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes "
-            f"zero in {int(self.table['excludes_zero'].sum())} of {len(self.table)} periods>"
+            f"{self.level:.0%} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes zero in "
+            f"{int(self.table['excludes_zero'].sum())} of {len(self.table)} periods"
         )
-
-    def _repr_html_(self) -> str:
-        title = f"{self.level:.0%} simultaneous band: {self.fit.tree.attrs['treated']}"
-        return html_card(title, self.sentences(), self.table)
 
 
 def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: IntervalKind = "predictive") -> PathBand:

@@ -3,111 +3,30 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean, records
-from bsynth._base.types import FloatArray, Status
+from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration
-from bsynth.effects import lift_of, positive_share
-from bsynth.errors import FitError, SpecError
-from bsynth.findings import decision_words
-from bsynth.findings.decision_words import SURE, name_of
+from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
-from bsynth.text.card import html_card
+from bsynth.text.marks import mark
 from bsynth.text.numbers import chance, number
+from bsynth.text.result import Pictured
 
 POINTS = 201
 """Points of the curve P(effect > x)."""
-TAIL = 0.001
-"""Probability on either side that the curve leaves out."""
+SURE = 0.95
+"""The probability of an effect in its direction below which a finding counts as overturned."""
 
 
-class _Law(Protocol):
-    """The distribution of an effect."""
-
-    def above(self, x: float) -> float:
-        """P(effect > x)."""
-
-    def below(self, x: float) -> float:
-        """P(effect < x)."""
-
-    def quantile(self, q: float) -> float:
-        """Its quantile."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Drawn:
-    """The saved draws (S,), every one of them; one that is exactly x counts half on either side of it."""
-
-    draws: FloatArray
-
-    def above(self, x: float) -> float:
-        return positive_share(self.draws - x)
-
-    def below(self, x: float) -> float:
-        return positive_share(x - self.draws)
-
-    def quantile(self, q: float) -> float:
-        return float(np.quantile(self.draws, q))
-
-
-@dataclass(frozen=True, eq=False)
-class _Calibrated:
-    """A multiple of the calibrated average effect: t₈ mixture over (c, d)."""
-
-    calibration: Calibration
-    centre: float
-    sd: float
-    unit: float
-
-    def above(self, x: float) -> float:
-        return 1.0 - self.below(x)
-
-    def below(self, x: float) -> float:
-        return self.calibration.inflation.cdf(x / self.unit, self.centre, self.sd)
-
-    def quantile(self, q: float) -> float:
-        return self.unit * self.calibration.inflation.quantile(q, self.centre, self.sd)
-
-
-@dataclass(frozen=True, eq=False)
-class _CalibratedLift:
-    """Gap over the size of the counterfactual, g / |o − g|: monotone in the average gap g, as o − g keeps its sign."""
-
-    average: _Calibrated
-    observed: float
-    sign: float
-    """Of the counterfactual o − g; the lift is o / |o − g| − sign."""
-
-    @property
-    def _rises(self) -> bool:
-        """Whether a larger gap is a larger lift: so it is while observed and counterfactual have one sign."""
-        return self.sign * self.observed > 0
-
-    def above(self, x: float) -> float:
-        share = x + self.sign
-        if self.observed == 0:
-            return 0.5 - 0.5 * float(np.sign(share))
-        if share * self.observed <= 0:
-            return 1.0 if self.observed > 0 else 0.0
-        gap = x * self.observed / share
-        return self.average.above(gap) if self._rises else self.average.below(gap)
-
-    def below(self, x: float) -> float:
-        return 1.0 - self.above(x)
-
-    def quantile(self, q: float) -> float:
-        gap = self.average.quantile(q if self._rises else 1.0 - q)
-        return float(lift_of(gap, self.observed))
-
-
-@dataclass(frozen=True, eq=False)
-class Decision:
+@dataclass(frozen=True, eq=False, repr=False)
+class Decision(Pictured):
     """What follows from an effect's distribution.
 
     Attributes
@@ -148,34 +67,111 @@ class Decision:
         """One row per number: ``quantity, value``."""
         return pd.DataFrame({"quantity": list(self.values), "value": list(self.values.values())})
 
+    @property
+    def title(self) -> str:
+        """What it is, and about which unit."""
+        return f"Decision: {self.treated}"
+
     def sentences(self) -> tuple[str, ...]:
         """The decision in words, with its numbers."""
-        return decision_words.sentences(self)
+        return _sentences(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        return {
+        return super().to_dict() | {
             "estimand": self.estimand,
             "interval": self.interval,
             "outcome": self.outcome,
             "model": self.model,
             "units": self.units,
             "periods": self.periods,
-            "status": self.status,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
-        flag = "" if self.status == "ok" else " UNRELIABLE"
+    def _gist(self) -> str:
         return (
-            f"<Decision{flag}: {name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
-            f"breakdown bias {number(self.values['breakdown'])}>"
+            f"{name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
+            f"breakdown bias {number(self.values['breakdown'])}"
         )
 
-    def _repr_html_(self) -> str:
-        return html_card(f"Decision: {self.treated}", self.sentences(), self.table)
+
+def name_of(decision: Decision) -> str:
+    """Return the short name of the estimand."""
+    return "lift" if decision.estimand == "lift" else f"{decision.estimand} effect"
+
+
+def title_of(decision: Decision, outcome: str) -> str:
+    """Return what the decision is about, with the units and periods that it is taken over where they matter."""
+    periods, units = decision.periods, decision.units
+    over = f"{periods} period{'' if periods == 1 else 's'}"
+    if decision.estimand == "total":
+        over = over if units == 1 else f"{units} units and {over}"
+        return f"total over {over} of the effect on {outcome}"
+    title = f"{name_of(decision)} on {outcome}"
+    if units == 1:
+        return title
+    sum_ = f"sum over {over} of the " if decision.estimand == "cumulative" else ""
+    return f"{title} ({sum_}mean of {units} units)"
+
+
+def _sentences(decision: Decision) -> tuple[str, ...]:
+    """Return the decision in words, with its numbers."""
+    v, name = decision.values, name_of(decision)
+    kind = "calibrated distribution" if decision.interval == "calibrated" else f"{decision.interval} draws"
+    said = f"By the {kind} of {decision.model!r} the {title_of(decision, decision.outcome)} is "
+    said += _show(decision, v["estimate"])
+    words = [f"{said}, and P({name} {'>' if v['direction'] > 0 else '<'} 0) {chance(v['probability_direction'])}."]
+    if "threshold" in v:
+        words.append(f"P({name} > {_show(decision, v['threshold'])}) {chance(v['probability_above'])}.")
+    if "rope_low" in v:
+        words.append(
+            f"Practically nothing, from {_show(decision, v['rope_low'])} to {_show(decision, v['rope_high'])}: "
+            f"P {chance(v['probability_inside_rope'])}; above it P {chance(v['probability_above_rope'])}, "
+            f"below it P {chance(v['probability_below_rope'])}."
+        )
+    if "cost" in v:
+        words.append(
+            f"At a cost of {number(v['cost'])} and {number(v['value_per_unit'])} per unit of the {name}, the "
+            f"expected value is {number(v['expected_value'])} and P(loss) {chance(v['probability_loss'])}; it "
+            f"breaks even at {_show(decision, v['break_even'])}."
+        )
+    return (*mark(decision.status), *words, _overturned(decision))
+
+
+def _overturned(decision: Decision) -> str:
+    v = decision.values
+    if v["breakdown"] == 0:
+        return (
+            f"No bias is needed to overturn it: the probability of an effect in its direction is under {SURE:.0%} "
+            "as it stands."
+        )
+    beside = yardsticks(decision)
+    return (
+        f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
+        f"treated period{f', {beside}' if beside else ''}: from there on the probability of an effect in its direction "
+        f"is under {SURE:.0%}."
+    )
+
+
+def yardsticks(decision: Decision, *, treated: bool = True) -> str:
+    """Return the breakdown bias in pre-period spreads of the residual and of the treated series; empty without any.
+
+    The spread is the median absolute deviation; where that is 0, since more than half of the values are alike, the
+    standard deviation.
+    """
+    v, said = decision.values, []
+    for name, of in (("residual", "the residual"), ("treated", "the treated series"))[: 2 if treated else 1]:
+        mads, sds = v[f"breakdown_{name}_mads"], v[f"breakdown_{name}_sds"]
+        if not math.isnan(mads):
+            said.append(f"{number(mads, 2)} pre-period MADs of {of}")
+        elif not math.isnan(sds):
+            said.append(f"{number(sds, 2)} pre-period sd of {of}, whose MAD is 0")
+    return said[0] + (f" ({said[1]})" if len(said) > 1 else "") if said else ""
+
+
+def _show(decision: Decision, value: float) -> str:
+    return f"{number(100 * value)}%" if decision.estimand == "lift" else number(value)
 
 
 def decide(
@@ -238,7 +234,7 @@ def decide(
         value_per_unit=value_per_unit, estimand=estimand,
     )  # fmt: skip
     fit = result.fit if isinstance(result, Calibration) else result
-    law, region = _law(result, asked.estimand), asked.region
+    law, region = law_of(result, asked.estimand), asked.region
     positive, negative = law.above(0.0), law.below(0.0)
     values = {
         "estimate": _estimate(result, asked.estimand),
@@ -255,7 +251,7 @@ def decide(
         values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
     if asked.cost is not None and asked.value is not None:
         # Of a lift, the mean of the draws is not the lift of the mean effect.
-        mean = float(law.draws.mean()) if isinstance(law, _Drawn) else values["estimate"]
+        mean = float(law.draws.mean()) if isinstance(law, Drawn) else values["estimate"]
         values |= _worth(law, mean, asked.cost, asked.value)
     return Decision(
         estimand=asked.estimand,
@@ -263,67 +259,23 @@ def decide(
         outcome=str(fit.tree.attrs["outcome"]),
         treated=str(fit.tree.attrs["treated"]),
         model=fit.spec.name,
-        units=_units(fit),
+        units=treated_units(fit),
         periods=fit.observed.sizes["time"] - fit.n_pre,
         curve=_curve(law, [x for x in (asked.threshold, *(region or ())) if x is not None]),
-        values=values | _breakdown(fit, _law(result, "average")),
+        values=values | _breakdown(fit, law_of(result, "average")),
         status=result.status,
     )
-
-
-def _units(fit: Fit) -> int:
-    """How many treated units the fit's series is the mean of."""
-    return len(fit.provenance.panel["treated"])
-
-
-def _law(result: Fit | Calibration, estimand: str) -> _Law:
-    """Return the distribution of an effect."""
-    fit = result.fit if isinstance(result, Calibration) else result
-    every = fit.effect_draws("predictive")
-    # The total is of every unit what the cumulative effect is of their mean.
-    units, name = (_units(fit), "cumulative") if estimand == "total" else (1, estimand)
-    draws = units * every["average" if estimand == "lift" else name].to_numpy().ravel()
-    # Asked of the paths too: a mean over periods passes over missing ones.
-    paths = fit.counterfactual("predictive").isel(time=slice(fit.n_pre, None)).transpose("chain", "draw", "time")
-    whole = np.isfinite(paths.to_numpy()).all(axis=-1).ravel()
-    if bad := int((~(np.isfinite(draws) & whole)).sum()):
-        raise FitError(
-            f"{bad} of {len(draws)} draws of the {estimand} effect are not finite, and none is dropped; "
-            "look at fit.tree['posterior_predictive'], and fit again"
-        )
-    if estimand == "lift":
-        draws = every["lift"].to_numpy().ravel()
-        if np.isnan(draws).any():
-            raise SpecError(
-                "the counterfactual may be zero, so the lift means nothing; ask for 'average' or 'cumulative'"
-            )
-    if not isinstance(result, Calibration):
-        return _Drawn(draws)
-    post = fit.observed.isel(time=slice(fit.n_pre, None))
-    average = fit.effect_draws("predictive")["average"]
-    centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale
-    if estimand != "lift":
-        periods = 1 if estimand == "average" else post.sizes["time"]
-        return _Calibrated(result, centre, sd, result.scale * units * periods)
-    law, observed = _Calibrated(result, centre, sd, result.scale), float(post.mean())
-    low, high = law.quantile(TAIL), law.quantile(1 - TAIL)
-    if (observed - low) * (observed - high) <= 0:
-        raise SpecError(
-            "the counterfactual may be zero under the calibrated distribution, so the lift means nothing; "
-            "ask for 'average' or 'cumulative'"
-        )
-    return _CalibratedLift(law, observed, sign=math.copysign(1.0, observed - low))
 
 
 def _estimate(result: Fit | Calibration, estimand: str) -> float:
     rows = result.effects()
     if estimand == "total":
-        units = _units(result.fit if isinstance(result, Calibration) else result)
+        units = treated_units(result.fit if isinstance(result, Calibration) else result)
         return units * float(rows.loc[rows["estimand"] == "cumulative", "estimate"].iloc[0])
     return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
 
 
-def _worth(law: _Law, mean: float, cost: float, value: float) -> dict[str, float]:
+def _worth(law: Law, mean: float, cost: float, value: float) -> dict[str, float]:
     """Expected value and probability of loss: value · effect < cost."""
     even = cost / value
     return {
@@ -335,14 +287,14 @@ def _worth(law: _Law, mean: float, cost: float, value: float) -> dict[str, float
     }
 
 
-def _curve(law: _Law, marks: list[float]) -> pd.DataFrame:
+def _curve(law: Law, marks: list[float]) -> pd.DataFrame:
     """P(effect > x) over the bulk of the distribution, zero and what was asked about."""
     ends = [law.quantile(TAIL), law.quantile(1 - TAIL), 0.0, *marks]
     x = np.unique([*np.linspace(min(ends), max(ends), POINTS), 0.0, *marks])
     return pd.DataFrame({"x": x, "probability": [law.above(float(value)) for value in x]})
 
 
-def _breakdown(fit: Fit, law: _Law) -> dict[str, float]:
+def _breakdown(fit: Fit, law: Law) -> dict[str, float]:
     """Bias per treated period that overturns the direction of the average effect, and its yardsticks."""
     sign = 1.0 if law.above(0.0) >= law.below(0.0) else -1.0
     bias = _least_bias(law, sign)
@@ -360,9 +312,9 @@ def _breakdown(fit: Fit, law: _Law) -> dict[str, float]:
     return found
 
 
-def _least_bias(law: _Law, sign: float) -> float:
+def _least_bias(law: Law, sign: float) -> float:
     """The least bias with which P(effect in the direction ``sign``) is under `SURE`; 0 when it already is."""
-    if not isinstance(law, _Drawn):
+    if not isinstance(law, Drawn):
         return max(0.0, sign * law.quantile(1 - SURE if sign > 0 else SURE))
     # With bias b the draws above zero are those above b: fewer than SURE · S once b reaches this one.
     ordered = np.sort(sign * law.draws)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from bsynth._base.plain import clean, records
+from bsynth._base.plain import clean
 from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
@@ -17,17 +17,17 @@ from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
 from bsynth.checks.base import Case
-from bsynth.checks.hull import FAR, P_OFFSET, measure
 from bsynth.effects import POSTERIOR_DIMS, variable
+from bsynth.engines.hull import FAR, P_OFFSET, measure
 from bsynth.errors import PanelError, UnreliableWarning, some_of
 from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 INFLUENCE = 0.5
 """Change of the effect, in sd of its noise, from which a donor counts as influential."""
@@ -37,8 +37,8 @@ DOMINANT = 0.5
 """Weight from which the counterfactual is mostly one donor."""
 
 
-@dataclass(frozen=True, eq=False)
-class DonorAudit:
+@dataclass(frozen=True, eq=False, repr=False)
+class DonorAudit(Pictured):
     """What each donor does to the answer, and which of them should be looked at.
 
     Attributes
@@ -75,6 +75,11 @@ class DonorAudit:
     def flagged(self, flag: str) -> list[Label]:
         """Donors with that flag, largest weight first."""
         return self.table.loc[[flag in row.split(", ") for row in self.table["flags"]], "donor"].tolist()
+
+    @property
+    def title(self) -> str:
+        """Whose donors."""
+        return f"Donors of {self.treated}"
 
     def sentences(self) -> tuple[str, ...]:
         """What to look at, in words."""
@@ -127,23 +132,17 @@ class DonorAudit:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        return {
+        return super().to_dict() | {
             "estimator": self.estimator,
-            "status": self.status,
             "values": clean(dict(self.values)),
             "noise": self.noise,
-            "table": records(self.table),
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
-        flags = sum(bool(row) for row in self.table["flags"])
-        mark_ = "" if self.status == "ok" else " UNRELIABLE"
-        return f"<DonorAudit{mark_}: {len(self.table)} donors, {flags} flagged>"
+    def _gist(self) -> str:
+        return f"{len(self.table)} donors, {sum(bool(row) for row in self.table['flags'])} flagged"
 
-    def _repr_html_(self) -> str:
-        shown = self.table.loc[(self.table["flags"] != "") | (self.table.index < 8)]
-        return html_card(f"Donors of {self.treated}", self.sentences(), shown)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.table.loc[(self.table["flags"] != "") | (self.table.index < 8)],)
 
 
 _SAID = {

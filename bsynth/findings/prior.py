@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._base.plain import records
 from bsynth._base.progress import progress_bar
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
@@ -25,13 +24,13 @@ from bsynth.frequentist import classical
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
-from bsynth.text.marks import mark
+from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 
-@dataclass(frozen=True, eq=False)
-class PriorAudit:
+@dataclass(frozen=True, eq=False, repr=False)
+class PriorAudit(Pictured):
     """What the prior does to the effect.
 
     Attributes
@@ -41,7 +40,7 @@ class PriorAudit:
         concentration averaged over a grid.
     table : DataFrame
         The sweep, one row per concentration α of the weights: ``alpha, estimate, lower, upper, level, sd,
-        effective_donors, pre_rmse, status`` of the average predictive effect, and ``own`` where it is the fit itself.
+        effective_donors, pre_rmspe, status`` of the average predictive effect, and ``own`` where it is the fit itself.
         Empty for weights without a concentration.
     least_squares : float
         Average effect under weights that no prior touches: the exact ``demeaned`` or ``sc`` estimate.
@@ -85,17 +84,22 @@ class PriorAudit:
         swept = self.table["status"].tolist() if not self.table.empty else []
         return "unreliable" if "unreliable" in [self.fit_status, *swept] else "ok"
 
+    @property
+    def title(self) -> str:
+        """What it is, and of which unit's effect."""
+        return f"Prior against data: {self.treated}"
+
     def sentences(self) -> tuple[str, ...]:
         """Prior against data, in words."""
-        words = list(mark(self.fit_status))
+        words = [*mark(self.fit_status), *self._failed()]
         words += [c.sentence for c in (self.sensitivity, self.contraction) if c is not None]
         if not self.table.empty:
-            words += self._swept()
+            words.append(self._swept())
         else:
             words.append("The weights of this model have no concentration, so there is none to vary.")
         return tuple(words)
 
-    def _swept(self) -> list[str]:
+    def _swept(self) -> str:
         first, last = self.table.iloc[0], self.table.iloc[-1]
         figures = (
             f"the average effect is {number(first['estimate'])} at α = {first['alpha']:g} and "
@@ -108,35 +112,30 @@ class PriorAudit:
             calm = self.sensitivity is not None and self.sensitivity.status == "ok"
             lead = "Even so, over a wider range the prior of the weights" if calm else "The prior of the weights"
             lead += " decides part of the effect"
-        words = [f"{lead}: {figures}."]
-        bad = self.table.loc[self.table["status"] != "ok", "alpha"]
-        if len(bad):
-            listed = ", ".join(f"{a:g}" for a in bad)
-            words.append(f"UNRELIABLE in the sweep: the fit at α = {listed} did not pass its convergence gate.")
-        return words
+        return f"{lead}: {figures}."
+
+    def _failed(self) -> list[str]:
+        """The mark of the sweep."""
+        failed = [] if self.table.empty else self.table.loc[self.table["status"] != "ok", "alpha"].tolist()
+        listed = ", ".join(f"{alpha:g}" for alpha in failed)
+        said = f"{UNRELIABLE} in the sweep: the fit at α = {listed} did not pass its convergence gate."
+        return [said] if failed else []
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        return {
+        return super().to_dict() | {
             "model": self.model,
-            "status": self.status,
             "verdict": self.verdict,
             "sensitivity": None if self.sensitivity is None else self.sensitivity.to_dict(),
             "contraction": None if self.contraction is None else self.contraction.to_dict(),
-            "table": records(self.table),
             "range": self.range,
             "range_sd": self.range / self.sd,
             "least_squares": self.least_squares,
             "sd": self.sd,
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
-        flag = "" if self.status == "ok" else " UNRELIABLE"
-        return f"<PriorAudit of {self.model!r}{flag}: {self.verdict}, range {number(self.range)} over the sweep>"
-
-    def _repr_html_(self) -> str:
-        return html_card(f"Prior against data: {self.treated}", self.sentences(), self.table)
+    def _gist(self) -> str:
+        return f"{self.model!r}, {self.verdict}, range {number(self.range)} over the sweep"
 
 
 def prior_audit(
@@ -230,7 +229,7 @@ def _sweep(
                     "alpha": alpha,
                     **{name: float(row[name]) for name in ("estimate", "lower", "upper", "level", "sd")},
                     "effective_donors": found.effective_donors,
-                    "pre_rmse": found.pre_rmse,
+                    "pre_rmspe": found.pre_rmspe,
                     "status": found.status,
                     "own": own,
                 }

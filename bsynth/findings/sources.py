@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._base.plain import records
 from bsynth._base.types import FloatArray, IntArray, Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.checks.base import Case
@@ -30,9 +29,9 @@ from bsynth.engines import drift
 from bsynth.errors import SpecError
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 NAMES = {
     "weights": "weights",
@@ -48,8 +47,8 @@ OVERLAP = 0.1
 """Share of the variance from which a covariance is said."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sources:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sources(Pictured):
     """Share of the predictive variance of each effect by source.
 
     Attributes
@@ -80,6 +79,11 @@ class Sources:
         """The row of the average over the whole treated window, whose shares are those of the cumulative effect."""
         return self.table.loc[self.table["span"] == "average"].iloc[-1]
 
+    @property
+    def title(self) -> str:
+        """What it is, and of which unit's effect."""
+        return f"Uncertainty by source: {self.treated}"
+
     def sentences(self) -> tuple[str, ...]:
         """Where the uncertainty comes from, in words."""
         rows = self.table.loc[self.table["span"] == "average"]
@@ -109,21 +113,13 @@ class Sources:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        return {
-            "model": self.model,
-            "status": self.status,
-            "sources": list(self.names),
-            "table": records(self.table),
-            "sentences": list(self.sentences()),
-        }
+        return super().to_dict() | {"model": self.model, "sources": list(self.names)}
 
-    def __repr__(self) -> str:
-        shares = ", ".join(f"{NAMES[name]} {_percent(self.whole[name])}" for name in self.names)
-        return f"<Sources of {self.model!r}{'' if self.status == 'ok' else ' UNRELIABLE'}: {shares}>"
+    def _gist(self) -> str:
+        return ", ".join(f"{NAMES[name]} {_percent(self.whole[name])}" for name in self.names)
 
-    def _repr_html_(self) -> str:
-        rows = self.table.loc[self.table["span"] == "average"].drop(columns="span")
-        return html_card(f"Uncertainty by source: {self.treated}", self.sentences(), rows)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.table.loc[self.table["span"] == "average"].drop(columns="span"),)
 
 
 def sources(fit: Fit, panel: Panel) -> Sources:

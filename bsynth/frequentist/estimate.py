@@ -3,18 +3,22 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bsynth import effects
-from bsynth._base.types import FloatArray
+from bsynth._base.plain import clean, plain, records
+from bsynth._base.types import FloatArray, Status
 from bsynth.panel import Panel
-from bsynth.text.card import html_card
+from bsynth.text.labels import METHODS
+from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 
-@dataclass(frozen=True, eq=False)
-class Estimate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(Pictured):
     """What a classical estimator says the treated series would have been.
 
     Attributes
@@ -100,8 +104,12 @@ class Estimate:
         """1/Σw²: 1 when one donor carries the weight, J when all share it equally."""
         return float(1.0 / np.sum(self.weights**2))
 
-    def effects(self) -> pd.DataFrame:
-        """One row per estimand (average, cumulative, lift); a point has no bounds, so they are NaN."""
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per estimand (average, cumulative, lift).
+
+        ``level`` is taken as by every result and changes nothing: a point has no interval, so its bounds and their
+        level are NaN.
+        """
         post = slice(self.panel.n_pre, None)
         points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
         table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})
@@ -125,19 +133,66 @@ class Estimate:
             }
         )
 
-    def weights_table(self) -> pd.Series:
-        """Weights by donor, largest first (ties in donor order)."""
-        index = pd.Index(self.panel.donors, name="donor", tupleize_cols=False)
-        return pd.Series(self.weights, index=index, name="weight").sort_values(ascending=False, kind="stable")
+    def weights_table(self) -> pd.DataFrame:
+        """Each ``donor`` with its ``weight``, largest first (ties in donor order)."""
+        table = pd.DataFrame({"donor": pd.Series(self.panel.donors, dtype=object), "weight": self.weights})
+        return table.sort_values("weight", ascending=False, kind="stable", ignore_index=True)
 
-    def __repr__(self) -> str:
+    @property
+    def status(self) -> Status:
+        """``"ok"``: nothing was sampled that could fail to converge."""
+        return "ok"
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`effects`."""
+        return self.effects()
+
+    @property
+    def title(self) -> str:
+        """The estimator, and the treated unit."""
+        return f"{self.estimator}: {self.panel.treated_name}"
+
+    def sentences(self) -> tuple[str, ...]:
+        """The average effect, how the pre-period is fitted, and the notes."""
         average = float(self.gap[self.panel.n_pre :].mean())
+        name = METHODS.get(self.estimator, self.estimator)
         return (
-            f"Estimate({self.estimator}, {self.panel.treated_name}: average effect {average:.6g}, "
-            f"pre RMSPE {self.pre_rmspe:.4g}, {self.effective_donors:.1f} effective donors)"
+            f"The average effect on {self.panel.source.outcome} of {self.panel.treated_name} is {number(average)}, a "
+            f"point without an interval ({name}).",
+            f"Before the start its gap has an RMSPE of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
+            f"{number(self.effective_donors)} of {self.panel.n_donors} donors effectively share the weight.",
+            *self.notes,
+            *effects.lift_notes(self.effects()),
         )
 
-    def _repr_html_(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data: besides the face of every result the path, the weights and how they were found."""
+        return super().to_dict() | {
+            "estimator": self.estimator,
+            "treated": self.panel.treated_name,
+            "outcome": self.panel.source.outcome,
+            "path": records(self.path()),
+            "weights": records(self.weights_table()),
+            "intercept": self.intercept,
+            "pre_rmspe": self.pre_rmspe,
+            "post_rmspe": self.post_rmspe,
+            "rmspe_ratio": plain(self.rmspe_ratio),
+            "effective_donors": plain(self.effective_donors),
+            "solver": self.solver,
+            "duality_gap": plain(self.duality_gap),
+            "regularised": self.regularised,
+            "settings": clean(self.settings),
+            "predictors": None if self.predictors is None else records(self.predictors.reset_index()),
+            "seconds": self.seconds,
+        }
+
+    def _gist(self) -> str:
+        average = float(self.gap[self.panel.n_pre :].mean())
+        donors = f"{self.effective_donors:.1f} effective donors"
+        return f"average effect {average:.6g}, pre RMSPE {self.pre_rmspe:.4g}, {donors}"
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         facts = pd.DataFrame(
             {
                 "average effect": [self.gap[self.panel.n_pre :].mean()],
@@ -147,10 +202,9 @@ class Estimate:
                 "solver": [self.solver],
             }
         )
-        top = self.weights_table().head(8).loc[lambda w: w > 0.001].rename_axis("donor").reset_index()
-        title = f"{self.estimator}: {self.panel.treated_name}"
+        top = self.weights_table().head(8).loc[lambda table: table["weight"] > 0.001]
         matched = [] if self.predictors is None else [self.predictors.reset_index()]
-        return html_card(title, self.notes, facts, top, *matched)
+        return (facts, top, *matched)
 
 
 def _root_mean_square(values: FloatArray) -> float:

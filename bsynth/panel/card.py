@@ -1,18 +1,16 @@
 """A panel as a table in a notebook, and as plain data."""
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from bsynth._base.plain import show
 from bsynth.errors import some_of
-
-if TYPE_CHECKING:
-    from bsynth.panel import Panel
+from bsynth.panel.data import PanelData
 
 
-def panel_card(panel: "Panel") -> str:
+def panel_card(panel: PanelData) -> str:
     """Return who is compared with whom and when, and what was done to the data, as HTML."""
     source = panel.source
     rows = {
@@ -37,8 +35,8 @@ def panel_card(panel: "Panel") -> str:
     return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
 
 
-def panel_summary(panel: "Panel") -> dict[str, Any]:
-    """Return what `Panel.summary` says."""
+def panel_dict(panel: PanelData) -> dict[str, Any]:
+    """Return what `Panel.to_dict` says."""
     return {
         "units": len(panel.units),
         "donors": [show(u) for u in panel.donors],

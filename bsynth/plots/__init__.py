@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from bsynth.analysis import Comparison
 from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
 from bsynth.findings import Decision, DonorAudit, PathBand, PriorAudit, Sources
 from bsynth.findings.specifications import SpecificationCurve
@@ -30,8 +32,15 @@ from bsynth.text.result import Pictured
 
 type Draw = Callable[..., Axes]
 
+
+def _calibrated(calibration: Calibration, *, ax: Axes | None = None) -> Axes:
+    """The fit's own interval and the calibrated one, as in the card."""
+    return plot_effects(pd.concat([calibration.fit.effects(), calibration.effects()], ignore_index=True), ax=ax)
+
+
 PICTURES: Mapping[type, Draw] = {
     Bootstrap: plot_bootstrap,
+    Calibration: _calibrated,
     Certificate: plot_certificate,
     Comparison: plot_comparison,
     Decision: plot_decision,

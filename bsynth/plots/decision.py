@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bsynth.findings import Decision
-from bsynth.findings.decision_words import SURE, name_of, title_of, yardsticks
+from bsynth.findings.decision import SURE, name_of, title_of, yardsticks
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION

@@ -114,16 +114,15 @@ def _rows(ax: Axes, shown: pd.DataFrame, *, posterior: bool) -> None:
 def _table(result: Fit | Estimate, estimate: Estimate | None, level: float) -> pd.DataFrame:
     """One row per donor: donor, weight, lower, upper, classical (NaN where there is none)."""
     if isinstance(result, Fit):
-        table = result.weights(level)
+        table = result.weights_table(level)
         if estimate is None:
             return table.assign(classical=float("nan"))
         # By position of the label, since labels may be of any type.
-        classical = dict(estimate.weights_table().items())
+        classical = dict(zip(estimate.panel.donors, estimate.weights, strict=True))
         return table.assign(classical=[classical.get(d, float("nan")) for d in table["donor"]])
     if not isinstance(result, Estimate):
         raise SpecError(f"a fit or an estimate is needed and {came(result)} came; bsynth.fit(panel) returns a fit")
-    weights = result.weights_table()
-    table = pd.DataFrame({"donor": list(weights.index), "weight": weights.to_numpy()})
+    table = result.weights_table()
     return table.assign(lower=float("nan"), upper=float("nan"), classical=table["weight"])
 
 

@@ -1,6 +1,6 @@
 """Results as files and as arrays: tidy tables in CSV, Parquet, LaTeX or Markdown, and xarray objects.
 
-A result's tables are what it already offers under the usual names (``effects``, ``path``, ``weights``, ``table``,
+A result's tables are what it already offers under the usual names (``effects``, ``path``, ``weights_table``, ``table``,
 …), so every result can be exported without knowing its kind.
 """
 
@@ -20,7 +20,7 @@ from bsynth.errors import SpecError, nearest
 from bsynth.frequentist.estimate import Estimate
 from bsynth.panel import Panel
 
-NAMES = ("effects", "path", "weights", "weights_table", "table", "ranks", "units", "summary", "contrasts", "to_frame")
+NAMES = ("effects", "path", "weights_table", "table", "ranks", "units", "contrasts", "to_frame")
 """Under these names results offer tables, as attributes or as methods without a required argument."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is run by spreadsheets as a formula."""
@@ -58,7 +58,7 @@ def tables(result: object) -> dict[str, pd.DataFrame]:
 
 
 def _own_tables(result: object) -> dict[str, pd.DataFrame]:
-    found = {}
+    found: dict[str, pd.DataFrame] = {}
     for name in NAMES:
         value = getattr(result, name, None)
         if callable(value) and not _needs_arguments(value):
@@ -67,7 +67,9 @@ def _own_tables(result: object) -> dict[str, pd.DataFrame]:
             value = value.to_frame("value" if value.name is None else value.name)
         if isinstance(value, pd.DataFrame):
             plain = value.reset_index() if _named_index(value) else value.reset_index(drop=True)
-            found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
+            # The table of some results is one of the others.
+            if not any(plain.equals(other) for other in found.values()):
+                found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
     return found
 
 

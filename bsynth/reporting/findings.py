@@ -60,8 +60,7 @@ class Part:
 
 PARTS = (
     Part("bands", "Bands for the whole path", "Bands by period", plot_path_band),
-    Part("certificate", "The certificate", "What the donors show as pseudo-treated units", plot_certificate,
-         table="summary"),
+    Part("certificate", "The certificate", "What the donors show as pseudo-treated units", plot_certificate),
     Part("prior_audit", "Prior against data", "The effect under other priors", plot_prior_audit),
     Part("sources", "Where the uncertainty comes from", "Share of the variance by source", plot_sources),
     Part("donor_audit", "Donor audit", "Each donor, and what speaks against it", plot_donor_audit),

@@ -150,7 +150,7 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
     table = pd.DataFrame(summary["weights"]).rename_axis("donor").reset_index()
     if not analysis.fits:
         return table
-    bounds = analysis.fits[0].weights(analysis.level)
+    bounds = analysis.fits[0].weights_table(analysis.level)
     bounds = bounds.assign(donor=bounds["donor"].astype(str))[["donor", "lower", "upper"]]
     return table.merge(bounds, on="donor", how="left")
 

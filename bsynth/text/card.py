@@ -6,13 +6,19 @@ from html import escape
 import pandas as pd
 
 from bsynth._base.plain import show
+from bsynth.text.marks import UNRELIABLE
 
 
 def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> str:
     """Return a small notebook card: a title, sentences and tables, all text escaped and none of it cut off."""
-    words = "".join(f"<p style='margin:.3em 0;max-width:46em'>{escape(s)}</p>" for s in sentences)
+    words = "".join(f"<p style='margin:.3em 0;max-width:46em{_look(s)}'>{escape(s)}</p>" for s in sentences)
     bodies = "".join(map(_html_table, tables))
     return f"<div class='bsynth'><strong style='overflow-wrap:anywhere'>{escape(title)}</strong>{words}{bodies}</div>"
+
+
+def _look(sentence: str) -> str:
+    """A mark stands out."""
+    return ";color:#b00020;font-weight:bold" if sentence.startswith(UNRELIABLE) else ""
 
 
 def _html_table(table: pd.DataFrame) -> str:

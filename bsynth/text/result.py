@@ -8,9 +8,15 @@ import pandas as pd
 from bsynth._base.plain import records
 from bsynth._base.types import Status
 from bsynth.text.card import html_card
+from bsynth.text.labels import plain
+from bsynth.text.marks import UNRELIABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+LINE = 300
+"""Characters of a result's one line."""
 
 
 class Result:
@@ -20,10 +26,22 @@ class Result:
 
     - ``status``: ``"ok"``, or ``"unreliable"`` when a fit behind it failed its convergence gate;
     - ``table``: its numbers, tidy, one row per thing;
-    - `sentences`: its words, the most important first;
+    - `sentences`: its words, the most important first; when it is unreliable, that it is (`bsynth.text.marks`);
     - `title`: what it is and of what, a few words;
 
-    and, where it speaks of effects, ``effects(level=0.95)``: rows with the columns of ``summary.json``.
+    and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
+    `_gist` and `_card_tables` may be made shorter than what they are here.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> result = bs.classical(panel)
+    >>> result.status, result.title, repr(result)[:30]
+    ('ok', 'sc: 0', '<Estimate sc: 0: average effec')
+    >>> [row["estimand"] for row in result.to_dict()["table"]]
+    ['average', 'cumulative', 'lift']
     """
 
     if TYPE_CHECKING:
@@ -50,11 +68,20 @@ class Result:
         return {"status": self.status, "sentences": list(self.sentences()), "table": records(self.table)}
 
     def __repr__(self) -> str:
-        mark = "" if self.status == "ok" else " UNRELIABLE"
-        return f"<{type(self).__name__}{mark} {self.title}: {self.sentences()[0]}>"
+        mark = "" if self.status == "ok" else f" {UNRELIABLE}"
+        kind = f"{type(self).__name__}{mark}"
+        return f"<{kind} {plain(f'{self.title}: {self._gist()}', LINE - len(kind) - 3)}>"
 
     def _repr_html_(self) -> str:
-        return html_card(self.title, self.sentences(), self.table)
+        return html_card(self.title, self.sentences(), *self._card_tables())
+
+    def _gist(self) -> str:
+        """What the one line says: the first sentence that is no mark."""
+        return next((said for said in self.sentences() if not said.startswith(UNRELIABLE)), "")
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        """The tables of the card."""
+        return (self.table,)
 
 
 class Pictured(Result):

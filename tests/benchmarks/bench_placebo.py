@@ -64,7 +64,7 @@ def main() -> int:
     file = Path(os.environ.get("BSYNTH_DATA", "../shared/data")) / "california_prop99.csv"
     panel = Panel.from_long(file, unit="unit", time="time", outcome="outcome", treated="California", start=1989)
     outcomes = panel.to_frame().pivot(index="time", columns="unit", values="outcome")
-    table = classical(panel).weights_table()
+    table = classical(panel).weights_table().set_index("donor")["weight"]
     dropped = list(table[table > 0.001].index)
     fast, slow = [], []
     mine = other = ours(panel)

@@ -46,7 +46,7 @@ def prop99_report(prop99_fit: Fit, prop99_panel: bs.Panel) -> CheckReport:
 def test_nothing_is_flagged_in_a_clean_world(clean: tuple[Fit, bs.Panel]) -> None:
     report = checks.check(*clean)
     assert report.warnings == ()
-    assert report.status == "ok"
+    assert report.verdict == "ok"
     assert report.suggestion is None
     assert report.sentences() == ("No check contradicts the model 'level'.",)
 

@@ -13,8 +13,10 @@ from bsynth.checks import LeaveFutureOut, hull, lfo, sensitivity
 from bsynth.checks.base import Case
 from bsynth.checks.leave_future_out import _density
 from bsynth.checks.prior import draw_untreated, log_prior
-from bsynth.checks.replicates import draw_departures, lag1, tail
+from bsynth.checks.replicates import draw_departures, tail
 from bsynth.engines.drift import walk
+from bsynth.engines.hull import measure
+from bsynth.engines.series import lag1
 from bsynth.model.spec import ModelSpec
 from bsynth.panel.simulate import simulate_factor
 
@@ -102,13 +104,13 @@ def test_hull_is_exact(case: Case, panel: bs.Panel) -> None:
 
 def test_hull_of_made_up_positions() -> None:
     donors = np.random.default_rng(5).normal(size=(15, 4))
-    inside, _ = hull.measure(donors @ [0.5, 0.0, 0.3, 0.2], donors)
+    inside, _ = measure(donors @ [0.5, 0.0, 0.3, 0.2], donors)
     assert (inside["inside"], inside["beyond"]) == (1.0, 0.0)
     assert inside["distance"] < 1e-8
-    above, _ = hull.measure(donors.max(axis=1) + 3.0, donors)
+    above, _ = measure(donors.max(axis=1) + 3.0, donors)
     assert above["beyond"] == 15
     assert above["distance"] > 3.0
-    shifted, gap = hull.measure(donors @ [0.5, 0.0, 0.3, 0.2] + 7.0, donors)
+    shifted, gap = measure(donors @ [0.5, 0.0, 0.3, 0.2] + 7.0, donors)
     assert shifted["offset"] == pytest.approx(7.0)
     assert shifted["p"] < 1e-6
     np.testing.assert_allclose(gap, 7.0)

@@ -68,7 +68,7 @@ def _certified(name: str, panel: bs.Panel, model: str, earlier: dict) -> tuple[C
 
 
 def _record(found: Certificate) -> dict:
-    table = found.summary
+    table = found.table
     intervals: dict = {}
     for row in table[table["kind"].isin(KINDS)].to_dict("records"):
         at = intervals.setdefault(row["windows"], {}).setdefault(row["estimand"], {}).setdefault(row["kind"], {})

@@ -30,8 +30,12 @@ def _curve(panel: bs.Panel, request: pytest.FixtureRequest, name: str) -> Specif
 
 def _write(name: str, curve: SpecificationCurve, stacked: dict[str, Any]) -> None:
     found = curve.to_dict()
-    rows = [{key: row[key] for key in KEPT} for row in found["specifications"]]
-    entry = found | {"specifications": rows, "stack": stacked, "fits": curve.plan.fits}
+    rows = [{key: row[key] for key in KEPT} for row in found["table"]]
+    entry = {name: value for name, value in found.items() if name != "table"} | {
+        "specifications": rows,
+        "stack": stacked,
+        "fits": curve.plan.fits,
+    }
     written = json.loads(FILE.read_text()) if FILE.is_file() else {}
     written |= {"seed": SEED, "versions": versions(), name: entry}
     FILE.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")

@@ -60,7 +60,7 @@ def prior() -> PriorAudit:
             "level": 0.95,
             "sd": [2.6, 2.4, 2.7, 3.4],
             "effective_donors": [4.9, 7.4, 14.8, 27.5],
-            "pre_rmse": [1.3, 1.6, 3.0, 5.7],
+            "pre_rmspe": [1.3, 1.6, 3.0, 5.7],
             "status": ["unreliable", "ok", "ok", "ok"],
             "own": [False, False, True, False],
         }

@@ -105,7 +105,7 @@ def test_bayesian_refits_leave_the_heaviest_out(prop99_fit: Fit, prop99_panel: b
     found = audit_donors(prop99_panel, prop99_fit, refit=2, draws=500, progress=False)
     changes = found.table["posterior_change"]
     assert changes.notna().tolist() == [True, True] + [False] * 36
-    assert found.table["donor"].tolist()[:2] == prop99_fit.weights()["donor"].tolist()[:2]
+    assert found.table["donor"].tolist()[:2] == prop99_fit.weights_table()["donor"].tolist()[:2]
     # New Hampshire: the effect is 2.5 packs larger in size without it.
     assert changes[0] == pytest.approx(-2.5, abs=0.7)
 

@@ -54,7 +54,7 @@ def test_unreliable_fits_of_the_sweep_are_said(prop99_audit: PriorAudit) -> None
     table = prop99_audit.table.assign(status=["unreliable", "ok", "ok"])
     failed = replace(prop99_audit, table=table)
     assert failed.status == "unreliable"
-    assert "α = 0.3 did not pass" in failed.sentences()[-1]
+    assert "UNRELIABLE in the sweep: the fit at α = 0.3 did not pass" in failed.sentences()[0]
     assert "UNRELIABLE" in repr(failed)
     assert replace(prop99_audit, fit_status="unreliable").sentences()[0].startswith("UNRELIABLE")
 

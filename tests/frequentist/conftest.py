@@ -26,7 +26,7 @@ def _check(estimate: Estimate, figures: Figures, weights: Figures | None = None)
     for name, value in figures.items():
         assert found[name] == pytest.approx(value, rel=RELATIVE, abs=1e-6), name
     if weights is not None:
-        table = estimate.weights_table()
+        table = estimate.weights_table().set_index("donor")["weight"]
         assert set(table[table > 0.001].index) == set(weights)
         np.testing.assert_allclose(table[list(weights)], list(weights.values()), atol=1e-6, rtol=RELATIVE)
 

@@ -186,7 +186,7 @@ def test_effects_and_path(prop99_panel: bs.Panel, name: str) -> None:
 def test_several_optima_are_said() -> None:
     """A donor twice: the fit is that of the donor once, and a note says the weights are one of many."""
     frame = make_frame(3)
-    weights = classical(make_panel(frame)).weights_table()
+    weights = classical(make_panel(frame)).weights_table().set_index("donor")["weight"]
     twin = frame[frame["unit"] == weights.index[0]].assign(unit="twin")
     once, twice = classical(make_panel(frame)), classical(make_panel(pd.concat([frame, twin])))
     np.testing.assert_allclose(twice.gap, once.gap, atol=1e-7)

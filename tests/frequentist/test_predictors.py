@@ -38,7 +38,7 @@ def test_prop99(california: bs.Estimate) -> None:
     assert california.pre_rmspe == pytest.approx(1.75404, abs=MSPE)
     assert california.gap[19:].mean() == pytest.approx(-18.9816, abs=ATT)
     assert california.gap[-1] == pytest.approx(-25.7326, abs=ATT)
-    weights = california.weights_table()
+    weights = california.weights_table().set_index("donor")["weight"]
     assert set(weights[weights > 0.001].index) == set(WEIGHTS)
     np.testing.assert_allclose(weights[list(WEIGHTS)], list(WEIGHTS.values()), atol=WEIGHT)
     assert california.duality_gap <= 1e-10

@@ -34,7 +34,7 @@ def test_prop99(prop99_panel: bs.Panel) -> None:
     expected = {1986: 0.366470, 1987: 0.206454, 1988: 0.427076}
     assert set(times[times > 0].index) == set(expected)
     np.testing.assert_allclose(times[list(expected)], list(expected.values()), atol=DIGITS)
-    units = estimate.weights_table()
+    units = estimate.weights_table().set_index("donor")["weight"]
     expected = {
         "Nevada": 0.124194, "New Hampshire": 0.104568, "Connecticut": 0.078362, "Delaware": 0.070434,
         "Colorado": 0.057420, "Illinois": 0.053461,
@@ -65,7 +65,7 @@ def test_its_ridge_on_synthetic_control(prop99_panel: bs.Panel) -> None:
     )
     sdid = classical(prop99_panel, "sdid")
     level = float(np.mean(y[0] - X[0] @ sdid.weights))
-    free = with_weights(prop99_panel, sdid.weights_table(), intercept=level)
+    free = with_weights(prop99_panel, sdid.weights_table().set_index("donor")["weight"], intercept=level)
     assert mean_gap(free) == pytest.approx(-16.115160, rel=RELATIVE)
 
 

@@ -36,11 +36,13 @@ def rows(ax: Axes) -> list[str]:
 
 def test_weights_stand_beside_the_classical_ones(rollout_fit: Fit, rollout_sc: bs.Estimate) -> None:
     ax = plot_weights(rollout_fit, rollout_sc, top=10)
-    posterior = rollout_fit.weights().set_index("donor")
+    posterior = rollout_fit.weights_table().set_index("donor")
     names = [int(name) for name in rows(ax)]
     assert len(names) == 10
     np.testing.assert_array_equal(lines(ax, "weight")[0].get_xdata(), posterior.loc[names, "weight"])
-    np.testing.assert_array_equal(lines(ax, "classical")[0].get_xdata(), rollout_sc.weights_table().loc[names])
+    np.testing.assert_array_equal(
+        lines(ax, "classical")[0].get_xdata(), rollout_sc.weights_table().set_index("donor")["weight"].loc[names]
+    )
     bars = [list(line.get_xdata()) for line in lines(ax, "interval")]
     assert bars == posterior.loc[names, ["lower", "upper"]].to_numpy().tolist()
     assert posterior.loc[names, "weight"].is_monotonic_decreasing
@@ -50,8 +52,8 @@ def test_weights_stand_beside_the_classical_ones(rollout_fit: Fit, rollout_sc: b
 def test_weights_say_what_is_not_shown(rollout_fit: Fit, rollout_sc: bs.Estimate) -> None:
     ax = plot_weights(rollout_fit, rollout_sc, top=10)
     names = [int(name) for name in rows(ax)]
-    hidden = rollout_fit.weights().set_index("donor")["weight"].drop(names).sum()
-    classical = rollout_sc.weights_table().drop(names).sum()
+    hidden = rollout_fit.weights_table().set_index("donor")["weight"].drop(names).sum()
+    classical = rollout_sc.weights_table().set_index("donor")["weight"].drop(names).sum()
     words = f"15 donors are not shown; together they weigh {hidden:.3f} (posterior mean) and {classical:.3f} (◆)"
     assert words in texts(ax).replace("\n", " ")
     assert "All donors are shown" in texts(plot_weights(rollout_sc, top=25))

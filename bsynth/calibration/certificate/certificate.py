@@ -1,40 +1,21 @@
-"""The result: tables of what was measured, and the words about it."""
+"""The certificate: how a model's intervals do on a panel's own units, in tables and in words."""
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import plain, records
-from bsynth._base.types import Label, Status
-from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import words
-from bsynth.calibration.certificate.intervals import columns_of, conformal_quantiles, moments
-from bsynth.calibration.certificate.summary import (
-    REAL,
-    coverage_band,
-    coverage_table,
-    error_table,
-    own_table,
-    pit_histogram,
-    too_narrow_p,
-    too_wide_p,
-)
-from bsynth.calibration.certificate.treated import treated_table
-from bsynth.calibration.certificate.windows import Window
-from bsynth.calibration.scores import standardised
-from bsynth.model.spec import ModelSpec
-from bsynth.text.card import html_card
+from bsynth.calibration.certificate.data import CertificateData
+from bsynth.calibration.certificate.summary import REAL
+from bsynth.text.result import Pictured
 
 SCHEMA = 1
-SURE = 0.05
-"""An honest interval would look as bad as this one with a smaller probability: then it is said in words."""
 
 
-@dataclass(frozen=True, eq=False)
-class Certificate:
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificate(CertificateData, Pictured):
     """How a model's intervals did on a panel's own units, where nothing happened and the truth is 0.
 
     Attributes
@@ -63,128 +44,10 @@ class Certificate:
     seconds : float
     """
 
-    calibration: Calibration
-    spec: ModelSpec
-    windows: tuple[Window, ...]
-    asked: int
-    levels: tuple[float, ...]
-    units: pd.DataFrame
-    pit: pd.DataFrame
-    rivals: pd.DataFrame
-    skipped: tuple[tuple[Label, Label, str], ...]
-    seconds: float
-
     @property
-    def level(self) -> float:
-        """The level that the words speak of: the one closest to 90%."""
-        return min(self.levels, key=lambda level: abs(level - 0.9))
-
-    @property
-    def status(self) -> Status:
-        """Unreliable when the treated unit's fit or more than one pseudo-treated fit in ten failed its gate."""
-        failed = float((self.pit["status"] != "ok").mean())
-        return "unreliable" if self.calibration.status != "ok" or failed > 0.1 else "ok"
-
-    @property
-    def resolution(self) -> float:
-        """1/(J + 1): no coverage can be told apart more finely with J donors."""
-        return self.calibration.resolution
-
-    @cached_property
-    def summary(self) -> pd.DataFrame:
-        """One row per ``windows`` (real start, earlier, all) × estimand × kind × level, in pre-sd units.
-
-        ``units, intervals, held, coverage, coverage_se, mean_width, median_width, score, score_se``: smaller
-        interval scores are better; standard errors are over units. The kinds are those of ``units`` and ``rivals``.
-        """
-        return coverage_table(pd.concat([self.units, self.rivals], ignore_index=True))
-
-    @cached_property
-    def errors(self) -> pd.DataFrame:
-        """One row per ``windows``: bias and RMSE of the average effect (pre-sd units) and how large errors are.
-
-        ``factor``: true errors in units of the model's sd; ``pit_p_base``, ``pit_p_calibrated``: p of a flat PIT.
-        """
-        return error_table(self.pit)
-
-    @cached_property
-    def treated(self) -> pd.DataFrame:
-        """The treated unit's own intervals, outcome units: average and cumulative of each kind, periods as they are."""
-        scores = np.abs([standardised(m.mean, m.sd) for m in self._donor_moments()])
-        return treated_table(self.calibration, conformal_quantiles(scores, self.levels), self.levels)
-
-    def _donor_moments(self) -> list[Any]:
-        placebos, factor = self.windows[0].placebos, self.calibration.lesson.factors
-        return [moments(columns_of(p), p.weights(factor)) for p in placebos]
-
-    def histogram(self, kind: str = "calibrated", *, bins: int | None = None) -> pd.DataFrame:
-        """PIT histogram of all windows: ``left, right, count`` and the 95% band ``lower, upper`` of a flat one.
-
-        Five bins, from 60 units on ten.
-        """
-        values = self.pit[kind].to_numpy(dtype=float)
-        return pit_histogram(values, (5 if len(values) < 60 else 10) if bins is None else bins)
-
-    def band(self) -> pd.DataFrame:
-        """Coverage (``lower, upper``) that an honest interval has on so many units with probability 95%, by level."""
-        levels = np.linspace(0.01, 0.99, 99)
-        lower, upper = coverage_band(levels, len(self.windows[0].placebos))
-        return pd.DataFrame({"level": levels, "lower": lower, "upper": upper})
-
-    def coverage(self, kind: str, estimand: str = "average", *, windows: str = REAL) -> pd.DataFrame:
-        """Rows of `summary` of one kind and estimand, indexed by level."""
-        table = self.summary
-        chosen = (table["kind"] == kind) & (table["estimand"] == estimand) & (table["windows"] == windows)
-        return table[chosen].set_index("level")
-
-    def row(self, kind: str, estimand: str = "average", *, windows: str = REAL) -> dict[str, Any]:
-        """The row of `summary` at the certificate's main `level`."""
-        table = self.coverage(kind, estimand, windows=windows)
-        return {str(name): value for name, value in table.loc[self.level].to_dict().items()}
-
-    @cached_property
-    def own(self) -> pd.DataFrame:
-        """The treated unit in its own earlier windows, where nothing had happened: one row each.
-
-        ``start, estimate, lower, upper`` (base interval at `level`, outcome units), ``z`` (estimate over the
-        model's sd), ``pit`` of 0, and two-sided ``p`` and ``p_calibrated`` of no effect under the base and the
-        calibrated distribution.
-        """
-        return own_table(self.windows, self.units, self.pit, self.level)
-
-    @property
-    def donors_narrow(self) -> bool:
-        """Whether so few donors at the real start are held by honest base intervals with probability below 5%."""
-        row = self.row("base")
-        return too_narrow_p(int(row["held"]), int(row["units"]), self.level) < SURE
-
-    @property
-    def own_missed(self) -> pd.DataFrame:
-        """Rows of `own` that the base distribution all but excludes: p below 5%, shared among the windows."""
-        return self.own[self.own["p"] < SURE / max(1, len(self.own))]
-
-    @property
-    def finding(self) -> str:
-        """``"overconfident"``, ``"too wide"`` or ``"borne out"``: the model's own interval of the average.
-
-        Overconfident: the donors at the real start (`donors_narrow`), or the treated unit itself before it
-        (`own_missed`), contradict the base interval. Each of the two accuses an honest model one time in twenty.
-        """
-        row = self.row("base")
-        if self.donors_narrow or len(self.own_missed):
-            return "overconfident"
-        wide = too_wide_p(int(row["held"]), int(row["units"]), self.level) < SURE
-        return "too wide" if wide else "borne out"
-
-    @property
-    def factor(self) -> float:
-        """How many times larger errors are than the model expects (1: as it expects).
-
-        Of the donors at the real start; of the treated unit's worst earlier window when that alone contradicts.
-        """
-        if not self.donors_narrow and len(self.own_missed):
-            return float(self.own_missed["z"].abs().max())
-        return float(self.errors["factor"].to_numpy()[0])
+    def title(self) -> str:
+        """What it is, of which model, and for which unit."""
+        return f"Certificate of {self.spec.name!r}: {self.windows[0].panel.treated_name}"
 
     def sentences(self) -> tuple[str, ...]:
         """What was found and what it cannot prove, in words."""
@@ -193,12 +56,11 @@ class Certificate:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, ``"schema": 1``; missing numbers are None, unbounded ones ``"inf"`` or ``"-inf"``."""
         found = self.calibration
-        return {
+        return super().to_dict() | {
             "schema": SCHEMA,
             "model": self.spec.name,
             "title": self.spec.title,
             "treated": self.windows[0].panel.treated_name,
-            "status": self.status,
             "finding": self.finding,
             "factor": plain(self.factor),
             "own": records(self.own),
@@ -212,30 +74,26 @@ class Certificate:
                 {"start": w.start, "pre": w.panel.n_pre, "post": w.panel.n_post, "units": len(w.plays())}
                 for w in self.windows
             ],
-            "summary": records(self.summary),
             "errors": records(self.errors),
             "pit": records(self.pit),
             "histogram": {kind: records(self.histogram(kind)) for kind in ("base", "calibrated")},
             "intervals": records(self.treated),
             "skipped": [list(map(str, row)) for row in self.skipped],
-            "sentences": list(self.sentences()),
             "seconds": self.seconds,
-            "panel": self.windows[0].panel.summary(),
+            "panel": self.windows[0].panel.to_dict(),
             "sampler": {"draws": found.fit.provenance.draws, "seed": found.fit.provenance.seed},
             "versions": found.fit.provenance.versions,
         }
 
-    def __repr__(self) -> str:
-        mark = "" if self.status == "ok" else " UNRELIABLE"
+    def _gist(self) -> str:
         base, calibrated = (self.row(kind)["coverage"] for kind in ("base", "calibrated"))
         return (
-            f"<Certificate of {self.spec.name!r}{mark} on {len(self.calibration.placebos)} donors: {self.finding}; "
-            f"{self.level:.0%} intervals held the truth in {base:.0%} (base) and {calibrated:.0%} (calibrated)>"
+            f"{self.finding}; {self.level:.0%} intervals held the truth in {base:.0%} (base) and {calibrated:.0%} "
+            f"(calibrated) of {len(self.calibration.placebos)} donors"
         )
 
-    def _repr_html_(self) -> str:
-        table = self.summary
-        shown = table[(table["windows"] == REAL) & (table["level"] == self.level)]
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        shown = self.table[(self.table["windows"] == REAL) & (self.table["level"] == self.level)]
         columns = ["estimand", "kind", "level", "coverage", "coverage_se", "median_width", "score"]
         own = self.treated[(self.treated["level"] == self.level) & (self.treated["estimand"] != "period")]
-        return html_card("Certificate", self.sentences(), shown[columns], own.drop(columns="time"))
+        return shown[columns], own.drop(columns="time")

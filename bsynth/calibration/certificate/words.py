@@ -1,15 +1,13 @@
 """What a certificate says, in words: every number in them is in its tables."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
 from bsynth.calibration.certificate.summary import EARLIER
 from bsynth.errors import some_of
 from bsynth.text.numbers import number
-
-if TYPE_CHECKING:
-    from bsynth.calibration.certificate.certificate import Certificate
 
 MARGIN = 0.05
 """Intervals by period do not hold when their pooled coverage misses the level by more."""
@@ -18,7 +16,7 @@ _NAMES = {"period": "of single periods", "cumulative-path": "of the cumulative e
 _FOR = {"period": "for single periods", "cumulative-path": "for the cumulative effect to each period"}
 
 
-def sentences(found: "Certificate") -> tuple[str, ...]:
+def sentences(found: CertificateData) -> tuple[str, ...]:
     """The finding first, what is behind it, the treated unit's own intervals, and what is not proven."""
     said = [_unreliable(found), _finding(found), _coverage(found), _scores(found), _errors(found), _learned(found)]
     said += [_by_period(found, estimand) for estimand in _NAMES]
@@ -26,18 +24,18 @@ def sentences(found: "Certificate") -> tuple[str, ...]:
     return tuple(text for text in said if text)
 
 
-def _unreliable(found: "Certificate") -> str:
+def _unreliable(found: CertificateData) -> str:
     if found.status == "ok":
         return ""
     own = found.calibration.fit.status != "ok"
     return f"UNRELIABLE: {'the fit of the treated unit' if own else _failed(found)} did not pass the convergence gate."
 
 
-def _failed(found: "Certificate") -> str:
+def _failed(found: CertificateData) -> str:
     return f"{int((found.pit['status'] != 'ok').sum())} of {len(found.pit)} pseudo-treated fits"
 
 
-def _finding(found: "Certificate") -> str:
+def _finding(found: CertificateData) -> str:
     row, model = found.row("base"), repr(found.spec.name)
     held = (
         f"its {found.level:.0%} interval of the average effect held the truth in {row['coverage']:.0%} of "
@@ -56,7 +54,7 @@ def _finding(found: "Certificate") -> str:
     return f"Nothing here contradicts the intervals of the model {model}: {held}; {size}."
 
 
-def _missed(found: "Certificate") -> str:
+def _missed(found: CertificateData) -> str:
     """What the model said of the treated unit itself before anything happened to it."""
     row = found.own_missed.sort_values("p").to_dict("records")[0]
     said = (
@@ -72,7 +70,7 @@ def _missed(found: "Certificate") -> str:
     return said + " Report the calibrated interval, which allows for it, or choose another model."
 
 
-def _coverage(found: "Certificate") -> str:
+def _coverage(found: CertificateData) -> str:
     row, base = found.row("calibrated"), found.row("base")
     return (
         f"After calibration, each unit by what the others teach, the {found.level:.0%} interval held in "
@@ -81,7 +79,7 @@ def _coverage(found: "Certificate") -> str:
     )
 
 
-def _scores(found: "Certificate") -> str:
+def _scores(found: CertificateData) -> str:
     kinds = {"calibrated": "calibrated", "base": "base", "conformal": "conformal recalibration", **TITLES}
     scores = {title: float(found.row(kind)["score"]) for kind, title in kinds.items()}
     best = min(scores, key=lambda title: scores[title])
@@ -92,7 +90,7 @@ def _scores(found: "Certificate") -> str:
     )
 
 
-def _errors(found: "Certificate") -> str:
+def _errors(found: CertificateData) -> str:
     row = found.errors.to_dict("records")[0]
     return (
         f"Average effects of those units: bias {number(row['bias'])} ± {number(row['bias_se'])}, RMSE "
@@ -100,7 +98,7 @@ def _errors(found: "Certificate") -> str:
     )
 
 
-def _learned(found: "Certificate") -> str:
+def _learned(found: CertificateData) -> str:
     inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
     words = f"Learned from all of them: {shares}c = {inflation.c_mean:.2f}, d = {inflation.d_mean:.2f} pre-period sd."
     own = found.calibration.average_sd
@@ -109,7 +107,7 @@ def _learned(found: "Certificate") -> str:
     return words
 
 
-def _by_period(found: "Certificate", estimand: str) -> str:
+def _by_period(found: CertificateData, estimand: str) -> str:
     """Whether the model's own interval holds where nothing is calibrated."""
     row = found.row("base", estimand)
     share = float(row["coverage"])
@@ -127,7 +125,7 @@ def _by_period(found: "Certificate", estimand: str) -> str:
     )
 
 
-def _conformal_own(found: "Certificate", estimand: str) -> str:
+def _conformal_own(found: CertificateData, estimand: str) -> str:
     """The treated unit's conformal interval of the last period, as an example of the table."""
     if estimand != "period":
         return ""
@@ -136,13 +134,13 @@ def _conformal_own(found: "Certificate", estimand: str) -> str:
     return f" (in the treated unit's last period {_bracket(last.to_dict('records')[-1])})"
 
 
-def _pit(found: "Certificate") -> str:
+def _pit(found: CertificateData) -> str:
     p = float(found.errors["pit_p_calibrated"].to_numpy()[-1])
     shape = "is not flat" if p < FLAT else "shows no departure from a flat one"
     return f"The PIT histogram of the calibrated distributions {shape} (Kolmogorov-Smirnov p = {number(p)})."
 
 
-def _earlier(found: "Certificate") -> str:
+def _earlier(found: CertificateData) -> str:
     length, earlier = found.windows[0].panel.n_post, found.windows[1:]
     if not earlier:
         if found.asked == 0:
@@ -158,7 +156,7 @@ def _earlier(found: "Certificate") -> str:
     )
 
 
-def _before(found: "Certificate") -> str:
+def _before(found: CertificateData) -> str:
     """The treated unit's own earlier window, when the headline has not said it."""
     if found.own.empty or (len(found.own_missed) and not found.donors_narrow):
         return ""
@@ -168,7 +166,7 @@ def _before(found: "Certificate") -> str:
     return f"The treated unit's own earlier windows do not contradict the model (smallest p of no effect {p})."
 
 
-def _own(found: "Certificate") -> str:
+def _own(found: CertificateData) -> str:
     table = found.treated
     chosen = table[(table["estimand"] == "average") & (table["level"] == found.level)].to_dict("records")
     kinds = ", ".join(f"{row['kind']} {_bracket(row)}" for row in chosen)
@@ -178,7 +176,7 @@ def _own(found: "Certificate") -> str:
     )
 
 
-def _limits(found: "Certificate") -> list[str]:
+def _limits(found: CertificateData) -> list[str]:
     donors = len(found.calibration.placebos)
     said = [
         f"With {donors} donors nothing finer than 1/{donors + 1} can be told apart. Coverage after calibrating on "

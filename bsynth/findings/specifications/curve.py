@@ -1,6 +1,5 @@
 """The specification curve: one question, every defensible way to set the switches."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._base.plain import show
+from bsynth._base.plain import records, show
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import check_level, positive_share
 from bsynth.errors import SpecError, nearest, some_of
@@ -21,14 +20,15 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
-from bsynth.text.card import html_card
+from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 LEVEL = 0.95
 
 
-@dataclass(frozen=True, eq=False)
-class SpecificationCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class SpecificationCurve(Pictured):
     """The average effect under every specification of a plan.
 
     Attributes
@@ -52,7 +52,7 @@ class SpecificationCurve:
         The switches (``scale, level_shift, drift, alpha, pool, start, since``), then ``estimate`` (posterior mean
         of the average effect), ``lower``, ``upper``, ``level``, ``interval`` (``"predictive"``),
         ``probability_positive``; ``elpd`` of the held-out pre-periods and its difference ``elpd_diff`` from the
-        best; ``status``, ``unreliable_forecasts``, ``pre_rmse``, ``effective_donors``, ``seconds``, and whether the
+        best; ``status``, ``unreliable_forecasts``, ``pre_rmspe``, ``effective_donors``, ``seconds``, and whether the
         row is the ``reference``.
         """
         check_level(level)
@@ -146,8 +146,13 @@ class SpecificationCurve:
                 )  # fmt: skip
         return pd.DataFrame(rows, columns=_CONTRAST).sort_values("mean_size", ascending=False, ignore_index=True)
 
+    @property
+    def title(self) -> str:
+        """What it is, and of which unit's effect."""
+        return f"Specification curve: {self.plan.panel.treated_name}"
+
     def sentences(self) -> tuple[str, ...]:
-        """Median and range of the effect, what moves it most, how the specifications forecast, what is unreliable."""
+        """What is unreliable, median and range of the effect, what moves it most, how the specifications forecast."""
         table, (low, high) = self.table, self.range
         count, negative = len(table), int((table["estimate"] < 0).sum())
         clear = int(((table["lower"] > 0) | (table["upper"] < 0)).sum())
@@ -161,7 +166,7 @@ class SpecificationCurve:
         ]
         failed = count - int(self.reliable.sum())
         if failed:
-            words.append(self._without(failed))
+            words.insert(0, self._without(failed))
         refits = int(table["unreliable_forecasts"].sum())
         if refits:
             words.append(
@@ -207,8 +212,8 @@ class SpecificationCurve:
     def _without(self, failed: int) -> str:
         kept = self.estimates[self.reliable]
         words = (
-            f"{failed} of {len(self.runs)} fits are UNRELIABLE: they did not pass the convergence gate. They are "
-            "shown, marked and counted above; "
+            f"{UNRELIABLE}: {failed} of {len(self.runs)} fits did not pass the convergence gate. They are shown, "
+            "marked and counted below; "
         )
         if not len(kept):
             return words + "no fit is left without them."
@@ -231,34 +236,30 @@ class SpecificationCurve:
         """Return plain data for ``summary.json``."""
         low, high = self.range
         kept = self.estimates[self.reliable]
-        return {
+        return super().to_dict() | {
             "base": self.plan.base.name,
-            "specifications": _records(self.table),
             "median": self.median,
             "lowest": low,
             "highest": high,
             "median_reliable": float(np.median(kept)) if len(kept) else None,
             "unreliable": int((~self.reliable).sum()),
             "held_out": [show(self.plan.panel.times[t]) for t in self.plan.held],
-            "contrasts": _records(self.contrasts),
-            "status": self.status,
+            "contrasts": records(self.contrasts),
             "seconds": self.seconds,
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
+    def _gist(self) -> str:
         low, high = self.range
-        mark = "" if self.status == "ok" else " UNRELIABLE"
         return (
-            f"<SpecificationCurve of {self.plan.base.name!r}{mark}: {len(self.runs)} specifications, average effect "
-            f"median {self.median:.4g}, from {low:.4g} to {high:.4g}>"
+            f"{len(self.runs)} specifications about {self.plan.base.name!r}, average effect median {self.median:.4g}, "
+            f"from {low:.4g} to {high:.4g}"
         )
 
-    def _repr_html_(self) -> str:
-        return html_card("Specification curve", self.sentences(), self.contrasts)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.contrasts,)
 
 
-_KEPT = ("status", "unreliable_forecasts", "pre_rmse", "effective_donors", "seconds")
+_KEPT = ("status", "unreliable_forecasts", "pre_rmspe", "effective_donors", "seconds")
 _CONTRAST = [
     "switch", "from", "to", "pairs", "mean_change", "mean_size", "least", "most", "reference_from", "reference_to",
 ]  # fmt: skip
@@ -281,11 +282,6 @@ def column(switch: str) -> str:
 
 def _value(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=15))
-    return found
 
 
 def specification_curve(

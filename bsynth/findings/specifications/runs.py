@@ -27,7 +27,7 @@ from bsynth.pieces import append, check_store, digest, stored
 
 KEPT = 2000
 """Draws kept of each specification's effect."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class SpecificationRun:
         What the convergence gate found.
     unreliable_forecasts : int
         Forecasts whose refit did not pass the gate; they have no second attempt.
-    pre_rmse : float
+    pre_rmspe : float
         Of the pre-periods that were fitted, outcome units.
     effective_donors : float
     seconds : float
@@ -58,7 +58,7 @@ class SpecificationRun:
     status: Status
     failures: tuple[str, ...]
     unreliable_forecasts: int
-    pre_rmse: float
+    pre_rmspe: float
     effective_donors: float
     seconds: float
 
@@ -125,7 +125,7 @@ def _run(plan: CurvePlan, specification: Specification) -> SpecificationRun:
         status=found.status,
         failures=found.diagnostics.failures,
         unreliable_forecasts=failed,
-        pre_rmse=found.pre_rmse,
+        pre_rmspe=found.pre_rmspe,
         effective_donors=found.effective_donors,
         seconds=time.perf_counter() - began,
     )
@@ -158,7 +158,7 @@ def _key(plan: CurvePlan, specification: Specification) -> str:
     window, pool = specification.window, specification.pool
     described = [
         _FORMAT,
-        plan.panel.summary(),
+        plan.panel.to_dict(),
         specification.model(plan.base).to_dict(),
         [window.first, window.gap, pool.rule, pool.size, [str(u) for u in pool.donors]],
         [plan.held, plan.draws, plan.seed],

@@ -15,12 +15,14 @@ import xarray as xr
 from scipy import optimize
 
 from bsynth import effects
+from bsynth._base.plain import records
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
-from bsynth.text.card import html_card
+from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import number
+from bsynth.text.result import Result
 
 SHARE = 0.005
 """Less weight than this is no weight worth a word."""
@@ -72,8 +74,8 @@ def shortfall(log_density: FloatArray, weights: FloatArray) -> float:
     return float((density / (density @ weights)[:, None]).mean(axis=0).max() - 1)
 
 
-@dataclass(frozen=True, eq=False)
-class Stack:
+@dataclass(frozen=True, eq=False, repr=False)
+class Stack(Result):
     """The effect of a mixture of specifications.
 
     Attributes
@@ -127,6 +129,11 @@ class Stack:
             table.assign(status=self.status), method="bayes", model="stacked", seconds=self.curve.seconds
         )
 
+    @property
+    def title(self) -> str:
+        """What it is, and of which unit."""
+        return f"Stacked effect: {self.curve.plan.panel.treated_name}"
+
     def sentences(self) -> tuple[str, ...]:
         """The stacked effect, who carries the weight, and how firmly the weights stand."""
         row, count, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
@@ -147,42 +154,35 @@ class Stack:
         if failed:
             share = number(float(self.weights[~self.curve.reliable].sum()), 2)
             without = self.reliable_estimate
-            words.append(
-                f"{failed} unreliable fits carry {share} of the weight; "
-                + ("no fit is left without them." if without is None else f"without them it is {number(without)}.")
-            )
+            said = f"{failed} unreliable fits carry {share} of the weight; "
+            said += "no fit is left without them." if without is None else f"without them it is {number(without)}."
+            words = [*words, said] if self.status == "ok" else [f"{UNRELIABLE}: {said}", *words]
         return tuple(words)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
-        table = self.effects()
-        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive", "median"]
-        return {
-            "weights": [float(w) for w in self.weights],
-            "effects": [{str(k): v for k, v in row.items()} for row in table[columns].to_dict("records")],
+        return super().to_dict() | {
+            "effects": records(self.effects()),
+            "weights": self.weights.tolist(),
             "carrying_weight": int((self.weights >= SHARE).sum()),
             "specifications": len(self.weights),
-            "leave_one_out": [float(v) for v in self.leave_one_out],
+            "leave_one_out": self.leave_one_out.tolist(),
             "reliable_estimate": self.reliable_estimate,
-            "status": self.status,
-            "sentences": list(self.sentences()),
         }
 
-    def __repr__(self) -> str:
+    def _gist(self) -> str:
         row = self.effects().iloc[0]
-        mark = "" if self.status == "ok" else " UNRELIABLE"
         return (
-            f"<Stack of {len(self.weights)} specifications{mark}: average effect {row.estimate:.4g}, "
-            f"95% stacked [{row.lower:.4g}, {row.upper:.4g}]>"
+            f"{len(self.weights)} specifications, average effect {row.estimate:.4g}, 95% stacked "
+            f"[{row.lower:.4g}, {row.upper:.4g}]"
         )
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         top = self.table.loc[self.table["weight"] >= SHARE]
         names = pd.DataFrame(
             {"specification": [self.curve.describe(r) for _, r in top.iterrows()], "weight": top["weight"].to_numpy()}
         )
-        return html_card("Stacked effect", self.sentences(), self.effects()[columns], names)
+        return self.effects()[effects.CARD_COLUMNS], names
 
 
 def stack(curve: SpecificationCurve, *, seed: int = 0) -> Stack:

@@ -67,8 +67,8 @@ class Predictors:
     ...                    "sales": [1., 2, 3, 4, 9, 0, 1, 2, 3, 4, 2, 3, 4, 5, 6]})
     >>> panel = Panel.from_long(df, unit="state", time="year", outcome="sales", treated="a", start=5)
     >>> table = pd.DataFrame({"income": [5., 4, 8], "age": [30., 31, 27]}, index=["a", "b", "c"])
-    >>> classical(panel, Predictors(table)).weights_table().round(4).to_dict()
-    {'b': 0.75, 'c': 0.25}
+    >>> classical(panel, Predictors(table)).weights_table().round(4).values.tolist()
+    [['b', 0.75], ['c', 0.25]]
     """
 
     table: pd.DataFrame

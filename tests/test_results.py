@@ -1,0 +1,230 @@
+"""Whoever knows one result knows all: the face of every result, on a real one of each class."""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from html import escape
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+
+import bsynth as bs
+from bsynth.effects import EFFECT_COLUMNS
+from bsynth.findings.specifications import SpecificationCurve
+from bsynth.panel.simulate import simulate_factor
+from bsynth.plots import PICTURES
+from bsynth.text.marks import UNRELIABLE
+from bsynth.text.result import LINE, Pictured, Result
+
+NOT_YET = (
+    "Analysis", "Bootstrap", "Comparison", "Conformal", "JackknifePlus", "LeaveOneOut", "LeaveTwoOut", "PlaceboSpace",
+    "PlaceboTime", "PredictionInterval",
+)  # fmt: skip
+"""Classes that have no instance in `MAKERS` yet."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What has been sampled, from which every result is made."""
+
+    panel: bs.Panel
+    fit: bs.Fit
+    certificate: bs.Certificate
+    curve: SpecificationCurve
+    future: bs.LeaveFutureOut
+
+    @property
+    def calibration(self) -> bs.Calibration:
+        return self.certificate.calibration
+
+    def failed(self) -> "Given":
+        """The same when no fit passed its convergence gate."""
+        gate = replace(self.fit.diagnostics, status="unreliable", failures=("R-hat of the average effect 1.2",))
+        fit = replace(self.fit, diagnostics=gate)
+        calibration = replace(self.calibration, fit=fit)
+        return Given(
+            panel=self.panel,
+            fit=fit,
+            certificate=replace(self.certificate, calibration=calibration),
+            curve=replace(self.curve, runs=tuple(replace(run, status="unreliable") for run in self.curve.runs)),
+            future=replace(self.future, table=self.future.table.assign(status="unreliable")),
+        )
+
+
+MAKERS: dict[type[Result], Callable[[Given], Result]] = {
+    bs.Calibration: lambda given: given.calibration,
+    bs.Certificate: lambda given: given.certificate,
+    bs.CheckReport: lambda given: bs.check(given.fit, given.panel),
+    bs.Decision: lambda given: bs.decide(given.fit, cost=10.0, value_per_unit=100.0),
+    bs.DonorAudit: lambda given: bs.audit_donors(given.panel, given.fit, progress=False),
+    bs.Estimate: lambda given: bs.classical(given.panel),
+    bs.Fit: lambda given: given.fit,
+    bs.LeaveFutureOut: lambda given: given.future,
+    bs.PathBand: lambda given: bs.path_band(given.fit),
+    bs.PriorAudit: lambda given: bs.prior_audit(given.fit, given.panel, alphas=(1.0,), progress=False),
+    bs.Sources: lambda given: bs.sources(given.fit, given.panel),
+    bs.SpecificationCurve: lambda given: given.curve,
+    bs.Stack: lambda given: bs.stack(given.curve),
+}
+"""How one of each class is made."""
+ALWAYS_OK = (bs.Estimate,)
+"""Nothing behind them is sampled."""
+each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)
+
+
+@pytest.fixture(scope="module")
+def given() -> Given:
+    frame = simulate_factor(donors=6, n_pre=16, n_post=4, seed=11)
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=16)
+    with warnings.catch_warnings():
+        # So few draws may not be enough for every one of these fits.
+        warnings.simplefilter("ignore", bs.UnreliableWarning)
+        certificate = bs.certify(panel, "level", draws=300, windows=0, progress=False)
+        curve = bs.specification_curve(
+            panel, base="level", drifts=["none"], scales=["treated"], levels=["shift"], alphas=[1.0, 3.0], pools=[],
+            starts=[], since=[], last=3, draws=300, progress=False,
+        )  # fmt: skip
+        future = bs.lfo(panel, "level", last=3, draws=300, progress=False)
+    return Given(panel, certificate.calibration.fit, certificate, curve, future)
+
+
+@pytest.fixture(scope="module")
+def found(given: Given) -> Callable[[type[Result]], Result]:
+    made: dict[type[Result], Result] = {}
+
+    def one(kind: type[Result]) -> Result:
+        if kind not in made:
+            made[kind] = MAKERS[kind](given)
+        return made[kind]
+
+    return one
+
+
+def _classes(base: type) -> set[type]:
+    """The classes of the package that make no further ones."""
+    below = [kind for kind in base.__subclasses__() if kind.__module__.startswith("bsynth.")]
+    return {base} if not below else set().union(*map(_classes, below))
+
+
+def test_no_class_is_forgotten() -> None:
+    package = importlib.import_module("bsynth")
+    for module in pkgutil.walk_packages(package.__path__, "bsynth."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    missing = {kind.__name__ for kind in _classes(Result) - set(MAKERS)}
+    assert missing <= set(NOT_YET), "give each result a maker in MAKERS"
+    assert {kind for kind in _classes(Result) if issubclass(kind, Pictured)} == set(PICTURES) - {
+        kind for kind in PICTURES if kind.__name__ in NOT_YET and not issubclass(kind, Result)
+    }
+
+
+@each
+def test_a_result_has_numbers_and_words(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    assert type(result) is kind
+    assert dataclasses.is_dataclass(kind)
+    assert result.status in ("ok", "unreliable")
+    assert isinstance(result.table, pd.DataFrame)
+    assert len(result.table.columns) > 1
+    said = result.sentences()
+    assert isinstance(said, tuple)
+    assert said
+    assert all(isinstance(sentence, str) and sentence.strip().endswith((".", ")")) for sentence in said)
+    assert result.title
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        result.table = None  # type: ignore[misc]
+
+
+@each
+def test_a_result_is_plain_data(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    data = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert data["status"] == result.status
+    assert data["sentences"] == list(result.sentences())
+    assert len(data["table"]) == len(result.table)
+    assert all(set(row) == {str(column) for column in result.table} for row in data["table"])
+
+
+@each
+def test_a_result_is_one_line_and_one_card(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    line, card = repr(result), result._repr_html_()
+    assert line.startswith(f"<{kind.__name__} ")
+    assert line.endswith(">")
+    assert "\n" not in line
+    assert len(line) <= LINE == 300
+    assert escape(result.title) in card
+    assert escape(result.sentences()[0]) in card
+    assert "<table" in card
+    assert "__repr__" not in vars(kind)
+    assert "_repr_html_" not in vars(kind)
+
+
+@each
+def test_a_result_of_a_failed_gate_says_so(kind: type[Result], given: Given) -> None:
+    result = MAKERS[kind](given.failed())
+    if kind in ALWAYS_OK:
+        assert result.status == "ok"
+        return
+    assert result.status == "unreliable"
+    assert result.sentences()[0].startswith(UNRELIABLE)
+    assert repr(result).startswith(f"<{kind.__name__} {UNRELIABLE} ")
+    assert f"{UNRELIABLE}:" not in repr(result), "the line has room for what was found"
+    assert escape(result.sentences()[0]) in result._repr_html_()
+    assert result.to_dict()["status"] == "unreliable"
+    json.dumps(result.to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if hasattr(kind, "effects")], ids=lambda kind: kind.__name__)
+def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    table = result.effects(level=0.8)
+    assert tuple(table.columns[: len(EFFECT_COLUMNS)]) == EFFECT_COLUMNS
+    assert table["estimand"].tolist() == ["average", "cumulative", "lift"]
+    assert (table["level"].isna() | (table["level"] == 0.8)).all()
+    assert result.effects()["level"].isin([0.95]).all() or kind is bs.Estimate
+
+
+@each
+def test_a_pictured_result_draws_itself(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    if not isinstance(result, Pictured):
+        assert not hasattr(result, "plot")
+        return
+    axes = result.plot()
+    assert isinstance(axes, Axes)
+    assert axes.has_data() or any(child.has_data() for child in axes.child_axes) or len(axes.figure.axes) > 1
+    figure, own = plt.subplots()
+    assert result.plot(ax=own).figure is figure
+
+
+def test_weights_are_an_array_and_a_table(given: Given) -> None:
+    for result, columns in (
+        (given.fit, ["donor", "weight", "lower", "upper"]),
+        (MAKERS[bs.Estimate](given), ["donor", "weight"]),
+    ):
+        assert result.weights.shape == (given.panel.n_donors,)
+        assert result.weights.sum() == pytest.approx(1.0)
+        table = result.weights_table()
+        assert list(table.columns) == columns
+        assert table["weight"].is_monotonic_decreasing
+        by_donor = table.set_index("donor")["weight"]
+        assert by_donor.loc[list(given.panel.donors)].tolist() == result.weights.tolist()
+
+
+def test_a_line_survives_the_names_of_units() -> None:
+    frame = simulate_factor(donors=3, n_pre=8, n_post=2, seed=1).replace({"unit": {0: "new\nline " * 60}})
+    panel = bs.Panel.from_long(
+        frame.assign(unit=frame["unit"].astype(str)), unit="unit", time="time", outcome="outcome",
+        treated=max(map(str, frame["unit"].unique()), key=len), start=8,
+    )  # fmt: skip
+    line = repr(bs.classical(panel))
+    assert "\n" not in line
+    assert len(line) <= LINE
+    assert line.endswith("effective donors>")
