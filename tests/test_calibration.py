@@ -58,7 +58,7 @@ def test_every_prior_of_the_forms_can_be_taught(probability: float, walk: float,
         f'[drift]\nprocess = "ar1-or-walk"\nprobability = {probability}\nwalk = {walk}\n[noise]\nsd = 0.5'
     )
     assert tuple(spec.drift.components) == names
-    fit = bs.fit(panel, spec, draws=200, tune=300, seed=1, progress=False)
+    fit = bs.fit(panel, spec, sampling=bs.Sampling(200, 300, seed=1), progress=False)
     placebo = summarise_placebo(fit, 0)
     assert placebo.support.sum() == pytest.approx(1.0)
     assert len(placebo.support) == len(names)

@@ -22,14 +22,12 @@ import pandas as pd
 
 from bsynth._base.plain import records
 from bsynth._base.types import FloatArray, IntArray, Status
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit
 from bsynth.checks.base import Case
 from bsynth.checks.choice import drifts
 from bsynth.effects import variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
-from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
@@ -49,7 +47,7 @@ OVERLAP = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Sources:
+class Decomposition:
     """Share of the predictive variance of each effect by source.
 
     Attributes
@@ -119,14 +117,14 @@ class Sources:
 
     def __repr__(self) -> str:
         shares = ", ".join(f"{NAMES[name]} {_percent(self.whole[name])}" for name in self.names)
-        return f"<Sources of {self.model!r}{'' if self.status == 'ok' else ' UNRELIABLE'}: {shares}>"
+        return f"<Decomposition of {self.model!r}{'' if self.status == 'ok' else ' UNRELIABLE'}: {shares}>"
 
     def _repr_html_(self) -> str:
         rows = self.table.loc[self.table["span"] == "average"].drop(columns="span")
         return html_card(f"Uncertainty by source: {self.treated}", self.sentences(), rows)
 
 
-def sources(fit: Fit, panel: Panel) -> Sources:
+def decompose_uncertainty(fit: Fit) -> Decomposition:
     """Answer where the uncertainty of the effect comes from, by horizon.
 
     Nothing is sampled: the variance is put together from the saved draws and the model's covariances.
@@ -134,18 +132,16 @@ def sources(fit: Fit, panel: Panel) -> Sources:
     Parameters
     ----------
     fit : Fit
-    panel : Panel
-        The panel that was fitted.
 
     Returns
     -------
-    Sources
+    Decomposition
         For the average over the first 1, 2, …, n_post treated periods, and for each period alone.
 
     Raises
     ------
     PanelError
-        When ``panel`` is not the one that was fitted.
+        A fit that holds no panel, from a file of an earlier format.
     SpecError
         When the noise has no variance (Student-t with two degrees of freedom or fewer).
 
@@ -160,14 +156,12 @@ def sources(fit: Fit, panel: Panel) -> Sources:
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> found = sources(fit, panel)
+    >>> found = decompose_uncertainty(fit)
     >>> found.names, round(float(found.whole[list(found.names)].sum()), 6)
     (('weights', 'level', 'noise'), 1.0)
     """
-    require_fit(fit)
-    require_panel(panel)
-    case = Case(fit, panel)
-    known = _Known.of(case)
+    case = Case(fit)
+    known, panel = _Known.of(case), case.panel
     n_post = panel.n_post
     averages = np.tril(np.ones((n_post, n_post))) / np.arange(1, n_post + 1)[:, None]
     functionals = np.vstack([averages, np.eye(n_post)])
@@ -185,7 +179,7 @@ def sources(fit: Fit, panel: Panel) -> Sources:
         | {name: variances[name] / total for name in NAMES if name in variances}
         | {"overlap": overlap / total}
     )
-    return Sources(
+    return Decomposition(
         table=table,
         names=tuple(name for name in NAMES if name in variances),
         outcome=panel.source.outcome,
