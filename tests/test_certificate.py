@@ -285,7 +285,7 @@ def test_from_the_shell_a_killed_run_goes_on(found: Certificate, csv: Path, tmp_
     from bsynth.calibration import placebo_fits
 
     spec = plan(panel, "level").spec
-    again = placebo_fits(panel, spec, [1], draws=500, seed=5, store=tmp_path / "old.jsonl", progress=False)
+    again = placebo_fits(panel, spec, [1], bs.Sampling(500, seed=5), store=tmp_path / "old.jsonl", progress=False)
     np.testing.assert_array_equal(again[0].path, found.windows[0].placebos[0].path)
     assert again[0].unit == 1, "a label is what it was, also from a store"
 

@@ -43,7 +43,7 @@ def zone_aware() -> Panel:
 def zone_of_its_own() -> Panel:
     """By the constructor, which takes an index as it is."""
     made = long([1, 2, 3], list(range(8)), 5)
-    times = pd.date_range("2024-10-25", periods=8, freq="D", tz="Europe/Berlin", unit="s")
+    times = pd.date_range("2024-10-26T06:00", periods=8, freq="6h", tz="Europe/Berlin", unit="s")
     return Panel(made.outcome, made.units, times, made.treated, times[5], times[7], made.source)
 
 
@@ -152,16 +152,17 @@ def test_a_panel_of_many_long_names_fits_in(tmp_path: Path) -> None:
     assert_same(panel_of(bs.load(tmp_path / "fit.nc")), panel)
 
 
-def test_a_sampled_fit_holds_its_panel_without_users(rollout_fit: bs.Fit, rollout_panel: Panel, tmp_path: Path) -> None:
+def test_a_sampled_fit_holds_its_panel(rollout_fit: bs.Fit, rollout_panel: Panel, tmp_path: Path) -> None:
     assert_same(panel_of(rollout_fit), rollout_panel)
-    assert rollout_panel.clusters is None or panel_of(rollout_fit).clusters is None
     rollout_fit.save(tmp_path / "fit.nc")
     again = bs.load(tmp_path / "fit.nc")
     assert again.panel is not None
     assert_same(again.panel, rollout_panel)
     assert list(again.tree.children) == list(rollout_fit.tree.children)
-    assert bs.check(again).to_dict() == bs.check(rollout_fit).to_dict()
-    assert bs.decompose_uncertainty(again).table.equals(bs.decompose_uncertainty(rollout_fit).table)
+    # To rounding: a file has one order of bytes, an array in memory may have the other.
+    pd.testing.assert_frame_equal(bs.check(again).table, bs.check(rollout_fit).table)
+    tables = [bs.decompose_uncertainty(each).table for each in (again, rollout_fit)]
+    pd.testing.assert_frame_equal(*tables, rtol=1e-9)
 
 
 def test_users_stay_out_of_a_fit(tmp_path: Path) -> None:
