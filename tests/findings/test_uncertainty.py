@@ -127,12 +127,7 @@ def test_a_drift_over_cells_is_told_apart_when_the_fit_stored_it(made, cells: bs
         plain.tree[group]["counterfactual"] = plain.tree[group]["counterfactual"] + drift
     plain.tree["posterior"]["drift_sd"] = xr.full_like(posterior["sigma"], 0.02)
     plain.tree["posterior"]["drifting"] = xr.ones_like(posterior["sigma"])
-    fit = Fit(
-        plain.tree,
-        read({"cells": {"variance": "known"}, "drift": {"process": "walk"}}),
-        plain.diagnostics,
-        plain.provenance,
-    )
+    fit = replace(plain, spec=read({"cells": {"variance": "known"}, "drift": {"process": "walk"}}))
     joint = decompose_uncertainty(fit)
     check_against_draws(joint, fit)
     assert joint.names == ("weights and level", "drift", "noise", "cells")
