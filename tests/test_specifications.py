@@ -120,7 +120,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
     ("request_", "message"),
     [
         ({"scales": ["trated"]}, "scales has 'trated', did you mean 'treated'\\?; allowed: treated, each"),
-        ({"levels": "shift"}, "levels is 'shift'; give a list"),
+        ({"level_shifts": "shift"}, "level_shifts is 'shift'; give a list"),
         ({"drifts": []}, "drifts is \\[\\]; give a list with at least one of none, walk"),
         ({"alphas": [1.0, -1]}, "alphas has -1; give positive numbers"),
         ({"alphas": []}, "alphas is empty"),
@@ -140,7 +140,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
         (
             {
                 "scales": ["each"],
-                "levels": ["none"],
+                "level_shifts": ["none"],
                 "drifts": ["none"],
                 "alphas": [1.0],
                 "pools": [],
