@@ -4,19 +4,20 @@ from .bayesian.result import Fit, load
 from .bayesian.run import fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
-from .checks import Check, CheckReport, LeaveFutureOut, check, lfo
+from .checks import Check, CheckReport, LeaveFutureOut, check, leave_future_out
+from .engines.sampling import Sampling
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
 from .findings import (
     Decision,
+    Decomposition,
     DonorAudit,
     PathBand,
     PriorAudit,
-    Sources,
     audit_donors,
+    audit_prior,
     decide,
+    decompose_uncertainty,
     path_band,
-    prior_audit,
-    sources,
 )
 from .findings.specifications import SpecificationCurve, Stack, plan_curve, specification_curve, stack
 from .frequentist import (
@@ -64,10 +65,10 @@ from .plots import (
     plot_ppc,
     plot_prior_audit,
     plot_rank,
-    plot_sources,
     plot_specification_curve,
     plot_trace,
     plot_trajectory,
+    plot_uncertainty,
     plot_weights,
 )
 from .reporting.export import export, tables, to_xarray
@@ -87,6 +88,7 @@ __all__ = [
     "Comparison",
     "Conformal",
     "Decision",
+    "Decomposition",
     "DonorAudit",
     "Estimate",
     "Fit",
@@ -105,14 +107,15 @@ __all__ = [
     "Predictors",
     "PriorAudit",
     "RidgeASCM",
+    "Sampling",
     "SolverError",
-    "Sources",
     "SpecError",
     "SpecificationCurve",
     "Stack",
     "UnreliableWarning",
     "analyse",
     "audit_donors",
+    "audit_prior",
     "bootstrap",
     "calibrate",
     "certify",
@@ -121,12 +124,13 @@ __all__ = [
     "compare",
     "conformal",
     "decide",
+    "decompose_uncertainty",
     "export",
     "fit",
     "jackknife_plus",
+    "leave_future_out",
     "leave_one_out",
     "leave_two_out",
-    "lfo",
     "list_models",
     "load",
     "load_model",
@@ -153,17 +157,15 @@ __all__ = [
     "plot_ppc",
     "plot_prior_audit",
     "plot_rank",
-    "plot_sources",
     "plot_specification_curve",
     "plot_trace",
     "plot_trajectory",
+    "plot_uncertainty",
     "plot_weights",
     "prediction_interval",
-    "prior_audit",
     "report",
     "simulate_factor",
     "simulate_rollout",
-    "sources",
     "specification_curve",
     "stack",
     "tables",

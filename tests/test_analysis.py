@@ -115,12 +115,12 @@ def test_points_stay_where_no_interval_was_asked_for(prop99_panel: bs.Panel) -> 
 
 def test_findings_join_the_analysis_and_its_summary(rollout_analysis: bs.Analysis, rollout_panel: bs.Panel) -> None:
     (fit,) = rollout_analysis.fits
-    report = check(fit, rollout_panel)
+    report = check(fit)
     more = rollout_analysis.with_findings({"audit": report})
     found = json.loads(json.dumps(more.summary(), allow_nan=False))["findings"]["audit"]
     assert found["sentences"] == list(report.sentences())
     assert found["model"] == "rollout"
-    assert list(rollout_analysis.findings) == ["sources", "donor_audit", "decision"]
+    assert list(rollout_analysis.findings) == ["uncertainty", "donor_audit", "decision"]
     again = more.with_findings({"audit": rollout_analysis.comparison})
     assert again.findings["audit"] is rollout_analysis.comparison
 

@@ -52,7 +52,7 @@ def test_prop99_lies_between_its_members(prop99_panel: bs.Panel, tmp_path: Path)
     shares = [float((alpha == a).mean()) for a in averaging.GRID]
     np.testing.assert_allclose(shares, weights, atol=0.01)
     assert "averaged; leave-one-out weights: 0.3 (" in found.provenance.reason
-    names = [check.name for check in bs.check(found, prop99_panel).checks]
+    names = [check.name for check in bs.check(found).checks]
     assert "hull" in names
     assert "sensitivity" not in names
     assert "contraction" not in names

@@ -58,7 +58,7 @@ def test_every_prior_of_the_forms_can_be_taught(probability: float, walk: float,
         f'[drift]\nprocess = "ar1-or-walk"\nprobability = {probability}\nwalk = {walk}\n[noise]\nsd = 0.5'
     )
     assert tuple(spec.drift.components) == names
-    fit = bs.fit(panel, spec, draws=200, tune=300, seed=1, progress=False)
+    fit = bs.fit(panel, spec, sampling=bs.Sampling(200, 300, seed=1), progress=False)
     placebo = summarise_placebo(fit, 0)
     assert placebo.support.sum() == pytest.approx(1.0)
     assert len(placebo.support) == len(names)
@@ -164,13 +164,12 @@ def test_finished_placebos_are_not_computed_again(
     killed = tmp_path / "killed.jsonl"
     killed.write_text("\n".join(lines[:10]) + "\n" + lines[10][:50])  # the last piece was cut short
     units = [p.unit for p in calibration.placebos]
-    again = placebo_fits(basque_panel, bs.load_model("default"), units, draws=500, seed=1, store=killed, progress=False)
+    settings = bs.Sampling(draws=500, seed=1)
+    again = placebo_fits(basque_panel, bs.load_model("default"), units, settings, store=killed, progress=False)
     for old, new in zip(calibration.placebos, again, strict=True):
         np.testing.assert_allclose(old.average, new.average)
     assert len([line for line in killed.read_text().splitlines() if line.startswith('{"key"')]) == 16 + 1
-    other = placebo_fits(
-        basque_panel, bs.load_model("level"), units[:1], draws=500, seed=1, store=killed, progress=False
-    )
+    other = placebo_fits(basque_panel, bs.load_model("level"), units[:1], settings, store=killed, progress=False)
     assert not np.allclose(other[0].average, again[0].average), "another model's fits must not be taken from the store"
 
 

@@ -264,7 +264,7 @@ def test_from_the_shell_a_killed_run_goes_on(found: Certificate, csv: Path, tmp_
     # All but the last fit, whose line was cut short by a kill.
     (out / "placebos.jsonl").write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:80])
     base = ["--unit", "unit", "--time", "time", "--outcome", "outcome", "--treated", "0", "--start", "16"]
-    arguments = ["calibrate", str(csv), *base, "--model", "level", "--draws", "500", "--seed", "5", "--out", str(out)]
+    arguments = ["certify", str(csv), *base, "--model", "level", "--draws", "500", "--seed", "5", "--out", str(out)]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert {p.name for p in out.iterdir()} == {"certificate.json", "certificate.csv", "figures", "placebos.jsonl"}
@@ -285,7 +285,7 @@ def test_from_the_shell_a_killed_run_goes_on(found: Certificate, csv: Path, tmp_
     from bsynth.calibration import placebo_fits
 
     spec = plan(panel, "level").spec
-    again = placebo_fits(panel, spec, [1], draws=500, seed=5, store=tmp_path / "old.jsonl", progress=False)
+    again = placebo_fits(panel, spec, [1], bs.Sampling(500, seed=5), store=tmp_path / "old.jsonl", progress=False)
     np.testing.assert_array_equal(again[0].path, found.windows[0].placebos[0].path)
     assert again[0].unit == 1, "a label is what it was, also from a store"
 
@@ -323,14 +323,14 @@ def test_bad_input_is_one_line(csv: Path, arguments: dict, message: str) -> None
 
 def test_bad_input_from_the_shell_leaves_nothing(csv: Path, tmp_path: Path) -> None:
     base = ["--unit", "unit", "--time", "time", "--outcome", "outcome", "--start", "16", "--out", str(tmp_path / "run")]
-    done = CliRunner().invoke(main, ["calibrate", str(csv), *base, "--treated", "0", "--model", "lvel"])
+    done = CliRunner().invoke(main, ["certify", str(csv), *base, "--treated", "0", "--model", "lvel"])
     assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()[-1:]) == 1
     assert "did you mean 'level'" in done.stderr
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "precious.txt").write_text("mine")
-    done = CliRunner().invoke(main, ["calibrate", str(csv), *base, "--treated", "0"])
+    done = CliRunner().invoke(main, ["certify", str(csv), *base, "--treated", "0"])
     assert done.exit_code == 2
     assert "not empty and not a run folder" in done.stderr
 

@@ -26,7 +26,7 @@ def with_fits(panel: bs.Panel, *fits: Fit, interval: str = "placebo", truth: flo
     """The analysis behind a comparison whose fits are there already."""
     request = plan_comparison(panel, CLASSICAL, interval=interval)
     analysis = run_analysis(request, truth=truth, progress=False)
-    return replace(analysis, fits=fits, checks=check(fits[0], panel))
+    return replace(analysis, fits=fits, checks=check(fits[0]))
 
 
 @pytest.fixture(scope="module")

@@ -264,7 +264,7 @@ def test_a_driving_covariate_is_recovered_and_unbiases() -> None:
     beta = found.tree["posterior"]["beta"].sel(covariate="price")
     assert abs(float(beta.mean()) - 1.5) < 4 * float(beta.std()) < 0.8
     assert found.pre_rmspe < 0.5 * without.pre_rmspe
-    report = bs.check(found, panel)
+    report = bs.check(found)
     assert report["predictive"].status == "ok"
     assert report["autocorrelation"].status == "ok"
     assert "shift_covariates" in report["sensitivity"].values
@@ -291,7 +291,7 @@ def test_prop99_with_its_predictors(prop99: bs.Panel, prop99_fit: bs.Fit) -> Non
     fewer = run(bs.plan(_without_beer(prop99), MATCHED, draws=300, slots=38, seed=1), progress=False)
     assert len(bayes._compiled) == compiled
     assert fewer.status == "ok"
-    assert bs.check(found, prop99)["sensitivity"].values["prior_predictors"] >= 0
+    assert bs.check(found)["sensitivity"].values["prior_predictors"] >= 0
 
 
 def _without_beer(panel: bs.Panel) -> bs.Panel:

@@ -91,7 +91,7 @@ def test_degenerate_donors_give_a_whole_run(
     assert "so its width is the model's word alone" in summary["verdict"]
     if sc is not None:
         assert _row(summary, "sc", "point")["estimate"] == pytest.approx(sc, abs=0.005)
-    assert {"sources", "decision"} <= set(summary["findings"])
+    assert {"uncertainty", "decision"} <= set(summary["findings"])
 
 
 @pytest.mark.slow

@@ -145,7 +145,7 @@ WRONG: dict[str, Callable[[bs.Panel], object]] = {
     "methods": lambda p: bs.analyse(p, models=["none"], methods=5),
     "findings": lambda p: bs.analyse(p, models=["none"], findings=5),
     "models": lambda p: bs.analyse(p, models=None),
-    "n_jobs": lambda p: bs.calibrate(p, n_jobs=0),
+    "n_jobs": lambda p: bs.calibrate(p, sampling=bs.Sampling(n_jobs=0)),
     "a fit, an estimate": lambda p: bs.plot_trajectory(p),
     "ax": lambda p: bs.plot_gap(bs.classical(p), ax=5),
     "table of effects": lambda p: bs.plot_effects(None),

@@ -474,7 +474,7 @@ def test_a_fit_of_zoned_hours_is_kept_checked_and_drawn(tmp_path: Path) -> None:
     assert bs.to_xarray(panel)["time"].to_index().equals(panel.times.rename("time"))
     assert bs.to_xarray(panel).attrs["start"] == "2024-03-31T07:00:00"
     bs.to_xarray(panel).to_netcdf(tmp_path / "panel.nc", engine="h5netcdf")
-    json.dumps(plain(bs.check(fit, panel).to_dict()), allow_nan=False)
+    json.dumps(plain(bs.check(fit).to_dict()), allow_nan=False)
     bs.plot_ppc(fit, samples=10)
     names = {file.name for file in bs.export(fit, tmp_path, formats=["csv", "parquet", "latex", "markdown"])}
     assert {"path.csv", "path.parquet", "path.tex", "path.md"} <= names

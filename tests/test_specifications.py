@@ -38,7 +38,12 @@ def panel() -> bs.Panel:
 def prop99_curve(prop99_panel: bs.Panel, tmp_path_factory: pytest.TempPathFactory) -> tuple[SpecificationCurve, Path]:
     store = tmp_path_factory.mktemp("curve") / "runs.jsonl"
     curve = specification_curve(
-        prop99_panel, base="level", **SMALL, draws=300, seed=1, n_jobs=2, store=store, progress=False
+        prop99_panel,
+        base="level",
+        **SMALL,
+        sampling=bs.Sampling(draws=300, seed=1, n_jobs=2),
+        store=store,
+        progress=False,
     )
     return curve, store
 
@@ -115,7 +120,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
     ("request_", "message"),
     [
         ({"scales": ["trated"]}, "scales has 'trated', did you mean 'treated'\\?; allowed: treated, each"),
-        ({"levels": "shift"}, "levels is 'shift'; give a list"),
+        ({"level_shifts": "shift"}, "level_shifts is 'shift'; give a list"),
         ({"drifts": []}, "drifts is \\[\\]; give a list with at least one of none, walk"),
         ({"alphas": [1.0, -1]}, "alphas has -1; give positive numbers"),
         ({"alphas": []}, "alphas is empty"),
@@ -135,7 +140,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
         (
             {
                 "scales": ["each"],
-                "levels": ["none"],
+                "level_shifts": ["none"],
                 "drifts": ["none"],
                 "alphas": [1.0],
                 "pools": [],
@@ -284,7 +289,7 @@ def test_scores_are_leave_future_out_on_one_outcome_scale(
         and curve.plan.values("pool")[0] == str(r.specification.pool)
         and r.specification.window == curve.plan.reference.window
     )
-    exact = bs.lfo(prop99_panel, model, last=3, draws=300, seed=5, progress=False)
+    exact = bs.leave_future_out(prop99_panel, model, last=3, draws=300, seed=5, progress=False)
     np.testing.assert_allclose(run.log_density, exact.table["log_density"], atol=0.12)
     assert run.elpd == pytest.approx(exact.elpd, abs=0.25)
 

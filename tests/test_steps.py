@@ -88,7 +88,7 @@ def test_a_user_who_stops_the_run_stops_it(stop: type[BaseException]) -> None:
 def test_steps_that_raise_cost_themselves_alone(
     small_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_MAKERS, "sources", _raises(TypeError("datetime is not JSON serializable")))
+    monkeypatch.setitem(_MAKERS, "uncertainty", _raises(TypeError("datetime is not JSON serializable")))
     monkeypatch.setitem(run_module._VERBS, "leave-one-out", _raises(ZeroDivisionError("division by zero")))
     monkeypatch.setattr(run_module, "calibrate", _raises(bs.PanelError("no placebo could be fitted")))
     monkeypatch.setattr(hull, "check", _raises(bs.SpecError("no distance")))
@@ -100,7 +100,7 @@ def test_steps_that_raise_cost_themselves_alone(
     summary = _summary(out)
     assert done.exit_code == (0 if summary["status"] == "ok" else 3), done.output
     expected = {
-        "sources": "TypeError: datetime is not JSON serializable",
+        "uncertainty": "TypeError: datetime is not JSON serializable",
         "leave-one-out": "ZeroDivisionError: division by zero",
         "calibration": "no placebo could be fitted",
         "check hull": "no distance",
@@ -137,7 +137,7 @@ def test_a_main_posterior_that_breaks_down_leaves_the_classical_answer(
     assert done.exit_code == 0, done.output
     summary = _summary(out)
     assert summary["unavailable"]["posterior default"] == "the sampler stopped"
-    assert set(summary["unavailable"]) >= {"sources", "decision"}
+    assert set(summary["unavailable"]) >= {"uncertainty", "decision"}
     assert summary["verdict"].startswith("The posterior default is not available: the sampler stopped.")
     assert not (out / "fit.nc").exists()
     assert "fit.nc" not in done.output
@@ -236,7 +236,7 @@ def test_the_plan_names_what_cannot_be_had(small_csv: Path) -> None:
 
 def test_a_certificate_is_written_before_its_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import bsynth.plots.certificate as plots
-    from bsynth.cli.calibrate import _write
+    from bsynth.cli.certify import _write
 
     class Found:
         units = pd.DataFrame({"unit": ["a"], "held": [True]})

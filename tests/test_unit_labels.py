@@ -248,7 +248,7 @@ def test_a_wrong_label_is_never_suggested_as_it_was_typed(cases_dir: Path, tmp_p
 
 
 def test_help_says_how_to_write_a_comma() -> None:
-    for command in ("run", "calibrate"):
+    for command in ("run", "certify"):
         words = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
         assert "'Washington, DC'" in words
         assert "'\"Washington, DC\",Maine'" in words

@@ -26,7 +26,7 @@ def side_by_side(
 ) -> Analysis:
     """An analysis with the usual estimators around fits that are there already."""
     analysis = run_analysis(plan_comparison(panel, ["sc", "demeaned", "did", "sdid"]), truth=truth, progress=False)
-    checks = check(fits[0], panel, calibration=calibration) if fits else None
+    checks = check(fits[0], calibration=calibration) if fits else None
     return replace(analysis, fits=fits, calibration=calibration, checks=checks)
 
 
@@ -44,7 +44,7 @@ def level_fit(panel: bs.Panel) -> Fit:
 def rollout(rollout_panel: bs.Panel, rollout_fit: Fit) -> Analysis:
     """The whole main job, bootstrap and conformal test included."""
     analysis = bs.analyse(rollout_panel, models=["none"], replicates=60, seed=7, truth=0.05, progress=False)
-    return replace(analysis, fits=(rollout_fit,), checks=check(rollout_fit, rollout_panel))
+    return replace(analysis, fits=(rollout_fit,), checks=check(rollout_fit))
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from bsynth._base.request import check_seed
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.result import Finding
 from bsynth.analysis.run import run_analysis
 from bsynth.effects import check_level
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimators import ESTIMATORS, Method, Predictors, find
 from bsynth.model.catalogue import DEFAULT, list_models
@@ -26,8 +26,9 @@ def compare(
     interval: str = "placebo",
     calibrated: bool = True,
     level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     certificate: Finding | None = None,
     progress: bool = True,
 ) -> Comparison:
@@ -51,9 +52,12 @@ def compare(
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
     level : float
         Probability of every interval.
-    draws : int
-        Posterior draws per chain.
-    seed : int
+    draws : int, optional
+        Posterior draws per chain; 1000 by default.
+    seed : int, optional
+        Of every random draw; 0 by default.
+    sampling : Sampling, optional
+        Every setting of every fit in one value; ``draws`` and ``seed`` stand above it.
     certificate : Certificate, optional
         Of the main model on this panel; the verdict then weighs what it found.
     progress : bool
@@ -84,7 +88,14 @@ def compare(
     [['sc', 'placebo'], ['did', 'placebo']]
     """
     request = plan_comparison(
-        panel, methods, interval=interval, calibrated=calibrated, level=level, draws=draws, seed=seed
+        panel,
+        methods,
+        interval=interval,
+        calibrated=calibrated,
+        level=level,
+        draws=draws,
+        seed=seed,
+        sampling=sampling,
     )
     if certificate is not None and certificate.to_dict()["panel"]["sha256"] != panel.to_dict()["sha256"]:
         raise PanelError(f"the certificate is of another panel than {panel!r}; certify this one, or leave it out")
@@ -99,12 +110,13 @@ def plan_comparison(
     interval: str = "placebo",
     calibrated: bool = True,
     level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
 ) -> AnalysisPlan:
     """Validate a request; nothing is computed. Parameters as `compare`."""
     require_panel(panel)
-    check_seed(seed)
+    how = resolve(sampling, draws, seed)
     check_level(level)
     if interval not in INTERVALS:
         raise SpecError(
@@ -121,7 +133,7 @@ def plan_comparison(
             models.append(method)
         else:
             estimators.append(_checked(panel, method, interval))
-    fits, unavailable = plan_fits(panel, models, draws=draws, seed=seed)
+    fits, unavailable = plan_fits(panel, models, how)
     if not fits and not estimators:
         raise PanelError("; ".join(f"{name} is not available: {why}" for name, why in unavailable.items()))
     reason = lacks_calibration(panel, fits, wanted=bool(models))
@@ -133,7 +145,7 @@ def plan_comparison(
         (),
         replicates=0,
         level=level,
-        seed=seed,
+        sampling=how,
         calibrated=calibrated and bool(fits) and reason is None,
         estimators=tuple(estimators),
         interval=interval,

@@ -1,13 +1,14 @@
 """Further results of an analysis, and how each is made: bands, certificate, audits, specification curve, decision."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bsynth._base.request import names_in
 from bsynth.calibration.certificate import certify
 from bsynth.errors import SpecError, nearest
-from bsynth.findings import audit_donors, decide, path_band, prior_audit, sources
+from bsynth.findings import audit_donors, audit_prior, decide, decompose_uncertainty, path_band
 from bsynth.findings.question import ask
 from bsynth.findings.specifications import specification_curve
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from bsynth.analysis.plan import AnalysisPlan
     from bsynth.analysis.result import Analysis, Finding
 
-STANDARD = ("sources", "donor_audit", "decision")
+STANDARD = ("uncertainty", "donor_audit", "decision")
 """What ``"standard"`` stands for: nothing is fitted again."""
 FINDINGS = ("bands", *STANDARD, "prior_audit", "certificate", "specification_curve")
 NEEDS_NO_MODEL = ("donor_audit",)
@@ -69,15 +70,17 @@ def make(name: str, analysis: "Analysis", request: "AnalysisPlan", store: Path, 
 
 
 def _certificate(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
-    plan = request.fits[0]
-    return certify(analysis.panel, plan.spec, draws=plan.draws, seed=request.seed, store=store, progress=progress)
+    spec = request.fits[0].spec
+    return certify(analysis.panel, spec, sampling=request.sampling, store=store, progress=progress)
 
 
 def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
+    # Half the draws, as by its own default: it fits by the hundred.
+    half = max(100, request.sampling.draws // 2)
     return specification_curve(
         analysis.panel,
         base=request.fits[0].spec,
-        seed=request.seed,
+        sampling=replace(request.sampling, draws=half),
         store=store.with_suffix(".specifications.jsonl"),
         progress=progress,
     )
@@ -85,17 +88,16 @@ def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: P
 
 _MAKERS: dict[str, Maker] = {
     "bands": lambda analysis, request, _, __: path_band(analysis.calibration or analysis.fits[0], level=request.level),
-    "sources": lambda analysis, _, __, ___: sources(analysis.fits[0], analysis.panel),
+    "uncertainty": lambda analysis, _, __, ___: decompose_uncertainty(analysis.fits[0]),
     "donor_audit": lambda analysis, request, _, progress: audit_donors(
-        analysis.panel,
-        analysis.fits[0] if analysis.fits else None,
+        analysis.fits[0] if analysis.fits else analysis.panel,
         calibration=analysis.calibration,
-        seed=request.seed,
+        sampling=request.sampling,
         progress=progress,
     ),
     "decision": lambda analysis, request, _, __: decide(analysis.calibration or analysis.fits[0], **request.questions),
-    "prior_audit": lambda analysis, request, _, progress: prior_audit(
-        analysis.fits[0], analysis.panel, level=request.level, seed=request.seed, progress=progress
+    "prior_audit": lambda analysis, request, _, progress: audit_prior(
+        analysis.fits[0], level=request.level, sampling=request.sampling, progress=progress
     ),
     "certificate": _certificate,
     "specification_curve": _specification_curve,

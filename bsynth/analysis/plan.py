@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._base.request import check_seed, check_whole, names_in
+from bsynth._base.request import check_whole, names_in
 from bsynth.analysis.findings import FINDINGS, NEEDS_NO_MODEL, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
 from bsynth.effects import check_level
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.findings.standing import FEW_DONORS
 from bsynth.frequentist.estimators import Method
@@ -51,8 +52,10 @@ class AnalysisPlan:
         Of `bsynth.analysis.findings.FINDINGS`.
     questions : mapping
         What the decision is asked: keyword arguments of `bsynth.decide`.
-    replicates, level, seed
+    replicates, level
         As `analyse`.
+    sampling : Sampling
+        Of every fit; its seed is that of the classical inference too.
     calibrated : bool
         Whether the main fit is calibrated on the donors.
     unavailable : mapping of name to reason
@@ -66,7 +69,7 @@ class AnalysisPlan:
     methods: tuple[str, ...]
     replicates: int
     level: float
-    seed: int
+    sampling: Sampling
     calibrated: bool = False
     estimators: tuple[Method, ...] = ()
     interval: str | None = None
@@ -74,6 +77,11 @@ class AnalysisPlan:
     questions: Mapping[str, Any] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        """Seed of every random draw."""
+        return self.sampling.seed
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
@@ -135,10 +143,11 @@ def plan_analysis(
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
     calibrated: bool = True,
-    draws: int = 1000,
+    draws: int | None = None,
     replicates: int = 1000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
 ) -> AnalysisPlan:
     """Validate a request; nothing is fitted. Parameters as `analyse`.
 
@@ -147,7 +156,7 @@ def plan_analysis(
     """
     require_panel(panel)
     check_level(level)
-    check_seed(seed)
+    how = resolve(sampling, draws, seed)
     check_whole(replicates, "replicates", 2, "better 500 or more")
     chosen = choose_methods(methods, panel)
     impossible = frequentist.conditions(panel)
@@ -155,7 +164,7 @@ def plan_analysis(
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]
-    fits, lacking = plan_fits(panel, wanted, draws=draws, seed=seed)
+    fits, lacking = plan_fits(panel, wanted, how)
     if not fits and not chosen:
         if lacking:
             raise PanelError(f"nothing can be had: {'; '.join(f'{k}: {v}' for k, v in lacking.items())}")
@@ -182,7 +191,7 @@ def plan_analysis(
         chosen,
         replicates,
         level,
-        seed,
+        how,
         calibrated=calibrated and bool(fits) and reason is None,
         estimators=tuple(name for name in ESTIMATORS if name in chosen),
         interval="placebo" if "placebo" in chosen else None,
@@ -194,7 +203,7 @@ def plan_analysis(
 
 
 def plan_fits(
-    panel: Panel, models: Sequence[str | Path | ModelSpec], *, draws: int, seed: int
+    panel: Panel, models: Sequence[str | Path | ModelSpec], sampling: Sampling
 ) -> tuple[tuple[Plan, ...], dict[str, str]]:
     """Plans of the models that have a posterior on this panel, and why the others have none.
 
@@ -207,7 +216,7 @@ def plan_fits(
     lacking: dict[str, str] = {}
     for model in models:
         try:
-            planned.append(plan(panel, model, draws=draws, seed=seed))
+            planned.append(plan(panel, model, sampling=sampling))
         except PanelError as error:
             # The default is what runs unasked, so its lack must not cost the classical answer.
             if model != DEFAULT:

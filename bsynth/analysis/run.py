@@ -20,6 +20,7 @@ from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration, calibrate
 from bsynth.checks import REGISTRY, CheckReport
 from bsynth.checks.base import Case
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import BsynthError
 from bsynth.frequentist import Conformal, PlaceboSpace
 from bsynth.frequentist.estimate import Estimate
@@ -55,10 +56,11 @@ def analyse(
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
     calibrated: bool = True,
-    draws: int = 1000,
+    draws: int | None = None,
     replicates: int = 1000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     truth: float | None = None,
     progress: bool = True,
 ) -> Analysis:
@@ -76,21 +78,25 @@ def analyse(
         ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
         ``jackknife+``, ``prediction-interval``.
     findings : "standard", "all", "none" or names
-        Further results of the main model, in ``findings`` of the analysis. Quick, and standard: ``sources``
-        (of the uncertainty), ``donor_audit``, ``decision``. Quick: ``bands`` (simultaneous, with how often they were
-        measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
+        Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
+        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``. Quick: ``bands`` (simultaneous, with how
+        often they were measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
     questions : mapping, optional
         What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
         `bsynth.decide`.
     calibrated : bool
         Calibrate the main model on the donors as pseudo-treated, when there are at least four.
-    draws : int
-        Posterior draws per chain.
+    draws : int, optional
+        Posterior draws per chain; 1000 by default.
     replicates : int
         Bootstrap replicates.
     level : float
         Probability of every interval.
-    seed : int
+    seed : int, optional
+        Of every random draw, the classical ones too; 0 by default.
+    sampling : Sampling, optional
+        Every setting of every fit in one value; ``draws`` and ``seed`` stand above it. The specification curve has
+        half the draws.
     truth : float, optional
         True average effect, in simulations.
     progress : bool
@@ -115,6 +121,7 @@ def analyse(
         replicates=replicates,
         level=level,
         seed=seed,
+        sampling=sampling,
     )
     return run_analysis(request, truth=truth, progress=progress)
 
@@ -273,7 +280,7 @@ def _posterior(each: Plan, level: float, progress: bool) -> Fit:
 
 
 def _calibration(each: Plan, level: float, store: Path, progress: bool) -> Calibration:
-    found = calibrate(each.panel, each.spec, draws=each.draws, seed=each.seed, store=store, progress=progress)
+    found = calibrate(each.panel, each.spec, sampling=each.sampling, store=store, progress=progress)
     found.effects(level)
     found.path(level)
     found.to_dict()
@@ -286,7 +293,7 @@ def _checked(
     """The checks of the main fit, one by one."""
     if not fits:
         return None
-    case = steps.attempt("checks", lambda: Case(fits[0], request.panel, calibration, None, request.seed))
+    case = steps.attempt("checks", lambda: Case(fits[0], calibration, None, request.seed))
     if case is None:
         return None
     found = [steps.attempt(f"check {part.NAME}", partial(part.check, case)) for part in REGISTRY]

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from bsynth._base.request import check_seed, check_whole
 from bsynth.bayesian.degenerate import no_posterior
-from bsynth.errors import SpecError
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
@@ -20,11 +19,7 @@ class Plan:
     spec: ModelSpec
     reason: str
     design: Design
-    draws: int
-    tune: int
-    chains: int
-    target_accept: float
-    seed: int
+    sampling: Sampling
 
     @property
     def lacks(self) -> str | None:
@@ -32,11 +27,11 @@ class Plan:
         return no_posterior(self.panel, self.design, self.spec)
 
     def __str__(self) -> str:
-        panel = self.panel
+        panel, how = self.panel, self.sampling
         return (
             f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {panel.n_donors} donors, "
             f"{panel.n_pre} pre and {panel.n_post} post periods; "
-            f"{self.chains} chains × {self.draws} draws after {self.tune} of tuning, seed {self.seed}. {self.reason}"
+            f"{how.chains} chains × {how.draws} draws after {how.tune} of tuning, seed {how.seed}. {self.reason}"
         )
 
 
@@ -44,11 +39,9 @@ def plan(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    draws: int = 1000,
-    tune: int = 600,
-    chains: int = 4,
-    target_accept: float = 0.9,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     slots: int = 0,
     periods: int = 0,
 ) -> Plan:
@@ -58,11 +51,7 @@ def plan(
     so that plans for panels that differ by a few share one compiled model.
     """
     require_panel(panel)
-    for name, value, least in (("draws", draws, 100), ("tune", tune, 100), ("chains", chains, 2)):
-        check_whole(value, name, least, "the convergence gate needs them")
-    if not 0.5 <= target_accept < 1:
-        raise SpecError(f"target_accept is {target_accept}; give a number from 0.5 to below 1, such as 0.9")
-    check_seed(seed)
+    chosen = resolve(sampling, draws, seed)
     choice = choose_model(panel, model)
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
-    return Plan(panel, choice.spec, choice.reason, design, draws, tune, chains, target_accept, seed)
+    return Plan(panel, choice.spec, choice.reason, design, chosen)

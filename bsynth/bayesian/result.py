@@ -17,11 +17,16 @@ from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
+from bsynth.panel.archive import pack, unpack
+from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
 from bsynth.text.numbers import bracket, chance, numbers
 from bsynth.text.result import Pictured
 
-FORMAT = 1
+FORMAT = 2
+READ = (1, FORMAT)
+"""Formats that `load` reads; a fit of the first has no panel."""
+_PANEL, _FACTS = "panel", "facts"
 _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
 _VARIABLE = "counterfactual"
 
@@ -39,6 +44,7 @@ class Provenance:
     reason: str
     panel: dict[str, Any]
     versions: dict[str, str]
+    engine: str = "nutpie"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,12 +65,15 @@ class Fit(Pictured):
     diagnostics : Diagnostics
         The convergence gate.
     provenance : Provenance
+    panel : Panel or None
+        What was fitted, without its clusters; None for a fit read from a file that an earlier version wrote.
     """
 
     tree: xr.DataTree
     spec: ModelSpec
     diagnostics: Diagnostics
     provenance: Provenance
+    panel: Panel | None = None
 
     @property
     def status(self) -> Status:
@@ -184,6 +193,8 @@ class Fit(Pictured):
             "bsynth_diagnostics": json.dumps(self.diagnostics.to_dict()),
             "bsynth_provenance": json.dumps(asdict(self.provenance)),
         }
+        if self.panel is not None:
+            tree[_PANEL] = _stored(self.panel)
         part = file.with_name(file.name + ".part")
         with writing(file, "path"):
             tree.to_netcdf(part, engine="h5netcdf")
@@ -251,8 +262,10 @@ def load(path: str | Path) -> Fit:
     try:
         with xr.open_datatree(file, engine="h5netcdf") as stored:
             tree = stored.load()
-        if tree.attrs.get("bsynth_format") != FORMAT:
-            raise PanelError(f"{str(path)!r} is not a bsynth fit of format {FORMAT}; give a file that fit.save wrote")
+        if tree.attrs.get("bsynth_format") not in READ:
+            raise PanelError(
+                f"{str(path)!r} is not a bsynth fit of format {FORMAT} or earlier; give a file that fit.save wrote"
+            )
         return _restored(tree)
     except PanelError:
         raise
@@ -273,7 +286,24 @@ def _restored(tree: xr.DataTree) -> Fit:
     provenance = Provenance(**json.loads(attrs.pop("bsynth_provenance")))
     attrs.pop("bsynth_format")
     tree.attrs = attrs
-    return Fit(tree, spec, Diagnostics(**diagnostics), provenance)
+    panel = None
+    if _PANEL in tree.children:
+        panel = _read(tree[_PANEL].to_dataset())
+        del tree[_PANEL]
+    return Fit(tree, spec, Diagnostics(**diagnostics), provenance, panel)
+
+
+def _stored(panel: Panel) -> xr.Dataset:
+    """A panel as arrays; its facts are the bytes of a JSON text, since an attribute holds 64 kB at most."""
+    arrays, facts = pack(panel)
+    dims = ("covariate", "time", "unit")
+    data = {name: (dims[-values.ndim :], values) for name, values in arrays.items()}
+    return xr.Dataset(data | {_FACTS: ("byte", np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8))})
+
+
+def _read(stored: xr.Dataset) -> Panel:
+    facts = json.loads(stored[_FACTS].values.astype(np.uint8).tobytes().decode())
+    return unpack({str(name): stored[name].values for name in stored if name != _FACTS}, facts)
 
 
 def require_fit(fit: object) -> None:
@@ -291,3 +321,23 @@ def require_fit(fit: object) -> None:
     """
     if not isinstance(fit, Fit):
         raise PanelError(f"a Fit is needed and {came(fit)} came; bsynth.fit(panel) or bsynth.load(path) return one")
+
+
+def panel_of(fit: object) -> Panel:
+    """Return the panel that a fit is of; refuse what is no fit, and a fit that holds none.
+
+    Raises
+    ------
+    PanelError
+
+    Examples
+    --------
+    >>> panel_of(None)
+    Traceback (most recent call last):
+    bsynth.errors.PanelError: a Fit is needed and None came; bsynth.fit(panel) or bsynth.load(path) return one
+    """
+    require_fit(fit)
+    assert isinstance(fit, Fit)
+    if fit.panel is None:
+        raise PanelError("this fit holds no panel: its file is of an earlier format; fit again with bsynth.fit(panel)")
+    return fit.panel

@@ -4,7 +4,6 @@ import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,24 +14,20 @@ from bsynth.bayesian.plan import Plan, plan
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.tree import assemble, judge
 from bsynth.engines import predict
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-
-if TYPE_CHECKING:
-    from bsynth.engines.bayes import Sampler
 
 
 def fit(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    draws: int = 1000,
-    tune: int = 600,
-    chains: int = 4,
-    target_accept: float = 0.9,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     progress: bool = True,
 ) -> Fit:
     """Fit a Bayesian synthetic control and return the posterior counterfactual.
@@ -43,12 +38,12 @@ def fit(
     model : str, path or ModelSpec
         A name of the catalogue, a ``model.toml`` or its folder. Where a model's cells are ``auto``, as the
         default's, a panel built from rows is fitted with known cell variance; ``fit.provenance.reason`` says so.
-    draws, tune, chains : int
-        Draws kept and discarded per chain.
-    target_accept : float
-        Acceptance rate that step-size adaptation aims at.
-    seed : int
-        The same seed gives the same draws.
+    draws : int, optional
+        Draws kept per chain; 1000 by default.
+    seed : int, optional
+        The same seed gives the same draws; 0 by default.
+    sampling : Sampling, optional
+        Every setting of the sampler in one value; ``draws`` and ``seed`` stand above it.
     progress : bool
         Show a status line while compiling and sampling.
 
@@ -75,7 +70,7 @@ def fit(
     >>> result.status
     'ok'
     """
-    request = plan(panel, model, draws=draws, tune=tune, chains=chains, target_accept=target_accept, seed=seed)
+    request = plan(panel, model, draws=draws, seed=seed, sampling=sampling)
     if reason := request.lacks:
         raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
     return run(request, progress=progress)
@@ -84,11 +79,10 @@ def fit(
 def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
     """Carry out a plan; without ``retry`` a fit that fails its gate is not sampled again more strictly."""
     with status("Loading the sampler", progress):
-        from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
+        from bsynth.engines import bayes  # noqa: F401  # PyMC: seconds to import, which are none of the fit's
     started = time.perf_counter()
-    sampler = bayes.Sampler(request.draws, request.tune, request.chains, request.target_accept)
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
-    result = whole(request, sampler, progress=progress, retry=retry)
+    result = whole(request, progress=progress, retry=retry)
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
@@ -99,51 +93,53 @@ def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
     return result
 
 
-def _gated(request: Plan, sampler: "Sampler", *, progress: bool, retry: bool) -> Fit:
+def _gated(request: Plan, *, progress: bool, retry: bool) -> Fit:
     """Fit, and once more with stricter settings when the convergence gate fails."""
-    result = _attempt(request, sampler, retried=False, progress=progress)
+    result = _attempt(request, request.sampling, retried=False, progress=progress)
     if retry and result.status == "unreliable":
-        result = _attempt(request, sampler.stricter(), retried=True, progress=progress)
+        result = _attempt(request, request.sampling.stricter(), retried=True, progress=progress)
     return result
 
 
-def _averaged(request: Plan, sampler: "Sampler", *, progress: bool, retry: bool) -> Fit:
+def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
-    *seeds, mixing = np.random.SeedSequence(request.seed).generate_state(len(specs) + 1)
+    *seeds, mixing = np.random.SeedSequence(request.sampling.seed).generate_state(len(specs) + 1)
     fits = [
-        _gated(replace(request, spec=spec, seed=int(seed)), sampler, progress=progress, retry=retry)
+        _gated(
+            replace(request, spec=spec, sampling=replace(request.sampling, seed=int(seed))),
+            progress=progress,
+            retry=retry,
+        )
         for spec, seed in zip(specs, seeds, strict=True)
     ]
     trees = [found.tree for found in fits]
     weights = averaging.pseudo_bma(trees)
     tree = averaging.mix(trees, weights, np.random.default_rng(mixing))
     reason = f"{request.reason} {averaging.note(weights)}"
-    provenance = replace(fits[0].provenance, seed=request.seed, reason=reason)
-    return Fit(tree, request.spec, averaging.joint([found.diagnostics for found in fits]), provenance)
+    provenance = replace(fits[0].provenance, seed=request.sampling.seed, reason=reason)
+    diagnostics = averaging.joint([found.diagnostics for found in fits])
+    return Fit(tree, request.spec, diagnostics, provenance, fits[0].panel)
 
 
-def _attempt(request: Plan, sampler: "Sampler", *, retried: bool, progress: bool) -> Fit:
+def _attempt(request: Plan, sampling: Sampling, *, retried: bool, progress: bool) -> Fit:
     from bsynth.engines import bayes
 
     design, spec = request.design, request.spec
-    sampler_seed, predictive_seed = np.random.SeedSequence([request.seed, int(retried)]).spawn(2)
+    sampler_seed, predictive_seed = np.random.SeedSequence([sampling.seed, int(retried)]).spawn(2)
     with status(f"Compiling and sampling {spec.name}" + (" again, stricter" if retried else ""), progress):
-        raw = bayes.sample(design, spec, sampler, int(sampler_seed.generate_state(1)[0]))
+        raw = bayes.sample(design, spec, sampling, int(sampler_seed.generate_state(1)[0]))
     parameters = bayes.parameters(raw, design, spec)
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
     draws = predict.counterfactual(flat, design, spec, np.random.default_rng(predictive_seed))
     tree = assemble(request.panel, design, raw, parameters, draws)
     diagnostics = judge(tree, request.panel.n_pre, retried=retried)
     provenance = Provenance(
-        seed=request.seed,
-        draws=sampler.draws,
-        tune=sampler.tune,
-        chains=sampler.chains,
-        target_accept=sampler.target_accept,
+        **sampling.decides(),
         seconds=0.0,
         reason=request.reason,
         panel=request.panel.to_dict(),
         versions=versions(),
     )
-    return Fit(tree, spec, diagnostics, provenance)
+    # Of a log's users only cell sums enter a model; their own sums would make a fit as large as the log.
+    return Fit(tree, spec, diagnostics, provenance, replace(request.panel, clusters=None))

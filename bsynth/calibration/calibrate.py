@@ -12,7 +12,6 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import records
-from bsynth._base.request import check_seed
 from bsynth._base.types import Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -21,6 +20,7 @@ from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fi
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, some_of
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
@@ -233,9 +233,9 @@ def calibrate(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    draws: int = 1000,
-    seed: int = 0,
-    n_jobs: int | None = None,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     store: str | Path | None = None,
     progress: bool = True,
 ) -> Calibration:
@@ -247,12 +247,12 @@ def calibrate(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    draws : int
-        Posterior draws per chain and fit.
-    seed : int
-    n_jobs : int, optional
-        Parallel fits, through joblib: threads by default, since one compiled model serves all of them;
-        ``joblib.parallel_config`` moves the same call to processes or a cluster.
+    draws : int, optional
+        Posterior draws per chain and fit; 1000 by default.
+    seed : int, optional
+    sampling : Sampling, optional
+        Every setting of every fit in one value, and how many run side by side; ``draws`` and ``seed`` stand above it.
+        Where fits do not pass their gate: ``Sampling(tune=2000, target_accept=0.99)``.
     store : path, optional
         File (JSON lines) to which each finished placebo fit is appended. Called again with the same panel
         and settings, finished fits are read from it and only the rest is computed.
@@ -269,19 +269,19 @@ def calibrate(
         With fewer than 4 usable donors, or a treated unit on which the model has no posterior.
     """
     require_panel(panel)
-    check_seed(seed)
+    chosen = resolve(sampling, draws, seed)
     check_store(store)
     began = time.perf_counter()
-    request = plan(panel, model, draws=draws, seed=seed)
+    request = plan(panel, model, sampling=chosen)
     spec = request.spec
     if reason := request.lacks or too_few(panel, spec):
         raise PanelError(reason)
-    units, skipped = usable_donors(panel, spec, most=MOST_PLACEBOS, seed=seed)
-    donors = donor_fits(panel, spec, units, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
+    units, skipped = usable_donors(panel, spec, most=MOST_PLACEBOS, seed=chosen.seed)
+    donors = donor_fits(panel, spec, units, chosen, store=store, progress=progress)
     lesson = donors.lesson
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
-    treated = fit(panel, spec, draws=draws, seed=seed, progress=progress)
+    treated = fit(panel, spec, sampling=chosen, progress=progress)
     return Calibration(
         fit=treated,
         placebos=donors.placebos,
@@ -289,7 +289,7 @@ def calibrate(
         skipped=skipped,
         seconds=time.perf_counter() - began,
         drawn_from=panel.n_donors if len(units) == MOST_PLACEBOS < panel.n_donors else None,
-        seed=seed,
+        seed=chosen.seed,
     )
 
 

@@ -11,6 +11,7 @@ from bsynth.bayesian.degenerate import unit_lacks
 from bsynth.calibration.components import factors, learn_shares
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
+from bsynth.engines.sampling import Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 
@@ -127,26 +128,19 @@ def donor_fits(
     panel: Panel,
     spec: ModelSpec,
     units: Sequence[Label],
+    sampling: Sampling,
     *,
-    draws: int,
-    seed: int,
-    n_jobs: int | None = None,
     store: str | Path | None = None,
     progress: bool = True,
     periods: int = 0,
 ) -> DonorFits:
     """Fit ``units`` as pseudo-treated and learn from them; the arguments are those of `placebo_fits`."""
-    placebos = placebo_fits(
-        panel, spec, units, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress, periods=periods
-    )
+    placebos = placebo_fits(panel, spec, units, sampling, store=store, progress=progress, periods=periods)
     prior = switch_prior(spec)
     if prior is None:
         return DonorFits(placebos, learn(placebos, None))
     lesson = learn(placebos, prior)
-    renewed = [
-        renew(panel, spec, placebo, lesson, draws=draws, seed=seed, store=store, periods=periods)
-        for placebo in placebos
-    ]
+    renewed = [renew(panel, spec, placebo, lesson, sampling, store=store, periods=periods) for placebo in placebos]
     return DonorFits(tuple(renewed), _taught(renewed, prior, lesson.shares))
 
 
@@ -155,9 +149,8 @@ def renew(
     spec: ModelSpec,
     placebo: PlaceboFit,
     lesson: Lesson,
+    sampling: Sampling,
     *,
-    draws: int,
-    seed: int,
     store: str | Path | None = None,
     periods: int = 0,
 ) -> PlaceboFit:
@@ -167,11 +160,9 @@ def renew(
     """
     if lesson.shares is None or not _thin(placebo, lesson.factors):
         return placebo
-    again = placebo_fits(
-        panel, at_shares(spec, lesson.shares), [placebo.unit], draws=draws, seed=seed, store=store, progress=False,
-        periods=periods,
-    )  # fmt: skip
-    return _at_prior(again[0], lesson.factors, np.random.default_rng(seed))
+    shifted = at_shares(spec, lesson.shares)
+    again = placebo_fits(panel, shifted, [placebo.unit], sampling, store=store, progress=False, periods=periods)
+    return _at_prior(again[0], lesson.factors, np.random.default_rng(sampling.seed))
 
 
 def _thin(placebo: PlaceboFit, weights: FloatArray) -> bool:

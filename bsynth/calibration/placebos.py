@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from bsynth._base.plain import show
 from bsynth._base.progress import progress_bar
-from bsynth._base.request import check_jobs
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -24,7 +24,7 @@ from bsynth.pieces import append, digest, stored
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""
-_FORMAT = 3
+_FORMAT = 4
 """Of a store's lines. It is part of their key: lines of another format are computed again, not misread."""
 
 
@@ -93,10 +93,8 @@ def placebo_fits(
     panel: Panel,
     spec: ModelSpec,
     units: Sequence[Label],
+    sampling: Sampling,
     *,
-    draws: int,
-    seed: int,
-    n_jobs: int | None = None,
     store: str | Path | None = None,
     progress: bool = True,
     periods: int = 0,
@@ -106,12 +104,11 @@ def placebo_fits(
     The panel's own treated series may be among the units, by ``panel.treated_name``: its pool is all donors.
     ``periods`` makes room for more periods than the panel has, so that earlier windows share one compilation.
     """
-    check_jobs(n_jobs)
-    key = _key(panel, spec, draws, seed)
+    key = _key(panel, spec, sampling)
     file = None if store is None else Path(store)
     done = {} if file is None else _stored(file, key)
     missing = [unit for unit in units if _text(unit) not in done]
-    states = np.random.SeedSequence(seed).generate_state(panel.n_donors + 1)
+    states = np.random.SeedSequence(sampling.seed).generate_state(panel.n_donors + 1)
     seeds = dict(zip((*panel.donors, panel.treated_name), states, strict=True))
     with progress_bar(f"{spec.name}: units as if treated from {show(panel.start)}", len(units), progress) as bar:
         bar.advance(bar.task_ids[0], len(units) - len(missing))
@@ -123,23 +120,24 @@ def placebo_fits(
             bar.advance(bar.task_ids[0])
 
         # The first fit compiles the model; only then do the others start, and share it.
+        own = {unit: replace(sampling, seed=int(seeds[unit])) for unit in missing}
         for unit in missing[:1]:
-            finished(_placebo(panel, spec, unit, draws, int(seeds[unit]), periods))
-        jobs = [joblib.delayed(_placebo)(panel, spec, unit, draws, int(seeds[unit]), periods) for unit in missing[1:]]
-        for result in joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(jobs):
+            finished(_placebo(panel, spec, unit, own[unit], periods))
+        jobs = [joblib.delayed(_placebo)(panel, spec, unit, own[unit], periods) for unit in missing[1:]]
+        for result in joblib.Parallel(n_jobs=sampling.n_jobs, prefer="threads", return_as="generator_unordered")(jobs):
             finished(result)
     # A store knows labels as text alone.
     return tuple(replace(done[_text(unit)], unit=unit) for unit in units)
 
 
-def _placebo(panel: Panel, spec: ModelSpec, unit: Label, draws: int, seed: int, periods: int) -> PlaceboFit:
+def _placebo(panel: Panel, spec: ModelSpec, unit: Label, sampling: Sampling, periods: int) -> PlaceboFit:
     """Fit one unit as pseudo-treated and keep what calibration needs."""
     own = panel.as_treated(unit) if unit in panel.donors else panel
     with warnings.catch_warnings():
         # Counted and reported by the calibration as a whole.
         warnings.simplefilter("ignore", UnreliableWarning)
         # Room for every donor: the treated unit's own fit then needs no compilation of its own.
-        request = plan(own, spec, draws=draws, seed=seed, slots=panel.n_donors, periods=periods)
+        request = plan(own, spec, sampling=sampling, slots=panel.n_donors, periods=periods)
         found = run(request, progress=False)
     return summarise_placebo(found, unit)
 
@@ -169,8 +167,8 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
     )
 
 
-def _key(panel: Panel, spec: ModelSpec, draws: int, seed: int) -> str:
-    return digest([_FORMAT, panel.to_dict(), spec.to_dict(), draws, seed], panel.outcome.tobytes())
+def _key(panel: Panel, spec: ModelSpec, sampling: Sampling) -> str:
+    return digest([_FORMAT, panel.to_dict(), spec.to_dict(), sampling.decides()], panel.outcome.tobytes())
 
 
 def _text(unit: Label) -> str:

@@ -29,7 +29,7 @@ calibration       c > 1.5, or d > 2 sd of the effect              as autocorrela
 """
 
 from bsynth._base.request import check_seed
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import (
     autocorrelation,
@@ -43,11 +43,9 @@ from bsynth.checks import (
     sensitivity,
 )
 from bsynth.checks.base import Case, Check, CheckReport
-from bsynth.checks.leave_future_out import LeaveFutureOut, lfo
-from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
+from bsynth.checks.leave_future_out import LeaveFutureOut, leave_future_out
 
-__all__ = ["Check", "CheckReport", "LeaveFutureOut", "check", "lfo"]
+__all__ = ["Check", "CheckReport", "LeaveFutureOut", "check", "leave_future_out"]
 
 REGISTRY = (
     hull,
@@ -65,7 +63,6 @@ REGISTRY = (
 
 def check(
     fit: Fit,
-    panel: Panel,
     *,
     calibration: Calibration | None = None,
     future: LeaveFutureOut | None = None,
@@ -78,12 +75,10 @@ def check(
     Parameters
     ----------
     fit : Fit
-    panel : Panel
-        The panel that was fitted.
     calibration : Calibration, optional
         From `bsynth.calibrate`; adds what the donors say.
     future : LeaveFutureOut, optional
-        From `bsynth.lfo`; adds the forecasts of the last pre-periods.
+        From `bsynth.leave_future_out`; adds the forecasts of the last pre-periods.
     seed : int
         Seed of replicated data and prior draws.
 
@@ -95,7 +90,7 @@ def check(
     Raises
     ------
     PanelError
-        When ``panel`` is not the one that was fitted.
+        A fit that holds no panel, from a file of an earlier format.
 
     Examples
     --------
@@ -104,13 +99,11 @@ def check(
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> report = check(fit, panel)
+    >>> report = check(fit)
     >>> report["hull"].status
     'ok'
     """
-    require_fit(fit)
-    require_panel(panel)
     check_seed(seed)
-    case = Case(fit, panel, calibration, future, seed)
+    case = Case(fit, calibration, future, seed)
     found = [answer for part in REGISTRY if (answer := part.check(case)) is not None]
     return CheckReport(fit.spec.name, tuple(found), fit.status)

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.types import Status
-from bsynth.bayesian.result import Fit
-from bsynth.effects import variable
-from bsynth.errors import PanelError
+from bsynth.bayesian.result import Fit, panel_of
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -61,35 +59,35 @@ class Check:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A fit with its panel, and what some checks need besides: the one argument of every check.
+    """A fit that holds its panel, and what some checks need besides: the one argument of every check.
 
     Attributes
     ----------
     fit : Fit
-    panel : Panel
-        The panel that was fitted.
     calibration : Calibration or None
     future : LeaveFutureOut or None
     seed : int
         Seed of replicated data and prior draws.
+
+    Raises
+    ------
+    PanelError
+        Something else than a fit, or a fit that holds no panel.
     """
 
     fit: Fit
-    panel: Panel
     calibration: "Calibration | None" = None
     future: "LeaveFutureOut | None" = None
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a panel that is not the one that was fitted."""
-        observed = self.fit.observed.values
-        donors = list(variable(self.fit.tree, "constant_data", "donors")["donor"].to_index())
-        same = self.fit.n_pre == self.panel.n_pre and donors == list(self.panel.donors)
-        if not (same and np.array_equal(observed, self.panel.treated_series)):
-            raise PanelError(
-                f"the fit is of {self.fit.tree.attrs['treated']} with {len(donors)} donors and {self.fit.n_pre} "
-                f"pre-periods, and the panel is another ({self.panel!r}); give the panel that was fitted"
-            )
+        """Refuse what no check could be asked of."""
+        panel_of(self.fit)
+
+    @property
+    def panel(self) -> Panel:
+        """The panel that was fitted."""
+        return panel_of(self.fit)
 
     @property
     def spec(self) -> ModelSpec:

@@ -14,7 +14,7 @@ P_MIN = 0.01
 
 
 def check(case: Case) -> Check | None:
-    """Judge one-step forecasts of `bsynth.lfo`, when they were made: how many miss the 90% interval.
+    """Judge one-step forecasts of `bsynth.leave_future_out`, when they were made: how many miss the 90% interval.
 
     ``values``: ``elpd``, ``se``, ``periods``, ``outside`` and ``p``, the binomial probability of at least so
     many misses.

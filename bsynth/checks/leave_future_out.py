@@ -1,7 +1,7 @@
 """Leave-future-out: refit on shorter pre-periods and score the period that comes next."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ import pandas as pd
 from scipy import special, stats
 
 from bsynth._base.progress import progress_bar
-from bsynth._base.request import check_seed
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
 from bsynth.effects import variable
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design
@@ -88,13 +88,14 @@ class LeaveFutureOut(Result):
         return f"{len(self.table)} periods, elpd {self.elpd:.2f} ± {self.se:.2f}"
 
 
-def lfo(
+def leave_future_out(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
     last: int = 5,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     progress: bool = True,
 ) -> LeaveFutureOut:
     """Forecast each of the last pre-periods from the periods before it, with a full refit each.
@@ -105,9 +106,11 @@ def lfo(
     model : str, path or ModelSpec
     last : int
         How many pre-periods, at least 3; each costs a fit.
-    draws : int
-        Posterior draws per chain.
-    seed : int
+    draws : int, optional
+        Posterior draws per chain; 1000 by default.
+    seed : int, optional
+    sampling : Sampling, optional
+        Every setting of every fit in one value; ``draws`` and ``seed`` stand above it.
     progress : bool
 
     Returns
@@ -130,12 +133,12 @@ def lfo(
     >>> from bsynth.panel.simulate import simulate_factor
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
-    >>> found = lfo(panel, "level", last=3, draws=300, progress=False)
+    >>> found = leave_future_out(panel, "level", last=3, draws=300, progress=False)
     >>> len(found.table), found.outside(0.999)
     (3, 0)
     """
     require_panel(panel)
-    check_seed(seed)
+    chosen = resolve(sampling, draws, seed)
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
         most = panel.n_pre - MIN_PRE
         raise PanelError(
@@ -152,7 +155,8 @@ def lfo(
             shorter = panel.backdated(panel.times[t])
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UnreliableWarning)  # kept in the row's status
-                found = fit(shorter, spec, draws=draws, seed=seed + t, progress=False)
+                own = replace(chosen, seed=chosen.seed + t)
+                found = fit(shorter, spec, sampling=own, progress=False)
             rows.append({"time": panel.times[t]} | score_forecast(found, shorter, t) | {"status": found.status})
             bar.advance(bar.task_ids[0])
     return LeaveFutureOut(spec.name, pd.DataFrame(rows))

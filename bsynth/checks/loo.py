@@ -21,7 +21,7 @@ def check(case: Case) -> Check:
 
     ``values``: ``elpd``, ``se``, ``p_loo``, ``k_max`` (largest Pareto k) and ``k_bad`` (periods above ArviZ's
     limit). With a drift each term is the density of a period given the earlier ones, so what is left out is
-    one one-step-ahead term, not the period itself; `bsynth.lfo` refits instead.
+    one one-step-ahead term, not the period itself; `bsynth.leave_future_out` refits instead.
     """
     found = psis_loo(case.fit.tree)
     k = found.pareto_k

@@ -12,6 +12,7 @@ import click
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 
 if TYPE_CHECKING:
@@ -36,14 +37,13 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
-    help="What to find out besides, separated by commas: sources, donor_audit, decision (together: "
+    help="What to find out besides, separated by commas: uncertainty, donor_audit, decision (together: "
          "standard), bands, prior_audit, certificate, specification_curve (many fits); or all, none.",
 )  # fmt: skip
 @options.decision_options
-@options.draws
+@options.sampling_options
 @options.replicates
 @options.level
-@options.seed
 @click.option(
     "--export", "formats", multiple=True, callback=options.listed,
     help="Also write every table to tables/, as csv, parquet, latex or markdown.",
@@ -60,10 +60,9 @@ def run(
     calibrated: bool,
     findings: list[str],
     questions: dict[str, Any],
-    draws: int,
+    sampling: Sampling,
     replicates: int,
     level: float,
-    seed: int,
     formats: list[str],
     notebook: bool,
     quiet: bool,
@@ -85,7 +84,7 @@ def run(
         require_notebook()
     settings: dict[str, Any] = {
         "models": models or ("default",), "methods": methods, "findings": findings, "questions": questions,
-        "calibrated": calibrated, "draws": draws, "replicates": replicates, "level": level, "seed": seed,
+        "calibrated": calibrated, "sampling": sampling, "replicates": replicates, "level": level,
     }  # fmt: skip
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bsynth.engines.sampling import Sampling
+
 if TYPE_CHECKING:
     from bsynth.panel import Panel
 
@@ -40,7 +42,6 @@ def split(text: str, known: Collection[str] = ()) -> list[str]:
 
 
 out = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-seed = click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random draw.")
 draws = click.option("--draws", type=int, default=1000, show_default=True, help="Draws kept per chain.")
 replicates = click.option("--replicates", type=int, default=1000, show_default=True, help="Bootstrap replicates.")
 level = click.option("--level", type=float, default=0.95, show_default=True, help="Probability of intervals.")
@@ -106,6 +107,32 @@ class PanelRequest:
             del roles["cluster"]
             return Panel.from_long(self.data, **roles)
         return Panel.from_events(self.data, **roles)
+
+
+_SAMPLING = (
+    draws,
+    click.option("--tune", type=int, default=600, show_default=True, help="Draws discarded per chain."),
+    click.option("--chains", type=int, default=4, show_default=True, help="Chains of each fit."),
+    click.option(
+        "--target-accept", type=float, default=0.9, show_default=True,
+        help="Acceptance rate that the sampler aims at; nearer to 1 where fits do not converge.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of every random draw."),
+    click.option("--jobs", "n_jobs", type=int, default=None, help="Fits side by side; all cores by default."),
+)  # fmt: skip
+
+
+def sampling_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of the sampler; it receives them as one ``sampling``."""
+
+    @functools.wraps(command)
+    def gathered(*args: Any, **options: Any) -> None:
+        names = ("draws", "tune", "chains", "target_accept", "seed", "n_jobs")
+        command(*args, sampling=Sampling(**{name: options.pop(name) for name in names}), **options)
+
+    for option in reversed(_SAMPLING):
+        gathered = option(gathered)
+    return gathered
 
 
 _COMMAS = (

@@ -39,6 +39,7 @@ import xarray as xr
 
 from bsynth._base.types import FloatArray
 from bsynth.engines import densities, drift, predict
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import FitError
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
@@ -63,21 +64,6 @@ class Structure:
     covariates: int = 0
     """Number of time-varying covariates."""
     predictors: bool = False
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """Settings of the sampler: ``draws`` kept and ``tune`` discarded per chain."""
-
-    draws: int = 1000
-    tune: int = 600
-    chains: int = 4
-    target_accept: float = 0.9
-    cores: int | None = None
-
-    def stricter(self) -> "Sampler":
-        """Return the settings of the one retry after a failed convergence gate."""
-        return Sampler(self.draws * 2, self.tune * 3, self.chains, 0.99, self.cores)
 
 
 def structure(design: Design, spec: ModelSpec) -> Structure:
@@ -309,19 +295,22 @@ def compile_structure(design: Design, spec: ModelSpec) -> Any:
     return _compiled[key].with_data(**inputs(design, spec))
 
 
-def sample(design: Design, spec: ModelSpec, sampler: Sampler, seed: int) -> xr.DataTree:
-    """Draw from the posterior on the design's scale; the tree holds the raw variables of the graph."""
+def sample(design: Design, spec: ModelSpec, sampling: Sampling, seed: int) -> xr.DataTree:
+    """Draw from the posterior on the design's scale; the tree holds the raw variables of the graph.
+
+    ``seed`` is this attempt's own, and stands in the place of ``sampling.seed``.
+    """
     compiled = compile_structure(design, spec)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             tree: xr.DataTree = nutpie.sample(
                 compiled,
-                draws=sampler.draws,
-                tune=sampler.tune,
-                chains=sampler.chains,
-                cores=sampler.cores,
-                target_accept=sampler.target_accept,
+                draws=sampling.draws,
+                tune=sampling.tune,
+                chains=sampling.chains,
+                cores=None,
+                target_accept=sampling.target_accept,
                 seed=seed,
                 progress_bar=False,
                 save_warmup=False,

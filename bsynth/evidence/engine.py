@@ -46,8 +46,7 @@ def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) ->
     from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
 
     sampler_seed, predictive_seed = np.random.SeedSequence(seed).spawn(2)
-    sampler = bayes.Sampler(settings.draws, settings.tune, settings.chains)
-    tree = bayes.sample(design, spec, sampler, int(sampler_seed.generate_state(1)[0]))
+    tree = bayes.sample(design, spec, settings.at(seed), int(sampler_seed.generate_state(1)[0]))
     raw = bayes.parameters(tree, design, spec)
     shape = raw["total"].shape
     parameters = {name: values.reshape(-1, *values.shape[2:]) for name, values in raw.items()}

@@ -150,7 +150,7 @@ def run(spec: ModelSpec, data: Path, work: Path, settings: Settings, *, seed: in
 def _piece(panel: Panel, unit: Label, spec: ModelSpec, settings: Settings, seed: int) -> Record:
     if unit not in panel.treated:
         panel = panel.as_treated(unit, pool="include")
-    result = fit(panel, spec, **settings.sampler(), seed=seed, progress=False)
+    result = fit(panel, spec, sampling=settings.at(seed), progress=False)
     kept = summarise_placebo(result, unit)
     return {
         "unit": str(unit),

@@ -109,7 +109,7 @@ def _piece(spec: ModelSpec, one: Published, data: Path, settings: Settings, seed
     if one.source == CAUSALPY:
         scale = float(np.std(panel.treated_series[: panel.n_pre], ddof=1))
         spec = spec.model_copy(update={"noise": spec.noise.model_copy(update={"sd": 1 / scale})})
-    result = fit(panel, spec, **settings.sampler(), seed=seed, progress=False)
+    result = fit(panel, spec, sampling=settings.at(seed), progress=False)
     row = result.effects(0.95).query("estimand == 'average'").iloc[0]
     return {name: float(row[name]) for name in ("estimate", "lower", "upper")} | {"status": result.status}
 

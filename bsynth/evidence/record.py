@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 
 from bsynth._base.progress import progress_bar
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.model.spec import ModelSpec
 from bsynth.pieces import append, finished
@@ -26,7 +27,7 @@ class Settings:
     Attributes
     ----------
     draws, tune, chains : int
-        As `bsynth.fit`.
+        As `bsynth.Sampling`.
     n_jobs : int
         Fits that run side by side.
     progress : bool
@@ -41,6 +42,10 @@ class Settings:
     def sampler(self) -> dict[str, int]:
         """Return what changes the numbers."""
         return {"draws": self.draws, "tune": self.tune, "chains": self.chains}
+
+    def at(self, seed: int) -> Sampling:
+        """Return the settings of a fit with this seed."""
+        return Sampling(self.draws, self.tune, self.chains, seed=seed)
 
 
 def key_of(spec: ModelSpec, settings: Mapping[str, Any]) -> str:

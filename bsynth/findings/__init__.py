@@ -1,20 +1,20 @@
-"""What an answer hangs on and what follows from it: sources, whole paths, donors, priors, decisions."""
+"""What an answer hangs on and what follows from it: uncertainty, whole paths, donors, priors, decisions."""
 
 from bsynth.findings.bands import PathBand, path_band
 from bsynth.findings.decision import Decision, decide
 from bsynth.findings.donors import DonorAudit, audit_donors
-from bsynth.findings.prior import PriorAudit, prior_audit
-from bsynth.findings.sources import Sources, sources
+from bsynth.findings.prior import PriorAudit, audit_prior
+from bsynth.findings.uncertainty import Decomposition, decompose_uncertainty
 
 __all__ = [
     "Decision",
+    "Decomposition",
     "DonorAudit",
     "PathBand",
     "PriorAudit",
-    "Sources",
     "audit_donors",
+    "audit_prior",
     "decide",
+    "decompose_uncertainty",
     "path_band",
-    "prior_audit",
-    "sources",
 ]

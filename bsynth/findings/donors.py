@@ -13,12 +13,12 @@ from bsynth._base.plain import clean
 from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.result import Fit
+from bsynth.bayesian.result import Fit, panel_of
 from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
-from bsynth.checks.base import Case
 from bsynth.effects import POSTERIOR_DIMS, variable
 from bsynth.engines.hull import FAR, P_OFFSET, measure
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, UnreliableWarning, some_of
 from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
@@ -156,14 +156,14 @@ _SAID = {
 
 
 def audit_donors(
-    panel: Panel,
-    fit: Fit | None = None,
+    data: Fit | Panel,
     *,
     calibration: Calibration | None = None,
     estimator: Method | None = None,
     refit: int = 0,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     progress: bool = True,
 ) -> DonorAudit:
     """Answer which donors carry the answer, and which of them should not be donors.
@@ -175,25 +175,26 @@ def audit_donors(
 
     Parameters
     ----------
-    panel : Panel
-    fit : Fit, optional
-        Of this panel; adds posterior weights, and its sd of the effect is what changes are compared with. Without it
-        that is the spread of the donors' placebo gaps.
+    data : Fit or Panel
+        A fit adds posterior weights to what its panel says, and its sd of the effect is what changes are compared
+        with. Of a panel alone that is the spread of the donors' placebo gaps.
     calibration : Calibration, optional
-        Adds the calibrated p of each donor's gap; brings its own fit when none is given.
+        Of the fit; adds the calibrated p of each donor's gap.
     estimator : {"sc", "demeaned", "did", "sdid", "ascm"}, RidgeASCM or Predictors, optional
         Of the exact refits; by default ``"demeaned"`` beside a fit with a level, else ``"sc"``.
     refit : int
         So many donors of largest posterior weight are also left out of the Bayesian fit, one at a time; it needs
         a fit, whose compiled model is used again.
-    draws, seed : int
-        Of these fits.
+    draws, seed : int, optional
+        Of these fits, 1000 draws by default.
+    sampling : Sampling, optional
+        Every setting of these fits in one value; ``draws`` and ``seed`` stand above it.
     progress : bool
 
     Raises
     ------
     PanelError
-        With fewer than three donors, a panel that is not the one fitted, or ``refit`` without a fit.
+        With fewer than three donors, a fit that holds no panel, or ``refit`` or a calibration without a fit.
     SpecError
         Unknown estimator.
 
@@ -210,9 +211,9 @@ def audit_donors(
     >>> len(audit.table), audit.estimator
     (8, 'sc')
     """
-    require_panel(panel)
-    fit = fit if fit is not None or calibration is None else calibration.fit
-    _check(panel, fit, refit)
+    panel, fit = _given(data)
+    chosen = resolve(sampling, draws, seed)
+    _check(panel, fit, calibration, refit)
     if estimator is None:
         estimator = "demeaned" if fit is not None and fit.spec.level.prior == "shift" else "sc"
     dropped = leave_one_out(panel, estimator, which="all", progress=progress)
@@ -222,7 +223,7 @@ def audit_donors(
         weights = variable(fit.tree, "posterior", "weights").mean(POSTERIOR_DIMS).to_numpy()
         table.insert(2, "posterior_weight", weights)
     if fit is not None and refit:
-        changes = _posterior_changes(panel, fit, table, refit, draws=draws, seed=seed, bar=progress)
+        changes = _posterior_changes(panel, fit, table, refit, chosen, bar=progress)
         table.insert(list(table).index("change") + 1, "posterior_change", changes)
     table["outlier"], treated = outliers(panel, placebo, estimator)
     if calibration is not None:
@@ -281,12 +282,19 @@ def _values(panel: Panel, fit: Fit | None, dropped: LeaveOneOut, table: pd.DataF
     return found | measure(treated, panel.donor_matrix[: panel.n_pre])[0]
 
 
-def _check(panel: Panel, fit: Fit | None, refit: int) -> None:
+def _given(data: Fit | Panel) -> tuple[Panel, Fit | None]:
+    if isinstance(data, Fit):
+        return panel_of(data), data
+    require_panel(data)
+    return data, None
+
+
+def _check(panel: Panel, fit: Fit | None, calibration: Calibration | None, refit: int) -> None:
     if panel.n_donors < FEW_DONORS:
         raise PanelError(f"{panel.n_donors} donors: none can be left out with two remaining; give at least three")
-    if fit is not None:
-        Case(fit, panel)
-    elif refit:
+    if fit is None and calibration is not None:
+        raise PanelError("a calibration is of a fit and a panel came; give calibration.fit in the place of the panel")
+    if fit is None and refit:
         raise PanelError(f"refit is {refit} and there is no fit to do again; give the fit, or leave refit at 0")
     if refit < 0:
         raise PanelError(f"refit is {refit}; give a number of donors, 0 for none")
@@ -339,7 +347,7 @@ def _flags(table: pd.DataFrame, noise: float, n_pre: int, standing_out: Sequence
 
 
 def _posterior_changes(
-    panel: Panel, fit: Fit, table: pd.DataFrame, refit: int, *, draws: int, seed: int, bar: bool
+    panel: Panel, fit: Fit, table: pd.DataFrame, refit: int, sampling: Sampling, *, bar: bool
 ) -> FloatArray:
     """Change of the posterior mean effect without each of the ``refit`` heaviest donors; NaN for the others."""
     full = float(fit.effect_draws("predictive")["average"].mean())
@@ -349,7 +357,7 @@ def _posterior_changes(
         # An unreliable refit shows in its own donor's change only, which is a hint and no estimate.
         warnings.simplefilter("ignore", UnreliableWarning)
         for j in heaviest:
-            request = plan(panel.without(panel.donors[j]), fit.spec, draws=draws, seed=seed, slots=panel.n_donors)
+            request = plan(panel.without(panel.donors[j]), fit.spec, sampling=sampling, slots=panel.n_donors)
             again = run(request, progress=False)
             found[j] = float(again.effect_draws("predictive")["average"].mean()) - full
             shown.advance(shown.task_ids[0])

@@ -13,17 +13,17 @@ from bsynth._base.progress import progress_bar
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit, panel_of
 from bsynth.bayesian.run import run
 from bsynth.checks import contraction, sensitivity
 from bsynth.checks.base import Case, Check, Verdict
 from bsynth.checks.sensitivity import SHIFT
 from bsynth.effects import check_level
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError, UnreliableWarning
 from bsynth.frequentist import classical
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
 from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
@@ -138,14 +138,14 @@ class PriorAudit(Pictured):
         return f"{self.model!r}, {self.verdict}, range {number(self.range)} over the sweep"
 
 
-def prior_audit(
+def audit_prior(
     fit: Fit,
-    panel: Panel,
     *,
     alphas: Sequence[float] = GRID,
     level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     progress: bool = True,
 ) -> PriorAudit:
     """Answer whether the pre-period or the prior decides the effect.
@@ -157,20 +157,20 @@ def prior_audit(
     Parameters
     ----------
     fit : Fit
-    panel : Panel
-        The panel that was fitted.
     alphas : sequence of float
         Concentrations, positive; under .3 the posterior is slow and has several modes. Empty for no sweep.
     level : float
         Of the sweep's intervals.
-    draws, seed : int
-        Of the sweep's fits.
+    draws, seed : int, optional
+        Of the sweep's fits, 1000 draws by default.
+    sampling : Sampling, optional
+        Every setting of these fits in one value; ``draws`` and ``seed`` stand above it.
     progress : bool
 
     Raises
     ------
     PanelError
-        When ``panel`` is not the one that was fitted.
+        A fit that holds no panel, from a file of an earlier format.
     SpecError
         A concentration that is not positive, or a level outside (0, 1).
 
@@ -185,22 +185,22 @@ def prior_audit(
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> prior_audit(fit, panel, alphas=()).verdict
+    >>> audit_prior(fit, alphas=()).verdict
     'ok'
     """
-    require_fit(fit)
-    require_panel(panel)
+    panel = panel_of(fit)
+    chosen = resolve(sampling, draws, seed)
     began = time.perf_counter()
     check_level(level)
     if wrong := [a for a in alphas if not 0 < a < np.inf]:
         raise SpecError(f"alphas has {wrong[0]}; give positive concentrations such as .3, 1 and 3")
-    case = Case(fit, panel, seed=seed)
+    case = Case(fit, seed=chosen.seed)
     swept = sorted({float(a) for a in alphas}) if fit.spec.weights.prior == "dirichlet" else []
     levelled = fit.spec.level.prior == "shift"
     return PriorAudit(
         sensitivity=sensitivity.check(case),
         contraction=contraction.check(case),
-        table=_sweep(fit, panel, swept, level=level, draws=draws, seed=seed, progress=progress),
+        table=_sweep(fit, panel, swept, chosen, level=level, progress=progress),
         least_squares=float(classical(panel, "demeaned" if levelled else "sc").gap[panel.n_pre :].mean()),
         sd=float(fit.effect_draws("predictive")["average"].std()),
         model=fit.spec.name,
@@ -212,10 +212,10 @@ def prior_audit(
 
 
 def _sweep(
-    fit: Fit, panel: Panel, alphas: Sequence[float], *, level: float, draws: int, seed: int, progress: bool
+    fit: Fit, panel: Panel, alphas: Sequence[float], sampling: Sampling, *, level: float, progress: bool
 ) -> pd.DataFrame:
     """One row per concentration."""
-    requests = {a: plan(panel, _at(fit.spec, a), draws=draws, seed=seed) for a in alphas}
+    requests = {a: plan(panel, _at(fit.spec, a), sampling=sampling) for a in alphas}
     rows = []
     with progress_bar("concentrations of the weights", len(alphas), progress) as bar, warnings.catch_warnings():
         # Told in the table and in words.

@@ -59,7 +59,7 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
         roles = " and ".join(r for r, c in columns.items() if c == repeated[0])
         raise PanelError(f"column {repeated[0]!r} is named for {roles}; each needs a column of its own")
     if isinstance(data, pd.DataFrame):
-        require(names_of(data), columns, "DataFrame", levels=data.index.names)
+        require(names_of(data), columns, "DataFrame", index=data.index.names)
         frame = pd.DataFrame({role: plain(data, name, role) for role, name in columns.items()})
         with _foreign(lambda error: PanelError(f"DataFrame: a column has a type that cannot be read: {brief(error)}")):
             table = ibis.memtable(frame)
@@ -205,13 +205,13 @@ def _check_names(columns: Mapping[str, str]) -> None:
             raise PanelError(f"{role} is {column!r}; give the name of one column")
 
 
-def require(present: Any, columns: Mapping[str, str], name: str, *, levels: Sequence[Any] = ()) -> None:
+def require(present: Any, columns: Mapping[str, str], name: str, *, index: Sequence[Any] = ()) -> None:
     """Each named column must be there; a table of another shape gets the hint that helps."""
     _check_names(columns)
     absent = {role: column for role, column in columns.items() if column not in present}
     if not absent:
         return
-    if hidden := [column for column in absent.values() if column in levels]:
+    if hidden := [column for column in absent.values() if column in index]:
         raise PanelError(f"{name}: {hidden[0]!r} is a level of the index and no column; give frame.reset_index()")
     others = [c for c in present if c not in columns.values()]
     role, column = next(iter(absent.items()))

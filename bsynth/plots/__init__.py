@@ -9,7 +9,7 @@ from bsynth.analysis import Comparison
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
-from bsynth.findings import Decision, DonorAudit, PathBand, PriorAudit, Sources
+from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.frequentist import Bootstrap, Estimate, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
@@ -24,9 +24,9 @@ from bsynth.plots.gap import plot_gap
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.placebo import plot_placebo
 from bsynth.plots.resampling import plot_bootstrap
-from bsynth.plots.sources import plot_sources
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.trajectory import plot_trajectory
+from bsynth.plots.uncertainty import plot_uncertainty
 from bsynth.plots.weights import plot_weights
 from bsynth.text.result import Pictured
 
@@ -44,6 +44,7 @@ PICTURES: Mapping[type, Draw] = {
     Certificate: plot_certificate,
     Comparison: plot_comparison,
     Decision: plot_decision,
+    Decomposition: plot_uncertainty,
     DonorAudit: plot_donor_audit,
     Estimate: plot_trajectory,
     Fit: plot_trajectory,
@@ -53,7 +54,6 @@ PICTURES: Mapping[type, Draw] = {
     PlaceboSpace: plot_placebo,
     PlaceboTime: plot_placebo_time,
     PriorAudit: plot_prior_audit,
-    Sources: plot_sources,
     SpecificationCurve: plot_specification_curve,
 }
 """Which picture is whose: what ``result.plot()`` draws."""
@@ -84,9 +84,9 @@ __all__ = [
     "plot_ppc",
     "plot_prior_audit",
     "plot_rank",
-    "plot_sources",
     "plot_specification_curve",
     "plot_trace",
     "plot_trajectory",
+    "plot_uncertainty",
     "plot_weights",
 ]

@@ -114,8 +114,8 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> from bsynth.findings import prior_audit
-    >>> plot_prior_audit(prior_audit(fit, panel, alphas=[1.0])).get_xscale()
+    >>> from bsynth.findings import audit_prior
+    >>> plot_prior_audit(audit_prior(fit, alphas=[1.0])).get_xscale()
     'log'
     """
     table = audit.table

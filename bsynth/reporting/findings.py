@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bsynth.analysis import Analysis, Finding
-from bsynth.plots import plot_decision, plot_donor_audit, plot_path_band, plot_prior_audit, plot_sources
+from bsynth.plots import plot_decision, plot_donor_audit, plot_path_band, plot_prior_audit, plot_uncertainty
 from bsynth.plots.certificate import plot_certificate
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.reporting.words import slug_of
@@ -62,7 +62,7 @@ PARTS = (
     Part("bands", "Bands for the whole path", "Bands by period", plot_path_band),
     Part("certificate", "The certificate", "What the donors show as pseudo-treated units", plot_certificate),
     Part("prior_audit", "Prior against data", "The effect under other priors", plot_prior_audit),
-    Part("sources", "Where the uncertainty comes from", "Share of the variance by source", plot_sources),
+    Part("uncertainty", "Where the uncertainty comes from", "Share of the variance by source", plot_uncertainty),
     Part("donor_audit", "Donor audit", "Each donor, and what speaks against it", plot_donor_audit),
     Part("specification_curve", "Specification curve", "The effect under each specification",
          plot_specification_curve),

@@ -10,6 +10,7 @@ from typing import Any
 
 from bsynth._base.plain import show
 from bsynth._base.request import check_file, writing
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, list_models
 from bsynth.text.labels import plain
@@ -57,10 +58,11 @@ def write_notebook(
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
     calibrated: bool = True,
-    draws: int = 1000,
+    draws: int | None = None,
     replicates: int = 1000,
     level: float = 0.95,
-    seed: int = 0,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     execute: bool = True,
 ) -> Path:
     """Write a notebook that analyses a data file, with its output.
@@ -80,7 +82,7 @@ def write_notebook(
         Column of users: rows are users or events, as in `Panel.from_events`.
     models : sequence of str or path
         Models, the main one first; ``["none"]`` for none.
-    methods, findings, questions, calibrated, draws, replicates, level, seed
+    methods, findings, questions, calibrated, draws, replicates, level, seed, sampling
         As `bsynth.analyse`.
     execute : bool
         Run the cells, by this interpreter and in the notebook's folder; it takes as long as the analysis. Otherwise
@@ -114,14 +116,15 @@ def write_notebook(
 
     path = check_file(path, "path")
     folder = path.absolute().parent
+    how = resolve(sampling, draws, seed)
     parameters = {
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
         "start": start, "end": end, "donors": donors, "exclude": exclude, "cluster": cluster,
         "covariates": covariates, "missing": missing, "date_format": date_format,
         "models": [_model(each, folder) for each in models],
         "methods": methods, "findings": findings, "questions": dict(questions or {}), "calibrated": calibrated,
-        "draws": draws, "replicates": replicates, "level": level, "seed": seed,
-    }  # fmt: skip
+        "replicates": replicates, "level": level,
+    } | {name: getattr(how, name) for name in _SAMPLING}  # fmt: skip
     notebook = make_notebook({name: _literal(value) for name, value in parameters.items()})
     folder.mkdir(parents=True, exist_ok=True)
     if execute:
@@ -194,7 +197,8 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     yield "code", _PANEL.format(roles=roles, build=build)
     settings = ", ".join(f"{name}={name}" for name in _SETTINGS)
     yield "markdown", "## The answer"
-    yield "code", _ANALYSE.format(settings=settings)
+    sampling = ", ".join(f"{name}={name}" for name in _SAMPLING)
+    yield "code", _ANALYSE.format(settings=settings, sampling=sampling)
     yield "code", _EFFECTS
     yield "markdown", "## The pictures"
     yield "code", _PATHS
@@ -219,7 +223,8 @@ def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 _ROLES = (
     "unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing", "date_format",
 )  # fmt: skip
-_SETTINGS = ("models", "methods", "findings", "questions", "calibrated", "draws", "replicates", "level", "seed")
+_SETTINGS = ("models", "methods", "findings", "questions", "calibrated", "replicates", "level")
+_SAMPLING = ("draws", "tune", "chains", "target_accept", "seed", "n_jobs")
 _ABOUT = (
     "This notebook makes the analysis again from the data file. Change the parameters and run every cell to ask "
     "another question; paths are relative to the notebook's folder."
@@ -245,6 +250,7 @@ _ANALYSE = """\
 analysis = bs.analyse(
     panel,
     {settings},
+    sampling=bs.Sampling({sampling}),
     progress=False,
 )
 analysis.comparison"""

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +11,10 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bsynth._base.request import check_file, writing
-from bsynth.analysis import Analysis, analyse
+from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
-from bsynth.errors import BsynthError
-from bsynth.model.catalogue import DEFAULT
-from bsynth.model.spec import ModelSpec
-from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
+from bsynth.errors import BsynthError, SpecError, came
 from bsynth.reporting.figures import drawings, picture_name, save_figure
 from bsynth.reporting.html import write_report
 
@@ -111,41 +107,35 @@ def _remove_earlier(out: Path) -> None:
         shutil.rmtree(out / folder, ignore_errors=True)
 
 
-def report(
-    data: Panel | Analysis,
-    path: str | Path = "report.html",
-    *,
-    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    methods: str | Sequence[str] = "standard",
-    level: float = 0.95,
-    seed: int = 0,
-    progress: bool = True,
-) -> Path:
+def report(analysis: Analysis, path: str | Path = "report.html") -> Path:
     """Write a self-contained HTML report and return its path.
 
     Parameters
     ----------
-    data : Panel or Analysis
-        A panel is analysed first, with the other parameters as in `bsynth.analyse`; an analysis is
-        reported as it is.
+    analysis : Analysis
     path : path
         File to write.
+
+    Raises
+    ------
+    SpecError
+        Something else than an analysis, or no file can be written there.
 
     Examples
     --------
     >>> import bsynth as bs, tempfile
     >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc"], progress=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page = bs.report(panel, f"{folder}/report.html", models=["none"], methods=["sc"], progress=False)
+    ...     page = bs.report(analysis, f"{folder}/report.html")
     ...     page.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
+    if not isinstance(analysis, Analysis):
+        raise SpecError(f"an Analysis is needed and {came(analysis)} came; bsynth.analyse(panel) returns one")
     file = check_file(path, "path")
-    if not isinstance(data, Analysis):
-        require_panel(data)
-        data = analyse(data, models=models, methods=methods, level=level, seed=seed, progress=progress)
     with writing(file, "path"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_report(data, file)
+        write_report(analysis, file)
     return file

@@ -35,7 +35,7 @@ from bsynth.text.numbers import bracket, numbers, percent
 
 ORDER = (
     "answer", "picture", "bands",
-    "certainty", "certificate", "prior-audit", "sources",
+    "certainty", "certificate", "prior-audit", "uncertainty",
     "classical", "weights", "donor-audit",
     "placebo", "leave-one-out", "bootstrap", "further",
     "specification-curve", "decision",

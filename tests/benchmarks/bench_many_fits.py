@@ -16,6 +16,7 @@ from rich.table import Table
 
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.run import run
+from bsynth.engines.sampling import Sampling
 from bsynth.evidence.placebos import never_treated
 
 DRAWS, TUNE = 500, 400
@@ -32,7 +33,7 @@ def main() -> None:
     for unit in [units[1], *units]:  # the first one compiles and is not counted
         own = panel if unit in panel.treated else panel.as_treated(unit, pool="include")
         began = time.perf_counter()
-        fit = run(plan(own, draws=DRAWS, tune=TUNE, seed=1, slots=len(units)), progress=False)
+        fit = run(plan(own, sampling=Sampling(DRAWS, TUNE, seed=1), slots=len(units)), progress=False)
         seconds.append(time.perf_counter() - began)
         rhat.append(fit.diagnostics.rhat_max)
         ess.append(fit.diagnostics.ess_min)

@@ -29,7 +29,7 @@ SETTINGS = Settings(progress=False)
 def _unit(panel: bs.Panel, unit: object) -> Record:
     if unit not in panel.treated:
         panel = panel.as_treated(unit, pool="include")
-    fit = bs.fit(panel, MEASURED_MODEL, **SETTINGS.sampler(), seed=1, progress=False)
+    fit = bs.fit(panel, MEASURED_MODEL, sampling=SETTINGS.at(1), progress=False)
     held = {f"{level:.0%}": not bs.path_band(fit, level=level).table["excludes_zero"].any() for level in LEVELS}
     return {"unit": str(unit), "status": fit.status, "held": held}
 

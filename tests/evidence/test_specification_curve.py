@@ -25,7 +25,7 @@ KEPT = (
 
 def _curve(panel: bs.Panel, request: pytest.FixtureRequest, name: str) -> SpecificationCurve:
     store = request.config.cache.mkdir("specification_curve") / f"{name}.jsonl"
-    return specification_curve(panel, seed=SEED, n_jobs=2, store=store, progress=False)
+    return specification_curve(panel, sampling=bs.Sampling(draws=500, seed=SEED, n_jobs=2), store=store, progress=False)
 
 
 def _write(name: str, curve: SpecificationCurve, stacked: dict[str, Any]) -> None:

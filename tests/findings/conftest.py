@@ -58,7 +58,7 @@ def make_fit(panel: bs.Panel, spec: ModelSpec, *, parameters: dict[str, np.ndarr
     raw = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"energy": (dims, np.zeros((CHAINS, DRAWS)))})})
     tree = assemble(panel, request.design, raw, parameters, draws)
     fine = Diagnostics("ok", (), 1.0, 4000.0, 1.0, 0, 0, 1.0, retried=False)
-    return Fit(tree, spec, fine, Provenance(0, DRAWS, 100, CHAINS, 0.9, 1.0, "made", panel.to_dict(), {}))
+    return Fit(tree, spec, fine, Provenance(0, DRAWS, 100, CHAINS, 0.9, 1.0, "made", panel.to_dict(), {}), panel)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Pictures of decisions, sources, bands and audits: what is drawn is what the results hold."""
+"""Pictures of decisions, uncertainty, bands and audits: what is drawn is what the results hold."""
 
 import io
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError
-from bsynth.findings import PriorAudit, audit_donors, decide, path_band, sources
+from bsynth.findings import PriorAudit, audit_donors, decide, decompose_uncertainty, path_band
 from bsynth.model.spec import ModelSpec
 from bsynth.plots import style
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.decision import plot_decision
-from bsynth.plots.sources import plot_sources
+from bsynth.plots.uncertainty import plot_uncertainty
 
 HOSTILE = ("$x_1$ costs $", "<b>bold</b>", "東京", "a" * 20, "Société d'énergie — région " + "x" * 40)
 
@@ -69,19 +69,19 @@ def prior() -> PriorAudit:
 
 
 def drawn_by_all(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> dict[str, Callable[..., Axes]]:
-    donors = audit_donors(panel, fit, progress=False)
+    donors = audit_donors(fit, progress=False)
     asked = decide(fit, rope=0.2, threshold=1.5, cost=3.0, value_per_unit=2.0, estimand="average")
     total = decide(replace(fit, provenance=replace(fit.provenance, panel={"treated": ["a", "b", "c"]})), cost=3.0,
                    value_per_unit=2.0)  # fmt: skip
     lift = decide(fit, rope=0.01, threshold=0.02, estimand="lift")
-    found, band = sources(fit, panel), path_band(fit)
+    found, band = decompose_uncertainty(fit), path_band(fit)
     prior = replace(prior, fit_status=fit.status)
     return {
         "decision": lambda **k: plot_decision(asked, **k),
         "decision-total": lambda **k: plot_decision(total, **k),
         "decision-lift": lambda **k: plot_decision(lift, **k),
-        "sources": lambda **k: plot_sources(found, **k),
-        "sources-period": lambda **k: plot_sources(found, span="period", **k),
+        "uncertainty": lambda **k: plot_uncertainty(found, **k),
+        "uncertainty-period": lambda **k: plot_uncertainty(found, span="period", **k),
         "band": lambda **k: plot_path_band(band, **k),
         "donors": lambda **k: plot_donor_audit(donors, **k),
         "prior": lambda **k: plot_prior_audit(prior, **k),
@@ -136,14 +136,14 @@ def test_a_total_says_over_what(fit: Fit, panel: bs.Panel, prior: PriorAudit) ->
 
 
 def test_sources_stack_to_one(fit: Fit, panel: bs.Panel) -> None:
-    found = sources(fit, panel)
-    ax = plot_sources(found)
+    found = decompose_uncertainty(fit)
+    ax = plot_uncertainty(found)
     rows = found.table.loc[found.table["span"] == "average"]
     for name in found.names:
         heights = [bar.get_height() for bar in ax.patches if bar.get_gid() == f"source-{name}"]
         np.testing.assert_allclose(heights, rows[name])
     with pytest.raises(SpecError, match="did you mean 'period'"):
-        plot_sources(found, span="periods")
+        plot_uncertainty(found, span="periods")
 
 
 def test_band_draws_both(fit: Fit) -> None:
@@ -157,7 +157,7 @@ def test_band_draws_both(fit: Fit) -> None:
 
 
 def test_donor_audit_shows_the_flagged_first_and_counts_the_hidden(fit: Fit, panel: bs.Panel) -> None:
-    found = audit_donors(panel, fit, progress=False)
+    found = audit_donors(fit, progress=False)
     assert len(found.flagged("looks treated")) == 1
     ax = plot_donor_audit(found, top=10)
     flagged = int((found.table["flags"] != "").sum())

@@ -15,7 +15,7 @@ from bsynth.bayesian.diagnostics import gate
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, learn_inflation, summarise_placebo
 from bsynth.checks import check
-from bsynth.findings import audit_donors, decide, path_band, sources
+from bsynth.findings import audit_donors, decide, decompose_uncertainty, path_band
 from bsynth.model.spec import ModelSpec
 
 
@@ -35,8 +35,8 @@ def with_gap(fit: Fit, gap: float) -> Fit:
 @pytest.mark.parametrize("gap", [0.0, 2.0, -2.0])
 def test_an_effect_without_spread(fit: Fit, world: bs.Panel, gap: float) -> None:
     constant = with_gap(fit, gap)
-    found = [decide(constant), sources(constant, world), path_band(constant), check(constant, world)]
-    found.append(audit_donors(world, constant, progress=False))
+    found = [decide(constant), decompose_uncertainty(constant), path_band(constant), check(constant)]
+    found.append(audit_donors(constant, progress=False))
     for each in found:
         assert json.dumps(each.to_dict(), allow_nan=False)
         assert all(sentence.endswith(".") for sentence in each.sentences())

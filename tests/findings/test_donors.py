@@ -72,7 +72,7 @@ def test_opposed_dominant_and_influential_donors_are_named() -> None:
 def test_with_a_fit_changes_are_compared_with_its_sd(made) -> None:
     panel = factor_panel(2)
     fit = made(panel, ModelSpec())
-    found = audit_donors(panel, fit, progress=False)
+    found = audit_donors(fit, progress=False)
     assert found.estimator == "demeaned"
     assert found.values["noise"] == pytest.approx(float(fit.effect_draws()["average"].std()))
     assert found.table["posterior_weight"].sum() == pytest.approx(1.0)
@@ -95,14 +95,14 @@ def test_constant_donors_and_perfect_fits_do_not_look_treated() -> None:
 
 
 def test_the_rollout_log_lies_outside_the_hull(rollout_panel: bs.Panel, rollout_fit: Fit) -> None:
-    found = audit_donors(rollout_panel, rollout_fit, progress=False)
+    found = audit_donors(rollout_fit, progress=False)
     assert found.values["distance"] == pytest.approx(0.037, abs=0.002)
     assert "above them, so weights need a level" in found.sentences()[1]
 
 
 @pytest.mark.slow
 def test_bayesian_refits_leave_the_heaviest_out(prop99_fit: Fit, prop99_panel: bs.Panel) -> None:
-    found = audit_donors(prop99_panel, prop99_fit, refit=2, draws=500, progress=False)
+    found = audit_donors(prop99_fit, refit=2, draws=500, progress=False)
     changes = found.table["posterior_change"]
     assert changes.notna().tolist() == [True, True] + [False] * 36
     assert found.table["donor"].tolist()[:2] == prop99_fit.weights_table()["donor"].tolist()[:2]
@@ -110,13 +110,15 @@ def test_bayesian_refits_leave_the_heaviest_out(prop99_fit: Fit, prop99_panel: b
     assert changes[0] == pytest.approx(-2.5, abs=0.7)
 
 
-def test_bad_input(made) -> None:
+def test_bad_input() -> None:
     panel = factor_panel(2)
     with pytest.raises(PanelError, match="give at least three"):
         audit_donors(panel.without(*panel.donors[2:]), progress=False)
     with pytest.raises(PanelError, match="there is no fit to do again"):
         audit_donors(panel, refit=3, progress=False)
-    with pytest.raises(PanelError, match="give the panel that was fitted"):
-        audit_donors(factor_panel(3), made(panel, ModelSpec()), progress=False)
+    with pytest.raises(PanelError, match=r"give calibration\.fit in the place of the panel"):
+        audit_donors(panel, calibration=object(), progress=False)  # type: ignore[arg-type]
+    with pytest.raises(PanelError, match="a Panel is needed and a numpy ndarray came"):
+        audit_donors(panel.outcome)
     with pytest.raises(SpecError, match="did you mean"):
         audit_donors(panel, estimator="demeand", progress=False)

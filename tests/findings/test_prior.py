@@ -10,13 +10,13 @@ import pytest
 import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.errors import PanelError, SpecError
-from bsynth.findings import PriorAudit, prior_audit
+from bsynth.findings import PriorAudit, audit_prior
 from bsynth.model.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")
 def prop99_audit(prop99_fit: Fit, prop99_panel: bs.Panel) -> PriorAudit:
-    return prior_audit(prop99_fit, prop99_panel, draws=700, progress=False)
+    return audit_prior(prop99_fit, draws=700, progress=False)
 
 
 def test_on_prop99_the_effect_moves_with_the_concentration(prop99_audit: PriorAudit, prop99_fit: Fit) -> None:
@@ -63,23 +63,23 @@ def test_without_a_sweep_nothing_is_sampled(made, world: bs.Panel) -> None:
     with warnings.catch_warnings():
         # ArviZ on a posterior that no data ever saw.
         warnings.simplefilter("ignore", UserWarning)
-        found = prior_audit(made(world, ModelSpec()), world, alphas=(), progress=False)
+        found = audit_prior(made(world, ModelSpec()), alphas=(), progress=False)
     assert found.table.empty
     assert found.range == 0.0
     assert found.contraction is not None
     softmax = ModelSpec.model_validate({"weights": {"prior": "softmax-normal"}})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = prior_audit(made(world, softmax), world, progress=False)
+        found = audit_prior(made(world, softmax), progress=False)
     assert "no concentration" in found.sentences()[-1]
     assert isinstance(found.table, pd.DataFrame)
 
 
-def test_bad_input(made, world: bs.Panel, cells: bs.Panel) -> None:
+def test_bad_input(made, world: bs.Panel) -> None:
     fit = made(world, ModelSpec())
     with pytest.raises(SpecError, match="alphas has 0; give positive"):
-        prior_audit(fit, world, alphas=(0, 1))
+        audit_prior(fit, alphas=(0, 1))
     with pytest.raises(SpecError, match="between 0 and 1"):
-        prior_audit(fit, world, level=95)
-    with pytest.raises(PanelError, match="give the panel that was fitted"):
-        prior_audit(fit, cells)
+        audit_prior(fit, level=95)
+    with pytest.raises(PanelError, match="fit again"):
+        audit_prior(replace(fit, panel=None))

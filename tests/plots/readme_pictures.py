@@ -10,7 +10,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 IMAGES = Path(__file__).resolve().parents[2] / ".github" / "images"
-GALLERY = ("trajectory", "gap", "placebo", "decision", "sources", "bootstrap")
+GALLERY = ("trajectory", "gap", "placebo", "decision", "uncertainty", "bootstrap")
 """Figures of a run folder, in reading order, three to a row."""
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from bsynth._base.request import check_seed
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.calibration import (
     MIN_PLACEBOS,
@@ -23,6 +22,7 @@ from bsynth.calibration.certificate.intervals import window_tables
 from bsynth.calibration.certificate.rivals import rival_table
 from bsynth.calibration.certificate.windows import Window, earlier_panels
 from bsynth.effects import check_level
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design
@@ -38,11 +38,11 @@ def certify(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    draws: int = 1000,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     levels: Sequence[float] = LEVELS,
     windows: int = 1,
-    n_jobs: int | None = None,
     store: str | Path | None = None,
     progress: bool = True,
 ) -> Certificate:
@@ -59,15 +59,17 @@ def certify(
     panel : Panel
     model : str, path or ModelSpec
         As `bsynth.fit`; all fits share its settings and one compilation.
-    draws : int
-        Posterior draws per chain and fit.
-    seed : int
+    draws : int, optional
+        Posterior draws per chain and fit; 1000 by default.
+    seed : int, optional
+    sampling : Sampling, optional
+        Every setting of every fit in one value; ``draws`` and ``seed`` stand above it.
     levels : sequence of float
         Probabilities of the intervals, each between 0 and 1.
     windows : int
         Earlier windows to try; they do not overlap, and each keeps at least a third of the pre-periods before it.
         Each costs as many fits as the real start.
-    n_jobs, store, progress
+    store, progress
         As `bsynth.calibrate`: finished fits are read from ``store``, and only the rest is computed.
 
     Returns
@@ -96,22 +98,22 @@ def certify(
     bsynth.errors.SpecError: windows is -1; give the number of earlier windows to try, 0 or more
     """
     require_panel(panel)
-    check_seed(seed)
+    how = resolve(sampling, draws, seed)
     check_store(store)
     chosen = _levels(levels)
     if windows < 0:
         raise SpecError(f"windows is {windows}; give the number of earlier windows to try, 0 or more")
     began = time.perf_counter()
     spec = choose_model(panel, model).spec
-    calibration = calibrate(panel, spec, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress)
+    calibration = calibrate(panel, spec, sampling=how, store=store, progress=progress)
     found = [Window(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):
-        units, left_out = usable_donors(earlier, spec, most=MOST_PLACEBOS, seed=seed)
+        units, left_out = usable_donors(earlier, spec, most=MOST_PLACEBOS, seed=how.seed)
         # Nothing can be sampled of a treated unit that donors reproduce over the shorter pre-period.
         if len(units) < MIN_PLACEBOS or no_posterior(earlier, make_design(earlier, spec), spec):
             break
-        window = _window(earlier, spec, units, len(panel.times), draws, seed, n_jobs, store, progress)
+        window = _window(earlier, spec, units, len(panel.times), how, store, progress)
         found.append(window)
         skipped += [(unit, window.start, reason) for unit, reason in left_out]
     prior = switch_prior(spec)
@@ -143,18 +145,13 @@ def _window(
     spec: ModelSpec,
     units: Sequence[object],
     periods: int,
-    draws: int,
-    seed: int,
-    n_jobs: int | None,
+    sampling: Sampling,
     store: str | Path | None,
     progress: bool,
 ) -> Window:
     """Fit the donors, and the treated unit, as if the start had been earlier."""
-    donors = donor_fits(
-        panel, spec, units, draws=draws, seed=seed, n_jobs=n_jobs, store=store, progress=progress, periods=periods
-    )
-    own = placebo_fits(
-        panel, spec, [panel.treated_name], draws=draws, seed=seed, store=store, progress=False, periods=periods
-    )[0]
-    own = renew(panel, spec, own, donors.lesson, draws=draws, seed=seed, store=store, periods=periods)
+    donors = donor_fits(panel, spec, units, sampling, store=store, progress=progress, periods=periods)
+    treated = [panel.treated_name]
+    own = placebo_fits(panel, spec, treated, sampling, store=store, progress=False, periods=periods)[0]
+    own = renew(panel, spec, own, donors.lesson, sampling, store=store, periods=periods)
     return Window(panel, donors.placebos, own, donors.lesson)

@@ -12,6 +12,7 @@ import pandas as pd
 from bsynth._base.plain import records, show
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import check_level, positive_share
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
 from bsynth.findings.specifications.runs import SpecificationRun, run_specifications
@@ -289,16 +290,16 @@ def specification_curve(
     *,
     base: str | Path | ModelSpec = DEFAULT,
     scales: Sequence[str] | None = None,
-    levels: Sequence[str] | None = None,
+    level_shifts: Sequence[str] | None = None,
     drifts: Sequence[str] | None = None,
     alphas: Sequence[float] = ALPHAS,
     pools: Sequence[str] | Mapping[str, Sequence[Label]] | None = None,
     starts: Sequence[Label] | None = None,
     since: Sequence[Label] | None = None,
     last: int = 5,
-    draws: int = 500,
-    seed: int = 0,
-    n_jobs: int | None = None,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
     store: str | Path | None = None,
     progress: bool = True,
 ) -> SpecificationCurve:
@@ -315,7 +316,7 @@ def specification_curve(
         The model whose switches are varied; its other priors stay as they are.
     scales : sequence of {"treated", "each"}
         Both by default; with known cell variance ``"treated"`` alone.
-    levels : sequence of {"none", "shift"}
+    level_shifts : sequence of {"none", "shift"}
     drifts : sequence of {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
         By default ``"none"``, ``"walk"`` and the drift that may be absent of the base model, else ``"switched"``.
     alphas : sequence of float
@@ -331,11 +332,11 @@ def specification_curve(
         Later first pre-periods. By default without the first quarter and the first half.
     last : int
         Pre-periods forecast, at least 3; each costs a fit per specification.
-    draws : int
-        Posterior draws per chain, four chains.
-    seed : int
-    n_jobs : int, optional
-        Parallel fits through joblib: threads, since one compiled model serves all of a structure.
+    draws : int, optional
+        Posterior draws per chain; 500 by default.
+    seed : int, optional
+    sampling : Sampling, optional
+        Every setting of every fit in one value, and how many run side by side; ``draws`` and ``seed`` stand above it.
     store : path, optional
         File (JSON lines) to which each finished specification is appended. Called again with the same panel and
         settings, also with other lists, finished ones are read from it.
@@ -373,7 +374,7 @@ def specification_curve(
         panel,
         base=base,
         scales=scales,
-        levels=levels,
+        level_shifts=level_shifts,
         drifts=drifts,
         alphas=alphas,
         pools=pools,
@@ -382,5 +383,6 @@ def specification_curve(
         last=last,
         draws=draws,
         seed=seed,
+        sampling=sampling,
     )
-    return SpecificationCurve(plan, run_specifications(plan, n_jobs=n_jobs, store=store, progress=progress))
+    return SpecificationCurve(plan, run_specifications(plan, store=store, progress=progress))

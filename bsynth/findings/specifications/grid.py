@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_seed
 from bsynth._base.types import Label
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.checks.leave_future_out import MIN_LAST
+from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.findings.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -25,8 +25,10 @@ from bsynth.panel.labels import MIN_PRE, as_labels
 DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
 SWITCHED = ("switched", "ar1-or-walk")
 """Drifts that may be absent."""
-SCALES, LEVELS = ("treated", "each"), ("none", "shift")
+SCALES, LEVEL_SHIFTS = ("treated", "each"), ("none", "shift")
 ALPHAS = (0.3, 1.0, 3.0)
+SAMPLING = Sampling(draws=500)
+"""Of fits by the hundred, each of which only has to place its effect among the others."""
 MODEL_SWITCHES = ("scale", "level", "drift", "alpha")
 SWITCHES = (*MODEL_SWITCHES, "pool", "start", "since")
 """What a specification decides, in the order of tables and pictures."""
@@ -92,7 +94,8 @@ class CurvePlan:
         The base model's own switches where they are in the lists, else the first of each.
     held : tuple of int
         Positions of the pre-periods that every specification forecasts.
-    draws, seed : int
+    sampling : Sampling
+        Of every fit.
     """
 
     panel: Panel
@@ -100,8 +103,7 @@ class CurvePlan:
     specifications: tuple[Specification, ...]
     reference: Specification
     held: tuple[int, ...]
-    draws: int
-    seed: int
+    sampling: Sampling
 
     @property
     def fits(self) -> int:
@@ -123,13 +125,13 @@ class CurvePlan:
     def __str__(self) -> str:
         grid = [s for s in self.specifications if (s.pool, s.window) == (ALL, WHOLE)]
         inside = " × ".join(f"{n} {self.values(n)}" for n in MODEL_SWITCHES if len(self.values(n)) > 1)
-        alone = len(self.specifications) - len(grid)
+        alone, how = len(self.specifications) - len(grid), self.sampling
         return (
             f"{len(self.specifications)} specifications of {self.base.name!r} on {self.panel.treated_name}: "
             f"{len(grid)} of {inside or 'the base model'}"
             + (f" and {alone} of donors and pre-period, one at a time" if alone else "")
-            + f"; with {len(self.held)} forecasts each {self.fits} fits of 4 chains × {self.draws} draws, "
-            f"seed {self.seed}."
+            + f"; with {len(self.held)} forecasts each {self.fits} fits of {how.chains} chains × {how.draws} "
+            f"draws, seed {how.seed}."
         )
 
 
@@ -138,15 +140,16 @@ def plan_curve(
     *,
     base: str | Path | ModelSpec = DEFAULT,
     scales: Sequence[str] | None = None,
-    levels: Sequence[str] | None = None,
+    level_shifts: Sequence[str] | None = None,
     drifts: Sequence[str] | None = None,
     alphas: Sequence[float] = ALPHAS,
     pools: Sequence[str] | Mapping[str, Sequence[Label]] | None = None,
     starts: Sequence[Label] | None = None,
     since: Sequence[Label] | None = None,
     last: int = 5,
-    draws: int = 500,
-    seed: int = 0,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
 ) -> CurvePlan:
     """Validate a request for a specification curve and return what it would do; nothing is sampled.
 
@@ -162,7 +165,7 @@ def plan_curve(
     (13, 78)
     """
     require_panel(panel)
-    check_seed(seed)
+    chosen = resolve(sampling, draws, seed, default=SAMPLING)
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
@@ -170,7 +173,7 @@ def plan_curve(
     switched = own.drift if own.drift in SWITCHED else "switched"
     lists: dict[str, Sequence[Any]] = {
         "scale": _chosen("scales", scales, SCALES if exact else ("treated",), SCALES),
-        "level": _chosen("levels", levels, LEVELS, LEVELS),
+        "level": _chosen("level_shifts", level_shifts, LEVEL_SHIFTS, LEVEL_SHIFTS),
         "drift": _chosen("drifts", drifts, ("none", "walk", switched) if free else ("none",), DRIFTS),
         "alpha": _concentrations(alphas),
     }
@@ -185,8 +188,7 @@ def plan_curve(
         specifications=tuple(dict.fromkeys([*grid, *alone])),
         reference=reference,
         held=_held(panel, spec, last),
-        draws=draws,
-        seed=seed,
+        sampling=chosen,
     )
     if len(found.specifications) < 2:
         raise SpecError("the lists leave 1 specification, which is no curve; give a list with more values, or use fit")
@@ -286,6 +288,6 @@ def _check(found: CurvePlan, last: int) -> None:
     """Raise what any of the fits would raise."""
     for specification in found.specifications:
         model = specification.model(found.base)
-        plan_fit(specification.pool.apply(specification.window.apply(found.panel)), model, draws=found.draws)
+        plan_fit(specification.pool.apply(specification.window.apply(found.panel)), model, sampling=found.sampling)
     for window in {s.window for s in found.specifications}:
         window.forecast(found.panel, found.panel.n_pre - last)

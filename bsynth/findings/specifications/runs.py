@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -13,7 +13,6 @@ import joblib
 import numpy as np
 
 from bsynth._base.progress import progress_bar
-from bsynth._base.request import check_jobs
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
@@ -69,10 +68,9 @@ class SpecificationRun:
 
 
 def run_specifications(
-    plan: CurvePlan, *, n_jobs: int | None = None, store: str | Path | None = None, progress: bool = True
+    plan: CurvePlan, *, store: str | Path | None = None, progress: bool = True
 ) -> tuple[SpecificationRun, ...]:
     """Fit every specification of a plan and forecast its held-out pre-periods; finished ones come from ``store``."""
-    check_jobs(n_jobs)
     file = check_store(store)
     keys = {s: _key(plan, s) for s in plan.specifications}
     records = stored(file)
@@ -94,7 +92,7 @@ def run_specifications(
         first = list({_structure(plan, s): s for s in reversed(missing)}.values())
         collect(_run(plan, s) for s in first)
         rest = [joblib.delayed(_run)(plan, s) for s in missing if s not in first]
-        collect(joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(rest))
+        collect(joblib.Parallel(n_jobs=plan.sampling.n_jobs, prefer="threads", return_as="generator_unordered")(rest))
     return tuple(done[s] for s in plan.specifications)
 
 
@@ -141,12 +139,11 @@ def _kept(draws: FloatArray) -> FloatArray:
 def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int | None) -> Fit:
     """Fit ``panel`` under a specification; the forecast of a period ``t`` has no stricter second attempt."""
     # A seed of its own: a specification gives the same draws in whatever list it stands.
-    entropy = [plan.seed, crc32(str(specification).encode()), 0 if t is None else t]
+    entropy = [plan.sampling.seed, crc32(str(specification).encode()), 0 if t is None else t]
     request = plan_fit(
         panel,
         specification.model(plan.base),
-        draws=plan.draws,
-        seed=int(np.random.SeedSequence(entropy).generate_state(1)[0]),
+        sampling=replace(plan.sampling, seed=int(np.random.SeedSequence(entropy).generate_state(1)[0])),
         # Room for the whole panel: one compilation serves every pool and window.
         slots=plan.panel.n_donors,
         periods=len(plan.panel.times),
@@ -161,7 +158,7 @@ def _key(plan: CurvePlan, specification: Specification) -> str:
         plan.panel.to_dict(),
         specification.model(plan.base).to_dict(),
         [window.first, window.gap, pool.rule, pool.size, [str(u) for u in pool.donors]],
-        [plan.held, plan.draws, plan.seed],
+        [plan.held, plan.sampling.decides()],
     ]
     return digest(described, plan.panel.outcome.tobytes())
 

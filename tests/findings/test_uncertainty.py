@@ -1,6 +1,7 @@
 """Uncertainty by source: the closed forms against the draws that the engine makes."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import xarray as xr
 import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.errors import PanelError, SpecError
-from bsynth.findings import Sources, sources
+from bsynth.findings import Decomposition, decompose_uncertainty
 from bsynth.model.spec import ModelSpec
 
 WALK = {"process": "walk", "probability": 0.5}
@@ -39,7 +40,7 @@ def sample_sd(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
     return averages.std(axis=0), gaps.std(axis=0)
 
 
-def check_against_draws(found: Sources, fit: Fit) -> None:
+def check_against_draws(found: Decomposition, fit: Fit) -> None:
     np.testing.assert_allclose(found.table[list(found.names)].sum(axis=1), 1.0, atol=1e-12)
     expected = np.concatenate(sample_sd(fit))
     np.testing.assert_allclose(found.table["sd"], expected, rtol=0.05)
@@ -50,7 +51,7 @@ def check_against_draws(found: Sources, fit: Fit) -> None:
 @pytest.mark.parametrize("name", SPECS)
 def test_shares_sum_to_one_and_the_sd_is_that_of_the_draws(name: str, made, world: bs.Panel) -> None:
     fit = made(world, read(SPECS[name]))
-    found = sources(fit, world)
+    found = decompose_uncertainty(fit)
     check_against_draws(found, fit)
     assert ("level" in found.names) == (name not in ("no level", "each"))
     assert ("drift" in found.names) == ("drift" in SPECS[name])
@@ -59,7 +60,7 @@ def test_shares_sum_to_one_and_the_sd_is_that_of_the_draws(name: str, made, worl
 @pytest.mark.parametrize("process", ["walk", "ar1", "ar1-or-walk"])
 def test_drift_is_what_the_draws_gather_after_the_start(process: str, made, world: bs.Panel) -> None:
     fit = made(world, read({"drift": {"process": process, "probability": 1.0}}))
-    found = sources(fit, world)
+    found = decompose_uncertainty(fit)
     posterior = fit.tree["posterior"].to_dataset()
     donors = fit.tree["constant_data"].to_dataset()
     centre = posterior["intercept"] + (posterior["weights"] * donors["slope"] * donors["donors"]).sum("donor")
@@ -85,7 +86,7 @@ def test_shares_of_a_known_posterior(made, world: bs.Panel) -> None:
         "level": level,
         "total": np.full(shape, 0.8),
     }
-    found = sources(made(world, read({}), parameters=parameters), world)
+    found = decompose_uncertainty(made(world, read({}), parameters=parameters))
     for _, row in found.table.loc[found.table["span"] == "average"].iterrows():
         noise = 0.8**2 / row["horizon"]
         assert row["weights"] == pytest.approx(0.0, abs=1e-12)
@@ -96,7 +97,7 @@ def test_shares_of_a_known_posterior(made, world: bs.Panel) -> None:
 
 def test_half_of_the_covariance_goes_to_each(made, world: bs.Panel) -> None:
     fit = made(world, read({}))
-    found, posterior = sources(fit, world), fit.tree["posterior"].to_dataset()
+    found, posterior = decompose_uncertainty(fit), fit.tree["posterior"].to_dataset()
     level = posterior["level_shift"]
     weights = (posterior["counterfactual"] - level).isel(time=slice(fit.n_pre, None)).mean("time")
     covariance = float(((weights - weights.mean()) * (level - level.mean())).mean())
@@ -109,7 +110,7 @@ def test_half_of_the_covariance_goes_to_each(made, world: bs.Panel) -> None:
 @pytest.mark.parametrize("level", ["shift", "none"])
 def test_cells_are_the_users_of_donors_and_treated(level: str, made, cells: bs.Panel) -> None:
     fit = made(cells, read({"cells": {"variance": "known"}, "level": {"prior": level}}))
-    found = sources(fit, cells)
+    found = decompose_uncertainty(fit)
     check_against_draws(found, fit)
     own = cells.treated_cell_variance[cells.n_pre :].sum() / cells.n_post**2
     assert found.whole["cells"] * found.whole["sd"] ** 2 > own
@@ -126,34 +127,29 @@ def test_a_drift_over_cells_is_told_apart_when_the_fit_stored_it(made, cells: bs
         plain.tree[group]["counterfactual"] = plain.tree[group]["counterfactual"] + drift
     plain.tree["posterior"]["drift_sd"] = xr.full_like(posterior["sigma"], 0.02)
     plain.tree["posterior"]["drifting"] = xr.ones_like(posterior["sigma"])
-    fit = Fit(
-        plain.tree,
-        read({"cells": {"variance": "known"}, "drift": {"process": "walk"}}),
-        plain.diagnostics,
-        plain.provenance,
-    )
-    joint = sources(fit, cells)
+    fit = replace(plain, spec=read({"cells": {"variance": "known"}, "drift": {"process": "walk"}}))
+    joint = decompose_uncertainty(fit)
     check_against_draws(joint, fit)
     assert joint.names == ("weights and level", "drift", "noise", "cells")
     assert "one source" in joint.sentences()[-1]
     fit.tree["posterior"]["drift"] = drift
-    apart = sources(fit, cells)
+    apart = decompose_uncertainty(fit)
     check_against_draws(apart, fit)
     assert apart.names == ("weights", "level", "drift", "noise", "cells")
     assert apart.whole["drift"] == pytest.approx(joint.whole["drift"], rel=0.05)
     assert apart.whole["weights"] + apart.whole["level"] == pytest.approx(joint.whole["weights and level"], abs=0.04)
 
 
-def test_real_fits(prop99_fit: Fit, prop99_panel: bs.Panel, rollout_fit: Fit, rollout_panel: bs.Panel) -> None:
-    for fit, panel in ((prop99_fit, prop99_panel), (rollout_fit, rollout_panel)):
-        check_against_draws(sources(fit, panel), fit)
-    assert sources(prop99_fit, prop99_panel).whole["weights"] > 0.5
-    assert "more users per cell" in " ".join(sources(rollout_fit, rollout_panel).sentences())
+def test_real_fits(prop99_fit: Fit, rollout_fit: Fit) -> None:
+    for fit in (prop99_fit, rollout_fit):
+        check_against_draws(decompose_uncertainty(fit), fit)
+    assert decompose_uncertainty(prop99_fit).whole["weights"] > 0.5
+    assert "more users per cell" in " ".join(decompose_uncertainty(rollout_fit).sentences())
 
 
-def test_bad_input(made, world: bs.Panel, cells: bs.Panel) -> None:
+def test_bad_input(made, world: bs.Panel) -> None:
     fit = made(world, read({"noise": {"distribution": "student-t", "degrees": 2.0}}))
     with pytest.raises(SpecError, match="no variance to divide"):
-        sources(fit, world)
-    with pytest.raises(PanelError, match="give the panel that was fitted"):
-        sources(fit, cells)
+        decompose_uncertainty(fit)
+    with pytest.raises(PanelError, match="fit again"):
+        decompose_uncertainty(replace(fit, panel=None))

@@ -21,14 +21,12 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.types import FloatArray, IntArray, Status
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit
 from bsynth.checks.base import Case
 from bsynth.checks.choice import drifts
 from bsynth.effects import variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
-from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
@@ -48,7 +46,7 @@ OVERLAP = 0.1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Sources(Pictured):
+class Decomposition(Pictured):
     """Share of the predictive variance of each effect by source.
 
     Attributes
@@ -122,7 +120,7 @@ class Sources(Pictured):
         return (self.table.loc[self.table["span"] == "average"].drop(columns="span"),)
 
 
-def sources(fit: Fit, panel: Panel) -> Sources:
+def decompose_uncertainty(fit: Fit) -> Decomposition:
     """Answer where the uncertainty of the effect comes from, by horizon.
 
     Nothing is sampled: the variance is put together from the saved draws and the model's covariances.
@@ -130,18 +128,16 @@ def sources(fit: Fit, panel: Panel) -> Sources:
     Parameters
     ----------
     fit : Fit
-    panel : Panel
-        The panel that was fitted.
 
     Returns
     -------
-    Sources
+    Decomposition
         For the average over the first 1, 2, …, n_post treated periods, and for each period alone.
 
     Raises
     ------
     PanelError
-        When ``panel`` is not the one that was fitted.
+        A fit that holds no panel, from a file of an earlier format.
     SpecError
         When the noise has no variance (Student-t with two degrees of freedom or fewer).
 
@@ -156,14 +152,12 @@ def sources(fit: Fit, panel: Panel) -> Sources:
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> found = sources(fit, panel)
+    >>> found = decompose_uncertainty(fit)
     >>> found.names, round(float(found.whole[list(found.names)].sum()), 6)
     (('weights', 'level', 'noise'), 1.0)
     """
-    require_fit(fit)
-    require_panel(panel)
-    case = Case(fit, panel)
-    known = _Known.of(case)
+    case = Case(fit)
+    known, panel = _Known.of(case), case.panel
     n_post = panel.n_post
     averages = np.tril(np.ones((n_post, n_post))) / np.arange(1, n_post + 1)[:, None]
     functionals = np.vstack([averages, np.eye(n_post)])
@@ -181,7 +175,7 @@ def sources(fit: Fit, panel: Panel) -> Sources:
         | {name: variances[name] / total for name in NAMES if name in variances}
         | {"overlap": overlap / total}
     )
-    return Sources(
+    return Decomposition(
         table=table,
         names=tuple(name for name in NAMES if name in variances),
         outcome=panel.source.outcome,

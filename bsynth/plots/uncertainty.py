@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bsynth.errors import SpecError, nearest, some_of
-from bsynth.findings import Sources
-from bsynth.findings.sources import NAMES
+from bsynth.findings import Decomposition
+from bsynth.findings.uncertainty import NAMES
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREY, ORANGE, VERMILION, EndLabel
@@ -25,12 +25,12 @@ _HATCHES = {"weights": "", "covariates": "xx", "level": "//", "weights and level
             "cells": ".."}  # fmt: skip
 
 
-def plot_sources(sources: Sources, *, ax: Axes | None = None, span: str = "average") -> Axes:
+def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str = "average") -> Axes:
     """Show the share of the predictive variance that each source has, from the first treated period on.
 
     Parameters
     ----------
-    sources : Sources
+    found : Decomposition
     ax : Axes, optional
         Draw here instead of in a new figure.
     span : {"average", "period"}
@@ -54,19 +54,19 @@ def plot_sources(sources: Sources, *, ax: Axes | None = None, span: str = "avera
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> from bsynth.findings import sources
-    >>> plot_sources(sources(fit, panel)).get_ylabel()
+    >>> from bsynth.findings import decompose_uncertainty
+    >>> plot_uncertainty(decompose_uncertainty(fit)).get_ylabel()
     'share of the variance'
     """
     if span not in SPANS:
         raise SpecError(f"span {span!r}{nearest(span, SPANS)}; it can be {some_of(SPANS)}")
-    rows = sources.table.loc[sources.table["span"] == span]
+    rows = found.table.loc[found.table["span"] == span]
     horizon = rows["horizon"].to_numpy()
     with style.house():
         ax = style.new_axes(ax)
         up, down = 0.0 * horizon, 0.0 * horizon
         labels = []
-        for name in sources.names:
+        for name in found.names:
             share = rows[name].to_numpy(dtype=float)
             bottom = [u if s >= 0 else d for s, u, d in zip(share, up, down, strict=True)]
             bars = ax.bar(horizon, share, width=0.92, bottom=bottom, color=_COLORS[name], edgecolor="white",
@@ -82,16 +82,16 @@ def plot_sources(sources: Sources, *, ax: Axes | None = None, span: str = "avera
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         ax.set_ylabel("share of the variance", color=style.INK)
         of = "average over the first h treated periods" if span == "average" else "effect in treated period h"
-        ax.set_xlabel(f"h, treated periods ({drawn(sources.time)})", color=style.INK)
+        ax.set_xlabel(f"h, treated periods ({drawn(found.time)})", color=style.INK)
         style.end_labels(ax, labels)
         first, last = (number(float(rows["sd"].iloc[k])) for k in (0, -1))
         style.heading(
             ax,
-            f"Uncertainty by source: {drawn(sources.treated, 40)}",
+            f"Uncertainty by source: {drawn(found.treated, 40)}",
             [
-                f"Bayesian, {drawn(sources.model)}. Predictive variance of the {of};",
-                f"its sd is {first} at h = {horizon[0]} and {last} at h = {horizon[-1]} ({drawn(sources.outcome)})",
+                f"Bayesian, {drawn(found.model)}. Predictive variance of the {of};",
+                f"its sd is {first} at h = {horizon[0]} and {last} at h = {horizon[-1]} ({drawn(found.outcome)})",
             ],
-            unreliable=sources.status == "unreliable",
+            unreliable=found.status == "unreliable",
         )
     return ax

@@ -1,4 +1,4 @@
-"""``bsynth calibrate``: the certificate of a model on the user's own panel."""
+"""``bsynth certify``: the certificate of a model on the user's own panel."""
 
 import json
 import shutil
@@ -13,6 +13,7 @@ import click
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 
 if TYPE_CHECKING:
@@ -30,18 +31,16 @@ JSON, UNITS, STORE, FIGURES = "certificate.json", "certificate.csv", "placebos.j
     "--windows", type=click.IntRange(0), default=1, show_default=True,
     help="Earlier windows in which all units, the treated one too, are as if treated.",
 )  # fmt: skip
-@options.draws
-@options.seed
+@options.sampling_options
 @options.quiet
 @options.out
 @click.pass_context
-def calibrate(
+def certify(
     ctx: click.Context,
     request: PanelRequest,
     model: str,
     windows: int,
-    draws: int,
-    seed: int,
+    sampling: Sampling,
     quiet: bool,
     out: Path,
 ) -> None:
@@ -50,7 +49,7 @@ def calibrate(
     Writes certificate.json, certificate.csv (one row per unit, estimand, level and kind of interval) and figures/.
     Finished fits are kept in placebos.jsonl: the same command again goes on where it stopped.
     """
-    from bsynth.calibration.certificate import certify
+    from bsynth.calibration import certificate as certifying
 
     check_out(out, JSON, STORE)
     panel = request.resolved().read()
@@ -68,8 +67,8 @@ def calibrate(
         created = not out.is_dir()
         out.mkdir(parents=True, exist_ok=True)
         try:
-            certificate = certify(
-                panel, model, draws=draws, seed=seed, windows=windows, store=out / STORE, progress=not quiet
+            certificate = certifying.certify(
+                panel, model, sampling=sampling, windows=windows, store=out / STORE, progress=not quiet
             )
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.

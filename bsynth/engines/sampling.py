@@ -1,0 +1,98 @@
+"""How a posterior is sampled: one value that every verb which samples hands on to each of its fits."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bsynth._base.request import check_jobs, check_number, check_seed, check_whole
+from bsynth.errors import SpecError, came, nearest, some_of
+
+ENGINES = ("nutpie",)
+_WHY = "the convergence gate needs them"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How each posterior is sampled.
+
+    Attributes
+    ----------
+    draws, tune : int
+        Draws kept and discarded per chain, at least 100 each.
+    chains : int
+        At least 2.
+    target_accept : float
+        Acceptance rate that step-size adaptation aims at, from 0.5 to below 1.
+    seed : int
+        The same seed gives the same draws; where there are many fits, each one's own seed comes from it.
+    n_jobs : int or None
+        Fits that run side by side where there are many, through joblib: threads by default, since one compiled model
+        serves all of them; ``joblib.parallel_config`` moves them to processes or a cluster. None and −1: all cores.
+        It changes no draw.
+    engine : {"nutpie"}
+
+    Raises
+    ------
+    SpecError
+        A setting outside what is allowed.
+
+    Examples
+    --------
+    >>> Sampling(draws=500, seed=1).chains
+    4
+    >>> Sampling(chains=1)
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: chains is 1; give at least 2, the convergence gate needs them; whole numbers only
+    """
+
+    draws: int = 1000
+    tune: int = 600
+    chains: int = 4
+    target_accept: float = 0.9
+    seed: int = 0
+    n_jobs: int | None = None
+    engine: str = "nutpie"
+
+    def __post_init__(self) -> None:
+        for name, least in (("draws", 100), ("tune", 100), ("chains", 2)):
+            check_whole(getattr(self, name), name, least, _WHY)
+        check_number(self.target_accept, "target_accept")
+        if not 0.5 <= self.target_accept < 1:
+            raise SpecError(f"target_accept is {self.target_accept}; give a number from 0.5 to below 1, such as 0.9")
+        check_seed(self.seed)
+        check_jobs(self.n_jobs)
+        if self.engine not in ENGINES:
+            hint = nearest(self.engine, ENGINES)
+            raise SpecError(f"unknown engine {self.engine!r}{hint}; allowed: {some_of(ENGINES)}")
+
+    def stricter(self) -> "Sampling":
+        """Return the settings of the one retry after a failed convergence gate."""
+        return replace(self, draws=self.draws * 2, tune=self.tune * 3, target_accept=0.99)
+
+    def decides(self) -> dict[str, Any]:
+        """Return what decides the draws, for the key of a stored fit: every setting but ``n_jobs``."""
+        return {name: value for name, value in asdict(self).items() if name != "n_jobs"}
+
+
+def resolve(
+    sampling: Sampling | None, draws: int | None = None, seed: int | None = None, *, default: Sampling | None = None
+) -> Sampling:
+    """Return the settings that a verb was given: ``draws`` and ``seed`` stand above ``sampling``.
+
+    Without ``sampling`` the rest is that of ``default``, by default ``Sampling()``.
+
+    Raises
+    ------
+    SpecError
+        Something else than a `Sampling`, or a setting outside what is allowed.
+
+    Examples
+    --------
+    >>> resolve(Sampling(tune=2000), draws=500).draws, resolve(Sampling(tune=2000), draws=500).tune
+    (500, 2000)
+    """
+    if sampling is None:
+        sampling = default or Sampling()
+    elif not isinstance(sampling, Sampling):
+        raise SpecError(f"sampling is {came(sampling)}; give bs.Sampling(draws=..., tune=..., chains=..., seed=...)")
+    given: dict[str, Any] = {name: value for name, value in (("draws", draws), ("seed", seed)) if value is not None}
+    return replace(sampling, **given)

@@ -1,0 +1,157 @@
+"""Settings of the sampler: one value, and every verb hands all of it on to each of its fits."""
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bsynth as bs
+from bsynth.analysis import plan_analysis
+from bsynth.analysis.compare import plan_comparison
+from bsynth.calibration.placebos import _key as placebo_key
+from bsynth.engines.sampling import resolve
+from bsynth.findings.specifications.runs import _key as curve_key
+
+VERBS = [
+    bs.fit, bs.plan, bs.calibrate, bs.certify, bs.leave_future_out, bs.audit_prior, bs.audit_donors, bs.analyse,
+    bs.compare, bs.specification_curve, bs.plan_curve, bs.write_notebook, plan_analysis, plan_comparison,
+]  # fmt: skip
+OTHERS = [
+    {"draws": 150}, {"tune": 150}, {"chains": 3}, {"target_accept": 0.8}, {"seed": 5},
+]  # fmt: skip
+CURVE: dict[str, Any] = {
+    "base": "level", "scales": ["treated"], "drifts": ["none"], "alphas": [1.0], "pools": [], "starts": [],
+    "since": [], "last": 3,
+}  # fmt: skip
+LITTLE = bs.Sampling(draws=100, tune=110, chains=2, target_accept=0.85, seed=3, n_jobs=1)
+"""Too little for the gate: each fit is tried again more strictly, which is seen too."""
+
+
+@pytest.fixture(scope="module")
+def panel() -> bs.Panel:
+    frame = bs.simulate_factor(donors=5, n_pre=12, n_post=3, seed=1)
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=12)
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.__name__)
+def test_every_verb_that_samples_takes_the_same_three(verb: Callable[..., Any]) -> None:
+    parameters = inspect.signature(verb).parameters
+    for name in ("draws", "seed", "sampling"):
+        assert parameters[name].default is None
+        assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+    assert not {"tune", "chains", "target_accept", "n_jobs", "engine"} & set(parameters)
+
+
+def test_draws_and_seed_stand_above_sampling() -> None:
+    whole = bs.Sampling(draws=200, tune=2000, target_accept=0.99, seed=4, n_jobs=2)
+    assert resolve(whole) is not None
+    assert resolve(whole, draws=300, seed=0) == replace(whole, draws=300, seed=0)
+    assert resolve(None) == bs.Sampling()
+    assert resolve(None, seed=7, default=bs.Sampling(draws=500)) == bs.Sampling(draws=500, seed=7)
+    assert resolve(whole, default=bs.Sampling(draws=500)) == whole
+
+
+def test_the_retry_is_stricter_and_keeps_the_rest() -> None:
+    strict = LITTLE.stricter()
+    assert strict == replace(LITTLE, draws=200, tune=330, target_accept=0.99)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"draws": 10}, "draws is 10; give at least 100"),
+        ({"tune": 99}, "tune is 99; give at least 100"),
+        ({"chains": 1}, "chains is 1; give at least 2"),
+        ({"target_accept": 1.0}, "target_accept is 1.0; give a number from 0.5"),
+        ({"target_accept": "x"}, "target_accept is 'x'; give a finite number"),
+        ({"seed": -1}, "seed is -1"),
+        ({"n_jobs": 0}, "n_jobs is 0"),
+        ({"engine": "nutpy"}, "unknown engine 'nutpy', did you mean 'nutpie'"),
+    ],
+)
+def test_bad_settings_are_one_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(bs.SpecError, match=message) as caught:
+        bs.Sampling(**settings)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=str)
+def test_what_decides_the_draws_is_in_the_keys_of_stored_fits(panel: bs.Panel, other: dict[str, Any]) -> None:
+    spec = bs.plan(panel, "level").spec
+    assert placebo_key(panel, spec, LITTLE) != placebo_key(panel, spec, replace(LITTLE, **other))
+    plans = [bs.plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, replace(LITTLE, **other))]
+    first = plans[0].specifications[0]
+    assert curve_key(plans[0], first) != curve_key(plans[1], first)
+
+
+def test_the_number_of_jobs_is_not(panel: bs.Panel) -> None:
+    spec, more = bs.plan(panel, "level").spec, replace(LITTLE, n_jobs=2)
+    assert placebo_key(panel, spec, LITTLE) == placebo_key(panel, spec, more)
+    plans = [bs.plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, more)]
+    assert len({curve_key(each, each.specifications[0]) for each in plans}) == 1
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> list[bs.Sampling]:
+    """The settings of each fit that is sampled, as the engine is given them."""
+    from bsynth.engines import bayes
+
+    seen: list[bs.Sampling] = []
+    real = bayes.sample
+
+    def recorded(design: Any, spec: Any, sampling: bs.Sampling, seed: int) -> Any:
+        seen.append(sampling)
+        return real(design, spec, sampling, seed)
+
+    monkeypatch.setattr(bayes, "sample", recorded)
+    return seen
+
+
+def taken(sampled: list[bs.Sampling], settings: bs.Sampling = LITTLE) -> int:
+    """How many fits were sampled since the last call; each with these settings, or with the stricter ones of a retry."""
+    count = len(sampled)
+    assert {replace(each, seed=0) for each in sampled} <= {
+        replace(each, seed=0) for each in (settings, settings.stricter())
+    }
+    sampled.clear()
+    return count
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bsynth.UnreliableWarning")
+def test_all_of_it_reaches_every_fit(panel: bs.Panel, sampled: list[bs.Sampling], tmp_path: Path) -> None:
+    quiet: dict[str, Any] = {"sampling": LITTLE, "progress": False}
+    store = tmp_path / "placebos.jsonl"
+    fit = bs.fit(panel, "level", **quiet)
+    assert fit.provenance.chains == LITTLE.chains
+    assert taken(sampled) >= 1
+    bs.calibrate(panel, "level", store=store, **quiet)
+    assert taken(sampled) >= 1 + panel.n_donors
+    bs.certify(panel, "level", store=store, **quiet)
+    assert taken(sampled) >= 1 + panel.n_donors + 1, "an earlier window; the donors of the real one come from the store"
+    lines = len(store.read_text().splitlines())
+    bs.calibrate(panel, "level", store=store, sampling=replace(LITTLE, n_jobs=2), progress=False)
+    assert len(store.read_text().splitlines()) == lines
+    sampled.clear()
+    harder = replace(LITTLE, tune=120)
+    bs.calibrate(panel, "level", store=store, sampling=harder, progress=False)
+    assert taken(sampled, harder) >= 1 + panel.n_donors, "finished fits of other settings are not those asked for"
+    bs.leave_future_out(panel, "level", last=3, **quiet)
+    assert taken(sampled) >= 3
+    bs.audit_prior(fit, alphas=(0.5,), **quiet)
+    assert taken(sampled) >= 1
+    bs.audit_donors(fit, refit=1, **quiet)
+    assert taken(sampled) >= 1
+    curve = bs.specification_curve(panel, **CURVE, **quiet)
+    assert taken(sampled) >= 2 * 4
+    assert f"{curve.plan.fits} fits of 2 chains × 100 draws" in str(curve.plan)
+    bs.compare(panel, ["level", "sc"], **quiet)
+    assert taken(sampled) >= 1 + panel.n_donors
+    found = bs.analyse(panel, models=["level"], methods=["sc"], findings=["prior_audit", "certificate"], **quiet)
+    assert taken(sampled) >= 1 + 2 * panel.n_donors
+    assert set(found.findings) == {"prior_audit", "certificate"}
+    json.dumps(found.fits[0].provenance.__dict__)
