@@ -1,28 +1,147 @@
 """Further results of an analysis, and how each is made: bands, certificate, audits, specification curve, decision."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 from bsynth._base.request import names_in
+from bsynth.analysis.result import Finding
+from bsynth.bayesian.plan import Plan
+from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import certify
 from bsynth.errors import SpecError, nearest
 from bsynth.findings import audit_donors, decide, path_band, prior_audit, sources
 from bsynth.findings.question import ask
 from bsynth.findings.specifications import specification_curve
+from bsynth.findings.standing import FEW_DONORS
+from bsynth.panel import Panel
 
-if TYPE_CHECKING:
-    from bsynth.analysis.plan import AnalysisPlan
-    from bsynth.analysis.result import Analysis, Finding
-
-STANDARD = ("sources", "donor_audit", "decision")
-"""What ``"standard"`` stands for: nothing is fitted again."""
-FINDINGS = ("bands", *STANDARD, "prior_audit", "certificate", "specification_curve")
-NEEDS_NO_MODEL = ("donor_audit",)
 QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 """What a decision can be asked, as `bsynth.decide`."""
+NO_POSTERIOR = "it needs a posterior, and there is none on this panel"
 
-type Maker = Callable[["Analysis", "AnalysisPlan", Path, bool], "Finding"]
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What a finding is made of.
+
+    Attributes
+    ----------
+    panel : Panel
+    fits : tuple of Fit
+        The main one first.
+    plans : tuple of Plan
+        As the fits were planned, the main one first.
+    calibration : Calibration or None
+        Of the main fit.
+    level, seed : float, int
+    questions : mapping
+        Keyword arguments of `bsynth.decide`.
+    store : Path
+        Keeps finished fits.
+    progress : bool
+    """
+
+    panel: Panel
+    fits: tuple[Fit, ...]
+    plans: tuple[Plan, ...]
+    calibration: Calibration | None
+    level: float
+    seed: int
+    store: Path
+    questions: Mapping[str, Any] = field(default_factory=dict)
+    progress: bool = True
+
+    @property
+    def answer(self) -> Fit | Calibration:
+        """The main result, calibrated where that was done."""
+        return self.calibration or self.fits[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A finding that an analysis can be asked for.
+
+    Attributes
+    ----------
+    name : str
+        Its name in a request, in `Analysis.findings` and in ``summary.json``.
+    title : str
+        Heading of its section in a report, and what is told when it begins.
+    caption : str
+        Of its table.
+    make : callable
+        From a `Basis` to the finding.
+    standard : bool
+        Whether ``"standard"`` asks for it: nothing is fitted again.
+    needs_model, needs_calibration : bool
+        Whether it can be had without a posterior, and without a calibration.
+    donors : int
+        Donors that it needs.
+    table, numbers : str
+        Attributes of the finding that hold its table, and the numbers behind its picture where these are others.
+    """
+
+    name: str
+    title: str
+    caption: str
+    make: Callable[[Basis], Finding]
+    standard: bool = False
+    needs_model: bool = True
+    needs_calibration: bool = False
+    donors: int = 1
+    table: str = "table"
+    numbers: str | None = None
+
+    def lacks(self, panel: Panel, *, posterior: bool, calibration: str | None) -> str | None:
+        """Why it cannot be had on a panel; ``calibration`` is why that cannot. None when it can."""
+        if panel.n_donors < self.donors:
+            return f"it needs {self.donors} donors, and there are {panel.n_donors}"
+        if self.needs_model and not posterior:
+            return NO_POSTERIOR
+        return calibration if self.needs_calibration else None
+
+
+def _certificate(basis: Basis) -> Finding:
+    plan = basis.plans[0]
+    return certify(
+        basis.panel, plan.spec, draws=plan.draws, seed=basis.seed, store=basis.store, progress=basis.progress
+    )
+
+
+def _specification_curve(basis: Basis) -> Finding:
+    store = basis.store.with_suffix(".specifications.jsonl")
+    base = basis.plans[0].spec
+    return specification_curve(basis.panel, base=base, seed=basis.seed, store=store, progress=basis.progress)
+
+
+def _donor_audit(basis: Basis) -> Finding:
+    fit = basis.fits[0] if basis.fits else None
+    return audit_donors(basis.panel, fit, calibration=basis.calibration, seed=basis.seed, progress=basis.progress)
+
+
+def _prior_audit(basis: Basis) -> Finding:
+    return prior_audit(basis.fits[0], basis.panel, level=basis.level, seed=basis.seed, progress=basis.progress)
+
+
+KINDS = (
+    Kind("bands", "Bands for the whole path", "Bands by period",
+         lambda basis: path_band(basis.answer, level=basis.level)),
+    Kind("sources", "Where the uncertainty comes from", "Share of the variance by source",
+         lambda basis: sources(basis.fits[0], basis.panel), standard=True),
+    Kind("donor_audit", "Donor audit", "Each donor, and what speaks against it", _donor_audit,
+         standard=True, needs_model=False, donors=FEW_DONORS),
+    Kind("decision", "Decision", "What the decision rests on",
+         lambda basis: decide(basis.answer, **basis.questions), standard=True, numbers="curve"),
+    Kind("prior_audit", "Prior against data", "The effect under other priors", _prior_audit),
+    Kind("certificate", "The certificate", "What the donors show as pseudo-treated units", _certificate,
+         needs_calibration=True, table="summary"),
+    Kind("specification_curve", "Specification curve", "The effect under each specification", _specification_curve),
+)  # fmt: skip
+FINDINGS = MappingProxyType({kind.name: kind for kind in KINDS})
 
 
 def choose_findings(
@@ -40,9 +159,9 @@ def choose_findings(
     names = names_in(wanted, "findings", "'standard', 'all', 'none' or names")
     if names == ["none"]:
         return (), {}
-    possible = tuple(name for name in FINDINGS if has_model or name in NEEDS_NO_MODEL)
+    possible = tuple(kind.name for kind in KINDS if has_model or not kind.needs_model)
     if names in (["all"], ["standard"]):
-        asked = tuple(name for name in possible if names == ["all"] or name in STANDARD)
+        asked = tuple(name for name in possible if names == ["all"] or FINDINGS[name].standard)
         return tuple(n for n in asked if n not in lacks), {n: lacks[n] for n in asked if n in lacks}
     for name in names:
         if name not in FINDINGS:
@@ -61,42 +180,3 @@ def check_questions(questions: Mapping[str, Any], *, calibrated: bool) -> None:
         if name not in QUESTIONS:
             raise SpecError(f"decision has no {name!r}{nearest(name, QUESTIONS)}; allowed: {', '.join(QUESTIONS)}")
     ask(calibrated=calibrated, **questions)
-
-
-def make(name: str, analysis: "Analysis", request: "AnalysisPlan", store: Path, *, progress: bool) -> "Finding":
-    """Make one finding of an analysis; ``store`` keeps finished fits."""
-    return _MAKERS[name](analysis, request, store, progress)
-
-
-def _certificate(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
-    plan = request.fits[0]
-    return certify(analysis.panel, plan.spec, draws=plan.draws, seed=request.seed, store=store, progress=progress)
-
-
-def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
-    return specification_curve(
-        analysis.panel,
-        base=request.fits[0].spec,
-        seed=request.seed,
-        store=store.with_suffix(".specifications.jsonl"),
-        progress=progress,
-    )
-
-
-_MAKERS: dict[str, Maker] = {
-    "bands": lambda analysis, request, _, __: path_band(analysis.calibration or analysis.fits[0], level=request.level),
-    "sources": lambda analysis, _, __, ___: sources(analysis.fits[0], analysis.panel),
-    "donor_audit": lambda analysis, request, _, progress: audit_donors(
-        analysis.panel,
-        analysis.fits[0] if analysis.fits else None,
-        calibration=analysis.calibration,
-        seed=request.seed,
-        progress=progress,
-    ),
-    "decision": lambda analysis, request, _, __: decide(analysis.calibration or analysis.fits[0], **request.questions),
-    "prior_audit": lambda analysis, request, _, progress: prior_audit(
-        analysis.fits[0], analysis.panel, level=request.level, seed=request.seed, progress=progress
-    ),
-    "certificate": _certificate,
-    "specification_curve": _specification_curve,
-}

@@ -58,7 +58,7 @@ def tables(result: object) -> dict[str, pd.DataFrame]:
 
 
 def _own_tables(result: object) -> dict[str, pd.DataFrame]:
-    found = {}
+    found: dict[str, pd.DataFrame] = {}
     for name in NAMES:
         value = getattr(result, name, None)
         if callable(value) and not _needs_arguments(value):
@@ -67,7 +67,9 @@ def _own_tables(result: object) -> dict[str, pd.DataFrame]:
             value = value.to_frame("value" if value.name is None else value.name)
         if isinstance(value, pd.DataFrame):
             plain = value.reset_index() if _named_index(value) else value.reset_index(drop=True)
-            found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
+            # What a result shows as its table is often one of these.
+            if not any(plain.equals(other) for other in found.values()):
+                found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
     return found
 
 

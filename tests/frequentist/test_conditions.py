@@ -42,7 +42,7 @@ def test_each_method_runs_or_is_named(donors: int, n_pre: int, n_post: int) -> N
                 verb(panel, progress=False)
             assert str(caught.value) == reasons[method]
         else:
-            assert isinstance(verb(panel, progress=False).sentence(), str)
+            assert isinstance(verb(panel, progress=False).sentences()[0], str)
     for estimator in ("sc", "demeaned", "did", "sdid", "ascm"):
         assert estimator not in reasons
         assert np.isfinite(frequentist.classical(panel, estimator).gap).all()

@@ -129,7 +129,7 @@ def test_bootstraps_of_a_copy_have_p_1(twins: bs.Panel, kind: str) -> None:
 
 def test_backdated_starts_of_a_copy_are_all_at_least_as_large(twins: bs.Panel) -> None:
     found = placebo_time(twins)
-    assert f"of {len(found.table)} backdated starts {len(found.table)} show" in found.sentence()
+    assert f"of {len(found.table)} backdated starts {len(found.table)} show" in found.sentences()[0]
 
 
 def test_a_log_of_one_arm_twice(cases_dir: Path) -> None:
