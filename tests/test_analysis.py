@@ -186,12 +186,3 @@ def test_an_analysis_has_the_face_of_every_result(prop99_panel: bs.Panel) -> Non
     assert card.count("<tr") == len(found.table) + 1
     counterfactual = found.estimates["sc"].counterfactual
     assert any(np.array_equal(line.get_ydata(), counterfactual) for line in found.plot().get_lines())
-
-
-def test_an_estimate_has_the_face_of_every_result(prop99_panel: bs.Panel) -> None:
-    found = bs.classical(prop99_panel)
-    assert repr(found).startswith("<Estimate sc of California: The average effect is −19.5;")
-    data = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert data["weights"] == {str(donor): weight for donor, weight in found.weights_table().items()}
-    assert len(data["table"]) == len(prop99_panel.times)
-    assert found.plot().get_lines()

@@ -21,7 +21,6 @@ from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.text.card import html_card
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
 
@@ -115,9 +114,12 @@ class Comparison(Pictured):
         bounds = "" if row["lower"] is None else f", {interval(row)}"
         return f"{row['model'] or row['method']} {number(row['estimate'])}{bounds}"
 
-    def _repr_html_(self) -> str:
+    def _gist(self) -> str:
+        return self.headline
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         shown = [c for c in SHORT if self.table[c].notna().any()]
-        return html_card(self.title, self.sentences(), self.table[shown].astype(object).fillna(""))
+        return (self.table[shown].astype(object).fillna(""),)
 
 
 def compared_rows(

@@ -21,6 +21,7 @@ from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
 from bsynth.text.card import html_card
+from bsynth.text.marks import mark
 from bsynth.text.result import Pictured
 
 SCHEMA = 2
@@ -133,7 +134,7 @@ class Analysis(Pictured):
         tables = [] if self.calibration is None else [self.calibration.effects(level)]
         tables += [fit.effects(level) for fit in self.fits]
         tables += [fit.effects(level, interval="mean") for fit in self.fits]
-        tables += [each.effects(level) for each in self.estimates.values()]
+        tables += [each.effects() for each in self.estimates.values()]
         for each in self.inferences.values():
             tables.append(each.effects(level).assign(measured=fell_short(measured(each)) or None, p_min=each.p_min))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
@@ -182,8 +183,9 @@ class Analysis(Pictured):
         return {name: part for name, part in found.items() if part is not None}
 
     def sentences(self) -> tuple[str, ...]:
-        """Return the verdict, sentence by sentence."""
-        return (self.verdict,) if "verdict" in self.unavailable else self.comparison.sentences()
+        """Return the verdict, sentence by sentence, behind the mark of an unreliable fit."""
+        said = (self.verdict,) if "verdict" in self.unavailable else self.comparison.sentences()
+        return (*mark(self.status), *said)
 
     @property
     def verdict(self) -> str:
@@ -284,14 +286,27 @@ class Analysis(Pictured):
             }
             for fit in self.fits
         ]
-        rows += [{"method": name, "model": None} | each.pre_fit() for name, each in self.estimates.items()]
+        rows += [
+            {
+                "method": name,
+                "model": None,
+                "pre_rmspe": each.pre_rmspe,
+                "post_rmspe": each.post_rmspe,
+                "rmspe_ratio": each.rmspe_ratio,
+                "intercept": each.intercept,
+                "effective_donors": each.effective_donors,
+                "solver": each.solver,
+                "duality_gap": each.duality_gap,
+            }
+            for name, each in self.estimates.items()
+        ]
         return [clean(row) for row in rows]
 
-    def __repr__(self) -> str:
-        mark = "" if self.status == "ok" else " UNRELIABLE"
-        return f"<Analysis{mark} {self.title}: {self.comparison.headline}>"
+    def _gist(self) -> str:
+        return self.comparison.headline
 
     def _repr_html_(self) -> str:
+        # The whole verdict is long; the comparison's card has it.
         shown = [c for c in SHORT if c in self.table and self.table[c].notna().any()]
         table = self.table[["estimand", *shown]].astype(object).fillna("")
         return html_card(self.title, self.sentences()[:FIRST], table)

@@ -3,22 +3,18 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bsynth import effects
-from bsynth._base.plain import clean
-from bsynth._base.types import FloatArray, Status
+from bsynth._base.types import FloatArray
 from bsynth.panel import Panel
 from bsynth.text.card import html_card
-from bsynth.text.numbers import number
-from bsynth.text.result import Pictured
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Estimate(Pictured):
+@dataclass(frozen=True, eq=False)
+class Estimate:
     """What a classical estimator says the treated series would have been.
 
     Attributes
@@ -78,47 +74,6 @@ class Estimate(Pictured):
     predictors: pd.DataFrame | None = None
 
     @property
-    def status(self) -> Status:
-        """``"ok"``: a point has no convergence gate."""
-        return "ok"
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """What `path` returns."""
-        return self.path()
-
-    @property
-    def title(self) -> str:
-        """The estimator, and whose counterfactual it is."""
-        return f"{self.estimator} of {self.panel.treated_name}"
-
-    def sentences(self) -> tuple[str, ...]:
-        """Return the average effect and the fit before the start, then the notes."""
-        average = float(self.gap[self.panel.n_pre :].mean())
-        found = (
-            f"The average effect is {number(average)}; before the start the counterfactual misses the observed series "
-            f"by {number(self.pre_rmspe)} (root mean square), with {number(self.effective_donors)} effective donors."
-        )
-        return (found, *self.notes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON data: ``status``, ``sentences``, ``table``, the weights, and how it fits."""
-        weights = {str(d): float(w) for d, w in zip(self.panel.donors, self.weights, strict=True)}
-        return super().to_dict() | {"estimator": self.estimator} | clean(self.pre_fit()) | {"weights": weights}
-
-    def pre_fit(self) -> dict[str, Any]:
-        """Return how it fits the pre-period, and the offset that it puts between treated and donors."""
-        return {
-            "pre_rmspe": self.pre_rmspe,
-            "post_rmspe": self.post_rmspe,
-            "rmspe_ratio": self.rmspe_ratio,
-            "intercept": self.intercept,
-            "effective_donors": self.effective_donors,
-            "solver": self.solver,
-            "duality_gap": self.duality_gap,
-        }
-
-    @property
     def gap(self) -> FloatArray:
         """(T,) observed less counterfactual, outcome units."""
         return effects.gap_of(self.panel.treated_series, self.counterfactual)
@@ -145,8 +100,8 @@ class Estimate(Pictured):
         """1/Σw²: 1 when one donor carries the weight, J when all share it equally."""
         return float(1.0 / np.sum(self.weights**2))
 
-    def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per estimand (average, cumulative, lift); a point has no bounds, so they are NaN at any ``level``."""
+    def effects(self) -> pd.DataFrame:
+        """One row per estimand (average, cumulative, lift); a point has no bounds, so they are NaN."""
         post = slice(self.panel.n_pre, None)
         points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
         table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})
@@ -175,6 +130,13 @@ class Estimate(Pictured):
         index = pd.Index(self.panel.donors, name="donor", tupleize_cols=False)
         return pd.Series(self.weights, index=index, name="weight").sort_values(ascending=False, kind="stable")
 
+    def __repr__(self) -> str:
+        average = float(self.gap[self.panel.n_pre :].mean())
+        return (
+            f"Estimate({self.estimator}, {self.panel.treated_name}: average effect {average:.6g}, "
+            f"pre RMSPE {self.pre_rmspe:.4g}, {self.effective_donors:.1f} effective donors)"
+        )
+
     def _repr_html_(self) -> str:
         facts = pd.DataFrame(
             {
@@ -186,8 +148,9 @@ class Estimate(Pictured):
             }
         )
         top = self.weights_table().head(8).loc[lambda w: w > 0.001].rename_axis("donor").reset_index()
+        title = f"{self.estimator}: {self.panel.treated_name}"
         matched = [] if self.predictors is None else [self.predictors.reset_index()]
-        return html_card(self.title, self.notes, facts, top, *matched)
+        return html_card(title, self.notes, facts, top, *matched)
 
 
 def _root_mean_square(values: FloatArray) -> float:

@@ -67,7 +67,7 @@ def _own_tables(result: object) -> dict[str, pd.DataFrame]:
             value = value.to_frame("value" if value.name is None else value.name)
         if isinstance(value, pd.DataFrame):
             plain = value.reset_index() if _named_index(value) else value.reset_index(drop=True)
-            # What a result shows as its table is often one of these.
+            # The table of some results is one of the others.
             if not any(plain.equals(other) for other in found.values()):
                 found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
     return found

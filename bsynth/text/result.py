@@ -51,10 +51,18 @@ class Result:
 
     def __repr__(self) -> str:
         mark = "" if self.status == "ok" else " UNRELIABLE"
-        return f"<{type(self).__name__}{mark} {self.title}: {self.sentences()[0]}>"
+        return f"<{type(self).__name__}{mark} {self.title}: {self._gist()}>"
 
     def _repr_html_(self) -> str:
-        return html_card(self.title, self.sentences(), self.table)
+        return html_card(self.title, self.sentences(), *self._card_tables())
+
+    def _gist(self) -> str:
+        """What the one line says."""
+        return self.sentences()[0]
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        """The tables of the card."""
+        return (self.table,)
 
 
 class Pictured(Result):

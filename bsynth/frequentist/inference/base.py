@@ -9,7 +9,6 @@ from bsynth._base.plain import clean
 from bsynth._base.types import Status
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
-from bsynth.text.card import html_card
 from bsynth.text.result import Pictured
 
 EFFECTS_SHOWN = ["estimand", "estimate", "lower", "upper", "level", "p"]
@@ -102,9 +101,5 @@ class Inference(Pictured):
         """Settings and findings that no table has."""
         return {}
 
-    def _shown(self) -> tuple[pd.DataFrame, ...]:
-        """Tables of the card."""
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.effects()[EFFECTS_SHOWN],)
-
-    def _repr_html_(self) -> str:
-        return html_card(self.title, self.sentences(), *self._shown())

@@ -165,8 +165,8 @@ class Conformal(Inference):
     def _facts(self) -> dict[str, Any]:
         return {"permutations": self.permutations, "proxy": self.proxy, "q": self.q, "p": self.p}
 
-    def _shown(self) -> tuple[pd.DataFrame, ...]:
-        return (*super()._shown(), self.table)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (*super()._card_tables(), self.table)
 
 
 def conformal(

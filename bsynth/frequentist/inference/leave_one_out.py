@@ -115,7 +115,7 @@ class LeaveOneOut(Inference):
     def _facts(self) -> dict[str, Any]:
         return {"cumulative": self.cumulative}
 
-    def _shown(self) -> tuple[pd.DataFrame, ...]:
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table,)
 
 

@@ -150,7 +150,7 @@ class PlaceboSpace(Inference):
     def _facts(self) -> dict[str, Any]:
         return {"pool": self.pool, "max_pre_mspe": self.max_pre_mspe, "ranks": records(self.ranks.reset_index())}
 
-    def _shown(self) -> tuple[pd.DataFrame, ...]:
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.ranks.reset_index(),)
 
 

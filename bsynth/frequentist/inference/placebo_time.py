@@ -78,7 +78,7 @@ class PlaceboTime(Inference):
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
 
-    def _shown(self) -> tuple[pd.DataFrame, ...]:
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table,)
 
 

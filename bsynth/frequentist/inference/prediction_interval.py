@@ -213,8 +213,8 @@ class PredictionInterval(Inference):
     def _facts(self) -> dict[str, Any]:
         return {"errors": self.errors, "cointegrated": self.cointegrated, "rho": self.rho, "p": self.p}
 
-    def _shown(self) -> tuple[pd.DataFrame, ...]:
-        return (*super()._shown(), self.table)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (*super()._card_tables(), self.table)
 
 
 def prediction_interval(
