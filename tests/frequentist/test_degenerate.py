@@ -150,7 +150,7 @@ def test_outcomes_that_end(cases_dir: Path) -> None:
     assert row["estimate"] == pytest.approx(0, abs=0.1)
     assert row["lower"] < -0.1 < 0.1 < row["upper"]
     assert row["p"] > 0.5
-    assert "a constant alone" in found["prediction-interval"].notes[0]
+    assert "a constant alone" in found["prediction-interval"].notes()[0]
 
 
 def _copies(data: np.ndarray, n_pre: int) -> np.ndarray:

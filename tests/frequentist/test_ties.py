@@ -171,7 +171,7 @@ def test_outcomes_that_end_do_not_contradict(cases_dir: Path) -> None:
     assert abs(row["estimate"]) < 0.1
     assert row["lower"] <= 0 <= row["upper"]
     assert row["p"] > 0.05
-    assert "a constant alone" in found.notes[0]
+    assert "a constant alone" in found.notes()[0]
 
 
 def test_draws_of_zero_count_half() -> None:
