@@ -3,6 +3,7 @@
 from bsynth.frequentist.conditions import conditions
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Predictors, RidgeASCM
+from bsynth.frequentist.inference import Inference
 from bsynth.frequentist.inference.bootstrap import Bootstrap, bootstrap
 from bsynth.frequentist.inference.conformal import Conformal, conformal
 from bsynth.frequentist.inference.jackknife import JackknifePlus, jackknife_plus
@@ -17,6 +18,7 @@ __all__ = [
     "Bootstrap",
     "Conformal",
     "Estimate",
+    "Inference",
     "JackknifePlus",
     "LeaveOneOut",
     "LeaveTwoOut",

@@ -1,6 +1,6 @@
 """What a report says, as data: titles, sentences, tables and the keys of pictures.
 
-Sentences are built from ``summary()`` alone, so that no number can appear in words that is not in
+Sentences are built from ``to_dict()`` alone, so that no number can appear in words that is not in
 ``summary.json``; tables may add settings.
 """
 
