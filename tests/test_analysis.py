@@ -3,12 +3,16 @@
 import json
 from dataclasses import replace
 
+import matplotlib
+import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS, STANDARD, Comparison, choose_methods, plan_analysis
 from bsynth.checks import check
 
+matplotlib.use("Agg")
 EFFECT_KEYS = {"method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "seconds"}  # fmt: skip
 
 
@@ -25,8 +29,8 @@ def prop99_analysis(prop99_panel: bs.Panel) -> bs.Analysis:
 
 
 def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None:
-    summary = json.loads(json.dumps(rollout_analysis.summary(), allow_nan=False))
-    assert summary["schema"] == 1
+    summary = json.loads(json.dumps(rollout_analysis.to_dict(), allow_nan=False))
+    assert summary["schema"] == 2
     assert {"units", "donors", "times", "start", "treated", "rows_in", "rows_used", "sha256"} <= set(summary["panel"])
     assert all(set(row) >= EFFECT_KEYS for row in summary["effects"])
     kinds = {(row["method"], row["interval"]) for row in summary["effects"]}
@@ -52,7 +56,7 @@ def calibrated_analysis(germany_panel: bs.Panel) -> bs.Analysis:
 
 @pytest.mark.slow
 def test_calibration_and_checks_are_in_the_summary(calibrated_analysis: bs.Analysis) -> None:
-    summary = json.loads(json.dumps(calibrated_analysis.summary(), allow_nan=False))
+    summary = json.loads(json.dumps(calibrated_analysis.to_dict(), allow_nan=False))
     assert summary["calibration"]["donors"] == 8
     assert summary["effects"][0]["interval"] == "calibrated"
     assert len(summary["calibration"]["path"]) == 14
@@ -64,7 +68,7 @@ def test_calibration_and_checks_are_in_the_summary(calibrated_analysis: bs.Analy
 
 
 def test_both_solvers_are_reported_and_agree(prop99_analysis: bs.Analysis) -> None:
-    weights = prop99_analysis.summary()["weights"]
+    weights = prop99_analysis.to_dict()["weights"]
     assert max(abs(weights["sc"][unit] - weights["sc-slsqp"][unit]) for unit in weights["sc"]) < 1e-4
 
 
@@ -90,7 +94,7 @@ def test_plan_can_be_read(rollout_panel: bs.Panel) -> None:
 
 
 def test_the_comparison_is_made_of_the_analysis(rollout_analysis: bs.Analysis) -> None:
-    summary = rollout_analysis.summary()
+    summary = rollout_analysis.to_dict()
     found = rollout_analysis.comparison
     assert isinstance(found, Comparison)
     assert summary["comparison"] == found.to_dict()
@@ -99,7 +103,10 @@ def test_the_comparison_is_made_of_the_analysis(rollout_analysis: bs.Analysis) -
     assert ("sc", "bootstrap-percentile") in kinds
     assert not kinds & {("sc", "point"), ("sc-slsqp", "point"), ("bayes", "mean"), ("sc", "leave-one-out-range")}
     # The placebo test around sc is run once, and stands in the effects once.
-    assert rollout_analysis.intervals["sc"] is rollout_analysis.placebo
+    assert [name for name in rollout_analysis.inferences if name.startswith("placebo")] == [
+        "placebo", "placebo of demeaned", "placebo of did", "placebo of sdid",
+    ]  # fmt: skip
+    assert list(rollout_analysis.asked) == ["placebo", "leave-one-out", "bootstrap", "conformal"]
     rows = [
         r for r in summary["effects"] if (r["method"], r["interval"], r["estimand"]) == ("sc", "placebo", "average")
     ]
@@ -117,7 +124,7 @@ def test_findings_join_the_analysis_and_its_summary(rollout_analysis: bs.Analysi
     (fit,) = rollout_analysis.fits
     report = check(fit)
     more = rollout_analysis.with_findings({"audit": report})
-    found = json.loads(json.dumps(more.summary(), allow_nan=False))["findings"]["audit"]
+    found = json.loads(json.dumps(more.to_dict(), allow_nan=False))["findings"]["audit"]
     assert found["sentences"] == list(report.sentences())
     assert found["model"] == "rollout"
     assert list(rollout_analysis.findings) == ["uncertainty", "donor_audit", "decision"]
@@ -132,12 +139,10 @@ def test_unknown_findings_are_refused(prop99_panel: bs.Panel) -> None:
 
 
 def test_a_posterior_alone_and_inference_without_its_point_are_compared(rollout_analysis: bs.Analysis) -> None:
-    alone = replace(
-        rollout_analysis, estimates=(), placebo=None, leave_one_out=None, bootstrap=None, others={}, intervals={}
-    )
+    alone = replace(rollout_analysis, estimates={}, inferences={})
     assert list(alone.comparison.table["method"]) == ["bayes"]
     assert "The predictive interval excludes zero." in alone.verdict
-    pointless = replace(rollout_analysis, estimates=())
+    pointless = replace(rollout_analysis, estimates={})
     row = pointless.comparison.table.set_index("interval").loc["bootstrap-percentile"]
     assert row["pre_rmspe"] == pytest.approx(0.0374, abs=1e-4)
     assert row["conditions"].endswith("Its interval holds the sampling of users alone.")
@@ -166,3 +171,18 @@ def test_bands_come_only_when_asked_for(prop99_panel: bs.Panel) -> None:
     assert "bands" not in plan_analysis(prop99_panel).findings
     assert "bands" in plan_analysis(prop99_panel, findings="all").findings
     assert plan_analysis(prop99_panel, findings=["bands"]).findings == ("bands",)
+
+
+def test_an_analysis_has_the_face_of_every_result(prop99_panel: bs.Panel) -> None:
+    found = bs.analyse(prop99_panel, models=["none"], methods=["sc", "did", "placebo"], progress=False)
+    assert found.status == "ok"
+    assert found.main is found.estimates["sc"]
+    assert repr(found).startswith("<Analysis outcome of California, 1989 to 2000: sc −19.5, 95% placebo interval [")
+    pd.testing.assert_frame_equal(found.table, found.effects(0.95))
+    wide, narrow = (found.effects(level).query("interval == 'placebo'").iloc[0] for level in (0.95, 0.8))
+    assert wide["lower"] < narrow["lower"] < narrow["upper"] < wide["upper"]
+    card = found._repr_html_()
+    assert found.sentences()[0] in card
+    assert card.count("<tr") == len(found.table) + 1
+    counterfactual = found.estimates["sc"].counterfactual
+    assert any(np.array_equal(line.get_ydata(), counterfactual) for line in found.plot().get_lines())

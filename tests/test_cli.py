@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from bsynth.analysis import FINDINGS, METHODS
 from bsynth.cli import main
 
 BASE = ["--unit", "unit", "--time", "time", "--outcome", "outcome"]
@@ -124,3 +125,9 @@ def test_installed_command_runs() -> None:
     done = subprocess.run([sys.executable, "-m", "bsynth", "--version"], capture_output=True, text=True)
     assert done.returncode == 0
     assert "0.1.0" in done.stdout
+
+
+def test_help_lists_every_method_and_finding() -> None:
+    page = CliRunner().invoke(main, ["run", "--help"], terminal_width=1000).output
+    for names in (METHODS, FINDINGS):
+        assert ", ".join(names) in page

@@ -157,7 +157,7 @@ def test_a_certificate_of_this_panel_is_weighed_and_another_refused(
 
 
 def test_representations(rollout: Comparison) -> None:
-    assert repr(rollout).startswith("<Comparison of rollout, sc, demeaned, did, sdid: rollout has 0.0")
+    assert repr(rollout).startswith("<Comparison Average effect on mean of 25 units, 20 to 29: rollout 0.0")
     html = rollout._repr_html_()
     assert "DISAGREE" in html
     assert "<table" in html

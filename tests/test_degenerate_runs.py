@@ -62,7 +62,7 @@ def test_a_plan_names_copies_and_lone_donors(cases_dir: Path) -> None:
         assert "are copies of one series before 20" in plan.notes[0]
         assert "0 donors can play the treated unit" in plan.unavailable["calibration"]
     plan = plan_analysis(_panel(cases_dir, "two_donors"))
-    assert plan.unavailable["donor_audit"] == "it needs three donors, and there are 2"
+    assert plan.unavailable["donor_audit"] == "it needs 3 donors, and there are 2"
     assert "fewer than 2 donors would be left" in plan.unavailable["calibration"]
     plan = plan_analysis(_panel(cases_dir, "constant_donors"))
     assert ": it is constant before 20)" in plan.unavailable["calibration"]

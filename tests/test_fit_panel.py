@@ -102,7 +102,7 @@ PANELS: dict[str, Callable[[], Panel]] = {
 def fit_of(panel: Panel) -> bs.Fit:
     """A fit whose posterior is empty: what is asked here is its panel alone."""
     fine = Diagnostics("ok", (), 1.0, 4000.0, 1.0, 0, 0, 1.0, retried=False)
-    made = Provenance(0, 100, 100, 4, 0.9, 1.0, "made", panel.summary(), {})
+    made = Provenance(0, 100, 100, 4, 0.9, 1.0, "made", panel.to_dict(), {})
     return bs.Fit(xr.DataTree(), bs.load_model("level"), fine, made, panel)
 
 
@@ -137,7 +137,7 @@ def test_a_panel_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
     assert_same(again, panel)
     assert again.clusters is None
     # What is made from it is the same too.
-    assert again.summary() == panel.summary()
+    assert again.to_dict() == panel.to_dict()
     assert repr(again) == repr(panel)
     np.testing.assert_array_equal(again.positions, panel.positions)
     assert again.frequency == panel.frequency

@@ -111,7 +111,7 @@ def test_an_empty_set_is_said_once() -> None:
 def test_a_question_without_a_model_is_answered_with_its_reason() -> None:
     asked = {"cost": 5.0, "value_per_unit": 2.0}
     found = bs.analyse(panel(world()), models=["none"], methods=["sc"], questions=asked, progress=False)
-    assert found.summary()["unavailable"]["decision"] == "its questions need a posterior, and no model was named"
+    assert found.to_dict()["unavailable"]["decision"] == "its questions need a posterior, and no model was named"
 
 
 @pytest.mark.parametrize("factor", [1e200, 1e-200])

@@ -208,4 +208,4 @@ def test_no_lift_over_outcomes_that_end(cases_dir: Path) -> None:
     lifts = rows[rows["estimand"] == "lift"]
     assert lifts[(lifts["method"] == "sc")]["estimate"].isna().all()
     assert rows[rows["estimand"] == "average"]["estimate"].notna().all()
-    assert any(note.startswith("No lift is given by sc (point)") for note in analysis.summary()["notes"])
+    assert any(note.startswith("No lift is given by sc (point)") for note in analysis.to_dict()["notes"])

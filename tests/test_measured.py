@@ -54,12 +54,12 @@ def test_each_result_is_found_by_its_own_settings(panel: bs.Panel) -> None:
         "sc: jackknife+, average": jackknife_plus(panel, progress=False),
     }
     for name, result in cases.items():
-        kind = str(result.effects(0.8).iloc[0]["interval"])
-        shares = {row["worlds"]: row["coverage"] for row in measured(result, kind)}
+        assert result.procedure == name
+        shares = {row["worlds"]: row["coverage"] for row in measured(result)}
         assert shares == {WORLDS[world][1]: found[name] for world, found in MEASURED.items() if name in found}
         assert shares
     for result in (conformal(panel, progress=False), placebo_space(panel, progress=False)):
-        assert measured(result, str(result.effects(0.8).iloc[0]["interval"])) == []
+        assert measured(result) == []
 
 
 def test_it_stands_beside_the_row_wherever_that_is(rollout_panel: bs.Panel) -> None:
@@ -67,7 +67,7 @@ def test_it_stands_beside_the_row_wherever_that_is(rollout_panel: bs.Panel) -> N
         rollout_panel, models=["none"], methods=["sc", "placebo", "bootstrap"], replicates=60, progress=False
     )
     words = "95% intervals of this kind held the truth in 40% of 30 simulated rollout logs with a known effect"
-    summary = json.loads(json.dumps(analysis.summary(), allow_nan=False))
+    summary = json.loads(json.dumps(analysis.to_dict(), allow_nan=False))
     said = {row["interval"]: row["measured"] for row in summary["effects"]}
     assert words in said.pop("bootstrap-percentile")
     assert set(said.values()) == {None}

@@ -349,9 +349,9 @@ def test_gaps_are_said_in_panel_summary_and_verdict(times: pd.Index, start: Any,
     analysis = bs.analyse(panel, models=["none"], methods=["sc"], findings="none", progress=False)
     expected = [] if said is None else [said]
     assert panel.notes() == panel.gaps() == panel.to_dict()["notes"] == expected
-    assert [note for note in analysis.summary()["notes"] if "no row" in note] == expected
+    assert [note for note in analysis.to_dict()["notes"] if "no row" in note] == expected
     assert [sentence for sentence in analysis.comparison.sentences() if "no row" in sentence] == expected
-    json.dumps(analysis.summary(), allow_nan=False)
+    json.dumps(analysis.to_dict(), allow_nan=False)
 
 
 def test_holes_are_filled_by_the_calendar_and_not_by_rows() -> None:

@@ -68,7 +68,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.LeaveFutureOut: lambda given: given.future,
     bs.PathBand: lambda given: bs.path_band(given.fit),
     bs.PriorAudit: lambda given: bs.prior_audit(given.fit, given.panel, alphas=(1.0,), progress=False),
-    bs.Sources: lambda given: bs.sources(given.fit, given.panel),
+    bs.Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
     bs.SpecificationCurve: lambda given: given.curve,
     bs.Stack: lambda given: bs.stack(given.curve),
 }

@@ -13,7 +13,6 @@ from click.testing import CliRunner, Result
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.analysis.findings import _MAKERS
 from bsynth.analysis.steps import Steps, reason_of
 from bsynth.checks import hull
 from bsynth.cli import main
@@ -21,6 +20,8 @@ from bsynth.reporting.run import write_run
 
 # By name, since packages export functions that are called like their modules.
 run_module = importlib.import_module("bsynth.analysis.run")
+findings_module = importlib.import_module("bsynth.analysis.findings")
+leave_one_out_module = importlib.import_module("bsynth.frequentist.inference.leave_one_out")
 figures_module = importlib.import_module("bsynth.reporting.figures")
 pictures_module = importlib.import_module("bsynth.reporting.pictures")
 folder_module = importlib.import_module("bsynth.reporting.run")
@@ -88,8 +89,10 @@ def test_a_user_who_stops_the_run_stops_it(stop: type[BaseException]) -> None:
 def test_steps_that_raise_cost_themselves_alone(
     small_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(_MAKERS, "uncertainty", _raises(TypeError("datetime is not JSON serializable")))
-    monkeypatch.setitem(run_module._VERBS, "leave-one-out", _raises(ZeroDivisionError("division by zero")))
+    monkeypatch.setattr(
+        findings_module, "decompose_uncertainty", _raises(TypeError("datetime is not JSON serializable"))
+    )
+    monkeypatch.setattr(leave_one_out_module, "run", _raises(ZeroDivisionError("division by zero")))
     monkeypatch.setattr(run_module, "calibrate", _raises(bs.PanelError("no placebo could be fitted")))
     monkeypatch.setattr(hull, "check", _raises(bs.SpecError("no distance")))
     monkeypatch.setattr(figures_module, "plot_gap", _raises(OverflowError("too large to draw")))
@@ -194,7 +197,7 @@ def test_an_earlier_run_stays_until_the_new_answer_is_there(
     write_run(analysis, out)
     before = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
     with monkeypatch.context() as patch:
-        patch.setattr(Analysis, "summary", _raises(KeyboardInterrupt()))
+        patch.setattr(Analysis, "to_dict", _raises(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             write_run(analysis, out)
     assert {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()} == before
@@ -222,7 +225,7 @@ def test_the_plan_names_what_cannot_be_had(small_csv: Path) -> None:
     few = panel.without("D", "E", "F")
     planned = bs.analysis.plan_analysis(few, methods="all", findings="all")
     assert planned.unavailable["leave-two-out"] == "the panel has 2 donors; leaving two out needs at least 3"
-    assert planned.unavailable["donor_audit"] == "it needs three donors, and there are 2"
+    assert planned.unavailable["donor_audit"] == "it needs 3 donors, and there are 2"
     assert planned.unavailable["bootstrap"].startswith("the panel holds no sums per user")
     assert "calibration needs 4" in planned.unavailable["calibration"]
     assert planned.unavailable["certificate"] == planned.unavailable["calibration"]

@@ -106,16 +106,16 @@ def unexplained(text: str, summary: dict[str, Any]) -> set[str]:
 def test_every_number_of_the_verdict_is_in_the_summary(name: str, request: pytest.FixtureRequest) -> None:
     analysis: Analysis = request.getfixturevalue(name)
     assert len(NUMBER.findall(analysis.verdict)) > 8
-    assert not unexplained(analysis.verdict, analysis.summary())
+    assert not unexplained(analysis.verdict, analysis.to_dict())
 
 
 @pytest.mark.slow
 def test_every_number_of_a_calibrated_verdict_is_in_the_summary(germany: Analysis) -> None:
-    assert not unexplained(germany.verdict, germany.summary())
+    assert not unexplained(germany.verdict, germany.to_dict())
 
 
 def test_the_check_of_numbers_can_fail(rollout: Analysis) -> None:
-    assert unexplained(rollout.verdict + " It is 7.7777 at 91%.", rollout.summary()) == {"7.7777", "91%"}
+    assert unexplained(rollout.verdict + " It is 7.7777 at 91%.", rollout.to_dict()) == {"7.7777", "91%"}
 
 
 @pytest.mark.parametrize("name", PANELS)

@@ -4,7 +4,7 @@ from bsynth.analysis.compare import compare, plan_comparison
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.findings import FINDINGS
 from bsynth.analysis.plan import METHODS, STANDARD, AnalysisPlan, choose_methods, plan_analysis
-from bsynth.analysis.result import Analysis, Finding, Inference
+from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.run import analyse, run_analysis
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "AnalysisPlan",
     "Comparison",
     "Finding",
-    "Inference",
     "analyse",
     "choose_methods",
     "compare",

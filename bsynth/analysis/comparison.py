@@ -22,8 +22,8 @@ from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.text.card import html_card
 from bsynth.text.numbers import number
+from bsynth.text.result import Pictured
 
 COLUMNS = (
     "method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive",
@@ -48,8 +48,8 @@ _CERTIFIED = ("model", "finding", "factor", "status", "donors", "resolution")
 """What the words use of a certificate."""
 
 
-@dataclass(frozen=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Pictured):
     """Methods side by side on the average effect over the treated window, and a verdict in words.
 
     Attributes
@@ -103,33 +103,47 @@ class Comparison:
         """Return plain data for ``summary.json``: the numbers and the words."""
         return self.numbers() | {"sentences": list(self.sentences())}
 
-    def __repr__(self) -> str:
-        mark = "" if self.status == "ok" else " UNRELIABLE"
-        rows = records(self.table)
-        names = list(dict.fromkeys(row["model"] or row["method"] for row in rows))
-        bounds = "" if rows[0]["lower"] is None else f", {interval(rows[0])}"
-        return f"<Comparison{mark} of {', '.join(names)}: {names[0]} has {number(rows[0]['estimate'])}{bounds}>"
+    @property
+    def title(self) -> str:
+        """The estimand, whose it is, and the window."""
+        return f"Average effect on {self.facts['treated']}, {self.facts['start']} to {self.facts['end']}"
 
-    def _repr_html_(self) -> str:
-        title = f"Average effect on {self.facts['treated']}, {self.facts['start']} to {self.facts['end']}"
+    @property
+    def headline(self) -> str:
+        """The main row: method, estimate and interval."""
+        row = records(self.table.head(1))[0]
+        bounds = "" if row["lower"] is None else f", {interval(row)}"
+        return f"{row['model'] or row['method']} {number(row['estimate'])}{bounds}"
+
+    def _gist(self) -> str:
+        return self.headline
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         shown = [c for c in SHORT if self.table[c].notna().any()]
-        return html_card(title, self.sentences(), self.table[shown].astype(object).fillna(""))
+        return (self.table[shown].astype(object).fillna(""),)
 
 
-def compared_rows(effects: pd.DataFrame, fits: Sequence[Fit], estimates: Sequence[Estimate]) -> pd.DataFrame:
-    """Join the rows on the average effect with how each method fits and what it presumes, method by method."""
+def compared_rows(
+    effects: pd.DataFrame, fits: Sequence[Fit], estimates: Mapping[str, Estimate], presumed: Mapping[str, str]
+) -> pd.DataFrame:
+    """Join the rows on the average effect with how each method fits and what it presumes, method by method.
+
+    ``presumed`` is what a kind of interval presumes beyond its estimator or model. Methods that are neither among
+    ``fits`` nor among ``estimates`` are left out.
+    """
     rows = effects.loc[(effects["estimand"] == "average") & ~effects["interval"].isin(_LEFT_OUT)].copy()
     rows["name"] = [_key(method, model) for method, model in zip(rows["method"], rows["model"], strict=True)]
-    rows = rows.loc[~rows["method"].str.endswith("-slsqp")]
+    facts = {_key("bayes", fit.spec.name): _of_fit(fit) for fit in fits}
+    facts |= {name: _of_estimate(each) for name, each in estimates.items()}
+    rows = rows.loc[rows["name"].isin(facts)]
     has_interval = set(rows.loc[rows["interval"] != "point", "name"])
     rows = rows.loc[(rows["interval"] != "point") | ~rows["name"].isin(has_interval)]
-    facts = {_key("bayes", fit.spec.name): _of_fit(fit) for fit in fits}
-    facts |= {_key(e.estimator, None): _of_estimate(e) for e in estimates}
     order = {name: place for place, name in enumerate(facts)}
     rows = rows.sort_values("name", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
     rows = rows.join(pd.DataFrame([facts[name] for name in rows["name"]], index=rows.index))
-    kinds = [conditions.of_interval(kind) for kind in rows["interval"]]
-    rows["conditions"] = [f"{said} {kind}".strip() for said, kind in zip(rows["presumes"], kinds, strict=True)]
+    said = {"calibrated": conditions.OF_CALIBRATION, "point": conditions.OF_POINT, **presumed}
+    kinds = [said.get(kind, "") for kind in rows["interval"]]
+    rows["conditions"] = [f"{method} {kind}".strip() for method, kind in zip(rows["presumes"], kinds, strict=True)]
     status = rows["status"] if "status" in rows else pd.Series("ok", index=rows.index)
     rows["status"] = status.fillna("ok")
     return rows.reindex(columns=list(COLUMNS))

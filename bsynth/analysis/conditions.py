@@ -1,32 +1,10 @@
-"""What each interval presumes and conditions on, one or two sentences per kind."""
+"""What a posterior presumes, and a point and a calibration; each classical inference says it itself."""
 
 from bsynth.checks.choice import drifts
 from bsynth.model.spec import ModelSpec
 
-BY_KIND = {
-    "calibrated": "It also presumes that the treated unit is exchangeable with its donors, whose own gaps widen it.",
-    "placebo": "Its interval and p presume that the treated unit is exchangeable with its donors and that the effect "
-    "is constant.",
-    "conformal": "Its interval and p condition on the donors and presume residuals that are stationary over time, and "
-    "a constant effect.",
-    "bootstrap": "Its interval holds the sampling of users alone.",
-    "jackknife+": "Its interval presumes that periods are exchangeable.",
-    "leave-two-out": "Its interval and p presume that the treated unit is exchangeable with its donors and that the "
-    "effect is constant.",
-    "prediction": "Its interval conditions on the donors and presumes errors after the start like those before.",
-    "point": "A point: it has no interval.",
-}
-
-
-def of_interval(kind: str) -> str:
-    """Say what a kind of interval presumes beyond its estimator or model; empty when nothing.
-
-    Examples
-    --------
-    >>> of_interval("bootstrap-percentile")
-    'Its interval holds the sampling of users alone.'
-    """
-    return BY_KIND.get(kind, BY_KIND.get(kind.split("-")[0], ""))
+OF_CALIBRATION = "It also presumes that the treated unit is exchangeable with its donors, whose own gaps widen it."
+OF_POINT = "A point: it has no interval."
 
 
 def of_model(spec: ModelSpec) -> str:

@@ -1,29 +1,149 @@
 """Further results of an analysis, and how each is made: bands, certificate, audits, specification curve, decision."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import Any
 
 from bsynth._base.request import names_in
+from bsynth.analysis.result import Finding
+from bsynth.bayesian.plan import Plan
+from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import certify
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest
 from bsynth.findings import audit_donors, audit_prior, decide, decompose_uncertainty, path_band
 from bsynth.findings.question import ask
 from bsynth.findings.specifications import specification_curve
+from bsynth.findings.standing import FEW_DONORS
+from bsynth.panel import Panel
 
-if TYPE_CHECKING:
-    from bsynth.analysis.plan import AnalysisPlan
-    from bsynth.analysis.result import Analysis, Finding
-
-STANDARD = ("uncertainty", "donor_audit", "decision")
-"""What ``"standard"`` stands for: nothing is fitted again."""
-FINDINGS = ("bands", *STANDARD, "prior_audit", "certificate", "specification_curve")
-NEEDS_NO_MODEL = ("donor_audit",)
 QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 """What a decision can be asked, as `bsynth.decide`."""
+NO_POSTERIOR = "it needs a posterior, and there is none on this panel"
 
-type Maker = Callable[["Analysis", "AnalysisPlan", Path, bool], "Finding"]
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What a finding is made of.
+
+    Attributes
+    ----------
+    panel : Panel
+    fits : tuple of Fit
+        The main one first.
+    plans : tuple of Plan
+        As the fits were planned, the main one first.
+    calibration : Calibration or None
+        Of the main fit.
+    level : float
+    sampling : Sampling
+    questions : mapping
+        Keyword arguments of `bsynth.decide`.
+    store : Path
+        Keeps finished fits.
+    progress : bool
+    """
+
+    panel: Panel
+    fits: tuple[Fit, ...]
+    plans: tuple[Plan, ...]
+    calibration: Calibration | None
+    level: float
+    sampling: Sampling
+    store: Path
+    questions: Mapping[str, Any] = field(default_factory=dict)
+    progress: bool = True
+
+    @property
+    def answer(self) -> Fit | Calibration:
+        """The main result, calibrated where that was done."""
+        return self.calibration or self.fits[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A finding that an analysis can be asked for.
+
+    Attributes
+    ----------
+    name : str
+        Its name in a request, in `Analysis.findings` and in ``summary.json``.
+    title : str
+        Heading of its section in a report, and what is told when it begins.
+    caption : str
+        Of its table.
+    make : callable
+        From a `Basis` to the finding.
+    standard : bool
+        Whether ``"standard"`` asks for it: nothing is fitted again.
+    needs_model, needs_calibration : bool
+        Whether it can be had without a posterior, and without a calibration.
+    donors : int
+        Donors that it needs.
+    table, numbers : str
+        Attributes of the finding that hold its table, and the numbers behind its picture where these are others.
+    """
+
+    name: str
+    title: str
+    caption: str
+    make: Callable[[Basis], Finding]
+    standard: bool = False
+    needs_model: bool = True
+    needs_calibration: bool = False
+    donors: int = 1
+    table: str = "table"
+    numbers: str | None = None
+
+    def lacks(self, panel: Panel, *, posterior: bool, calibration: str | None) -> str | None:
+        """Why it cannot be had on a panel; ``calibration`` is why that cannot. None when it can."""
+        if panel.n_donors < self.donors:
+            return f"it needs {self.donors} donors, and there are {panel.n_donors}"
+        if self.needs_model and not posterior:
+            return NO_POSTERIOR
+        return calibration if self.needs_calibration else None
+
+
+def _certificate(basis: Basis) -> Finding:
+    spec = basis.plans[0].spec
+    return certify(basis.panel, spec, sampling=basis.sampling, store=basis.store, progress=basis.progress)
+
+
+def _specification_curve(basis: Basis) -> Finding:
+    store = basis.store.with_suffix(".specifications.jsonl")
+    # Half the draws, as by its own default: it fits by the hundred.
+    fewer = replace(basis.sampling, draws=max(100, basis.sampling.draws // 2))
+    base = basis.plans[0].spec
+    return specification_curve(basis.panel, base=base, sampling=fewer, store=store, progress=basis.progress)
+
+
+def _donor_audit(basis: Basis) -> Finding:
+    subject = basis.fits[0] if basis.fits else basis.panel
+    return audit_donors(subject, calibration=basis.calibration, sampling=basis.sampling, progress=basis.progress)
+
+
+def _prior_audit(basis: Basis) -> Finding:
+    return audit_prior(basis.fits[0], level=basis.level, sampling=basis.sampling, progress=basis.progress)
+
+
+KINDS = (
+    Kind("bands", "Bands for the whole path", "Bands by period",
+         lambda basis: path_band(basis.answer, level=basis.level)),
+    Kind("uncertainty", "Where the uncertainty comes from", "Share of the variance by source",
+         lambda basis: decompose_uncertainty(basis.fits[0]), standard=True),
+    Kind("donor_audit", "Donor audit", "Each donor, and what speaks against it", _donor_audit,
+         standard=True, needs_model=False, donors=FEW_DONORS),
+    Kind("decision", "Decision", "What the decision rests on",
+         lambda basis: decide(basis.answer, **basis.questions), standard=True, numbers="curve"),
+    Kind("prior_audit", "Prior against data", "The effect under other priors", _prior_audit),
+    Kind("certificate", "The certificate", "What the donors show as pseudo-treated units", _certificate,
+         needs_calibration=True),
+    Kind("specification_curve", "Specification curve", "The effect under each specification", _specification_curve),
+)  # fmt: skip
+FINDINGS = MappingProxyType({kind.name: kind for kind in KINDS})
 
 
 def choose_findings(
@@ -41,9 +161,9 @@ def choose_findings(
     names = names_in(wanted, "findings", "'standard', 'all', 'none' or names")
     if names == ["none"]:
         return (), {}
-    possible = tuple(name for name in FINDINGS if has_model or name in NEEDS_NO_MODEL)
+    possible = tuple(kind.name for kind in KINDS if has_model or not kind.needs_model)
     if names in (["all"], ["standard"]):
-        asked = tuple(name for name in possible if names == ["all"] or name in STANDARD)
+        asked = tuple(name for name in possible if names == ["all"] or FINDINGS[name].standard)
         return tuple(n for n in asked if n not in lacks), {n: lacks[n] for n in asked if n in lacks}
     for name in names:
         if name not in FINDINGS:
@@ -62,43 +182,3 @@ def check_questions(questions: Mapping[str, Any], *, calibrated: bool) -> None:
         if name not in QUESTIONS:
             raise SpecError(f"decision has no {name!r}{nearest(name, QUESTIONS)}; allowed: {', '.join(QUESTIONS)}")
     ask(calibrated=calibrated, **questions)
-
-
-def make(name: str, analysis: "Analysis", request: "AnalysisPlan", store: Path, *, progress: bool) -> "Finding":
-    """Make one finding of an analysis; ``store`` keeps finished fits."""
-    return _MAKERS[name](analysis, request, store, progress)
-
-
-def _certificate(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
-    spec = request.fits[0].spec
-    return certify(analysis.panel, spec, sampling=request.sampling, store=store, progress=progress)
-
-
-def _specification_curve(analysis: "Analysis", request: "AnalysisPlan", store: Path, progress: bool) -> "Finding":
-    # Half the draws, as by its own default: it fits by the hundred.
-    half = max(100, request.sampling.draws // 2)
-    return specification_curve(
-        analysis.panel,
-        base=request.fits[0].spec,
-        sampling=replace(request.sampling, draws=half),
-        store=store.with_suffix(".specifications.jsonl"),
-        progress=progress,
-    )
-
-
-_MAKERS: dict[str, Maker] = {
-    "bands": lambda analysis, request, _, __: path_band(analysis.calibration or analysis.fits[0], level=request.level),
-    "uncertainty": lambda analysis, _, __, ___: decompose_uncertainty(analysis.fits[0]),
-    "donor_audit": lambda analysis, request, _, progress: audit_donors(
-        analysis.fits[0] if analysis.fits else analysis.panel,
-        calibration=analysis.calibration,
-        sampling=request.sampling,
-        progress=progress,
-    ),
-    "decision": lambda analysis, request, _, __: decide(analysis.calibration or analysis.fits[0], **request.questions),
-    "prior_audit": lambda analysis, request, _, progress: audit_prior(
-        analysis.fits[0], level=request.level, sampling=request.sampling, progress=progress
-    ),
-    "certificate": _certificate,
-    "specification_curve": _specification_curve,
-}

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from bsynth.analysis.verdict import Row
-from bsynth.frequentist import Bootstrap, Conformal
-from bsynth.frequentist.inference.jackknife import JackknifePlus
+from bsynth.frequentist.inference import Inference
 
 LEVEL, FAILING = 0.95, 0.9
 """A procedure fails whose intervals of this level held the truth in a smaller share of worlds."""
@@ -54,32 +53,16 @@ MEASURED: Mapping[str, Mapping[str, float]] = {
 """Coverage of every such interval of the average effect, by world (``tests/evidence/classical.json``)."""
 
 
-def measured(result: object, interval: str) -> list[Row]:
-    """Return how often such an interval held the truth where its procedure was measured to fail; empty for others.
-
-    Parameters
-    ----------
-    result : classical inference
-    interval : str
-        Kind of interval, as in its table of effects.
+def measured(result: Inference) -> list[Row]:
+    """Return how often intervals of a result's procedure held the truth where that was measured to fail.
 
     Returns
     -------
-    list of ``level, coverage, count, worlds``; `bsynth.analysis.verdict.fell_short` says it in words.
+    list of ``level, coverage, count, worlds``
+        Empty for other procedures; `bsynth.analysis.verdict.fell_short` says it in words.
     """
-    name = _procedure(result, interval)
     return [
-        {"level": LEVEL, "coverage": shares[name], "count": WORLDS[world][0], "worlds": WORLDS[world][1]}
+        {"level": LEVEL, "coverage": shares[result.procedure], "count": WORLDS[world][0], "worlds": WORLDS[world][1]}
         for world, shares in MEASURED.items()
-        if name in shares
+        if result.procedure in shares
     ]
-
-
-def _procedure(result: object, interval: str) -> str:
-    """Name a procedure with its settings, as the measurement does."""
-    if isinstance(result, Bootstrap):
-        return f"{result.estimate.estimator}: bootstrap {result.cluster}, {interval.removeprefix('bootstrap-')}"
-    if isinstance(result, Conformal):
-        said = f"conformal {result.permutations}, fitted on {result.proxy}, average"
-        return f"{result.estimate.estimator}: {said}"
-    return f"{result.estimate.estimator}: jackknife+, average" if isinstance(result, JackknifePlus) else ""

@@ -7,29 +7,25 @@ from typing import Any
 
 from bsynth import frequentist
 from bsynth._base.request import check_whole, names_in
-from bsynth.analysis.findings import FINDINGS, NEEDS_NO_MODEL, check_questions, choose_findings
+from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
-from bsynth.findings.standing import FEW_DONORS
 from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.inference import INFERENCES
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 
 ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
-INFERENCE = (
-    "placebo", "leave-one-out", "bootstrap", "conformal", "placebo-time", "leave-two-out", "jackknife+",
-    "prediction-interval",
-)  # fmt: skip
-METHODS = (*ESTIMATORS, *INFERENCE)
+METHODS = (*ESTIMATORS, *INFERENCES)
 INTERVALS = ("placebo", "conformal")
 """Procedures that give any estimator an interval and a p, both from one test."""
-STANDARD = ("sc", "demeaned", "did", "sdid", "placebo", "leave-one-out", "bootstrap", "conformal")
+STANDARD = ("sc", "demeaned", "did", "sdid", *(name for name, each in INFERENCES.items() if each.STANDARD))
 """What ``"standard"`` stands for: quick on every panel."""
 
 
@@ -183,8 +179,6 @@ def plan_analysis(
             else "its questions need a posterior, and no model was named"
         )
     check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
-    if "bootstrap" in chosen:
-        frequentist.check_bootstrap(panel, replicates=replicates)
     return AnalysisPlan(
         panel,
         fits,
@@ -236,14 +230,8 @@ def lacks_calibration(panel: Panel, fits: Sequence[Plan], *, wanted: bool) -> st
 
 def impossible_findings(panel: Panel, *, posterior: bool, calibration: str | None) -> dict[str, str]:
     """Findings that cannot be had on a panel, each with the reason."""
-    found: dict[str, str] = {}
-    if not posterior:
-        found |= dict.fromkeys((name for name in FINDINGS if name not in NEEDS_NO_MODEL), NO_POSTERIOR)
-    elif calibration is not None:
-        found["certificate"] = calibration
-    if panel.n_donors < FEW_DONORS:
-        found["donor_audit"] = f"it needs three donors, and there are {panel.n_donors}"
-    return found
+    found = {kind.name: kind.lacks(panel, posterior=posterior, calibration=calibration) for kind in KINDS}
+    return {name: reason for name, reason in found.items() if reason is not None}
 
 
 def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
@@ -256,9 +244,6 @@ def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
             "the model 'covariates' does."
         )
     return tuple(said)
-
-
-NO_POSTERIOR = "it needs a posterior, and there is none on this panel"
 
 
 def refuse_same_names(fits: Sequence[Plan]) -> None:

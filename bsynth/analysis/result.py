@@ -1,6 +1,6 @@
 """Everything that was computed for one panel, and its summary."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, Self
@@ -17,29 +17,18 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS, lift_notes
-from bsynth.frequentist import Bootstrap, Conformal, LeaveOneOut, PlaceboSpace
 from bsynth.frequentist.estimate import Estimate
+from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
+from bsynth.text.card import html_card
+from bsynth.text.marks import mark
+from bsynth.text.result import Pictured
 
-SCHEMA = 1
-
-
-class Inference(Protocol):
-    """What every classical inference result offers."""
-
-    @property
-    def estimate(self) -> Estimate:
-        """The point that it is around."""
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """The procedure's own table."""
-
-    def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """Rows of effects with the procedure's interval and p."""
-
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+SCHEMA = 2
+SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
+"""Columns of the effects in a notebook."""
+FIRST = 3
+"""Sentences of the verdict in a notebook."""
 
 
 class Finding(Protocol):
@@ -52,8 +41,8 @@ class Finding(Protocol):
         """Plain data for ``summary.json``."""
 
 
-@dataclass(frozen=True, eq=False)
-class Analysis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Analysis(Pictured):
     """Everything that was computed for one panel.
 
     Attributes
@@ -61,17 +50,15 @@ class Analysis:
     panel : Panel
     fits : tuple of Fit
         Bayesian fits; the first is the main one. Empty when none was asked for.
-    estimates : tuple of Estimate
-        Classical points, ``sc`` first; ``sc`` comes twice, by the exact solver and by SLSQP.
+    estimates : mapping of name to Estimate
+        Classical points, ``"sc"`` first; ``"sc-slsqp"`` are the same weights by SciPy's solver.
+    inferences : mapping of name to result
+        Classical inference: around ``sc`` by the names that ``methods=`` takes, such as ``"placebo"``; what gives the
+        other estimators their interval and p is ``"placebo of did"`` and so on.
     calibration : Calibration or None
         Of the main fit, on the donors as pseudo-treated; ``fits[0]`` is then its base fit.
-    placebo, leave_one_out, bootstrap : results of classical inference around ``sc``, or None
-    others : mapping of name to result
-        Further classical inference around ``sc``: conformal, jackknife+, and so on.
     checks : CheckReport or None
         What contradicts the main fit's model.
-    intervals : mapping of estimator to result
-        The procedure that gives each classical estimator its interval and p in the comparison.
     findings : mapping of name to result
         Whatever else was asked of the panel or its fits: ``"certificate"``, ``"decision"`` and so on, each
         with ``sentences()`` and ``to_dict()``; `with_findings` adds to them.
@@ -89,17 +76,13 @@ class Analysis:
 
     panel: Panel
     fits: tuple[Fit, ...]
-    estimates: tuple[Estimate, ...]
-    placebo: PlaceboSpace | None
-    leave_one_out: LeaveOneOut | None
-    bootstrap: Bootstrap | None
+    estimates: Mapping[str, Estimate]
+    inferences: Mapping[str, Inference]
     level: float
     seed: int
     truth: float | None = None
     calibration: Calibration | None = None
-    others: Mapping[str, Inference] = field(default_factory=dict)
     checks: CheckReport | None = None
-    intervals: Mapping[str, Inference] = field(default_factory=dict)
     findings: Mapping[str, Finding] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -112,42 +95,67 @@ class Analysis:
             statuses.append(self.calibration.status)
         return "unreliable" if "unreliable" in statuses else "ok"
 
-    def effects(self) -> pd.DataFrame:
-        """All methods on one estimand and window, one row per method × estimand."""
-        return self._effects.copy()
+    @property
+    def main(self) -> Fit | Estimate:
+        """What the analysis is about: the first fit, else the first classical point."""
+        if self.fits:
+            return self.fits[0]
+        found = [*self.estimates.values(), *(each.estimate for each in self.inferences.values())]
+        if not found:
+            raise ValueError("the analysis is empty: it has no fit, no estimate and no inference to report")
+        return found[0]
+
+    @property
+    def asked(self) -> dict[str, Inference]:
+        """The inferences that bear the names of ``methods=``: those around ``sc``."""
+        return {name: each for name, each in self.inferences.items() if name in INFERENCES}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The effects at the analysis's own level."""
+        return self.effects()
+
+    @property
+    def title(self) -> str:
+        """The outcome, whose it is, and the window."""
+        labels = self.panel.period_labels()
+        window = f"{labels[self.panel.n_pre]} to {labels[-1]}"
+        return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
+
+    def effects(self, level: float | None = None) -> pd.DataFrame:
+        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level."""
+        return self._effects.copy() if level in (None, self.level) else self._effects_at(level)
 
     @cached_property
     def _effects(self) -> pd.DataFrame:
-        tables = [] if self.calibration is None else [self.calibration.effects(self.level)]
-        tables += [fit.effects(self.level) for fit in self.fits]
-        tables += [fit.effects(self.level, interval="mean") for fit in self.fits]
-        tables += [
-            e.effects().assign(method=e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp")
-            for e in self.estimates
-        ]
-        for inference in self._inference():
-            found = inference.effects(self.level)
-            found["measured"] = [fell_short(measured(inference, kind)) or None for kind in found["interval"]]
-            tables.append(found.assign(p_min=_smallest_p(inference)))
+        return self._effects_at(self.level)
+
+    def _effects_at(self, level: float) -> pd.DataFrame:
+        tables = [] if self.calibration is None else [self.calibration.effects(level)]
+        tables += [fit.effects(level) for fit in self.fits]
+        tables += [fit.effects(level, interval="mean") for fit in self.fits]
+        tables += [each.effects() for each in self.estimates.values()]
+        for each in self.inferences.values():
+            tables.append(each.effects(level).assign(measured=fell_short(measured(each)) or None, p_min=each.p_min))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
         columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
         return pd.DataFrame(rows).reindex(columns=columns)
 
-    def _inference(self) -> list[Inference]:
-        """Every classical inference once; what gives ``sc`` its interval may be the placebo test as well."""
-        found = (self.placebo, self.leave_one_out, self.bootstrap, *self.others.values(), *self.intervals.values())
-        return list({id(each): each for each in found if each is not None}.values())
-
     @cached_property
     def comparison(self) -> Comparison:
         """Every method on the average effect, side by side, with the verdict."""
         certificate = self.findings.get("certificate")
-        points: dict[str, Estimate] = {}
-        for each in (*self.estimates, *(found.estimate for found in self._inference())):
-            points.setdefault(each.estimator, each)
+        around = {each.estimate.estimator: each.estimate for each in self.inferences.values()}
+        kinds = {name: str(each.effects(self.level)["interval"].iloc[0]) for name, each in self.inferences.items()}
         return Comparison(
-            table=compared_rows(self.effects(), self.fits, list(points.values())),
+            table=compared_rows(
+                self.effects(),
+                self.fits,
+                # The same weights by the reference solver are no further answer.
+                {name: each for name, each in {**self.estimates, **around}.items() if each.solver != "slsqp"},
+                {kinds[name]: each.conditions for name, each in self.inferences.items()},
+            ),
             facts=facts_of(
                 self.panel,
                 level=self.level,
@@ -157,28 +165,27 @@ class Analysis:
                 truth=self.truth,
                 unavailable=self.unavailable,
                 notes=self.notes,
-                measured=self._measured(),
+                # How often intervals of the procedures used held the truth, for those that were measured to fail.
+                measured=[
+                    {"method": each.estimate.estimator, "interval": kinds[name], "found": shares}
+                    for name, each in self.inferences.items()
+                    if (shares := measured(each))
+                ],
             ),
         )
-
-    def _measured(self) -> list[dict[str, Any]]:
-        """How often intervals of the procedures used held the truth, for those that were measured to fail."""
-        found = []
-        for inference in self._inference():
-            row = inference.effects(self.level).iloc[0]
-            if shares := measured(inference, str(row["interval"])):
-                found.append({"method": row["method"], "interval": row["interval"], "found": shares})
-        return found
 
     @property
     def parts(self) -> dict[str, object]:
         """Every result that has tables of its own, by name: what `bsynth.export` writes beside ``effects``."""
         found: dict[str, object] = {"panel": self.panel, "comparison": self.comparison, "calibration": self.calibration}
         found |= {f"posterior-{fit.spec.name}": fit for fit in self.fits}
-        for e in self.estimates:
-            found[e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp"] = e
-        found |= {"placebo": self.placebo, "leave-one-out": self.leave_one_out, "bootstrap": self.bootstrap}
-        return {name: part for name, part in (found | {**self.others, **self.findings}).items() if part is not None}
+        found |= {**self.estimates, **self.asked, **self.findings}
+        return {name: part for name, part in found.items() if part is not None}
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return the verdict, sentence by sentence, behind the mark of an unreliable fit."""
+        said = (self.verdict,) if "verdict" in self.unavailable else self.comparison.sentences()
+        return (*mark(self.status), *said)
 
     @property
     def verdict(self) -> str:
@@ -196,35 +203,29 @@ class Analysis:
         >>> from bsynth.panel.simulate import rollout_panel_arguments
         >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
         >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
-        >>> "again" in analysis.with_findings({"again": analysis.comparison}).summary()["findings"]
+        >>> "again" in analysis.with_findings({"again": analysis.comparison}).to_dict()["findings"]
         True
         """
         return replace(self, findings={**self.findings, **findings})
 
-    def summary(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 1; every number that the verdict uses is in ``comparison``.
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``summary.json``, schema 2; every number that the verdict uses is in ``comparison``.
 
         Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
         """
-        main = self.fits[0] if self.fits else None
+        main = self.main
         # Single periods have the model's own interval, also beside a calibrated average.
-        path = self._point().path().assign(interval="point") if main is None else main.path(self.level)
+        path = main.path(self.level) if isinstance(main, Fit) else main.path().assign(interval="point")
         return {
             "schema": SCHEMA,
             "panel": self.panel.to_dict(),
             "effects": records(self.effects()),
             "path": records(path.assign(time=self.panel.period_labels())),
-            "path_method": main.spec.name if main is not None else self._point().estimator,
+            "path_method": main.spec.name if isinstance(main, Fit) else main.estimator,
             "calibration": self._calibration(),
-            "weights": _weights(self.panel, self.fits, self.estimates, self.level),
-            "pre_fit": _pre_fit(self.fits, self.estimates),
-            "placebo": _placebo(self.placebo),
-            "leave_one_out": None if self.leave_one_out is None else records(self.leave_one_out.table),
-            "bootstrap": _bootstrap(self.bootstrap, self.level),
-            "others": {
-                name: {"sentence": result.sentence(), "table": records(result.table)}
-                for name, result in self.others.items()
-            },
+            "weights": self._weights(),
+            "pre_fit": self._pre_fit(),
+            "inferences": {name: each.to_dict() for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
                 for fit in self.fits
@@ -242,7 +243,7 @@ class Analysis:
                     [
                         *self.panel.notes(),
                         *self.notes,
-                        *(n for e in self.estimates for n in e.notes),
+                        *(note for each in self.estimates.values() for note in each.notes),
                         *lift_notes(self.effects()),
                     ]
                 )
@@ -256,10 +257,6 @@ class Analysis:
             "verdict": self.verdict,
         }
 
-    def _point(self) -> Estimate:
-        """The classical estimate that stands for the analysis when there is no posterior."""
-        return self.estimates[0] if self.estimates else self._inference()[0].estimate
-
     def _calibration(self) -> dict[str, Any] | None:
         if self.calibration is None:
             return None
@@ -270,77 +267,46 @@ class Analysis:
             "path": records(path.assign(time=labels)),
         }
 
+    def _weights(self) -> dict[str, dict[str, float]]:
+        """Weight of each donor by method."""
+        tables = {fit.spec.name: fit.weights_table(self.level) for fit in self.fits}
+        found = {name: zip(table["donor"], table["weight"], strict=True) for name, table in tables.items()}
+        found |= {name: zip(self.panel.donors, each.weights, strict=True) for name, each in self.estimates.items()}
+        return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
 
-def _placebo(placebo: PlaceboSpace | None) -> dict[str, Any] | None:
-    if placebo is None:
-        return None
-    return {
-        "pool": placebo.pool,
-        "ranks": records(placebo.ranks.reset_index()),
-        "table": records(placebo.table),
-    }
-
-
-def _bootstrap(bootstrap: Bootstrap | None, level: float) -> dict[str, Any] | None:
-    if bootstrap is None:
-        return None
-    return {
-        "cluster": bootstrap.cluster,
-        "replicates": len(bootstrap.table),
-        "failed": bootstrap.failed,
-        "seed": bootstrap.seed,
-        "level": level,
-        "table": records(bootstrap.table),
-    }
-
-
-def _smallest_p(inference: Inference) -> float | None:
-    """The smallest p that a permutation test can give; None where there is no such bound."""
-    if isinstance(inference, PlaceboSpace):
-        return float(1 / (1 + inference.table["kept"].sum()))
-    return 1 / inference.statistics.size if isinstance(inference, Conformal) else None
-
-
-def _weights(
-    panel: Panel, fits: Sequence[Fit], estimates: Sequence[Estimate], level: float
-) -> dict[str, dict[str, float]]:
-    """Weight of each donor by method."""
-    found = {}
-    for fit in fits:
-        table = fit.weights_table(level)
-        found[fit.spec.name] = dict(zip(map(str, table["donor"]), table["weight"].tolist(), strict=True))
-    for estimate in estimates:
-        name = estimate.estimator if estimate.solver != "slsqp" else f"{estimate.estimator}-slsqp"
-        found[name] = {str(donor): float(w) for donor, w in zip(panel.donors, estimate.weights, strict=True)}
-    return found
-
-
-def _pre_fit(fits: Sequence[Fit], estimates: Sequence[Estimate]) -> list[dict[str, Any]]:
-    """How each method fits the pre-period, and the offset it puts between treated and donors."""
-    rows: list[dict[str, Any]] = []
-    for fit in fits:
-        intercept = fit.tree["posterior"]["intercept"]
-        rows.append(
+    def _pre_fit(self) -> list[dict[str, Any]]:
+        """How each method fits the pre-period, and the offset it puts between treated and donors."""
+        rows: list[dict[str, Any]] = [
             {
                 "method": "bayes",
                 "model": fit.spec.name,
                 "pre_rmspe": fit.pre_rmspe,
-                "intercept": float(intercept.mean()),
+                "intercept": float(fit.tree["posterior"]["intercept"].mean()),
                 "effective_donors": fit.effective_donors,
             }
-        )
-    for e in estimates:
-        rows.append(
+            for fit in self.fits
+        ]
+        rows += [
             {
-                "method": e.estimator if e.solver != "slsqp" else f"{e.estimator}-slsqp",
+                "method": name,
                 "model": None,
-                "pre_rmspe": e.pre_rmspe,
-                "post_rmspe": e.post_rmspe,
-                "rmspe_ratio": e.rmspe_ratio,
-                "intercept": e.intercept,
-                "effective_donors": e.effective_donors,
-                "solver": e.solver,
-                "duality_gap": e.duality_gap,
+                "pre_rmspe": each.pre_rmspe,
+                "post_rmspe": each.post_rmspe,
+                "rmspe_ratio": each.rmspe_ratio,
+                "intercept": each.intercept,
+                "effective_donors": each.effective_donors,
+                "solver": each.solver,
+                "duality_gap": each.duality_gap,
             }
-        )
-    return [clean(row) for row in rows]
+            for name, each in self.estimates.items()
+        ]
+        return [clean(row) for row in rows]
+
+    def _gist(self) -> str:
+        return self.comparison.headline
+
+    def _repr_html_(self) -> str:
+        # The whole verdict is long; the comparison's card has it.
+        shown = [c for c in SHORT if c in self.table and self.table[c].notna().any()]
+        table = self.table[["estimand", *shown]].astype(object).fillna("")
+        return html_card(self.title, self.sentences()[:FIRST], table)

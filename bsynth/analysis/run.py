@@ -10,9 +10,9 @@ from typing import Any
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
-from bsynth.analysis.findings import NEEDS_NO_MODEL, make
-from bsynth.analysis.plan import INFERENCE, NO_POSTERIOR, AnalysisPlan, plan_analysis
-from bsynth.analysis.result import Analysis, Finding, Inference
+from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
+from bsynth.analysis.plan import AnalysisPlan, plan_analysis
+from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
@@ -22,30 +22,16 @@ from bsynth.checks import REGISTRY, CheckReport
 from bsynth.checks.base import Case
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import BsynthError
-from bsynth.frequentist import Conformal, PlaceboSpace
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import Method, Solver, find
-from bsynth.frequentist.inference.conformal import NEEDS_POST, Proxy
+from bsynth.frequentist.estimators import Method, Solver
+from bsynth.frequentist.inference import INFERENCES, Inference, Settings
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.text.labels import decapitalised
 
-_VERBS: dict[str, Callable[..., Inference]] = {
-    "placebo": frequentist.placebo_space,
-    "leave-one-out": frequentist.leave_one_out,
-    "bootstrap": frequentist.bootstrap,
-    "conformal": frequentist.conformal,
-    "placebo-time": frequentist.placebo_time,
-    "leave-two-out": frequentist.leave_two_out,
-    "jackknife+": frequentist.jackknife_plus,
-    "prediction-interval": frequentist.prediction_interval,
-}
-_BEGINS = {
-    "placebo": "placebo in space: {donors} donors",
-    "leave-one-out": "leave one out",
-    "bootstrap": "user-level bootstrap: {replicates} replicates",
-}
-"""What is told when one begins; of the others the name."""
+REFERENCE = "sc-slsqp"
+"""The weights of ``sc`` by SciPy's solver: they stand beside the exact answer, never in its place."""
 
 
 def analyse(
@@ -107,8 +93,8 @@ def analyse(
     >>> from bsynth.panel.simulate import rollout_panel_arguments
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
-    >>> [estimate.estimator for estimate in analysis.estimates]
-    ['sc', 'sc', 'did']
+    >>> list(analysis.estimates)
+    ['sc', 'sc-slsqp', 'did']
     """
     request = plan_analysis(
         panel,
@@ -147,22 +133,25 @@ def _run(
 ) -> Analysis:
     panel, steps = request.panel, Steps(request.unavailable)
     estimates, intervals = _classical(request, steps, tell, progress=progress)
-    inference = _inference(request, steps, tell, intervals, progress=progress)
+    inferences = _inferences(request, steps, tell, intervals, progress=progress)
     fits, calibration = _fits(request, steps, tell, store, progress=progress)
-    if not (fits or estimates or inference):
+    if not (fits or estimates or inferences):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in steps.unavailable.items())
         raise BsynthError(f"nothing that was asked for can be had on this panel: {reasons}")
     analysis = Analysis(
-        panel, fits, estimates, inference.pop("placebo", None), inference.pop("leave-one-out", None),
-        inference.pop("bootstrap", None), request.level, request.seed, truth,
-        calibration, inference, _checked(fits, calibration, request, steps), intervals, notes=request.notes,
+        panel, fits, estimates, inferences, request.level, request.seed, truth=truth, calibration=calibration,
+        checks=_checked(fits, calibration, request, steps), notes=request.notes,
     )  # fmt: skip
+    basis = Basis(
+        panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
+    )
     for name in request.findings:
-        if not fits and name not in NEEDS_NO_MODEL:
+        kind = FINDINGS[name]
+        if not fits and kind.needs_model:
             steps.unavailable.setdefault(name, NO_POSTERIOR)
             continue
         tell(name.replace("_", " "))
-        made = steps.attempt(name, partial(_finding, name, analysis, request, store, progress=progress))
+        made = steps.attempt(name, partial(_finding, kind, basis))
         if made is not None:
             analysis = analysis.with_findings({name: made})
     analysis = replace(analysis, unavailable=dict(steps.unavailable))
@@ -173,10 +162,10 @@ def _run(
 
 def _classical(
     request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], *, progress: bool
-) -> tuple[tuple[Estimate, ...], dict[str, Inference]]:
-    """The points, and around each the procedure that gives it an interval and a p."""
+) -> tuple[dict[str, Estimate], dict[str, Inference]]:
+    """The points by name, and around each the procedure that gives it an interval and a p."""
     panel = request.panel
-    estimates: list[Estimate] = []
+    estimates: dict[str, Estimate] = {}
     intervals: dict[str, Inference] = {}
     titles: list[str] = []
     for method in request.estimators:
@@ -185,71 +174,59 @@ def _classical(
         name = f"{title}-{titles.count(title) + 1}" if title in titles else title
         titles.append(title)
         tell(f"classical: {name}" + ("" if request.interval is None else f", {request.interval}"))
-        estimate = steps.attempt(name, partial(_point, panel, method))
+        estimate = steps.attempt(name, partial(_point, panel, method, name))
         if estimate is None:
             continue
-        estimates.append(replace(estimate, estimator=name))
-        if name == "sc":
-            # The reference stands beside the exact answer, never in its place.
-            other = steps.attempt("sc-slsqp", partial(_point, panel, "sc", solver="slsqp"))
-            estimates += [] if other is None else [other]
+        estimates[name] = estimate
+        if name == "sc" and (other := steps.attempt(REFERENCE, partial(_reference, panel))) is not None:
+            estimates[REFERENCE] = other
         if request.interval is not None:
-            is_placebo = (name, request.interval) == ("sc", "placebo")
-            about = "placebo" if is_placebo else f"{request.interval} of {name}"
-            found = steps.attempt(about, partial(_interval, request, method, progress=progress))
+            # Around sc it may be a method that was asked for by its own name.
+            own = name == "sc" and request.interval in request.methods
+            about = request.interval if own else f"{request.interval} of {name}"
+            found = steps.attempt(about, partial(_carried_out, request.interval, request, progress, method))
             if found is not None:
-                intervals[name] = replace(found, estimate=replace(found.estimate, estimator=name))
-    return tuple(estimates), intervals
+                intervals[about] = replace(found, estimate=replace(found.estimate, estimator=name))
+    return estimates, intervals
 
 
-def _point(panel: Panel, method: Method, *, solver: Solver = "exact") -> Estimate:
+def _point(panel: Panel, method: Method, name: str, *, solver: Solver = "exact") -> Estimate:
     estimate = frequentist.classical(panel, method, solver=solver)
     estimate.effects()
-    return estimate
+    return replace(estimate, estimator=name)
 
 
-def _interval(request: AnalysisPlan, method: Method, *, progress: bool) -> PlaceboSpace | Conformal:
-    if request.interval == "conformal":
-        # These read periods outside the fit, so their weights stay those fitted before the start.
-        proxy: Proxy = "pre" if find(method).NAME in NEEDS_POST else "all"
-        test = frequentist.conformal(request.panel, method, proxy=proxy, seed=request.seed, progress=progress)
-        return _whole(test, request.level)
-    return _whole(frequentist.placebo_space(request.panel, method, seed=request.seed, progress=progress), request.level)
+def _reference(panel: Panel) -> Estimate:
+    return _point(panel, "sc", REFERENCE, solver="slsqp")
 
 
-def _inference(
+def _inferences(
     request: AnalysisPlan,
     steps: Steps,
     tell: Callable[[str], None],
     intervals: Mapping[str, Inference],
     *,
     progress: bool,
-) -> dict[str, Any]:
-    """The inference around ``sc`` that was asked for, by its name."""
-    panel, found = request.panel, {}
-    if "placebo" in request.methods and isinstance(intervals.get("sc"), PlaceboSpace):
-        found["placebo"] = intervals["sc"]
-    for name in INFERENCE:
-        if name not in request.methods or name in found:
+) -> dict[str, Inference]:
+    """The inference around ``sc`` that was asked for, by its name, then the intervals of the other estimators."""
+    found: dict[str, Inference] = {}
+    for name in (each for each in INFERENCES if each in request.methods):
+        if name in intervals:
+            found[name] = intervals[name]
             continue
-        tell(_BEGINS.get(name, name).format(donors=panel.n_donors, replicates=request.replicates))
+        tell(decapitalised(INFERENCES[name].TITLE))
         made = steps.attempt(name, partial(_carried_out, name, request, progress))
         if made is not None:
             found[name] = made
-    return found
+    return {**found, **intervals}
 
 
-def _carried_out(name: str, request: AnalysisPlan, progress: bool) -> Inference:
-    extra = {"replicates": request.replicates} if name == "bootstrap" else {}
-    found = _VERBS[name](request.panel, seed=request.seed, progress=progress, **extra)
-    return _whole(found, request.level)
-
-
-def _whole[T: Inference](result: T, level: float) -> T:
+def _carried_out(name: str, request: AnalysisPlan, progress: bool, estimator: Method = "sc") -> Inference:
     """Return a result that can say what it found: a procedure whose numbers cannot be had is not available."""
-    result.effects(level)
-    result.sentence()
-    return result
+    found = INFERENCES[name].run(request.panel, Settings(estimator, request.seed, request.replicates, progress))
+    found.effects(request.level)
+    found.sentences()
+    return found
 
 
 def _fits(
@@ -300,9 +277,9 @@ def _checked(
     return CheckReport(fits[0].spec.name, tuple(answer for answer in found if answer is not None), fits[0].status)
 
 
-def _finding(name: str, analysis: Analysis, request: AnalysisPlan, store: Path, *, progress: bool) -> Finding:
+def _finding(kind: Kind, basis: Basis) -> Finding:
     """Make a finding, and see that it can be written."""
-    found = make(name, analysis, request, store, progress=progress)
+    found = kind.make(basis)
     found.sentences()
     json.dumps(clean(found.to_dict()), allow_nan=False)
     return found

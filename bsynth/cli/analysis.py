@@ -29,7 +29,8 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--methods", multiple=True, default=("standard",), show_default=True, callback=options.listed,
-    help="Classical methods, separated by commas; or standard, all, none.",
+    cls=options.Choosing, names=options.methods,
+    help="Classical methods, separated by commas: NAMES; or standard, all, none.",
 )  # fmt: skip
 @click.option(
     "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
@@ -37,8 +38,8 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
-    help="What to find out besides, separated by commas: uncertainty, donor_audit, decision (together: "
-         "standard), bands, prior_audit, certificate, specification_curve (many fits); or all, none.",
+    cls=options.Choosing, names=options.findings,
+    help="What to find out besides, separated by commas: NAMES; or standard (what fits nothing again), all, none.",
 )  # fmt: skip
 @options.decision_options
 @options.sampling_options

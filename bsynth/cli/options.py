@@ -25,6 +25,33 @@ def typed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list
     return list(value)
 
 
+class Choosing(click.Option):
+    """An option that takes names; its help lists them, read when help is asked for: they load the package."""
+
+    def __init__(self, *args: Any, names: Callable[[], tuple[str, ...]], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._names = names
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Put the names into the help."""
+        option, words = super().get_help_record(ctx) or ("", "")
+        return option, words.replace("NAMES", ", ".join(self._names()))
+
+
+def methods() -> tuple[str, ...]:
+    """Names of the classical methods."""
+    from bsynth.analysis import METHODS
+
+    return METHODS
+
+
+def findings() -> tuple[str, ...]:
+    """Names of the findings."""
+    from bsynth.analysis import FINDINGS
+
+    return tuple(FINDINGS)
+
+
 def split(text: str, known: Collection[str] = ()) -> list[str]:
     """The names in a text, as in a line of CSV; spaces around one go, unless it is ``known`` with them.
 

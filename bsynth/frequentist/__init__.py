@@ -3,7 +3,8 @@
 from bsynth.frequentist.conditions import conditions
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Predictors, RidgeASCM
-from bsynth.frequentist.inference.bootstrap import Bootstrap, bootstrap, check_bootstrap
+from bsynth.frequentist.inference import Inference
+from bsynth.frequentist.inference.bootstrap import Bootstrap, bootstrap
 from bsynth.frequentist.inference.conformal import Conformal, conformal
 from bsynth.frequentist.inference.jackknife import JackknifePlus, jackknife_plus
 from bsynth.frequentist.inference.leave_one_out import LeaveOneOut, leave_one_out
@@ -17,6 +18,7 @@ __all__ = [
     "Bootstrap",
     "Conformal",
     "Estimate",
+    "Inference",
     "JackknifePlus",
     "LeaveOneOut",
     "LeaveTwoOut",
@@ -26,7 +28,6 @@ __all__ = [
     "Predictors",
     "RidgeASCM",
     "bootstrap",
-    "check_bootstrap",
     "classical",
     "conditions",
     "conformal",

@@ -1,23 +1,8 @@
 """What of the classical path a panel cannot have, known before anything is computed."""
 
-from collections.abc import Callable, Mapping
-
 from bsynth.errors import BsynthError
-from bsynth.frequentist.inference.bootstrap import check_bootstrap
-from bsynth.frequentist.inference.jackknife import default_block
-from bsynth.frequentist.inference.leave_two_out import check_donors
-from bsynth.frequentist.inference.placebo_time import default_starts
-from bsynth.frequentist.inference.prediction_interval import check_residuals
+from bsynth.frequentist.inference import INFERENCES
 from bsynth.panel import Panel
-
-CHECKS: Mapping[str, Callable[[Panel], object]] = {
-    "bootstrap": lambda panel: check_bootstrap(panel, replicates=2),
-    "placebo-time": default_starts,
-    "leave-two-out": check_donors,
-    "jackknife+": default_block,
-    "prediction-interval": check_residuals,
-}
-"""What each method itself asks of a panel, with its usual settings; the others can be had on every panel."""
 
 
 def conditions(panel: Panel) -> dict[str, str]:
@@ -43,10 +28,10 @@ def conditions(panel: Panel) -> dict[str, str]:
     'the panel has 2 donors; leaving two out needs at least 3'
     """
     reasons: dict[str, str] = {}
-    for method, check in CHECKS.items():
+    for name, inference in INFERENCES.items():
         try:
-            check(panel)
+            inference.check(panel)
         except BsynthError as error:
             # Weights that cannot be found cost the method that needs them, not the others.
-            reasons[method] = str(error)
+            reasons[name] = str(error)
     return reasons

@@ -11,7 +11,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.progress import progress_bar
-from bsynth._base.types import FloatArray, Label
+from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import SpecError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Estimator, Method, Predictors, Weighted, find
@@ -62,6 +62,23 @@ def refit(
     return _collect(solved, total=total, label=label, progress=progress)
 
 
+def refit_units(
+    method: Method,
+    estimator: Estimator,
+    *,
+    blocks: Iterable[Block],
+    panels: Iterable[Panel],
+    n_pre: int,
+    total: int,
+    label: str,
+    progress: bool,
+) -> Refits:
+    """Solve the same problems as blocks of series, or, where the estimator must know its units by name, as panels."""
+    if by_name(method):
+        return refit_panels(method, panels, total=total, label=label, progress=progress)
+    return refit(estimator, blocks, n_pre, total=total, label=label, progress=progress)
+
+
 def refit_panels(method: Method, panels: Iterable[Panel], *, total: int, label: str, progress: bool) -> Refits:
     """Solve one problem per panel, for estimators that must know its units by name."""
 
@@ -83,6 +100,11 @@ def find_for_series(method: Method, panel: Panel) -> Estimator:
     if by_name(method):
         raise SpecError("predictors belong to units, and this procedure changes series; give an estimator such as 'sc'")
     return find(method, panel)
+
+
+def without_each(matrix: FloatArray, columns: Iterable[int] | IntArray) -> FloatArray:
+    """(b, T, J − m) copies of ``matrix`` (T, J), each without one column, or without each row of ``columns`` (b, m)."""
+    return np.stack([np.delete(matrix, column, axis=1) for column in columns])
 
 
 def _collect(solved: Iterable[Solved], *, total: int, label: str, progress: bool) -> Refits:
@@ -133,6 +155,19 @@ def estimand_draws(refits: Refits, n_pre: int) -> xr.Dataset:
         xr.DataArray(refits.observed[:, n_pre:], dims=dims),
         xr.DataArray(refits.counterfactual[:, n_pre:], dims=dims),
     )
+
+
+def constant_rows(
+    estimate: Estimate, low: float, high: float, *, level: float, interval: str, p: float, seconds: float
+) -> pd.DataFrame:
+    """The rows of `interval_rows` when constant effects from ``low`` to ``high`` are not ruled out, with one p.
+
+    Such an effect is alike in every period, so a bound of the average is one of the others.
+    """
+    panel = estimate.panel
+    observed = float(panel.treated_series[panel.n_pre :].mean())
+    bounds = effects.estimand_bounds(low, high, observed=observed, periods=panel.n_post)
+    return interval_rows(estimate, bounds, level=level, interval=interval, p=dict.fromkeys(bounds, p), seconds=seconds)
 
 
 def interval_rows(

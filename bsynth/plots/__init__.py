@@ -5,13 +5,23 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth.analysis import Comparison
+from bsynth.analysis import Analysis, Comparison
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
 from bsynth.findings.specifications import SpecificationCurve
-from bsynth.frequentist import Bootstrap, Estimate, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime
+from bsynth.frequentist import (
+    Bootstrap,
+    Conformal,
+    Estimate,
+    JackknifePlus,
+    LeaveOneOut,
+    LeaveTwoOut,
+    PlaceboSpace,
+    PlaceboTime,
+    PredictionInterval,
+)
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.certificate import plot_certificate
@@ -38,21 +48,30 @@ def _calibrated(calibration: Calibration, *, ax: Axes | None = None) -> Axes:
     return plot_effects(pd.concat([calibration.fit.effects(), calibration.effects()], ignore_index=True), ax=ax)
 
 
+def _plot_main(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
+    """Draw the trajectory of an analysis's main result."""
+    return plot_trajectory(analysis.main, ax=ax, level=analysis.level)
+
+
 PICTURES: Mapping[type, Draw] = {
+    Analysis: _plot_main,
     Bootstrap: plot_bootstrap,
     Calibration: _calibrated,
     Certificate: plot_certificate,
     Comparison: plot_comparison,
+    Conformal: plot_gap,
     Decision: plot_decision,
     Decomposition: plot_uncertainty,
     DonorAudit: plot_donor_audit,
     Estimate: plot_trajectory,
     Fit: plot_trajectory,
+    JackknifePlus: plot_gap,
     LeaveOneOut: plot_leave_one_out,
     LeaveTwoOut: plot_leave_two_out,
     PathBand: plot_path_band,
     PlaceboSpace: plot_placebo,
     PlaceboTime: plot_placebo_time,
+    PredictionInterval: plot_gap,
     PriorAudit: plot_prior_audit,
     SpecificationCurve: plot_specification_curve,
 }

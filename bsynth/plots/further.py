@@ -58,7 +58,7 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
         style.end_labels(ax, [EndLabel(x[-1], float(estimate.gap[-1]), "real start", BLACK)])
         style.heading(
             ax,
-            f"Placebo in time: {drawn(panel.treated_name, 40)} with {len(gaps)} backdated starts",
+            f"{placebo.kind}: {drawn(panel.treated_name, 40)} with {len(gaps)} backdated starts",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
                 "Blue: gap after each backdated start (dot), refitted, up to the real start",
@@ -105,7 +105,7 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("statistic of the treated unit", color=style.INK)
         style.heading(
             ax,
-            f"Leave two out: {int(lost.sum())} of {len(table)} pairs lost, p\u00a0=\u00a0{probability(result.p)}",
+            f"{result.kind}: {int(lost.sum())} of {len(table)} pairs lost, p\u00a0=\u00a0{probability(result.p)}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}, {drawn(estimate.panel.treated_name, 40)}.",
                 "Crosses below the dashed line: one of the two donors is at least as extreme",

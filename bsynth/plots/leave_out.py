@@ -58,7 +58,7 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
         hidden = len(loo.table) - len(shown)
         style.heading(
             ax,
-            f"Leave one out: average effect between {words[1]} and {words[2]}",
+            f"{loo.kind}: average effect between {words[1]} and {words[2]}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. Dashed line: {words[0]} with all "
                 f"{len(estimate.panel.donors)} donors; shaded: range {bracket(words[1:])}, "

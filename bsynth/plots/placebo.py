@@ -64,7 +64,7 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
         row = placebo.ranks.loc["mean_gap"].to_dict()
         style.heading(
             ax,
-            f"Placebo in space: {drawn(panel.treated_name, 40)} ranks {row['rank']:.0f} of "
+            f"{placebo.kind}: {drawn(panel.treated_name, 40)} ranks {row['rank']:.0f} of "
             f"{row['placebos'] + 1:.0f} by mean gap, p\u00a0=\u00a0{probability(row['p'])}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from bsynth.frequentist import Bootstrap
+from bsynth.frequentist.inference.bootstrap import RESAMPLED
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION
@@ -57,11 +58,11 @@ def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.
         failed = f"; {boot.failed} more have no answer" if boot.failed else ""
         style.heading(
             ax,
-            f"User-level bootstrap of the average effect: {bracket(words[1:])}",
+            f"{boot.kind} of the average effect: {bracket(words[1:])}",
             [
-                f"{estimator}, {len(replicates)} resamples of users{failed}. Blue bar: "
-                f"{interval_words('percentile interval', level)}; "
-                "sampling of users alone, neither bias nor drift",
+                f"{estimator}, {len(replicates)} resamples of {RESAMPLED[boot.cluster][0]}{failed}. Blue bar: "
+                f"{interval_words('percentile interval', level)}"
+                + ("; sampling of users alone, neither bias nor drift" if boot.cluster == "user" else ""),
             ],
         )
     return ax

@@ -1,63 +1,45 @@
 """The pictures of a report: drawn once, kept out of pyplot, saved or embedded."""
 
+import inspect
 import io
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bsynth.analysis import Analysis, Finding, Inference
+from bsynth.analysis import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.effects import without_bare_points
-from bsynth.frequentist import LeaveTwoOut, PlaceboTime
-from bsynth.frequentist.estimate import Estimate
+from bsynth.frequentist import LeaveOneOut
+from bsynth.frequentist.inference import Inference
 from bsynth.plots import (
-    plot_bootstrap,
+    picture_of,
     plot_effects,
     plot_gap,
-    plot_leave_one_out,
-    plot_leave_two_out,
-    plot_placebo,
-    plot_placebo_time,
     plot_trajectory,
     plot_weights,
     style,
 )
 from bsynth.plots.forest import ROW
 from bsynth.plots.labels import drawn
-from bsynth.plots.view import PathInference
 from bsynth.reporting.findings import findings_of
 from bsynth.reporting.words import slug_of
 
 DPI = 130
 
 
-def main_result(analysis: Analysis) -> Fit | Estimate:
-    """Return the result that the report is about: the first fit, else the first classical estimate."""
-    if analysis.fits:
-        return analysis.fits[0]
-    if analysis.estimates:
-        return analysis.estimates[0]
-    inference = (analysis.placebo, analysis.leave_one_out, analysis.bootstrap, *analysis.others.values())
-    found = next((each for each in inference if each is not None), None)
-    if found is None:
-        raise ValueError("the analysis is empty: it has no fit, no estimate and no inference to report")
-    return found.estimate
-
-
 def drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     """Return every picture that the analysis has results for, each as what draws it.
 
-    Keys are among ``trajectory, gap, weights, effects, placebo, leave-one-out, bootstrap``, ``trajectory-2`` on for
-    further fits, and the slugs of further inference and of findings.
+    Keys are among ``trajectory, gap, weights, effects``, ``trajectory-2`` on for further fits, and the slugs of
+    inferences and findings.
     """
-    main, level, time = main_result(analysis), analysis.level, analysis.panel.source.time
-    beside = analysis.estimates[0] if analysis.fits and analysis.estimates else None
+    main, level, time = analysis.main, analysis.level, analysis.panel.source.time
+    beside = next(iter(analysis.estimates.values()), None) if analysis.fits else None
     found: dict[str, Callable[[], Figure]] = {
         "trajectory": lambda: _over_time(lambda ax: plot_trajectory(main, ax=ax, level=level), time),
         "gap": lambda: _over_time(lambda ax: plot_gap(main, ax=ax, level=level), time),
@@ -99,15 +81,8 @@ def picture_name(key: str) -> str:
 def _further_drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     """Pictures of the inference around the main result, and of what was found besides."""
     found: dict[str, Callable[[], Figure]] = {}
-    level, time = analysis.level, analysis.panel.source.time
-    if (placebo := analysis.placebo) is not None:
-        found["placebo"] = lambda: _drawn(lambda ax: plot_placebo(placebo, ax=ax))
-    if (loo := analysis.leave_one_out) is not None:
-        found["leave-one-out"] = lambda: _in_rows(lambda ax: plot_leave_one_out(loo, ax=ax))
-    if (boot := analysis.bootstrap) is not None:
-        found["bootstrap"] = lambda: _drawn(lambda ax: plot_bootstrap(boot, ax=ax, level=level, truth=analysis.truth))
-    for name, result in analysis.others.items():
-        found[slug_of(name)] = partial(_of_inference, result, level, time)
+    for name, result in analysis.asked.items():
+        found[slug_of(name)] = partial(_of_inference, result, analysis.level, analysis.truth)
     for part, finding in findings_of(analysis):
         if part.plot is not None:
             found[part.slug] = partial(_own_size, part.plot, finding)
@@ -178,13 +153,13 @@ def _further(fit: Fit, level: float, time: str) -> Figure:
     return _over_time(lambda ax: plot_trajectory(fit, ax=ax, level=level), time)
 
 
-def _of_inference(result: Inference, level: float, time: str) -> Figure:
-    """Draw further classical inference; what gives an interval for each period is a gap with that band."""
-    if isinstance(result, LeaveTwoOut):
-        return _drawn(lambda ax: plot_leave_two_out(result, ax=ax))
-    if isinstance(result, PlaceboTime):
-        return _over_time(lambda ax: plot_placebo_time(result, ax=ax), time)
-    return _over_time(lambda ax: plot_gap(cast(PathInference, result), ax=ax, level=level), time)
+def _of_inference(result: Inference, level: float, truth: float | None) -> Figure:
+    """Draw classical inference: its own picture, with the settings that this one takes."""
+    draw = picture_of(result)
+    takes = inspect.signature(draw).parameters
+    settings = {name: each for name, each in (("level", level), ("truth", truth)) if name in takes}
+    named = isinstance(result, LeaveOneOut)
+    return (_in_rows if named else _drawn)(lambda ax: draw(result, ax=ax, **settings))
 
 
 def _in_rows(draw: Callable[[Axes], Axes], *, each: float | None = None) -> Figure:

@@ -1,7 +1,7 @@
 """How the report shows what an analysis found besides: certificate, audits, specification curve, decision.
 
-A new finding is a line in `PARTS` and its slug in the order of the sections; without them it is shown all the
-same, before the assumptions, in words and with its table.
+What `bsynth.analysis.findings` knows has its title and caption from there; anything else is shown all the same,
+under its name. Its place is its slug's in the order of the sections, or else before the assumptions.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bsynth.analysis import Analysis, Finding
-from bsynth.plots import plot_decision, plot_donor_audit, plot_path_band, plot_prior_audit, plot_uncertainty
-from bsynth.plots.certificate import plot_certificate
-from bsynth.plots.specification_curve import plot_specification_curve
+from bsynth.analysis.findings import FINDINGS
+from bsynth.plots import PICTURES
 from bsynth.reporting.words import slug_of
 
 
@@ -58,24 +57,11 @@ class Part:
         return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
-PARTS = (
-    Part("bands", "Bands for the whole path", "Bands by period", plot_path_band),
-    Part("certificate", "The certificate", "What the donors show as pseudo-treated units", plot_certificate),
-    Part("prior_audit", "Prior against data", "The effect under other priors", plot_prior_audit),
-    Part("uncertainty", "Where the uncertainty comes from", "Share of the variance by source", plot_uncertainty),
-    Part("donor_audit", "Donor audit", "Each donor, and what speaks against it", plot_donor_audit),
-    Part("specification_curve", "Specification curve", "The effect under each specification",
-         plot_specification_curve),
-    Part("decision", "Decision", "What the decision rests on", plot_decision, numbers="curve"),
-)  # fmt: skip
-
-
 def findings_of(analysis: Analysis) -> tuple[tuple[Part, Finding], ...]:
     """Return the findings of an analysis, each with how it is shown; unknown ones come last."""
-    known = {part.name: part for part in PARTS}
-    order = [name for name in known if name in analysis.findings]
-    order += [name for name in analysis.findings if name not in known]
-    return tuple((known.get(name, _unknown(name)), analysis.findings[name]) for name in order)
+    order = [name for name in FINDINGS if name in analysis.findings]
+    order += [name for name in analysis.findings if name not in FINDINGS]
+    return tuple((_part(name, analysis.findings[name]), analysis.findings[name]) for name in order)
 
 
 def unreliable(finding: Finding) -> bool:
@@ -83,6 +69,10 @@ def unreliable(finding: Finding) -> bool:
     return bool(getattr(finding, "status", "ok") == "unreliable")
 
 
-def _unknown(name: str) -> Part:
+def _part(name: str, finding: Finding) -> Part:
+    plot = PICTURES.get(type(finding))
+    if name in FINDINGS:
+        kind = FINDINGS[name]
+        return Part(name, kind.title, kind.caption, plot, kind.table, kind.numbers)
     title = name.replace("_", " ").replace("-", " ").capitalize()
-    return Part(name, title, title)
+    return Part(name, title, title, plot)

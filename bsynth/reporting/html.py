@@ -46,7 +46,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None, ste
     True
     """
     steps = Steps(analysis.unavailable) if steps is None else steps
-    summary = analysis.summary()
+    summary = analysis.to_dict()
     panel = summary["panel"]
     drawn = figures(analysis, steps) if drawn is None else drawn
     shown = pictures(analysis, drawn, summary, steps)

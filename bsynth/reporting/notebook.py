@@ -259,24 +259,24 @@ effects = analysis.effects().astype(object).fillna("")
 shown = ["estimate", "lower", "upper", "level", "interval", "probability_positive", "p"]
 effects.set_index(["method", "model", "estimand"])[shown]"""
 _PATHS = """\
-main = (*analysis.fits, *analysis.estimates)[0]
+main = analysis.main
 bs.plot_trajectory(main, level=level)
 bs.plot_gap(main, level=level);"""
 _METHODS = """\
 bs.plot_effects(analysis.effects())
 bs.plot_weights(main, level=level);"""
 _PLACEBO = """\
-if analysis.placebo is not None:
-    bs.plot_placebo(analysis.placebo)
-if analysis.bootstrap is not None:
-    bs.plot_bootstrap(analysis.bootstrap, level=level)"""
+if "placebo" in analysis.inferences:
+    bs.plot_placebo(analysis.inferences["placebo"])
+if "bootstrap" in analysis.inferences:
+    bs.plot_bootstrap(analysis.inferences["bootstrap"], level=level)"""
 _FINDINGS = """\
 for part, finding in findings_of(analysis):
     display(finding)
     if part.plot is not None:
         part.plot(finding)"""
 _MADE = """\
-summary = analysis.summary()
+summary = analysis.to_dict()
 made = {"status": summary["status"], "seed": seed, "sha256 of the data": summary["panel"]["sha256"]}
 pd.Series(made | summary["versions"]).to_frame("")"""
 

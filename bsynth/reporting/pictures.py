@@ -13,10 +13,10 @@ from matplotlib.figure import Figure
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
-from bsynth.frequentist import LeaveTwoOut, PlaceboTime
+from bsynth.frequentist import PlaceboSpace
 from bsynth.plots.view import PathInference
 from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
-from bsynth.reporting.figures import encoded, main_result, picture_name
+from bsynth.reporting.figures import encoded, picture_name
 from bsynth.reporting.findings import findings_of, unreliable
 from bsynth.reporting.words import slug_of
 
@@ -99,7 +99,7 @@ def _numbers(make: Callable[[], pd.DataFrame | None]) -> dict[str, Any] | None:
 
 def charts(analysis: Analysis) -> dict[str, Callable[[], Chart]]:
     """Return what makes the pictures over time as data, by key."""
-    main, level, panel = main_result(analysis), analysis.level, analysis.panel
+    main, level, panel = analysis.main, analysis.level, analysis.panel
     time = panel.source.time
     found: dict[str, Callable[[], Chart]] = {
         "trajectory": partial(trajectory_chart, main, panel.donors, level=level, time=time),
@@ -107,10 +107,10 @@ def charts(analysis: Analysis) -> dict[str, Callable[[], Chart]]:
     }
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = partial(trajectory_chart, fit, panel.donors, level=level, time=time)
-    if analysis.placebo is not None:
-        found["placebo"] = partial(placebo_chart, analysis.placebo)
-    for name, result in analysis.others.items():
-        if hasattr(result, "path"):
+    for name, result in analysis.asked.items():
+        if isinstance(result, PlaceboSpace):
+            found[slug_of(name)] = partial(placebo_chart, result)
+        elif hasattr(result, "path"):
             found[slug_of(name)] = partial(gap_chart, cast(PathInference, result), level=level, time=time)
     return found
 
@@ -121,13 +121,8 @@ def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
         "weights": lambda: _weights(analysis, summary),
         "effects": lambda: pd.DataFrame(summary["effects"]),
     }
-    if (dropped := analysis.leave_one_out) is not None:
-        found["leave-one-out"] = lambda: dropped.table
-    if (boot := analysis.bootstrap) is not None:
-        found["bootstrap"] = lambda: boot.table
-    for name, result in analysis.others.items():
-        if isinstance(result, LeaveTwoOut | PlaceboTime):
-            found[slug_of(name)] = partial(getattr, result, "table")
+    # Those that are charts have the numbers of these.
+    found |= {slug_of(name): partial(getattr, result, "table") for name, result in analysis.asked.items()}
     for part, finding in findings_of(analysis):
         found[part.slug] = partial(part.frame, finding, drawn=True)
     return found
@@ -158,7 +153,7 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
 def _unreliable(analysis: Analysis) -> set[str]:
     """Keys of the pictures that show a fit which failed its convergence gate."""
     keys = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
-    if isinstance(main := main_result(analysis), Fit):
+    if isinstance(main := analysis.main, Fit):
         keys |= dict.fromkeys(("trajectory", "gap", "weights"), main)
     found = {key for key, fit in keys.items() if fit.status == "unreliable"}
     if analysis.status == "unreliable":

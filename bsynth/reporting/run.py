@@ -76,7 +76,7 @@ def note_unavailable(analysis: Analysis, out: str | Path, steps: Steps) -> Analy
 
 def write_summary(analysis: Analysis, folder: Path) -> Path:
     """Write ``summary.json``, whole or not at all."""
-    text = json.dumps(analysis.summary(), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(analysis.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
     part = folder / f"{SUMMARY}.part"
     part.write_text(text + "\n", encoding="utf-8")
     return part.replace(folder / SUMMARY)

@@ -1,11 +1,11 @@
 """What a report says, as data: titles, sentences, tables and the keys of pictures.
 
-Sentences are built from ``summary()`` alone, so that no number can appear in words that is not in
+Sentences are built from ``to_dict()`` alone, so that no number can appear in words that is not in
 ``summary.json``; tables may add settings.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,21 +16,21 @@ from bsynth.analysis.steps import Steps
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
 from bsynth.reporting.findings import Part, findings_of, unreliable
+from bsynth.reporting.inference import AT_LENGTH, further
+from bsynth.reporting.section import Section
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
     ASSUMPTIONS,
     as_float,
-    decapitalised,
     estimand_words,
     find,
     gate_words,
     model_words,
     p_words,
-    slug_of,
     title_of,
     unit_words,
 )
-from bsynth.text.labels import METHODS, interval_words, plain
+from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
 from bsynth.text.numbers import bracket, numbers, percent
 
 ORDER = (
@@ -42,36 +42,6 @@ ORDER = (
     "unavailable", "assumptions", "methods", "data",
 )  # fmt: skip
 """Sections by slug; what an analysis does not have is absent."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of a report.
-
-    Attributes
-    ----------
-    title, slug : str
-        Heading, and its name in addresses and tests.
-    paragraphs : tuple of str
-        Plain text; nothing in it is markup.
-    points : tuple of str
-        Sentences that stand alone, after the paragraphs.
-    tables : tuple of Table
-    figures : tuple of str
-        Keys of `bsynth.reporting.figures.figures`.
-    """
-
-    title: str
-    slug: str
-    paragraphs: tuple[str, ...]
-    tables: tuple[Table, ...] = ()
-    figures: tuple[str, ...] = ()
-    points: tuple[str, ...] = ()
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """Paragraphs and points: all its prose."""
-        return (*self.paragraphs, *self.points)
 
 
 def sections(
@@ -91,7 +61,7 @@ def sections(
     >>> [section.slug for section in sections(analysis)][:3]
     ['answer', 'picture', 'certainty']
     """
-    summary = analysis.summary() if summary is None else summary
+    summary = analysis.to_dict() if summary is None else summary
     steps = Steps(analysis.unavailable) if steps is None else steps
     makers: dict[str, Callable[[], Section | None]] = {
         "answer": lambda: _answer(analysis, summary),
@@ -99,10 +69,8 @@ def sections(
         "certainty": lambda: _certainty(analysis, summary),
         "classical": lambda: _classical(analysis, summary),
         "weights": lambda: _weights(analysis, summary),
-        "placebo": lambda: _placebo(analysis, summary),
-        "leave-one-out": lambda: _leave_one_out(analysis, summary),
-        "bootstrap": lambda: _bootstrap(analysis, summary),
-        "further": lambda: _others(analysis, summary),
+        **{name: partial(make, summary) for name, make in AT_LENGTH.items()},
+        "further": lambda: further(analysis, summary),
         "assumptions": lambda: Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS),
         "methods": lambda: _methods(analysis, summary),
         "data": lambda: _data(analysis, summary),
@@ -266,16 +234,18 @@ def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
 def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     """All methods in one table and one picture, with the sentences on what each presumes."""
     data = analysis.panel.notes()
-    own = dict.fromkeys(
-        _condition(e.estimator, note) for e in analysis.estimates for note in e.notes if note not in data
-    )
+    own: dict[object, str] = {}
+    for name, each in analysis.estimates.items():
+        for at, note in enumerate(note for note in each.notes if note not in data):
+            # A condition, which comes first, is said once of several estimates that rest on it.
+            own.setdefault((name, note) if at else note, _condition(name, note))
     words = "Every method answers the same question on the same panel: the average effect over the treated window."
     if analysis.estimates:
         words += " Each classical estimator rests on a condition of its own; they follow."
     return Section(
         "The classical answer beside it",
         "classical",
-        (words, *data, *own, *_measured(summary)),
+        (words, *data, *own.values(), *_measured(summary)),
         (tables.methods(summary),),
         ("effects",),
     )
@@ -299,67 +269,6 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "not: donors that move together can stand in for each other."
     )
     return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.status),), ("weights",))
-
-
-def _placebo(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
-    if summary["placebo"] is None or analysis.placebo is None:
-        return None
-    rank = next(r for r in summary["placebo"]["ranks"] if r["statistic"] == "mean_gap")
-    row = find(summary, analysis.placebo.estimate.estimator, kind="placebo")
-    words = (
-        f"Every donor was treated as if it had started at the same time. By the size of its mean gap "
-        f"{unit_words(summary['panel'])} has rank {rank['rank']} against {rank['placebos']} placebos, "
-        f"p = {p_words(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
-    )
-    level = percent(as_float(row["level"]))
-    if isinstance(row["lower"], str):
-        bounds = (
-            f"There are too few placebos for a {level} interval: the test can reject no effect at that level, "
-            "so its interval is unbounded."
-        )
-    else:
-        values = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
-        bounds = f"The constant effects that the test does not reject at {level} are {bracket(values)}."
-    return Section("Placebo in space", "placebo", (words, bounds), tables.placebo(summary), ("placebo",))
-
-
-def _leave_one_out(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
-    if summary["leave_one_out"] is None or analysis.leave_one_out is None:
-        return None
-    row = find(summary, analysis.leave_one_out.estimate.estimator, kind="leave-one-out-range")
-    full, low, high = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
-    words = (
-        f"Without each weighted donor in turn the average effect lies between {low} and {high}; with all of "
-        f"them it is {full}. This is a range, not a confidence interval."
-    )
-    table = tables.leave_one_out(summary)
-    return Section("Leave one out", "leave-one-out", (words,), (table,), ("leave-one-out",))
-
-
-def _bootstrap(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
-    boot = summary["bootstrap"]
-    if boot is None or analysis.bootstrap is None:
-        return None
-    row = find(summary, analysis.bootstrap.estimate.estimator, kind="bootstrap-percentile")
-    estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
-    words = (
-        f"Users were drawn again with replacement {boot['replicates']} times (seed {boot['seed']}), the panel "
-        f"rebuilt and the weights refitted each time. The middle {percent(as_float(row['level']))} of the average "
-        f"effects is {bracket(bounds)}, around an estimate of {estimate}. It holds the sampling of users alone: "
-        "an estimator that is off by its design is off in every resample too."
-    )
-    lost = f"{boot['failed']} replicates had a unit without any user and have no answer." if boot["failed"] else ""
-    short = f"It is {row['measured']}." if row.get("measured") else ""
-    said = tuple(w for w in (words, short, lost) if w)
-    return Section("User-level bootstrap", "bootstrap", said, (), ("bootstrap",))
-
-
-def _others(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
-    if not summary["others"]:
-        return None
-    words = tuple(other["sentence"] for other in summary["others"].values())
-    found = tuple(tables.listed(r.table, f"Table of {name}") for name, r in analysis.others.items())
-    return Section("Further classical inference", "further", words, found, tuple(map(slug_of, analysis.others)))
 
 
 def _finding(part: Part, finding: Finding) -> Section:

@@ -107,7 +107,7 @@ def weights(summary: dict[str, Any], status: str) -> Table:
     return Table(frame, f"Weights by method (posterior means for models){further}", status == "unreliable")
 
 
-def placebo(summary: dict[str, Any]) -> tuple[Table, ...]:
+def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
     """Ranks by statistic, and the placebos with the largest mean gaps."""
     titles = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
     ranks = pd.DataFrame(
@@ -119,10 +119,10 @@ def placebo(summary: dict[str, Any]) -> tuple[Table, ...]:
                 "Placebos": str(r["placebos"]),
                 "p": p_words(r["p"]),
             }
-            for r in summary["placebo"]["ranks"]
+            for r in found["ranks"]
         ]
     )
-    rows = sorted(summary["placebo"]["table"], key=lambda r: -abs(as_float(r["mean_gap"])))
+    rows = sorted(found["table"], key=lambda r: -abs(as_float(r["mean_gap"])))
     donors = _donor_rows(rows[:ROWS], "unit", ("mean_gap", "last_gap", "pre_rmspe", "post_rmspe", "ratio"))
     donors["Counted"] = ["yes" if r["kept"] else "no: poor fit before" for r in rows[:ROWS]]
     rest = len(rows) - len(donors)
@@ -133,9 +133,9 @@ def placebo(summary: dict[str, Any]) -> tuple[Table, ...]:
     )
 
 
-def leave_one_out(summary: dict[str, Any]) -> Table:
+def leave_one_out(found: dict[str, Any]) -> Table:
     """One row per dropped donor."""
-    rows = summary["leave_one_out"]
+    rows = found["table"]
     frame = _donor_rows(rows[:ROWS], "dropped", ("weight", "mean_gap", "change", "pre_rmspe"))
     rest = len(rows) - len(frame)
     further = f"; {rest} further ones are in summary.json" if rest else ""

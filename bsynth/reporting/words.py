@@ -66,11 +66,6 @@ def estimand_words(estimand: str, units: int) -> str:
     return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units} units"
 
 
-def decapitalised(text: str) -> str:
-    """Return a title as it stands inside a sentence."""
-    return text[:1].lower() + text[1:]
-
-
 def slug_of(name: str) -> str:
     """Return a name as it stands in addresses and file names.
 

@@ -52,6 +52,17 @@ def plain(label: object, limit: int = 60) -> str:
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
 
 
+def decapitalised(title: str) -> str:
+    """Return a title as it stands inside a sentence.
+
+    Examples
+    --------
+    >>> decapitalised("Leave one out")
+    'leave one out'
+    """
+    return title[:1].lower() + title[1:]
+
+
 def interval_words(kind: str, level: float) -> str:
     """Name an interval by level and kind: "95% predictive interval"."""
     words = INTERVALS.get(kind, kind)

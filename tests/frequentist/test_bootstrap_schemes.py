@@ -107,9 +107,9 @@ def test_kinds_of_interval(cluster: str) -> None:
 def test_words_and_refusals(prop99_panel: bs.Panel) -> None:
     time = bootstrap(prop99_panel, cluster="time", replicates=20, progress=False)
     unit = bootstrap(prop99_panel, "did", cluster="unit", replicates=20, progress=False)
-    assert "neither drift" in time.sentence()
+    assert "neither drift" in time.sentences()[0]
     assert "Time-block bootstrap" in time._repr_html_()
-    assert "only the donors vary" in unit.sentence()
+    assert "only the donors vary" in unit.sentences()[0]
     assert [default_block(n) for n in (3, 8, 19, 27, 30, 90)] == [2, 2, 3, 3, 4, 5]
     with pytest.raises(SpecError, match="kind"):
         time.effects(kind="bca")

@@ -7,17 +7,7 @@ import pytest
 import bsynth as bs
 from bsynth import frequentist
 from bsynth.analysis.plan import METHODS
-
-VERBS = {
-    "placebo": frequentist.placebo_space,
-    "leave-one-out": frequentist.leave_one_out,
-    "bootstrap": frequentist.bootstrap,
-    "conformal": frequentist.conformal,
-    "placebo-time": frequentist.placebo_time,
-    "leave-two-out": frequentist.leave_two_out,
-    "jackknife+": frequentist.jackknife_plus,
-    "prediction-interval": frequentist.prediction_interval,
-}
+from bsynth.frequentist.inference import INFERENCES, Settings
 
 
 def _panel(donors: int, n_pre: int, n_post: int) -> bs.Panel:
@@ -36,13 +26,13 @@ def test_each_method_runs_or_is_named(donors: int, n_pre: int, n_post: int) -> N
     panel = _panel(donors, n_pre, n_post)
     reasons = frequentist.conditions(panel)
     assert set(reasons) <= set(METHODS)
-    for method, verb in VERBS.items():
+    for method, inference in INFERENCES.items():
         if method in reasons:
             with pytest.raises(bs.PanelError) as caught:
-                verb(panel, progress=False)
+                inference.run(panel, Settings(progress=False))
             assert str(caught.value) == reasons[method]
         else:
-            assert isinstance(verb(panel, progress=False).sentence(), str)
+            assert inference.run(panel, Settings(progress=False)).sentences()
     for estimator in ("sc", "demeaned", "did", "sdid", "ascm"):
         assert estimator not in reasons
         assert np.isfinite(frequentist.classical(panel, estimator).gap).all()

@@ -125,8 +125,8 @@ def test_what_cannot_be_said_is_said(germany_panel: bs.Panel, basque_panel: bs.P
     did = conformal(basque_panel, "did")  # 43 shifts: at 99% nothing can be rejected
     assert np.isinf(did.effects(0.99).loc[0, ["lower", "upper"]].to_numpy(float)).all()
     assert "unbounded" in did.notes(0.99)[-1]
-    assert "exchangeable in time" in conformal(germany_panel, permutations="iid").sentence()
-    assert "before the start" in conformal(germany_panel, proxy="pre").sentence()
+    assert "exchangeable in time" in conformal(germany_panel, permutations="iid").sentences()[0]
+    assert "before the start" in conformal(germany_panel, proxy="pre").sentences()[0]
     assert "Conformal" in found._repr_html_()
 
 

@@ -59,7 +59,7 @@ def _everything(panel: bs.Panel) -> dict[str, Any]:
         if name in refused:
             continue
         answer = verb(panel)
-        assert isinstance(answer.sentence(), str)
+        assert answer.sentences()
         if name not in ("leave-one-out", "placebo-time"):
             row = answer.effects(0.8).iloc[0]
             assert 0 < row["p"] <= 1, name
@@ -150,7 +150,7 @@ def test_outcomes_that_end(cases_dir: Path) -> None:
     assert row["estimate"] == pytest.approx(0, abs=0.1)
     assert row["lower"] < -0.1 < 0.1 < row["upper"]
     assert row["p"] > 0.5
-    assert "a constant alone" in found["prediction-interval"].notes[0]
+    assert "a constant alone" in found["prediction-interval"].notes()[0]
 
 
 def _copies(data: np.ndarray, n_pre: int) -> np.ndarray:

@@ -8,8 +8,8 @@ from scipy.optimize import minimize
 import bsynth as bs
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import UnreliableWarning
-from bsynth.frequentist import _refit, bootstrap, classical, leave_one_out, placebo_space
-from bsynth.frequentist.inference.bootstrap import filled_in_time
+from bsynth.frequentist import bootstrap, classical, leave_one_out, placebo_space, refit
+from bsynth.frequentist.inference.schemes import filled_in_time
 
 
 def make_log(users: int, seed: int, *, rows: int = 1, units: int = 6, weeks: int = 8) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def test_bootstrap_equals_copied_rows(users: int, rows: int) -> None:
 def test_bootstrap_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = log_panel(make_log(1500, seed=1))
     whole = bootstrap(panel, "demeaned", replicates=25, seed=4, progress=False)
-    monkeypatch.setattr(_refit, "BLOCK_PROBLEMS", 4)
+    monkeypatch.setattr(refit, "BLOCK_PROBLEMS", 4)
     pieces = bootstrap(panel, "demeaned", replicates=25, seed=4, progress=False)
     np.testing.assert_allclose(pieces.gaps, whole.gaps, atol=1e-10)
     longer = bootstrap(panel, "demeaned", replicates=40, seed=4, progress=False)
@@ -126,7 +126,7 @@ def test_replicates_that_lose_a_unit_are_counted() -> None:
     assert np.isinf(result.effects()[["lower", "upper"]].to_numpy()).all()
     assert f"{60 - result.failed} replicates p cannot fall below" in result.notes()[1]
     assert f"{result.failed} of 60 replicates" in result.notes()[-1]
-    assert f"{60 - result.failed} resamples" in result.sentence()
+    assert f"{60 - result.failed} resamples" in result.sentences()[0]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_placebo_shapes(prop99_panel: bs.Panel) -> None:
     assert placebo.gaps.shape == (38, 31)
     assert placebo.gaps.sel(replicate="Utah", time=2000) == placebo.table.set_index("unit").loc["Utah", "last_gap"]
     assert tuple(placebo.effects().columns) == EFFECT_COLUMNS
-    assert "exchangeable" in placebo.sentence()
+    assert "exchangeable" in placebo.sentences()[0]
 
 
 def test_a_filter_that_leaves_nothing_says_so(prop99_panel: bs.Panel) -> None:
@@ -209,7 +209,7 @@ def test_leave_one_out_effects(prop99_panel: bs.Panel) -> None:
     assert table["p"].isna().all()
     assert (table["interval"] == "leave-one-out-range").all()
     assert (table.loc[0, "lower"], table.loc[0, "upper"]) == pytest.approx(result.range)
-    assert "not a confidence interval" in result.sentence()
+    assert "not a confidence interval" in result.sentences()[0]
     full = classical(prop99_panel).effects()["estimate"][0]
     np.testing.assert_allclose(result.table["mean_gap"] - result.table["change"], full)
 

@@ -62,7 +62,7 @@ def test_effect_table_and_words(germany_panel: bs.Panel) -> None:
     assert table.loc[1, "lower"] == pytest.approx(14 * low)
     mean = germany_panel.treated_series[30:].mean()
     assert table.loc[2, "lower"] == pytest.approx(low / (mean - low))
-    assert "no drift" in found.sentence()
+    assert "no drift" in found.sentences()[0]
     assert "Jackknife+" in found._repr_html_()
     assert np.isinf(found.path(0.99)["lower"]).all()
     assert found.gaps.shape == (30, 44)

@@ -31,7 +31,7 @@ def test_default_starts(prop99_panel: bs.Panel) -> None:
     table = found.effects()
     assert tuple(table.columns) == EFFECT_COLUMNS
     assert table[["lower", "upper", "level", "p"]].isna().all(axis=None)
-    assert "0 show a mean gap at least as large" in found.sentence()
+    assert "0 show a mean gap at least as large" in found.sentences()[0]
     assert "Placebo in time" in found._repr_html_()
     short = prop99_panel.backdated(1975).backdated(1974)
     assert placebo_time(short).table["start"].tolist() == [1973]
@@ -61,7 +61,7 @@ def test_donors_dropped_one_after_the_other(prop99_panel: bs.Panel) -> None:
         np.testing.assert_allclose(found.gaps.sel(replicate=row["dropped"]), after.gap)
     assert (found.table["pre_rmspe"].diff().dropna() >= -1e-9).all()
     assert set(found.effects()["interval"]) == {"leave-out-cumulative-range"}
-    assert "one after the other" in found.sentence()
+    assert "one after the other" in found.sentences()[0]
     single = leave_one_out(prop99_panel, progress=False)
     assert found.table["mean_gap"][0] == pytest.approx(single.table["mean_gap"][0])
 

@@ -121,8 +121,8 @@ def test_units_cancel(germany_1991: bs.Panel) -> None:
 def test_words_and_refusals(prop99_panel: bs.Panel) -> None:
     short = prop99_panel.backdated(1980)
     found = prediction_interval(short, draws=30)
-    assert "constant alone" in found.notes[0]
-    assert "conditions on the donors" in found.sentence()
+    assert "constant alone" in found.notes()[0]
+    assert "conditions on the donors" in found.sentences()[0]
     assert "Prediction interval" in found._repr_html_()
     for arguments, message in (
         ({"estimator": "did"}, "simplex"), ({"errors": "normal"}, "errors"), ({"draws": 5}, "at least 20"),

@@ -96,7 +96,7 @@ def test_placebos(placebo: PlaceboSpace) -> None:
     assert found == [-0.0008, 0.0380, -0.0748, 0.0707]
     assert placebo.ranks.loc["mean_gap", "rank"] == 1
     assert round(float(placebo.ranks.loc["mean_gap", "p"]), 4) == 0.0385
-    assert "0 of 25 donors" in placebo.sentence()
+    assert "0 of 25 donors" in placebo.sentences()[0]
 
 
 def test_leave_one_out(left_out: LeaveOneOut) -> None:

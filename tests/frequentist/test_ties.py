@@ -129,7 +129,7 @@ def test_bootstraps_of_a_copy_have_p_1(twins: bs.Panel, kind: str) -> None:
 
 def test_backdated_starts_of_a_copy_are_all_at_least_as_large(twins: bs.Panel) -> None:
     found = placebo_time(twins)
-    assert f"of {len(found.table)} backdated starts {len(found.table)} show" in found.sentence()
+    assert f"of {len(found.table)} backdated starts {len(found.table)} show" in found.sentences()[0]
 
 
 def test_a_log_of_one_arm_twice(cases_dir: Path) -> None:
@@ -171,7 +171,7 @@ def test_outcomes_that_end_do_not_contradict(cases_dir: Path) -> None:
     assert abs(row["estimate"]) < 0.1
     assert row["lower"] <= 0 <= row["upper"]
     assert row["p"] > 0.05
-    assert "a constant alone" in found.notes[0]
+    assert "a constant alone" in found.notes()[0]
 
 
 def test_draws_of_zero_count_half() -> None:

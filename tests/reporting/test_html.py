@@ -111,7 +111,7 @@ def test_a_picture_too_large_for_the_page_is_packed(
     analysis: Analysis, pictures: dict[str, Figure], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bsynth.reporting.pictures.SVG_LIMIT", 1)
-    made = page_pictures(analysis, {"weights": pictures["weights"]}, analysis.summary())["weights"]
+    made = page_pictures(analysis, {"weights": pictures["weights"]}, analysis.to_dict())["weights"]
     assert made.address.startswith("data:image/png;base64,")
     assert made.packed is not None
     assert gzip.decompress(base64.b64decode(made.packed)).startswith(b"<?xml")

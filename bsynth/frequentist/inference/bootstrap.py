@@ -1,42 +1,39 @@
-"""Bootstrap: resample users, units or blocks of periods, refit the weights on each resample.
-
-With users, cells are re-averaged by counts: a user drawn k times counts k times (a multinomial weight), so
-no row is ever copied and a replicate costs one sparse product of users' sums with users' counts.
-"""
+"""Bootstrap: resample users, units or blocks of periods, refit the weights on each resample."""
 
 import math
 import time
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from bsynth._base.request import check_seed
-from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import check_level, equal_tailed, estimand_bounds, lift_notes
+from bsynth._base.types import FloatArray
+from bsynth.effects import check_level, equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
-from bsynth.frequentist.inference.schemes import default_block, resampled_residuals, resampled_units
+from bsynth.frequentist.inference.base import Inference, Settings
+from bsynth.frequentist.inference.schemes import default_block, resampled_residuals, resampled_units, resampled_users
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import (
-    Block,
-    block_size,
+    constant_rows,
     find_for_series,
     gap_statistics,
-    interval_rows,
     labelled,
     refit,
 )
 from bsynth.panel import Clusters, Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "bootstrap"
+TITLE = "User-level bootstrap"
+CONDITIONS = "Its interval holds the sampling of users alone."
+STANDARD = True
 
 type Cluster = Literal["user", "unit", "time"]
 type Kind = Literal["percentile", "basic", "studentised"]
@@ -62,8 +59,8 @@ RESAMPLED = {
 COLUMNS = ("replicate", "mean_gap", "last_gap", "pre_rmspe", "filled", "failed")
 
 
-@dataclass(frozen=True, eq=False)
-class Bootstrap:
+@dataclass(frozen=True, eq=False, repr=False)
+class Bootstrap(Inference):
     """Replicates of the estimate over resampled users, units or blocks of periods.
 
     Attributes
@@ -92,6 +89,21 @@ class Bootstrap:
     seconds: float
 
     @property
+    def kind(self) -> str:
+        """What it is called in titles."""
+        return f"{TITLES[self.cluster]} bootstrap"
+
+    @property
+    def conditions(self) -> str:
+        """What its interval presumes."""
+        return CONDITIONS if self.cluster == "user" else f"Its interval conditions on {RESAMPLED[self.cluster][1]}."
+
+    @property
+    def procedure(self) -> str:
+        """The estimator and the procedure with its settings, as the measurement of its coverage names them."""
+        return f"{self.estimate.estimator}: bootstrap {self.cluster}, percentile"
+
+    @property
     def failed(self) -> int:
         """Replicates without an answer, because a unit kept no user at all (``cluster="user"`` only)."""
         return int(self.table["failed"].sum())
@@ -112,11 +124,9 @@ class Bootstrap:
         usable, panel = ~self.table["failed"].to_numpy(), self.estimate.panel
         draws = self.gaps[usable, panel.n_pre :].mean("time")
         values = self._pivoted(draws, float(self.estimate.effects()["estimate"].iloc[0]), usable, kind)
-        observed = float(panel.treated_series[panel.n_pre :].mean())
-        bounds = estimand_bounds(*self._bounds(values, level), observed=observed, periods=panel.n_post)
-        p = dict.fromkeys(bounds, _percentile_p(values.to_numpy()))
-        return interval_rows(
-            self.estimate, bounds, level=level, interval=f"bootstrap-{kind}", p=p, seconds=self.seconds
+        (low, high), p = self._bounds(values, level), _percentile_p(values.to_numpy())
+        return constant_rows(
+            self.estimate, low, high, level=level, interval=f"bootstrap-{kind}", p=p, seconds=self.seconds
         )
 
     @property
@@ -162,8 +172,7 @@ class Bootstrap:
             notes.append(_failure(self.failed, len(self.table)))
         return (*notes, *lift_notes(self.effects(level)))
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         average = self.effects().iloc[0]
         what, conditions = RESAMPLED[self.cluster]
         count = len(self.table) - self.failed
@@ -172,9 +181,10 @@ class Bootstrap:
             f"effect is [{average['lower']:.5g}, {average['upper']:.5g}]; it conditions on {conditions}."
         )
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card(f"{TITLES[self.cluster]} bootstrap", [self.sentence(), *self.notes()], self.effects()[columns])
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "cluster": self.cluster, "replicates": len(self.table), "failed": self.failed, "seed": self.seed,
+        }  # fmt: skip
 
 
 def bootstrap(
@@ -232,7 +242,7 @@ def bootstrap(
     estimate = classical(panel, estimator)
     filled, failed = np.zeros(replicates, dtype=np.int64), np.zeros(replicates, dtype=bool)
     if clusters is not None:
-        blocks = _replicates(panel, clusters, seed, filled, failed)
+        blocks = resampled_users(panel, clusters, seed, filled, failed)
     elif cluster == "unit":
         blocks = resampled_units(panel, replicates, np.random.default_rng(seed))
     else:
@@ -249,6 +259,18 @@ def bootstrap(
         counterfactual=labelled(counterfactual, range(replicates), panel.times),
         table=table[list(COLUMNS)],
         seconds=time.perf_counter() - began,
+    )
+
+
+def check(panel: Panel) -> None:
+    """Raise `PanelError` unless the panel holds sums of several users."""
+    check_bootstrap(panel, replicates=2)
+
+
+def run(panel: Panel, settings: Settings) -> Bootstrap:
+    """Carry it out as a plan asks for it: users are resampled."""
+    return bootstrap(
+        panel, settings.estimator, replicates=settings.replicates, seed=settings.seed, progress=settings.progress
     )
 
 
@@ -278,55 +300,6 @@ def _check_block(panel: Panel, cluster: str, block: int | None) -> int:
     if not 1 <= block <= panel.n_pre:
         raise SpecError(f"block is {block}; give between 1 and the {panel.n_pre} pre-periods")
     return block
-
-
-def _replicates(
-    panel: Panel, clusters: Clusters, seed: int, filled: IntArray, failed: NDArray[np.bool_]
-) -> Iterator[Block]:
-    """Panels of resampled users in blocks; ``filled`` and ``failed`` (R,) are written on the way.
-
-    Draws follow one stream, replicate by replicate, so the answer does not depend on the block size.
-    """
-    rng = np.random.default_rng(seed)
-    shape, n_treated = panel.outcome.shape, len(panel.treated)
-    sums, size = cell_sums(clusters, shape), block_size(shape[0], shape[1])
-    for first in range(0, len(filled), size):
-        rows = np.arange(first, min(first + size, len(filled)))
-        outcome = np.stack([resampled_means(sums, shape, rng) for _ in rows])
-        empty = np.isnan(outcome)
-        filled[rows] = empty.sum(axis=(1, 2))
-        lost = empty.all(axis=1)
-        failed[rows] = lost.any(axis=1)
-        # A failed replicate is blanked afterwards; the observed panel only keeps the batch solvable.
-        outcome[failed[rows]] = panel.outcome
-        for r, unit in np.argwhere(np.isnan(outcome).any(axis=1)):
-            outcome[r, :, unit] = filled_in_time(outcome[r, :, unit])
-        yield outcome[:, :, :n_treated].mean(axis=2), np.ascontiguousarray(outcome[:, :, n_treated:])
-
-
-def cell_sums(clusters: Clusters, shape: tuple[int, ...]) -> csr_matrix:
-    """(2·T·N, users) matrix that turns how often each user was drawn into n, then Σy, of each cell."""
-    cell, cells = clusters.time * shape[1] + clusters.unit, shape[0] * shape[1]
-    values = np.concatenate([clusters.n, clusters.total])
-    position = np.concatenate([cell, cell + cells]), np.concatenate([clusters.cluster, clusters.cluster])
-    sums = csr_matrix((values, position), shape=(2 * cells, clusters.count))
-    sums.eliminate_zeros()
-    return sums
-
-
-def resampled_means(sums: csr_matrix, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
-    """(T, N) cell means of one resample of users with replacement; NaN where no user was drawn."""
-    users = sums.shape[1]
-    times = np.bincount(rng.integers(0, users, size=users), minlength=users)
-    n, total = (sums @ times).reshape(2, *shape)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(total / n)
-
-
-def filled_in_time(series: FloatArray) -> FloatArray:
-    """Fill NaN linearly between the nearest periods seen, and flat beyond the first and last of them."""
-    known = np.flatnonzero(~np.isnan(series))
-    return np.interp(np.arange(len(series)), known, series[known])
 
 
 def _percentile_p(draws: FloatArray) -> float:

@@ -4,47 +4,45 @@ Chernozhukov, Wüthrich and Zhu 2021. Under a null path of effects the untreated
 period, so the counterfactual is fitted on all of them and its residuals are permuted in time.
 """
 
-import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from bsynth._base.request import check_seed
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import TIES, check_level, estimand_bounds, gap_of, lift_notes
+from bsynth.effects import check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import Estimator, Method
+from bsynth.frequentist.estimators import Method, find
+from bsynth.frequentist.inference._nulls import NullTest, share
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
-from bsynth.frequentist.refit import find_for_series, interval_rows
+from bsynth.frequentist.refit import constant_rows, find_for_series
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "conformal"
+TITLE = "Conformal test"
+CONDITIONS = (
+    "Its interval and p condition on the donors and presume residuals that are stationary over time, and a constant "
+    "effect."
+)
+STANDARD = True
 
 type Permutations = Literal["moving-block", "iid"]
 type Proxy = Literal["all", "pre"]
-type BoolArray = NDArray[np.bool_]
-type Accepts = Callable[[FloatArray], BoolArray]
 PERMUTATIONS: tuple[str, ...] = get_args(Permutations.__value__)
 PROXIES: tuple[str, ...] = get_args(Proxy.__value__)
 NEEDS_POST = ("sdid",)
 """Estimators that read periods outside the fit, so no proxy can be fitted on all of them."""
 
-NEAREST, FARTHEST, STEP = -6.0, 14.0, 0.5
-"""Distances from the point estimate at which a null effect is first tried, as powers of two: from pre-period RMSPE
-to the size of the series and of the effect, where that is larger."""
 
-BISECTIONS = 32
-
-
-@dataclass(frozen=True, eq=False)
-class Conformal:
+@dataclass(frozen=True, eq=False, repr=False)
+class Conformal(Inference):
     """The conformal test of no effect, and the effects that it does not reject.
 
     Attributes
@@ -67,6 +65,8 @@ class Conformal:
     seconds : float
     """
 
+    kind, conditions = TITLE, CONDITIONS
+
     estimate: Estimate
     permutations: str
     proxy: str
@@ -76,7 +76,17 @@ class Conformal:
     p: float
     table: pd.DataFrame
     seconds: float
-    _test: "_Test" = field(repr=False)
+    _test: NullTest = field(repr=False)
+
+    @property
+    def procedure(self) -> str:
+        """The estimator and the procedure with its settings, as the measurement of its coverage names them."""
+        return f"{self.estimate.estimator}: conformal {self.permutations}, fitted on {self.proxy}, average"
+
+    @property
+    def p_min(self) -> float:
+        """1/permutations: the data are one of them."""
+        return 1 / self.statistics.size
 
     def path(self, level: float = 0.95) -> pd.DataFrame:
         """One row per treated period with the effects that its own test does not reject.
@@ -111,13 +121,9 @@ class Conformal:
         the interval closes them, and p is the largest 1 − level at which it holds zero.
         """
         check_level(level)
-        estimate, panel = self.estimate, self.estimate.panel
         low, high = self._test.interval(None, level)
-        # The effect is constant under the test, so a bound of the average is one of the others.
-        observed = float(panel.treated_series[panel.n_pre :].mean())
-        bounds = estimand_bounds(low, high, observed=observed, periods=panel.n_post)
-        p = dict.fromkeys(bounds, self._test.interval_p(None))
-        return interval_rows(estimate, bounds, level=level, interval="conformal", p=p, seconds=self.seconds)
+        p = self._test.interval_p(None)
+        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=p, seconds=self.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences about resolution that belong beside the numbers."""
@@ -142,8 +148,7 @@ class Conformal:
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         fitted = "on all periods under each null" if self.proxy == "all" else "once, before the start"
         scheme = "cyclic shifts" if self.permutations == "moving-block" else "random permutations"
         presumes = (
@@ -157,9 +162,11 @@ class Conformal:
             f"{presumes}, and conditions on the donors; the interval of the average presumes a constant effect."
         )
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Conformal inference", [self.sentence(), *self.notes()], self.effects()[columns], self.table)
+    def _facts(self) -> dict[str, Any]:
+        return {"permutations": self.permutations, "proxy": self.proxy, "q": self.q, "p": self.p}
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (*super()._card_tables(), self.table)
 
 
 def conformal(
@@ -220,7 +227,7 @@ def conformal(
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     order = _orders(panel, permutations, replicates, seed)
-    test = _Test(chosen, estimate, proxy, order)
+    test = NullTest(chosen, estimate, proxy, order)
     residuals = test.residuals(panel.treated_series[None, :])[0]
     statistics = _norm(residuals[order], q)
     times = panel.times[panel.n_pre :]
@@ -232,105 +239,22 @@ def conformal(
         q=q,
         gaps=xr.DataArray(residuals, dims="time", coords={"time": panel.times}),
         statistics=xr.DataArray(statistics, dims="replicate", coords={"replicate": range(len(order))}),
-        p=float(_share(statistics[None, :])[0]),
+        p=float(share(statistics[None, :])[0]),
         table=pd.DataFrame({"time": times, "gap": estimate.gap[panel.n_pre :], "p": by_period}),
         seconds=time.perf_counter() - began,
         _test=test,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Test:
-    """p of null effects, and the sets of effects with a p above 1 − level."""
+def check(panel: Panel) -> None:
+    """Every panel can have it."""
 
-    estimator: Estimator
-    estimate: Estimate
-    proxy: str
-    order: IntArray
-    """(R, n_post) periods that stand in for the treated ones; row 0 is the treated ones themselves."""
-    _tried: dict[int | None, tuple[FloatArray, FloatArray]] = field(default_factory=dict, repr=False)
 
-    def residuals(self, y: FloatArray, periods: IntArray | None = None) -> FloatArray:
-        """(B, n) residuals of untreated outcomes ``y`` (B, n) over all periods, or over ``periods``."""
-        kept = slice(None) if periods is None else periods
-        if self.proxy == "pre":
-            return gap_of(y, self.estimate.counterfactual[kept])
-        X = self.estimate.panel.donor_matrix[kept]
-        X = np.broadcast_to(X, (len(y), *X.shape))
-        return gap_of(y, self.estimator.solve(y, X, y.shape[1]).counterfactual(X))
-
-    def period_p(self, t: int, effect: FloatArray) -> FloatArray:
-        """(B,) p of the effects ``effect`` (B,) in treated period ``t`` alone."""
-        panel = self.estimate.panel
-        periods = np.append(np.arange(panel.n_pre), panel.n_pre + t)
-        y = np.tile(panel.treated_series[periods], (len(effect), 1))
-        y[:, -1] -= effect
-        return _share(np.abs(self.residuals(y, periods))[:, ::-1])
-
-    def constant_p(self, effect: FloatArray) -> FloatArray:
-        """(B,) p of the constant effects ``effect`` (B,), on the size of the mean residual."""
-        panel = self.estimate.panel
-        y = np.tile(panel.treated_series, (len(effect), 1))
-        y[:, panel.n_pre :] -= effect[:, None]
-        u = self.residuals(y)
-        return np.concatenate([_share(np.abs(row[self.order].mean(axis=1))[None, :]) for row in u])
-
-    def interval(self, t: int | None, level: float) -> tuple[float, float]:
-        """Smallest and largest effect that is not rejected, in treated period ``t`` or, with None, a constant one.
-
-        Infinite when the farthest tried is not rejected, NaN when all are.
-        """
-        count = len(self.order) if t is None else self.estimate.panel.n_pre + 1
-        accepted = _accepts(level, count)
-        tried, p = self._tried_effects(t)
-        inside = np.flatnonzero(accepted(p))
-        if len(inside) == 0:
-            return math.nan, math.nan
-        first, last = inside[0], inside[-1]
-        low, high = -math.inf, math.inf
-        if first > 0:
-            low = self._edge(t, accepted, tried[first], tried[first - 1])
-        if last < len(tried) - 1:
-            high = self._edge(t, accepted, tried[last], tried[last + 1])
-        return low, high
-
-    def interval_p(self, t: int | None) -> float:
-        """Largest 1 − level at which `interval` holds zero: some effect on either side of it is not rejected."""
-        tried, p = self._tried_effects(t)
-        return float(min(p[tried <= 0].max(), p[tried >= 0].max()))
-
-    def _p(self, t: int | None, effect: FloatArray) -> FloatArray:
-        return self.constant_p(effect) if t is None else self.period_p(t, effect)
-
-    def _tried_effects(self, t: int | None) -> tuple[FloatArray, FloatArray]:
-        """Zero and effects at growing distances from the estimate, in order, and their p."""
-        if t not in self._tried:
-            gaps = self.estimate.gap[self.estimate.panel.n_pre :]
-            centre = float(gaps.mean() if t is None else gaps[t])
-            distances = self._distances(centre)
-            tried = np.unique(np.concatenate([centre - distances, [0.0, centre], centre + distances]))
-            self._tried[t] = tried, self._p(t, tried)
-        return self._tried[t]
-
-    def _edge(self, t: int | None, accepted: Accepts, inside: float, outside: float) -> float:
-        """Bisect between an effect that is not rejected and one that is."""
-        for _ in range(BISECTIONS):
-            middle = (inside + outside) / 2
-            if accepted(self._p(t, np.array([middle])))[0]:
-                inside = middle
-            else:
-                outside = middle
-        return float(inside)
-
-    def _distances(self, centre: float) -> FloatArray:
-        panel = self.estimate.panel
-        sd = float(panel.treated_series[: panel.n_pre].std())
-        size = float(np.abs(panel.treated_series).max())
-        # A perfect fit of a constant series has no scale of its own.
-        scale = max(self.estimate.pre_rmspe, 1e-6 * sd, 1e-9 * size) or 1.0
-        # Nor does a perfect fit say how far away effects are that other periods may show.
-        farther = max(0.0, math.log2(max(sd, abs(centre), scale) / scale))
-        return np.asarray(scale * 2.0 ** np.arange(NEAREST, FARTHEST + math.ceil(farther) + STEP / 2, STEP))
+def run(panel: Panel, settings: Settings) -> Conformal:
+    """Carry it out as a plan asks for it."""
+    # These read periods outside the fit, so their weights stay those fitted before the start.
+    proxy: Proxy = "pre" if find(settings.estimator).NAME in NEEDS_POST else "all"
+    return conformal(panel, settings.estimator, proxy=proxy, seed=settings.seed, progress=settings.progress)
 
 
 def _check(estimator: str, permutations: str, proxy: str, q: float, replicates: int) -> None:
@@ -362,15 +286,3 @@ def _orders(panel: Panel, permutations: str, replicates: int, seed: int) -> IntA
 def _norm(u: FloatArray, q: float) -> FloatArray:
     """(R,) q-norm of the rows of ``u`` (R, n_post)."""
     return np.asarray(np.linalg.norm(u, ord=q, axis=1))
-
-
-def _share(statistics: FloatArray) -> FloatArray:
-    """(B,) share of the columns of ``statistics`` (B, R) at least as large as the first."""
-    own = statistics[:, :1]
-    return np.asarray((statistics >= own - TIES * np.abs(own)).mean(axis=1))
-
-
-def _accepts(level: float, count: int) -> Accepts:
-    """Whether p, multiples of 1/``count``, are above 1 − level; rounding cannot tip it."""
-    rejected = math.floor(round((1 - level) * count, 9))
-    return lambda p: np.asarray(np.rint(p * count) > rejected)

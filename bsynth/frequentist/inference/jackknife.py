@@ -9,37 +9,44 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.plain import records
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes
+from bsynth.effects import check_level, gap_of, lift_notes
 from bsynth.errors import PanelError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import (
     Block,
     Refits,
     batches,
     block_size,
+    constant_rows,
     find_for_series,
-    interval_rows,
     labelled,
     refit,
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "jackknife+"
+TITLE = "Jackknife+"
+CONDITIONS = "Its interval presumes that periods are exchangeable."
+STANDARD = False
 
 MIN_LEFT = 3
 """Pre-periods that must remain in every fit."""
 
 
-@dataclass(frozen=True, eq=False)
-class JackknifePlus:
+@dataclass(frozen=True, eq=False, repr=False)
+class JackknifePlus(Inference):
     """Counterfactuals without each pre-period, and how far they missed it.
 
     Attributes
@@ -57,6 +64,8 @@ class JackknifePlus:
         of the run, predicted.
     seconds : float
     """
+
+    kind, conditions = TITLE, CONDITIONS
 
     estimate: Estimate
     gaps: xr.DataArray
@@ -99,10 +108,8 @@ class JackknifePlus:
         mean, size = float(panel.treated_series[panel.n_pre :].mean()), self.blocks["residual"].abs().to_numpy()
         predicted = mean - self.blocks["mean_gap"].to_numpy()
         lower, upper = _interval(predicted, size, level)
-        average = mean - upper, mean - lower
-        bounds = estimand_bounds(*average, observed=mean, periods=panel.n_post)
-        p = dict.fromkeys(bounds, _p(predicted, size, mean))
-        return interval_rows(self.estimate, bounds, level=level, interval="jackknife+", p=p, seconds=self.seconds)
+        low, high, p = mean - upper, mean - lower, _p(predicted, size, mean)
+        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=p, seconds=self.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences that belong beside the numbers: resolution, and why there is no lift where there is none."""
@@ -114,8 +121,7 @@ class JackknifePlus:
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         row = self.effects().iloc[0]
         return (
             f"Jackknife+: from {len(self.blocks)} refits without {self.block} pre-periods each, the 95% interval of "
@@ -124,9 +130,8 @@ class JackknifePlus:
             "guaranteed is 90% (twice the error); typical is 95%."
         )
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Jackknife+", [self.sentence(), *self.notes()], self.effects()[columns])
+    def _facts(self) -> dict[str, Any]:
+        return {"block": self.block, "blocks": records(self.blocks)}
 
 
 def jackknife_plus(
@@ -199,6 +204,16 @@ def jackknife_plus(
         blocks=_table("first", times[runs[:, 0]], run_gaps, runs, panel.n_pre),
         seconds=time.perf_counter() - began,
     )
+
+
+def check(panel: Panel) -> None:
+    """Raise `PanelError` when too few pre-periods would remain in a fit."""
+    default_block(panel)
+
+
+def run(panel: Panel, settings: Settings) -> JackknifePlus:
+    """Carry it out as a plan asks for it."""
+    return jackknife_plus(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
 def default_block(panel: Panel) -> int:

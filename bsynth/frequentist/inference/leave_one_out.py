@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -14,30 +14,34 @@ from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import (
     Block,
     Refits,
     batches,
     block_size,
-    by_name,
     estimand_draws,
     gap_statistics,
     interval_rows,
     labelled,
-    refit,
-    refit_panels,
+    refit_units,
+    without_each,
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "leave-one-out"
+TITLE = "Leave one out"
+CONDITIONS = ""
+STANDARD = True
 
 type Which = Literal["weighted", "all"]
 WHICH: tuple[str, ...] = get_args(Which.__value__)
 
 
-@dataclass(frozen=True, eq=False)
-class LeaveOneOut:
+@dataclass(frozen=True, eq=False, repr=False)
+class LeaveOneOut(Inference):
     """The estimate without each donor in turn.
 
     Attributes
@@ -56,12 +60,19 @@ class LeaveOneOut:
         Whether each row also leaves out the donors of the rows above it; its weight is then that of the fit before.
     """
 
+    conditions = CONDITIONS
+
     estimate: Estimate
     gaps: xr.DataArray
     counterfactual: xr.DataArray
     table: pd.DataFrame
     seconds: float
     cumulative: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it is called in titles."""
+        return "Cumulative leave-out" if self.cumulative else TITLE
 
     @property
     def range(self) -> tuple[float, float]:
@@ -87,8 +98,7 @@ class LeaveOneOut:
             seconds=self.seconds,
         )
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         low, high = self.range
         if self.cumulative:
             return (
@@ -102,8 +112,11 @@ class LeaveOneOut:
             "not a confidence interval."
         )
 
-    def _repr_html_(self) -> str:
-        return html_card("Cumulative leave-out" if self.cumulative else "Leave one out", [self.sentence()], self.table)
+    def _facts(self) -> dict[str, Any]:
+        return {"cumulative": self.cumulative}
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.table,)
 
 
 def leave_one_out(
@@ -164,13 +177,17 @@ def leave_one_out(
     dropped = _to_drop(estimate, which, threshold)
     if cumulative:
         return _cumulative(estimate, estimator, min(len(dropped), panel.n_donors - 2), began)
-    names, label = [panel.donors[j] for j in dropped], "leave one out"
-    if by_name(estimator):
-        panels = (panel.without(name) for name in names)
-        refits = refit_panels(estimator, panels, total=len(names), label=label, progress=progress)
-    else:
-        blocks = _without_each(panel, dropped)
-        refits = refit(chosen, blocks, panel.n_pre, total=len(names), label=label, progress=progress)
+    names = [panel.donors[j] for j in dropped]
+    refits = refit_units(
+        estimator,
+        chosen,
+        blocks=_left_out(panel, dropped),
+        panels=(panel.without(name) for name in names),
+        n_pre=panel.n_pre,
+        total=len(names),
+        label="leave one out",
+        progress=progress,
+    )
     return LeaveOneOut(
         estimate=estimate,
         gaps=labelled(refits.gaps, names, panel.times),
@@ -178,6 +195,15 @@ def leave_one_out(
         table=_table(estimate, refits, dropped),
         seconds=time.perf_counter() - began,
     )
+
+
+def check(panel: Panel) -> None:
+    """Every panel can have it."""
+
+
+def run(panel: Panel, settings: Settings) -> LeaveOneOut:
+    """Carry it out as a plan asks for it."""
+    return leave_one_out(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
 def _cumulative(estimate: Estimate, estimator: Method, steps: int, began: float) -> LeaveOneOut:
@@ -237,9 +263,8 @@ def _table(estimate: Estimate, refits: Refits, dropped: IntArray) -> pd.DataFram
     )
 
 
-def _without_each(panel: Panel, dropped: IntArray) -> Iterator[Block]:
+def _left_out(panel: Panel, dropped: IntArray) -> Iterator[Block]:
     """The treated series with the donors less one, for each donor to drop."""
     y, donors = panel.treated_series, panel.donor_matrix
     for columns in batches(dropped.tolist(), block_size(*donors.shape)):
-        X = np.stack([np.delete(donors, j, axis=1) for j in columns])
-        yield np.broadcast_to(y, (len(columns), len(y))).copy(), X
+        yield np.broadcast_to(y, (len(columns), len(y))).copy(), without_each(donors, columns)

@@ -11,39 +11,47 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import TIES, at_least, check_level, estimand_bounds, lift_notes
+from bsynth.effects import TIES, at_least, check_level, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import (
     Block,
     batches,
     block_size,
+    constant_rows,
     find_for_series,
     gap_statistics,
-    interval_rows,
     labelled,
     refit,
+    without_each,
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "leave-two-out"
+TITLE = "Leave two out"
+CONDITIONS = (
+    "Its interval and p presume that the treated unit is exchangeable with its donors and that the effect is constant."
+)
+STANDARD = False
 
 type Statistic = Literal["ratio", "mean_gap"]
 STATISTICS: tuple[str, ...] = get_args(Statistic.__value__)
 MIN_DONORS = 3
 
 
-@dataclass(frozen=True, eq=False)
-class LeaveTwoOut:
+@dataclass(frozen=True, eq=False, repr=False)
+class LeaveTwoOut(Inference):
     """The treated unit against every pair of donors.
 
     Attributes
@@ -59,6 +67,8 @@ class LeaveTwoOut:
         statistic, ``largest`` the larger of the pair's two.
     seconds : float
     """
+
+    kind, conditions = TITLE, CONDITIONS
 
     estimate: Estimate
     statistic: str
@@ -122,17 +132,9 @@ class LeaveTwoOut:
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand: estimate, the constant effects not rejected, and the p of that interval (counted)."""
-        panel, (low, high) = self.estimate.panel, self.constant_set(level)
-        # The effect is constant under the test, so a bound of the average is one of the others.
-        observed = float(panel.treated_series[panel.n_pre :].mean())
-        bounds = estimand_bounds(low, high, observed=observed, periods=panel.n_post)
-        return interval_rows(
-            self.estimate,
-            bounds,
-            level=level,
-            interval="leave-two-out",
-            p=dict.fromkeys(bounds, self.interval_p),
-            seconds=self.seconds,
+        low, high = self.constant_set(level)
+        return constant_rows(
+            self.estimate, low, high, level=level, interval=NAME, p=self.interval_p, seconds=self.seconds
         )
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
@@ -150,8 +152,7 @@ class LeaveTwoOut:
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
             f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "
@@ -160,9 +161,11 @@ class LeaveTwoOut:
             "constant."
         )
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card("Leave two out", [self.sentence(), *self.notes()], self.effects()[columns])
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "statistic": self.statistic, "losses": self.losses, "pairs": self.pairs,
+            "p": self.p, "p_uncounted": self.p_uncounted,
+        }  # fmt: skip
 
 
 def leave_two_out(
@@ -214,7 +217,7 @@ def leave_two_out(
     chosen = find_for_series(estimator, panel)
     if statistic not in STATISTICS:
         raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")
-    check_donors(panel)
+    check(panel)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     pairs = np.array(list(itertools.combinations(range(panel.n_donors), 2)))
@@ -242,10 +245,15 @@ def leave_two_out(
     )
 
 
-def check_donors(panel: Panel) -> None:
+def check(panel: Panel) -> None:
     """Raise `PanelError` when a pair left out would leave no donor."""
     if panel.n_donors < MIN_DONORS:
         raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
+
+
+def run(panel: Panel, settings: Settings) -> LeaveTwoOut:
+    """Carry it out as a plan asks for it."""
+    return leave_two_out(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
 def _trios(panel: Panel, pairs: IntArray) -> Iterator[Block]:
@@ -254,8 +262,7 @@ def _trios(panel: Panel, pairs: IntArray) -> Iterator[Block]:
     size = max(1, block_size(*donors.shape) // 3)
     for rows in batches(range(len(pairs)), size):
         series = np.stack([np.stack([y, donors[:, i], donors[:, j]]) for i, j in pairs[rows]])
-        X = np.stack([np.delete(donors, pairs[r], axis=1) for r in rows])
-        yield series.reshape(-1, len(y)), np.repeat(X, 3, axis=0)
+        yield series.reshape(-1, len(y)), np.repeat(without_each(donors, pairs[rows]), 3, axis=0)
 
 
 def _losing(gaps: FloatArray, n_pre: int, largest: FloatArray, statistic: str) -> tuple[FloatArray, FloatArray]:

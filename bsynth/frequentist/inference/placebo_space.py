@@ -9,39 +9,46 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.plain import records
 from bsynth._base.types import FloatArray, Pool
-from bsynth.effects import at_least, check_level, estimand_bounds, lift_notes
+from bsynth.effects import at_least, check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import (
     Block,
     batches,
     block_size,
-    by_name,
+    constant_rows,
     gap_statistics,
-    interval_rows,
     labelled,
-    refit,
-    refit_panels,
+    refit_units,
+    without_each,
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "placebo"
+TITLE = "Placebo in space"
+CONDITIONS = (
+    "Its interval and p presume that the treated unit is exchangeable with its donors and that the effect is constant."
+)
+STANDARD = True
 
 POOLS: tuple[str, ...] = get_args(Pool.__value__)
 STATISTICS = ("mean_gap", "last_gap", "ratio")
 
 
-@dataclass(frozen=True, eq=False)
-class PlaceboSpace:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaceboSpace(Inference):
     """The treated unit among the placebos of its donors.
 
     Attributes
@@ -58,6 +65,8 @@ class PlaceboSpace:
         One row per placebo: ``unit, mean_gap, last_gap, pre_rmspe, post_rmspe, ratio, kept``.
     seconds : float
     """
+
+    kind, conditions = TITLE, CONDITIONS
 
     estimate: Estimate
     pool: str
@@ -99,23 +108,14 @@ class PlaceboSpace:
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand: estimate, interval of the inverted test, and its p (on |mean gap|)."""
-        panel, radius = self.estimate.panel, self.radius(level)
-        # The effect is constant under the test, so a bound of the average is one of the others.
-        bounds = estimand_bounds(
-            self._average - radius,
-            self._average + radius,
-            observed=float(panel.treated_series[panel.n_pre :].mean()),
-            periods=panel.n_post,
-        )
-        p = float(self.ranks["p"].to_dict()["mean_gap"])
-        return interval_rows(
-            self.estimate,
-            bounds,
-            level=level,
-            interval="placebo",
-            p=dict.fromkeys(bounds, p),
-            seconds=self.seconds,
-        )
+        radius, p = self.radius(level), float(self.ranks["p"].to_dict()["mean_gap"])
+        low, high = self._average - radius, self._average + radius
+        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=p, seconds=self.seconds)
+
+    @property
+    def p_min(self) -> float:
+        """1/(1 + placebos): the rank of the most extreme."""
+        return float(1 / (1 + self.table["kept"].sum()))
 
     @property
     def _average(self) -> float:
@@ -137,8 +137,7 @@ class PlaceboSpace:
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
         return (
@@ -148,8 +147,11 @@ class PlaceboSpace:
             "effect is constant."
         )
 
-    def _repr_html_(self) -> str:
-        return html_card("Placebo in space", [self.sentence(), *self.notes()], self.ranks.reset_index())
+    def _facts(self) -> dict[str, Any]:
+        return {"pool": self.pool, "max_pre_mspe": self.max_pre_mspe, "ranks": records(self.ranks.reset_index())}
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.ranks.reset_index(),)
 
 
 def placebo_space(
@@ -199,12 +201,16 @@ def placebo_space(
     _check(pool, max_pre_mspe)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    label, total = "placebo in space", panel.n_donors
-    if by_name(estimator):
-        panels = (panel.as_treated(unit, pool=pool) for unit in panel.donors)
-        refits = refit_panels(estimator, panels, total=total, label=label, progress=progress)
-    else:
-        refits = refit(chosen, _placebos(panel, pool), panel.n_pre, total=total, label=label, progress=progress)
+    refits = refit_units(
+        estimator,
+        chosen,
+        blocks=_placebos(panel, pool),
+        panels=(panel.as_treated(unit, pool=pool) for unit in panel.donors),
+        n_pre=panel.n_pre,
+        total=panel.n_donors,
+        label="placebo in space",
+        progress=progress,
+    )
     table = gap_statistics(refits.gaps, panel.n_pre)
     table.insert(0, "unit", list(panel.donors))
     limit = np.inf if max_pre_mspe is None else max_pre_mspe * estimate.pre_rmspe**2
@@ -217,6 +223,15 @@ def placebo_space(
         table=table,
         seconds=time.perf_counter() - began,
     )
+
+
+def check(panel: Panel) -> None:
+    """Every panel can have it."""
+
+
+def run(panel: Panel, settings: Settings) -> PlaceboSpace:
+    """Carry it out as a plan asks for it."""
+    return placebo_space(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
 def _check(pool: str, max_pre_mspe: float | None) -> None:
@@ -233,5 +248,4 @@ def _placebos(panel: Panel, pool: Pool) -> Iterator[Block]:
     if pool == "include":
         series = np.column_stack([donors, panel.treated_series])
     for columns in batches(range(donors.shape[1]), block_size(*series.shape)):
-        X = np.stack([np.delete(series, j, axis=1) for j in columns])
-        yield np.ascontiguousarray(donors[:, columns].T), X
+        yield np.ascontiguousarray(donors[:, columns].T), without_each(series, columns)

@@ -17,18 +17,23 @@ from bsynth.effects import at_least
 from bsynth.errors import PanelError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import gap_statistics, interval_rows, labelled
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
-from bsynth.text.card import html_card
+
+NAME = "placebo-time"
+TITLE = "Placebo in time"
+CONDITIONS = ""
+STANDARD = False
 
 DEFAULT_STARTS = 5
 
 
-@dataclass(frozen=True, eq=False)
-class PlaceboTime:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaceboTime(Inference):
     """The estimate at starts at which nothing happened.
 
     Attributes
@@ -44,6 +49,8 @@ class PlaceboTime:
         ratio``; the gaps are those of the window, from the backdated start until the real one.
     seconds : float
     """
+
+    kind, conditions = TITLE, CONDITIONS
 
     estimate: Estimate
     gaps: xr.DataArray
@@ -61,8 +68,7 @@ class PlaceboTime:
         p = dict.fromkeys(nothing, np.nan)
         return interval_rows(self.estimate, nothing, level=np.nan, interval="placebo-time", p=p, seconds=self.seconds)
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
         larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
@@ -72,8 +78,8 @@ class PlaceboTime:
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
 
-    def _repr_html_(self) -> str:
-        return html_card("Placebo in time", [self.sentence()], self.table)
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.table,)
 
 
 def placebo_time(
@@ -145,6 +151,16 @@ def placebo_time(
         table=table,
         seconds=time.perf_counter() - began,
     )
+
+
+def check(panel: Panel) -> None:
+    """Raise `PanelError` when the pre-period leaves no earlier start."""
+    default_starts(panel)
+
+
+def run(panel: Panel, settings: Settings) -> PlaceboTime:
+    """Carry it out as a plan asks for it."""
+    return placebo_time(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
 def default_starts(panel: Panel) -> list[Label]:

@@ -20,13 +20,19 @@ from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
+from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.inference._bounds import Ellipsoids, largest
 from bsynth.frequentist.inference._errors import ERROR_MODELS, ErrorModel, error_bounds
+from bsynth.frequentist.inference.base import Inference, Settings
 from bsynth.frequentist.point import classical
-from bsynth.frequentist.refit import interval_rows
+from bsynth.frequentist.refit import constant_rows
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.card import html_card
+
+NAME = "prediction-interval"
+TITLE = "Prediction interval"
+CONDITIONS = "Its interval conditions on the donors and presumes errors after the start like those before."
+STANDARD = False
 
 RHO_MAX = 0.2
 """Largest weight that may count as zero in the local geometry."""
@@ -44,8 +50,8 @@ MATRIX_CELLS = 4_000_000
 """Numbers in the systems of equations that are solved at once."""
 
 
-@dataclass(frozen=True, eq=False)
-class PredictionInterval:
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictionInterval(Inference):
     """In-sample draws of the counterfactual's error, and bounds on the error after the start.
 
     Attributes
@@ -59,21 +65,28 @@ class PredictionInterval:
         Weights below it count as zero in the local geometry.
     draws : DataArray (replicate, side, time)
         Lower and upper bound of the weights' contribution to the counterfactual's error, outcome units.
-    notes : tuple of str
     seconds : float
     """
+
+    kind, conditions = TITLE, CONDITIONS
 
     estimate: Estimate
     errors: str
     cointegrated: bool
     rho: float
     draws: xr.DataArray
-    notes: tuple[str, ...]
     seconds: float
+    _remarks: tuple[str, ...] = field(repr=False)
+    """How residuals had to be modelled."""
     _average: FloatArray = field(repr=False)
     """(S, 2) the same as ``draws`` for the mean of the treated periods."""
     _regression: tuple[FloatArray, FloatArray, FloatArray] = field(repr=False)
     """Residuals, their design, and the design of the treated periods with that of their mean last."""
+
+    @property
+    def procedure(self) -> str:
+        """The estimator and the procedure with its settings, as the measurement of its coverage names them."""
+        return f"{self.estimate.estimator}: prediction interval {self.errors}, average"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -124,21 +137,15 @@ class PredictionInterval:
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
-        bounds = estimand_bounds(mean - high, mean - low, observed=mean, periods=panel.n_post)
-        rows = interval_rows(
-            self.estimate,
-            bounds,
-            level=level,
-            interval=f"prediction-{self.errors}",
-            p=dict.fromkeys(bounds, self.p),
-            seconds=self.seconds,
+        kind = f"prediction-{self.errors}"
+        rows = constant_rows(
+            self.estimate, mean - high, mean - low, level=level, interval=kind, p=self.p, seconds=self.seconds
         )
         point = self._point()
         points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
         return refuse_lift(rows.assign(estimate=[points[name][0] for name in rows["estimand"]]))
 
-    def sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self) -> str:
         row = self.effects().iloc[0]
         form = "first differences" if self.cointegrated else "levels"
         return (
@@ -199,19 +206,20 @@ class PredictionInterval:
             inside, outside = (middle, outside) if holds(middle) else (inside, middle)
         return inside
 
-    def _repr_html_(self) -> str:
-        columns = ["estimand", "estimate", "lower", "upper", "level", "p"]
-        return html_card(
-            "Prediction interval",
-            [self.sentence(), *self.notes, *lift_notes(self.effects())],
-            self.effects()[columns],
-            self.table,
-        )
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
+        """Sentences that belong beside the numbers: how residuals were modelled, and a lift that is refused."""
+        return (*self._remarks, *lift_notes(self.effects(level)))
+
+    def _facts(self) -> dict[str, Any]:
+        return {"errors": self.errors, "cointegrated": self.cointegrated, "rho": self.rho, "p": self.p}
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (*super()._card_tables(), self.table)
 
 
 def prediction_interval(
     panel: Panel,
-    estimator: str = "sc",
+    estimator: Method = "sc",
     *,
     cointegrated: bool = False,
     errors: ErrorModel = "gaussian",
@@ -282,24 +290,24 @@ def prediction_interval(
         cointegrated=cointegrated,
         rho=rho,
         draws=xr.DataArray(bounds, dims=("replicate", "side", "time"), coords=coords),
-        notes=tuple(notes),
         seconds=time.perf_counter() - began,
+        _remarks=notes,
         _average=np.stack([low[:, -1], high[:, -1]], axis=1),
         _regression=(residuals[first:], design, targets),
     )
 
 
-def _check(panel: Panel, estimator: str, errors: str, draws: int) -> None:
+def _check(panel: Panel, estimator: Method, errors: str, draws: int) -> None:
     if estimator != "sc":
         raise SpecError(f"estimator is {estimator!r}; prediction intervals are built on simplex weights: give 'sc'")
     if errors not in ERROR_MODELS:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
     if draws < 20:
         raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
-    check_residuals(panel)
+    check(panel)
 
 
-def check_residuals(panel: Panel) -> None:
+def check(panel: Panel) -> None:
     """Raise `PanelError` when the pre-period is too short for a model of its residuals, or is fitted without any."""
     if panel.n_pre < MIN_PERIODS:
         raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
@@ -310,6 +318,11 @@ def check_residuals(panel: Panel) -> None:
             "the donors reproduce the treated pre-period, so there is no error to learn from and a prediction interval "
             "would have no width"
         )
+
+
+def run(panel: Panel, settings: Settings) -> PredictionInterval:
+    """Carry it out as a plan asks for it."""
+    return prediction_interval(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
 def _sparsity(X: FloatArray, residuals: FloatArray, w: FloatArray) -> float:

@@ -1,14 +1,69 @@
-"""Bootstrap schemes without users: resampled units, and residuals resampled in blocks of periods."""
+"""Bootstrap schemes: resampled users, resampled units, and residuals resampled in blocks of periods.
+
+Cells of resampled users are re-averaged by counts: a user drawn k times counts k times (a multinomial weight), so
+no row is ever copied and a replicate costs one sparse product of users' sums with users' counts.
+"""
 
 import math
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from bsynth._base.types import FloatArray
+from bsynth._base.types import FloatArray, IntArray
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.refit import Block, batches, block_size
-from bsynth.panel import Panel
+from bsynth.panel import Clusters, Panel
+
+
+def resampled_users(
+    panel: Panel, clusters: Clusters, seed: int, filled: IntArray, failed: NDArray[np.bool_]
+) -> Iterator[Block]:
+    """Panels of resampled users in blocks; ``filled`` and ``failed`` (R,) are written on the way.
+
+    Draws follow one stream, replicate by replicate, so the answer does not depend on the block size.
+    """
+    rng = np.random.default_rng(seed)
+    shape, n_treated = panel.outcome.shape, len(panel.treated)
+    sums, size = cell_sums(clusters, shape), block_size(shape[0], shape[1])
+    for first in range(0, len(filled), size):
+        rows = np.arange(first, min(first + size, len(filled)))
+        outcome = np.stack([resampled_means(sums, shape, rng) for _ in rows])
+        empty = np.isnan(outcome)
+        filled[rows] = empty.sum(axis=(1, 2))
+        lost = empty.all(axis=1)
+        failed[rows] = lost.any(axis=1)
+        # A failed replicate is blanked afterwards; the observed panel only keeps the batch solvable.
+        outcome[failed[rows]] = panel.outcome
+        for r, unit in np.argwhere(np.isnan(outcome).any(axis=1)):
+            outcome[r, :, unit] = filled_in_time(outcome[r, :, unit])
+        yield outcome[:, :, :n_treated].mean(axis=2), np.ascontiguousarray(outcome[:, :, n_treated:])
+
+
+def cell_sums(clusters: Clusters, shape: tuple[int, ...]) -> csr_matrix:
+    """(2·T·N, users) matrix that turns how often each user was drawn into n, then Σy, of each cell."""
+    cell, cells = clusters.time * shape[1] + clusters.unit, shape[0] * shape[1]
+    values = np.concatenate([clusters.n, clusters.total])
+    position = np.concatenate([cell, cell + cells]), np.concatenate([clusters.cluster, clusters.cluster])
+    sums = csr_matrix((values, position), shape=(2 * cells, clusters.count))
+    sums.eliminate_zeros()
+    return sums
+
+
+def resampled_means(sums: csr_matrix, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
+    """(T, N) cell means of one resample of users with replacement; NaN where no user was drawn."""
+    users = sums.shape[1]
+    times = np.bincount(rng.integers(0, users, size=users), minlength=users)
+    n, total = (sums @ times).reshape(2, *shape)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(total / n)
+
+
+def filled_in_time(series: FloatArray) -> FloatArray:
+    """Fill NaN linearly between the nearest periods seen, and flat beyond the first and last of them."""
+    known = np.flatnonzero(~np.isnan(series))
+    return np.interp(np.arange(len(series)), known, series[known])
 
 
 def resampled_units(panel: Panel, replicates: int, rng: np.random.Generator) -> Iterator[Block]:

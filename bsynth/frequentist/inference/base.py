@@ -1,0 +1,105 @@
+"""What every classical inference is given, and what its result offers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bsynth._base.plain import clean
+from bsynth._base.types import Status
+from bsynth.frequentist.estimate import Estimate
+from bsynth.frequentist.estimators import Method
+from bsynth.text.result import Pictured
+
+EFFECTS_SHOWN = ["estimand", "estimate", "lower", "upper", "level", "p"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an inference of a plan is run with; each reads what concerns it.
+
+    Attributes
+    ----------
+    estimator : str or estimator
+    seed : int
+    replicates : int
+        Bootstrap replicates.
+    progress : bool
+    """
+
+    estimator: Method = "sc"
+    seed: int = 0
+    replicates: int = 1000
+    progress: bool = True
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Inference(Pictured):
+    """An interval and a p around a classical point, and what they presume.
+
+    A subclass has ``table``, `kind`, `conditions` and `effects`; it says what it found in one sentence, `_sentence`,
+    and whatever belongs beside the numbers in `notes`.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        The point that it is around.
+    """
+
+    estimate: Estimate
+
+    @property
+    def status(self) -> Status:
+        """``"ok"``: classical inference has no convergence gate."""
+        return "ok"
+
+    @property
+    def kind(self) -> str:
+        """What it is called in titles."""
+        raise NotImplementedError
+
+    @property
+    def conditions(self) -> str:
+        """What its interval presumes, one or two sentences; empty where it has none."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What it is, and around what."""
+        return f"{self.kind} around {self.estimate.estimator}: {self.estimate.panel.treated_name}"
+
+    @property
+    def procedure(self) -> str:
+        """The estimator and the procedure with its settings, as the measurement of its coverage names them."""
+        return f"{self.estimate.estimator}: {self.kind.lower()}, average"
+
+    @property
+    def p_min(self) -> float | None:
+        """The smallest p that so few placebos or permutations can give; None where there is no such bound."""
+        return None
+
+    def effects(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per estimand, with the interval and the p of the procedure."""
+        raise NotImplementedError
+
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
+        """Sentences that belong beside the numbers at this level; often none."""
+        return ()
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return what it found and what it conditions on, then what belongs beside the numbers at 95%."""
+        return (self._sentence(), *self.notes())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data: ``status, sentences, table`` and ``estimator``; most add settings and findings."""
+        return super().to_dict() | {"estimator": self.estimate.estimator} | clean(self._facts())
+
+    def _sentence(self) -> str:
+        raise NotImplementedError
+
+    def _facts(self) -> dict[str, Any]:
+        """Settings and findings that no table has."""
+        return {}
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (self.effects()[EFFECTS_SHOWN],)
