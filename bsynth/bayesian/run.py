@@ -19,6 +19,7 @@ from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.pieces import run_pieces
 
 if TYPE_CHECKING:
     from bsynth.engines.bayes import Sampler
@@ -111,10 +112,17 @@ def _averaged(request: Plan, sampler: "Sampler", *, progress: bool, retry: bool)
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
     *seeds, mixing = np.random.SeedSequence(request.seed).generate_state(len(specs) + 1)
-    fits = [
-        _gated(replace(request, spec=spec, seed=int(seed)), sampler, progress=progress, retry=retry)
+    jobs = {
+        f"{spec.weights.alpha}": replace(request, spec=spec, seed=int(seed))
         for spec, seed in zip(specs, seeds, strict=True)
-    ]
+    }
+    fits = run_pieces(
+        jobs,
+        lambda each: _gated(each, sampler, progress=False, retry=retry),
+        title=f"Compiling and sampling {request.spec.name} at each concentration",
+        n_jobs=1,
+        progress=progress,
+    )
     trees = [found.tree for found in fits]
     weights = averaging.pseudo_bma(trees)
     tree = averaging.mix(trees, weights, np.random.default_rng(mixing))

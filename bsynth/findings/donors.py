@@ -1,6 +1,5 @@
 """The donors one by one: weight, influence, whether they look treated, and what they add to the hull."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean, records
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -19,12 +17,13 @@ from bsynth.calibration import Calibration
 from bsynth.checks.base import Case
 from bsynth.checks.hull import FAR, P_OFFSET, measure
 from bsynth.effects import POSTERIOR_DIMS, variable
-from bsynth.errors import PanelError, UnreliableWarning, some_of
+from bsynth.errors import PanelError, some_of
 from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.pieces import run_pieces
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
@@ -345,12 +344,13 @@ def _posterior_changes(
     full = float(fit.effect_draws("predictive")["average"].mean())
     found = np.full(panel.n_donors, np.nan)
     heaviest = table["posterior_weight"].nlargest(refit).index
-    with progress_bar("leaving donors out", len(heaviest), bar) as shown, warnings.catch_warnings():
+
+    def change(j: int) -> float:
+        request = plan(panel.without(panel.donors[j]), fit.spec, draws=draws, seed=seed, slots=panel.n_donors)
         # An unreliable refit shows in its own donor's change only, which is a hint and no estimate.
-        warnings.simplefilter("ignore", UnreliableWarning)
-        for j in heaviest:
-            request = plan(panel.without(panel.donors[j]), fit.spec, draws=draws, seed=seed, slots=panel.n_donors)
-            again = run(request, progress=False)
-            found[j] = float(again.effect_draws("predictive")["average"].mean()) - full
-            shown.advance(shown.task_ids[0])
+        again = run(request, progress=False)
+        return float(again.effect_draws("predictive")["average"].mean()) - full
+
+    jobs = {str(j): j for j in heaviest}
+    found[heaviest] = run_pieces(jobs, change, title="leaving donors out", n_jobs=1, progress=bar)
     return found

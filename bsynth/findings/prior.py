@@ -1,7 +1,6 @@
 """Prior against data: does the pre-period decide the effect, or do the priors?"""
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import records
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
@@ -20,11 +18,12 @@ from bsynth.checks import contraction, sensitivity
 from bsynth.checks.base import Case, Check, Verdict
 from bsynth.checks.sensitivity import SHIFT
 from bsynth.effects import check_level
-from bsynth.errors import SpecError, UnreliableWarning
+from bsynth.errors import SpecError
 from bsynth.frequentist import classical
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.pieces import run_pieces
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.numbers import number
@@ -217,26 +216,22 @@ def _sweep(
 ) -> pd.DataFrame:
     """One row per concentration."""
     requests = {a: plan(panel, _at(fit.spec, a), draws=draws, seed=seed) for a in alphas}
-    rows = []
-    with progress_bar("concentrations of the weights", len(alphas), progress) as bar, warnings.catch_warnings():
-        # Told in the table and in words.
-        warnings.simplefilter("ignore", UnreliableWarning)
-        for alpha, request in requests.items():
-            own = fit.spec.weights.alpha == alpha
-            found = fit if own else run(request, progress=False)
-            row = found.effects(level).iloc[0]
-            rows.append(
-                {
-                    "alpha": alpha,
-                    **{name: float(row[name]) for name in ("estimate", "lower", "upper", "level", "sd")},
-                    "effective_donors": found.effective_donors,
-                    "pre_rmse": found.pre_rmse,
-                    "status": found.status,
-                    "own": own,
-                }
-            )
-            bar.advance(bar.task_ids[0])
-    return pd.DataFrame(rows)
+
+    def swept(alpha: float) -> dict[str, Any]:
+        own = fit.spec.weights.alpha == alpha
+        found = fit if own else run(requests[alpha], progress=False)
+        row = found.effects(level).iloc[0]
+        return {
+            "alpha": alpha,
+            **{name: float(row[name]) for name in ("estimate", "lower", "upper", "level", "sd")},
+            "effective_donors": found.effective_donors,
+            "pre_rmse": found.pre_rmse,
+            "status": found.status,
+            "own": own,
+        }
+
+    jobs = {str(alpha): alpha for alpha in alphas}
+    return pd.DataFrame(run_pieces(jobs, swept, title="concentrations of the weights", n_jobs=1, progress=progress))
 
 
 def _at(spec: ModelSpec, alpha: float) -> ModelSpec:
