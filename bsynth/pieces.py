@@ -1,4 +1,4 @@
-"""Many fits: the first compiles for the rest, and each is kept on disk when done, so that a kill loses those in flight."""
+"""Many fits: the first compiles for the rest, and each is kept on disk when done; a kill loses those in flight."""
 
 import hashlib
 import json
