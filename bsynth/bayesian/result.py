@@ -16,6 +16,7 @@ from bsynth._base.types import IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
+from bsynth.text.numbers import bracket, exact, numbers
 
 FORMAT = 1
 _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
@@ -182,11 +183,9 @@ class Fit:
 
     def __repr__(self) -> str:
         row = self.effects().iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         mark = "" if self.status == "ok" else " UNRELIABLE"
-        return (
-            f"<Fit {self.spec.name!r}{mark}: average effect {row.estimate:.4g}, "
-            f"95% predictive [{row.lower:.4g}, {row.upper:.4g}]>"
-        )
+        return f"<Fit {self.spec.name!r}{mark}: average effect {estimate}, 95% predictive {bracket(bounds)}>"
 
     def _repr_html_(self) -> str:
         marks = "".join(f"<li>{escape(f)}</li>" for f in self.diagnostics.failures)
@@ -196,7 +195,7 @@ class Fit:
             else ""
         )
         columns = ["estimand", "estimate", "lower", "upper", "level", "interval", "probability_positive"]
-        table = self.effects()[columns].to_html(index=False, float_format="{:.5g}".format, border=0)
+        table = self.effects()[columns].to_html(index=False, float_format=exact, border=0)
         notes = "".join(f"<p>{escape(note)}</p>" for note in self.notes())
         return f"<b>{escape(self.spec.title)}</b> ({escape(self.spec.name)}){warning}{table}{notes}"
 

@@ -27,6 +27,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.card import html_card
+from bsynth.text.numbers import bracket, fixed, numbers
 
 MIN_PLACEBOS = 4
 SAID = 8
@@ -148,8 +149,8 @@ class Calibration:
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {c:.2f}, "
-            f"d = {d:.2f} pre-period sd; resolution 1/{len(self.placebos) + 1}."
+            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {fixed(c, 2)}, "
+            f"d = {fixed(d, 2)} pre-period sd; resolution 1/{len(self.placebos) + 1}."
         ]
         if self.drawn_from is not None:
             words.append(
@@ -194,9 +195,10 @@ class Calibration:
 
     def __repr__(self) -> str:
         row = self.effects().iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         return (
             f"<Calibration of {self.fit.spec.name!r} on {len(self.placebos)} donors: average effect "
-            f"{row.estimate:.4g}, 95% calibrated [{row.lower:.4g}, {row.upper:.4g}]>"
+            f"{estimate}, 95% calibrated {bracket(bounds)}>"
         )
 
     def _repr_html_(self) -> str:

@@ -21,6 +21,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
+from bsynth.text.numbers import number
 
 MIN_LAST = 3
 
@@ -56,7 +57,8 @@ class LeaveFutureOut:
         return int((np.abs(self.table["pit"] - 0.5) > level / 2).sum())
 
     def __repr__(self) -> str:
-        return f"<LeaveFutureOut of {self.model!r}: {len(self.table)} periods, elpd {self.elpd:.2f} ± {self.se:.2f}>"
+        score = f"elpd {number(self.elpd)} ± {number(self.se, 2)}"
+        return f"<LeaveFutureOut of {self.model!r}: {len(self.table)} periods, {score}>"
 
 
 def lfo(

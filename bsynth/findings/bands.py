@@ -16,7 +16,7 @@ from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 MEASURED: Mapping[str, tuple[int, int]] = {
     "Germany": (3, 16),
@@ -69,7 +69,7 @@ class PathBand:
         """What the band says, in words."""
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
-            f"{self.level:.0%} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
+            f"{percent(self.level)} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
             f"{number(self.factor)} posterior sd to either side in each of {len(self.table)} periods; the interval of "
             "one period alone is for a question about that period only."
         ]
@@ -89,11 +89,11 @@ class PathBand:
         """How often such bands held the whole path of units to which nothing happened, in words."""
         panels = ", ".join(f"{held} of {units} in {title}" for title, (held, units) in MEASURED.items())
         words = [
-            f"Such bands may hold far less than they say: of untreated units as if treated, {MEASURED_LEVEL:.0%} bands "
-            f"of the model {MEASURED_MODEL!r} held the whole path of {panels}."
+            f"Such bands may hold far less than they say: of untreated units as if treated, {percent(MEASURED_LEVEL)} "
+            f"bands of the model {MEASURED_MODEL!r} held the whole path of {panels}."
         ]
         if self.held is not None:
-            words.append(f"On this panel {self.level:.0%} bands held that of {self.held} of {self.units} donors.")
+            words.append(f"On this panel {percent(self.level)} bands held that of {self.held} of {self.units} donors.")
         return tuple(words)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,12 +114,12 @@ class PathBand:
     def __repr__(self) -> str:
         flag = "" if self.status == "ok" else " UNRELIABLE"
         return (
-            f"<PathBand{flag}: {self.level:.0%} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes "
-            f"zero in {int(self.table['excludes_zero'].sum())} of {len(self.table)} periods>"
+            f"<PathBand{flag}: {percent(self.level)} of whole {self.interval} paths, ±{number(self.factor)} sd, "
+            f"excludes zero in {int(self.table['excludes_zero'].sum())} of {len(self.table)} periods>"
         )
 
     def _repr_html_(self) -> str:
-        title = f"{self.level:.0%} simultaneous band: {self.fit.tree.attrs['treated']}"
+        title = f"{percent(self.level)} simultaneous band: {self.fit.tree.attrs['treated']}"
         return html_card(title, self.sentences(), self.table)
 
 

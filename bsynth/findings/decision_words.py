@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from bsynth.text.marks import mark
-from bsynth.text.numbers import chance, number
+from bsynth.text.numbers import chance, number, percent
 
 if TYPE_CHECKING:
     from bsynth.findings.decision import Decision
@@ -60,14 +60,14 @@ def _overturned(decision: "Decision") -> str:
     v = decision.values
     if v["breakdown"] == 0:
         return (
-            f"No bias is needed to overturn it: the probability of an effect in its direction is under {SURE:.0%} "
+            f"No bias is needed to overturn it: the probability of an effect in its direction is under {percent(SURE)} "
             "as it stands."
         )
     beside = yardsticks(decision)
     return (
         f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
         f"treated period{f', {beside}' if beside else ''}: from there on the probability of an effect in its direction "
-        f"is under {SURE:.0%}."
+        f"is under {percent(SURE)}."
     )
 
 

@@ -26,7 +26,7 @@ from bsynth.panel.given import require_panel
 from bsynth.pieces import run_pieces
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import fixed, number, p_value
 
 INFLUENCE = 0.5
 """Change of the effect, in sd of its noise, from which a donor counts as influential."""
@@ -96,22 +96,21 @@ class DonorAudit:
             return "Some weights reproduce its pre-period exactly: it lies inside the hull of its donors."
         words = f"Its pre-period lies {number(v['distance'])} (RMS) from the hull of its donors"
         if v["p"] >= P_OFFSET:
-            return f"{words}; a free offset does not shorten that beyond chance (F test, p = {number(v['p'], 2)})."
+            return f"{words}; a free offset does not shorten that beyond chance (F test, {p_value(v['p'])})."
         if v["distance"] <= FAR * v["sd"]:
             return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
         side = "above" if v["offset"] > 0 else "below"
-        p = "p < 0.001" if v["p"] < 0.001 else f"p = {number(v['p'], 2)}"
         return (
-            f"{words} and {number(v['distance_centred'])} with a free offset ({p}): it sits {number(abs(v['offset']))} "
-            f"{side} them, so weights need a level beside them."
+            f"{words} and {number(v['distance_centred'])} with a free offset ({p_value(v['p'])}): it sits "
+            f"{number(abs(v['offset']))} {side} them, so weights need a level beside them."
         )
 
     def _named(self, flag: str, rows: pd.DataFrame) -> str:
         told: Callable[[pd.Series], str] = {
-            "dominant": lambda r: f"weight {r['weight']:.2f}",
+            "dominant": lambda r: f"weight {fixed(r['weight'], 2)}",
             "influential": self._moved,
             "looks treated": lambda r: f"gap {number(r['placebo_gap'])}, post/pre {number(r['placebo_ratio'], 2)}",
-            "opposed": lambda r: f"r = {number(r['correlation'], 2)}, weight {r[_weight(rows)]:.2f}",
+            "opposed": lambda r: f"r = {number(r['correlation'], 2)}, weight {fixed(r[_weight(rows)], 2)}",
         }[flag]
         return some_of([f"{donor} ({told(row)})" for donor, row in rows.iterrows()], limit=4)
 

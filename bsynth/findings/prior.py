@@ -26,7 +26,7 @@ from bsynth.panel.given import require_panel
 from bsynth.pieces import run_pieces
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import exact, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +97,8 @@ class PriorAudit:
     def _swept(self) -> list[str]:
         first, last = self.table.iloc[0], self.table.iloc[-1]
         figures = (
-            f"the average effect is {number(first['estimate'])} at α = {first['alpha']:g} and "
-            f"{number(last['estimate'])} at α = {last['alpha']:g}, a range of {number(self.range)} or "
+            f"the average effect is {number(first['estimate'])} at α = {exact(first['alpha'])} and "
+            f"{number(last['estimate'])} at α = {exact(last['alpha'])}, a range of {number(self.range)} or "
             f"{number(self.range / self.sd, 2)} posterior sd; weights that no prior touches give "
             f"{number(self.least_squares)}"
         )
@@ -110,7 +110,7 @@ class PriorAudit:
         words = [f"{lead}: {figures}."]
         bad = self.table.loc[self.table["status"] != "ok", "alpha"]
         if len(bad):
-            listed = ", ".join(f"{a:g}" for a in bad)
+            listed = ", ".join(map(exact, bad))
             words.append(f"UNRELIABLE in the sweep: the fit at α = {listed} did not pass its convergence gate.")
         return words
 

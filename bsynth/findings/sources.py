@@ -32,7 +32,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.text.card import html_card
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 NAMES = {
     "weights": "weights",
@@ -340,7 +340,7 @@ def _quadratic(functionals: FloatArray, cov: FloatArray) -> FloatArray:
 
 
 def _percent(share: float) -> str:
-    return "under 1%" if abs(share) < 0.005 else f"{share:.0%}".replace("-", "−")
+    return "under 1%" if abs(share) < 0.005 else percent(share, 0)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from bsynth import effects
 from bsynth._base.types import FloatArray
 from bsynth.panel import Panel
 from bsynth.text.card import html_card
+from bsynth.text.numbers import number
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,8 +134,8 @@ class Estimate:
     def __repr__(self) -> str:
         average = float(self.gap[self.panel.n_pre :].mean())
         return (
-            f"Estimate({self.estimator}, {self.panel.treated_name}: average effect {average:.6g}, "
-            f"pre RMSPE {self.pre_rmspe:.4g}, {self.effective_donors:.1f} effective donors)"
+            f"Estimate({self.estimator}, {self.panel.treated_name}: average effect {number(average)}, "
+            f"pre RMSPE {number(self.pre_rmspe)}, {number(self.effective_donors)} effective donors)"
         )
 
     def _repr_html_(self) -> str:

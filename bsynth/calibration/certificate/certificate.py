@@ -27,6 +27,7 @@ from bsynth.calibration.certificate.windows import Window
 from bsynth.calibration.scores import standardised
 from bsynth.model.spec import ModelSpec
 from bsynth.text.card import html_card
+from bsynth.text.numbers import percent
 
 SCHEMA = 1
 SURE = 0.05
@@ -227,10 +228,10 @@ class Certificate:
 
     def __repr__(self) -> str:
         mark = "" if self.status == "ok" else " UNRELIABLE"
-        base, calibrated = (self.row(kind)["coverage"] for kind in ("base", "calibrated"))
+        base, calibrated = (percent(self.row(kind)["coverage"], 0) for kind in ("base", "calibrated"))
         return (
             f"<Certificate of {self.spec.name!r}{mark} on {len(self.calibration.placebos)} donors: {self.finding}; "
-            f"{self.level:.0%} intervals held the truth in {base:.0%} (base) and {calibrated:.0%} (calibrated)>"
+            f"{percent(self.level)} intervals held the truth in {base} (base) and {calibrated} (calibrated)>"
         )
 
     def _repr_html_(self) -> str:

@@ -22,7 +22,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.card import html_card
-from bsynth.text.numbers import number
+from bsynth.text.numbers import exact, number, numbers, percent
 
 LEVEL = 0.95
 
@@ -155,7 +155,7 @@ class SpecificationCurve:
         words = [
             f"Over {count} specifications the average effect has median {number(self.median)} and ranges from "
             f"{number(low)} to {number(high)} (posterior means; the reference {number(own)}); {negative} are negative "
-            f"and {count - negative} positive, and {clear} of the {LEVEL:.0%} predictive intervals exclude zero.",
+            f"and {count - negative} positive, and {clear} of the {percent(LEVEL)} predictive intervals exclude zero.",
             *self._movers(),
             self._forecasts(),
         ]
@@ -247,11 +247,11 @@ class SpecificationCurve:
         }
 
     def __repr__(self) -> str:
-        low, high = self.range
+        middle, lowest, highest = numbers(self.median, *self.range)
         mark = "" if self.status == "ok" else " UNRELIABLE"
         return (
             f"<SpecificationCurve of {self.plan.base.name!r}{mark}: {len(self.runs)} specifications, average effect "
-            f"median {self.median:.4g}, from {low:.4g} to {high:.4g}>"
+            f"median {middle}, from {lowest} to {highest}>"
         )
 
     def _repr_html_(self) -> str:
@@ -280,7 +280,7 @@ def column(switch: str) -> str:
 
 
 def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exact(value) if isinstance(value, float) else str(value)
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.text.card import html_card
-from bsynth.text.numbers import number
+from bsynth.text.numbers import bracket, number, numbers, percent
 
 SHARE = 0.005
 """Less weight than this is no weight worth a word."""
@@ -136,10 +136,11 @@ class Stack:
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
         verb = "carries" if len(carriers) == 1 else "carry"
         low, high = self.leave_one_out.min(), self.leave_one_out.max()
+        share = percent(len(carriers) / count, 0)
         words = [
             f"Stacked by {m} forecasts of the pre-period the average effect is {number(row['estimate'])}, "
-            f"{row['level']:.0%} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
-            f"{len(carriers)} of {count} specifications {verb} weight ({len(carriers) / count:.0%}): {listed}{more}.",
+            f"{percent(row['level'])} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
+            f"{len(carriers)} of {count} specifications {verb} weight ({share}): {listed}{more}.",
             f"When one forecast at a time does not count, the stacked effect lies between {number(low)} and "
             f"{number(high)}: {m} forecasts settle the weights no better than that, and at most {m} specifications "
             "need any.",
@@ -171,10 +172,11 @@ class Stack:
 
     def __repr__(self) -> str:
         row = self.effects().iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         mark = "" if self.status == "ok" else " UNRELIABLE"
         return (
-            f"<Stack of {len(self.weights)} specifications{mark}: average effect {row.estimate:.4g}, "
-            f"95% stacked [{row.lower:.4g}, {row.upper:.4g}]>"
+            f"<Stack of {len(self.weights)} specifications{mark}: average effect {estimate}, "
+            f"95% stacked {bracket(bounds)}>"
         )
 
     def _repr_html_(self) -> str:

@@ -31,6 +31,7 @@ from bsynth.frequentist.refit import (
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.text.card import html_card
+from bsynth.text.numbers import numbers
 
 type Which = Literal["weighted", "all"]
 WHICH: tuple[str, ...] = get_args(Which.__value__)
@@ -89,16 +90,16 @@ class LeaveOneOut:
 
     def sentence(self) -> str:
         """What it found and what it conditions on."""
-        low, high = self.range
+        low, high = numbers(*self.range)
         if self.cumulative:
             return (
                 f"Cumulative leave-out: dropping {len(self.table)} donors one after the other, always the one with "
-                f"the largest weight left, the mean gap runs from {low:.5g} to {high:.5g}; it conditions on the data "
+                f"the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
                 "and on the donors that remain, and is a range, not a confidence interval."
             )
         return (
             f"Leave one out: without each of {len(self.table)} donors in turn the mean gap lies between "
-            f"{low:.5g} and {high:.5g}; it conditions on the data and on all other donors, and is a range, "
+            f"{low} and {high}; it conditions on the data and on all other donors, and is a range, "
             "not a confidence interval."
         )
 

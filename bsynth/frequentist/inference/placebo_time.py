@@ -23,6 +23,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
 from bsynth.text.card import html_card
+from bsynth.text.numbers import numbers
 
 DEFAULT_STARTS = 5
 
@@ -65,10 +66,11 @@ class PlaceboTime:
         """What it found and what it conditions on."""
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
+        shown, largest = numbers(real, float(sizes.max()))
         larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
         return (
             f"Placebo in time: of {len(self.table)} backdated starts {larger} show a mean gap at least as large as the "
-            f"real {real:.5g}, the largest {sizes.max():.5g}; it conditions on the donors and presumes that nothing "
+            f"real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
 
