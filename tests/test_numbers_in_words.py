@@ -24,6 +24,7 @@ ELSEWHERE = {
     "panel/panel.py": "an error about a value, as it came",
     "plots/style.py": "whole numbers along an axis, among them years, which have no thousands",
     "reporting/charts.py": "data: digits of the numbers that a chart reads",
+    "reporting/export.py": "LaTeX, which has a minus of its own",
 }
 """Files with a format of their own, and why."""
 FORMAT = re.compile(r"[gGeEfF%]$")
@@ -40,9 +41,9 @@ def formats(source: str) -> list[int]:
             spec = "".join(str(part.value) for part in node.format_spec.values if isinstance(part, ast.Constant))
             if FORMAT.search(spec):
                 found.append(node.lineno)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in words:
-            if TEMPLATE.search(node.value):
-                found.append(node.lineno)
+        text = node.value if isinstance(node, ast.Constant) and id(node) not in words else None
+        if isinstance(text, str) and TEMPLATE.search(text):
+            found.append(node.lineno)
     return found
 
 
