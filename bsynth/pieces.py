@@ -1,14 +1,67 @@
-"""Finished pieces of a long run, one JSON line each: a kill loses at most the piece in flight."""
+"""Many fits: the first compiles for the rest, and each is kept on disk when done; a kill loses those in flight."""
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import as_path, check_file, writing
-from bsynth.errors import SpecError
+import joblib
+
+from bsynth._base.progress import progress_bar
+from bsynth._base.request import as_path, check_file, check_jobs, writing
+from bsynth.errors import SpecError, UnreliableWarning
+
+type Record = dict[str, Any]
+"""What a finished piece is on disk: plain JSON data."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """A JSON-lines file of finished pieces, of which those with one ``key`` are seen.
+
+    Attributes
+    ----------
+    file : Path
+    key : str
+        What the pieces were computed from, such as a `digest`; pieces of other keys may be in the same file.
+    """
+
+    file: Path
+    key: str
+
+    def add(self, piece: str, record: Record) -> None:
+        """Append one finished piece.
+
+        Raises
+        ------
+        SpecError
+            When the file cannot be written.
+        """
+        line = json.dumps({"key": self.key, "piece": piece, **record}) + "\n"
+        with writing(self.file, "store"), self.file.open("ab+") as out:
+            if out.seek(0, os.SEEK_END) > 0:
+                out.seek(-1, os.SEEK_END)
+                # A kill may have cut the last line short; what follows must not join it.
+                line = line if out.read(1) == b"\n" else "\n" + line
+            out.write(line.encode())
+
+    def read(self) -> dict[str, Record]:
+        """Return the finished pieces in the order of the file, the last of each name; a cut line is passed over."""
+        found: dict[str, Record] = {}
+        if not self.file.is_file():
+            return found
+        for line in self.file.read_text(encoding="utf-8").splitlines():
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if isinstance(record, dict) and record.pop("key", None) == self.key and "piece" in record:
+                found[record.pop("piece")] = record
+        return found
 
 
 def digest(description: object, *data: bytes) -> str:
@@ -30,32 +83,75 @@ def check_store(store: str | Path | None) -> Path | None:
     return check_file(file, "store")
 
 
-def append(file: Path, key: str, record: Mapping[str, Any]) -> None:
-    """Append one finished piece."""
-    line = json.dumps({"key": key, **record}) + "\n"
-    with writing(file, "store"), file.open("ab+") as out:
-        if out.seek(0, os.SEEK_END) > 0:
-            out.seek(-1, os.SEEK_END)
-            # A kill may have cut the last line short; what follows must not join it.
-            line = line if out.read(1) == b"\n" else "\n" + line
-        out.write(line.encode())
+def run_pieces[J, R](
+    jobs: Mapping[str, J],
+    work: Callable[[J], R],
+    *,
+    title: str,
+    store: Store | None = None,
+    n_jobs: int | None = None,
+    progress: bool = True,
+    compiled: Callable[[J], Hashable] = lambda job: None,
+) -> list[R]:
+    """Do ``work`` on every job, in parallel, and return the results in the order of the jobs.
+
+    Parameters
+    ----------
+    jobs : mapping of str to job
+        The name is the piece's in the store, so it must say all by which the jobs differ.
+    work : function of a job
+        Its result is a plain JSON ``dict`` where there is a store. Its `UnreliableWarning` is not shown: failed fits
+        are counted and reported by the caller.
+    title : str
+        Beside the progress bar.
+    store : Store, optional
+        What it has is not computed again, and each piece that finishes is added at once.
+    n_jobs : int, optional
+        As of joblib: threads, since they share what is compiled; ``joblib.parallel_config`` moves the same call to
+        processes or a cluster.
+    progress : bool
+    compiled : function of a job
+        What the job's fit compiles, by default the same for all. The first job of each runs alone, and only then do
+        the others start and share it.
+
+    Raises
+    ------
+    SpecError
+        When ``n_jobs`` is no number of jobs, or the store cannot be written.
+    Exception
+        What ``work`` raises; pieces that have finished are in the store.
+
+    Examples
+    --------
+    >>> run_pieces({"a": 3, "b": 1}, lambda n: n * n, title="squares", progress=False)
+    [9, 1]
+    """
+    check_jobs(n_jobs)
+    kept: Mapping[str, Any] = {} if store is None else store.read()
+    done: dict[str, R] = {name: kept[name] for name in jobs if name in kept}
+    missing = [name for name in jobs if name not in done]
+    alone = set({compiled(jobs[name]): name for name in reversed(missing)}.values())
+    with progress_bar(title, len(jobs), progress) as bar, warnings.catch_warnings():
+        # All threads share the filters, and each piece that ends puts back those it found: here they end quiet, too.
+        warnings.simplefilter("ignore", UnreliableWarning)
+        bar.advance(bar.task_ids[0], len(done))
+
+        def collect(found: Iterable[tuple[str, R]]) -> None:
+            for name, result in found:
+                done[name] = result
+                if store is not None:
+                    store.add(name, result)  # type: ignore[arg-type]  # plain data, as asked
+                bar.advance(bar.task_ids[0])
+
+        collect(_piece(name, jobs[name], work) for name in missing if name in alone)
+        # Not before: joblib starts work when it is called, not when its results are read.
+        parallel = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+        collect(parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone))
+    return [done[name] for name in jobs]
 
 
-def finished(file: Path | None) -> list[tuple[str, dict[str, Any]]]:
-    """Return finished pieces in the order of the file, each with its key; a line cut short by a kill is passed over."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    if file is None or not file.is_file():
-        return found
-    for line in file.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(record, dict) and isinstance(record.get("key"), str):
-            found.append((record.pop("key"), record))
-    return found
-
-
-def stored(file: Path | None) -> dict[str, dict[str, Any]]:
-    """Return finished pieces by their key, the last of each."""
-    return dict(finished(file))
+def _piece[J, R](name: str, job: J, work: Callable[[J], R]) -> tuple[str, R]:
+    """Do one job, in this process or another, which has filters of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnreliableWarning)
+        return name, work(job)

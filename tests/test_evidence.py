@@ -14,10 +14,11 @@ from bsynth.calibration import PlaceboFit
 from bsynth.errors import PanelError, SpecError
 from bsynth.evidence import card, placebos, published, sbc, worlds
 from bsynth.evidence.command import evidence_command
-from bsynth.evidence.record import Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.run import Request, folder_of, measure_model
 from bsynth.evidence.scores import LEVELS, Scored, rounded
 from bsynth.model.catalogue import list_models, load_model, models_folder
+from bsynth.pieces import Store
 
 QUIET = Settings(progress=False)
 
@@ -62,29 +63,6 @@ def test_rounding_keeps_shape() -> None:
     assert rounded({"b": 7, "c": True}) == {"b": 7, "c": True}
 
 
-def test_store_goes_on_after_a_kill(tmp_path: Path) -> None:
-    file = tmp_path / "pieces.jsonl"
-    Store(file, "k").add("one", {"x": 1})
-    with file.open("a") as out:
-        out.write('{"key": "k", "piece": "two", "x"')  # the kill came here
-    assert Store(file, "k").done == {"one": {"x": 1}}
-    assert Store(file, "other settings").done == {}
-
-
-def test_a_cut_line_costs_its_own_piece_alone(tmp_path: Path) -> None:
-    file = tmp_path / "pieces.jsonl"
-    for name, x in (("one", 1), ("zwei é", 2)):
-        Store(file, "k").add(name, {"x": x})
-    whole = file.read_bytes()
-    last = whole.index(b"\n") + 1
-    for length in range(last, len(whole) + 1):
-        file.write_bytes(whole[:length])
-        Store(file, "k").add("three", {"x": 3})
-        # With nothing but its newline cut off the second piece is whole.
-        kept = {"zwei é": {"x": 2}} if length >= len(whole) - 1 else {}
-        assert Store(file, "k").done == {"one": {"x": 1}, **kept, "three": {"x": 3}}, length
-
-
 def test_make_evidence_measures_every_model() -> None:
     makefile = (Path(__file__).parent.parent / "Makefile").read_text(encoding="utf-8")
     recipe = makefile.split("\nevidence:")[1].split("\n\n")[0]
@@ -107,7 +85,7 @@ def test_measure_computes_only_what_is_missing(tmp_path: Path) -> None:
     assert list(found) == list(pieces)
     assert sorted(calls) == [0, 1, 2, 4]
     assert found["3"] == {"x": 33}
-    assert Store(store.file, "k").done.keys() == pieces.keys()
+    assert store.read().keys() == pieces.keys()
 
 
 def test_key_names_the_specification_and_the_settings() -> None:

@@ -16,6 +16,7 @@ import xarray as xr
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.bayesian.diagnostics import Diagnostics, psis_loo
 from bsynth.model.spec import ModelSpec
+from bsynth.text.numbers import exact, fixed
 
 GRID = (0.3, 1.0, 3.0)
 _DRAWN = ("posterior", "posterior_predictive", "log_likelihood", "sample_stats")
@@ -76,7 +77,7 @@ def mix(trees: Sequence[xr.DataTree], weights: FloatArray, rng: np.random.Genera
 
 def joint(found: Sequence[Diagnostics]) -> Diagnostics:
     """Return the worst of the members' diagnostics: one member that fails its gate fails the average."""
-    failures = tuple(f"alpha = {a:g}: {f}" for a, d in zip(GRID, found, strict=True) for f in d.failures)
+    failures = tuple(f"alpha = {exact(a)}: {f}" for a, d in zip(GRID, found, strict=True) for f in d.failures)
     return Diagnostics(
         status="unreliable" if failures else "ok",
         failures=failures,
@@ -92,5 +93,5 @@ def joint(found: Sequence[Diagnostics]) -> Diagnostics:
 
 def note(weights: FloatArray) -> str:
     """Say which concentrations were averaged and what each weighs."""
-    shares = ", ".join(f"{a:g} ({w:.2f})" for a, w in zip(GRID, weights, strict=True))
+    shares = ", ".join(f"{exact(a)} ({fixed(w, 2)})" for a, w in zip(GRID, weights, strict=True))
     return f"The concentration of the weights is averaged; leave-one-out weights: {shares}."

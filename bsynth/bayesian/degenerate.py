@@ -17,6 +17,7 @@ from bsynth.errors import PanelError, SolverError, some_of
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import MIN_DONORS, Panel
+from bsynth.text.numbers import fixed
 
 EXACT = 1e-6
 """Distance (RMS, in sd of the series) up to which two series are the same but for rounding."""
@@ -182,7 +183,7 @@ def _combined(named: dict[Label, float]) -> str:
     if len(named) == 1:
         return str(show(next(iter(named))))
     largest = sorted(named.items(), key=lambda pair: -pair[1])
-    return some_of([f"{show(donor)} ({weight:.2f})" for donor, weight in largest], limit=4)
+    return some_of([f"{show(donor)} ({fixed(weight, 2)})" for donor, weight in largest], limit=4)
 
 
 def _listed(labels: Sequence[Label]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from bsynth._base.types import FloatArray, Status
+from bsynth.text.numbers import fixed
 
 RHAT_MAX = 1.01
 RHAT_MAX_WEIGHT = 1.05
@@ -96,13 +97,13 @@ def gate(
     for name in varying:
         value = float(rhat[name])
         if not value < RHAT_MAX:
-            failures.append(f"R-hat of {name} is {value:.3f} (must be below {RHAT_MAX})")
+            failures.append(f"R-hat of {name} is {fixed(value, 3)} (must be below {RHAT_MAX})")
         for kind, found in ess.items():
             size = float(found[name])
             if not size >= ESS_MIN:
-                failures.append(f"{kind} ESS of {name} is {size:.0f} (must be at least {ESS_MIN})")
+                failures.append(f"{kind} ESS of {name} is {fixed(size, 0)} (must be at least {ESS_MIN})")
     if not rhat_weight < RHAT_MAX_WEIGHT:
-        failures.append(f"R-hat of a weight is {rhat_weight:.3f} (must be below {RHAT_MAX_WEIGHT})")
+        failures.append(f"R-hat of a weight is {fixed(rhat_weight, 3)} (must be below {RHAT_MAX_WEIGHT})")
     divergences = int(sample_stats["diverging"].sum())
     if divergences:
         failures.append(f"{divergences} divergences (must be 0)")
@@ -111,7 +112,7 @@ def gate(
         failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
     bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
     if not bfmi > BFMI_MIN:
-        failures.append(f"BFMI is {bfmi:.2f} (must be above {BFMI_MIN})")
+        failures.append(f"BFMI is {fixed(bfmi, 2)} (must be above {BFMI_MIN})")
     sizes = [float(found[name]) for name in varying for found in ess.values()]
     return Diagnostics(
         status="unreliable" if failures else "ok",

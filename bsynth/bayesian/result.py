@@ -241,7 +241,8 @@ class Fit(Pictured):
 
     def _gist(self) -> str:
         row = self.effects().iloc[0]
-        return f"average effect {row.estimate:.4g}, 95% predictive [{row.lower:.4g}, {row.upper:.4g}]"
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        return f"average effect {estimate}, 95% predictive {bracket(bounds)}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table[effects.CARD_COLUMNS],)

@@ -19,6 +19,7 @@ from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.pieces import run_pieces
 
 
 def fit(
@@ -105,14 +106,17 @@ def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
     *seeds, mixing = np.random.SeedSequence(request.sampling.seed).generate_state(len(specs) + 1)
-    fits = [
-        _gated(
-            replace(request, spec=spec, sampling=replace(request.sampling, seed=int(seed))),
-            progress=progress,
-            retry=retry,
-        )
+    jobs = {
+        f"{spec.weights.alpha}": replace(request, spec=spec, sampling=replace(request.sampling, seed=int(seed)))
         for spec, seed in zip(specs, seeds, strict=True)
-    ]
+    }
+    fits = run_pieces(
+        jobs,
+        lambda each: _gated(each, progress=False, retry=retry),
+        title=f"Compiling and sampling {request.spec.name} at each concentration",
+        n_jobs=1,
+        progress=progress,
+    )
     trees = [found.tree for found in fits]
     weights = averaging.pseudo_bma(trees)
     tree = averaging.mix(trees, weights, np.random.default_rng(mixing))

@@ -28,7 +28,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.marks import UNRELIABLE, mark
-from bsynth.text.numbers import bracket, chance, numbers
+from bsynth.text.numbers import bracket, chance, fixed, numbers
 from bsynth.text.result import Pictured
 
 MIN_PLACEBOS = 4
@@ -151,8 +151,8 @@ class Calibration(Pictured):
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {c:.2f}, "
-            f"d = {d:.2f} pre-period sd; resolution 1/{len(self.placebos) + 1}."
+            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {fixed(c, 2)}, "
+            f"d = {fixed(d, 2)} pre-period sd; resolution 1/{len(self.placebos) + 1}."
         ]
         if self.drawn_from is not None:
             words.append(
@@ -219,10 +219,8 @@ class Calibration(Pictured):
 
     def _gist(self) -> str:
         row = self.effects().iloc[0]
-        return (
-            f"average effect {row.estimate:.4g}, 95% calibrated [{row.lower:.4g}, {row.upper:.4g}], "
-            f"on {len(self.placebos)} donors"
-        )
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {len(self.placebos)} donors"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)

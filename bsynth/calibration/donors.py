@@ -14,6 +14,7 @@ from bsynth.calibration.placebos import PlaceboFit, placebo_fits
 from bsynth.engines.sampling import Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.text.numbers import fixed
 
 MOST_PLACEBOS = 50
 """Donors fitted as pseudo-treated at most: beyond it a share is known to 7 points, and each further fit costs as much
@@ -50,8 +51,8 @@ class Lesson:
         if self.shares is None:
             return ""
         both = {"ar1", "walk"} <= set(self.shares)
-        kinds = f" (AR(1) {self.shares['ar1']:.2f}, walk {self.shares['walk']:.2f})" if both else ""
-        return "" if self.drifting is None else f"share of drifting units π = {self.drifting:.2f}{kinds}, "
+        kinds = f" (AR(1) {fixed(self.shares['ar1'], 2)}, walk {fixed(self.shares['walk'], 2)})" if both else ""
+        return "" if self.drifting is None else f"share of drifting units π = {fixed(self.drifting, 2)}{kinds}, "
 
 
 @dataclass(frozen=True, eq=False)

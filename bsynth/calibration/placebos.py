@@ -1,26 +1,22 @@
 """Fits of untreated units as pseudo-treated: one compiled model, resumable, in parallel."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
 from bsynth._base.plain import show
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import UnreliableWarning
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.pieces import append, digest, stored
+from bsynth.pieces import Record, Store, digest, run_pieces
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""
@@ -104,42 +100,25 @@ def placebo_fits(
     The panel's own treated series may be among the units, by ``panel.treated_name``: its pool is all donors.
     ``periods`` makes room for more periods than the panel has, so that earlier windows share one compilation.
     """
-    key = _key(panel, spec, sampling)
-    file = None if store is None else Path(store)
-    done = {} if file is None else _stored(file, key)
-    missing = [unit for unit in units if _text(unit) not in done]
     states = np.random.SeedSequence(sampling.seed).generate_state(panel.n_donors + 1)
     seeds = dict(zip((*panel.donors, panel.treated_name), states, strict=True))
-    with progress_bar(f"{spec.name}: units as if treated from {show(panel.start)}", len(units), progress) as bar:
-        bar.advance(bar.task_ids[0], len(units) - len(missing))
-
-        def finished(result: PlaceboFit) -> None:
-            done[_text(result.unit)] = result
-            if file is not None:
-                _append(file, key, result)
-            bar.advance(bar.task_ids[0])
-
-        # The first fit compiles the model; only then do the others start, and share it.
-        own = {unit: replace(sampling, seed=int(seeds[unit])) for unit in missing}
-        for unit in missing[:1]:
-            finished(_placebo(panel, spec, unit, own[unit], periods))
-        jobs = [joblib.delayed(_placebo)(panel, spec, unit, own[unit], periods) for unit in missing[1:]]
-        for result in joblib.Parallel(n_jobs=sampling.n_jobs, prefer="threads", return_as="generator_unordered")(jobs):
-            finished(result)
-    # A store knows labels as text alone.
-    return tuple(replace(done[_text(unit)], unit=unit) for unit in units)
+    records = run_pieces(
+        {str(unit): unit for unit in units},
+        lambda unit: _to_record(_placebo(panel, spec, unit, replace(sampling, seed=int(seeds[unit])), periods)),
+        title=f"{spec.name}: units as if treated from {show(panel.start)}",
+        store=None if store is None else Store(Path(store), _key(panel, spec, sampling)),
+        n_jobs=sampling.n_jobs,
+        progress=progress,
+    )
+    return tuple(_from_record(unit, record) for unit, record in zip(units, records, strict=True))
 
 
 def _placebo(panel: Panel, spec: ModelSpec, unit: Label, sampling: Sampling, periods: int) -> PlaceboFit:
     """Fit one unit as pseudo-treated and keep what calibration needs."""
     own = panel.as_treated(unit) if unit in panel.donors else panel
-    with warnings.catch_warnings():
-        # Counted and reported by the calibration as a whole.
-        warnings.simplefilter("ignore", UnreliableWarning)
-        # Room for every donor: the treated unit's own fit then needs no compilation of its own.
-        request = plan(own, spec, sampling=sampling, slots=panel.n_donors, periods=periods)
-        found = run(request, progress=False)
-    return summarise_placebo(found, unit)
+    # Room for every donor: the treated unit's own fit then needs no compilation of its own.
+    request = plan(own, spec, sampling=sampling, slots=panel.n_donors, periods=periods)
+    return summarise_placebo(run(request, progress=False), unit)
 
 
 def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
@@ -171,21 +150,13 @@ def _key(panel: Panel, spec: ModelSpec, sampling: Sampling) -> str:
     return digest([_FORMAT, panel.to_dict(), spec.to_dict(), sampling.decides()], panel.outcome.tobytes())
 
 
-def _text(unit: Label) -> str:
-    return str(unit)
+def _to_record(placebo: PlaceboFit) -> Record:
+    """Everything but the unit, which is the name of the piece."""
+    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
+    return {name: value for name, value in plain.items() if name != "unit"}
 
 
-def _append(file: Path, key: str, placebo: PlaceboFit) -> None:
-    record = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
-    append(file, f"{key}/{_text(placebo.unit)}", record | {"unit": _text(placebo.unit)})
-
-
-def _stored(file: Path, key: str) -> dict[str, PlaceboFit]:
-    """Read finished fits of these settings."""
-    found: dict[str, PlaceboFit] = {}
-    for name, record in stored(file).items():
-        if name.startswith(f"{key}/"):
-            arrays = {n: np.asarray(v, dtype=float) for n, v in record.items() if isinstance(v, list)}
-            arrays["component"] = arrays["component"].astype(int)
-            found[record["unit"]] = PlaceboFit(**(record | arrays))
-    return found
+def _from_record(unit: Label, record: Record) -> PlaceboFit:
+    arrays = {name: np.asarray(value, dtype=float) for name, value in record.items() if isinstance(value, list)}
+    arrays["component"] = arrays["component"].astype(np.intp)
+    return PlaceboFit(unit=unit, **(record | arrays))

@@ -6,7 +6,7 @@ from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts, for_drift
 from bsynth.checks.replicates import residuals, tail
 from bsynth.engines.series import lag1
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 NAME = "autocorrelation"
 TITLE = "Are residuals autocorrelated beyond the model?"
@@ -25,7 +25,7 @@ def check(case: Case) -> Check:
     observed = float(lag1(found.realised.mean(axis=0)))
     p = tail(lag1(found.replicated), lag1(found.realised))
     values = {"lag1": observed, "p": p, "expected": float(np.mean(lag1(found.replicated)))}
-    share = f"lag-1 autocorrelation {number(observed, 2)}, which {p:.1%} of the model's own replicates reach"
+    share = f"lag-1 autocorrelation {number(observed, 2)}, which {percent(p)} of the model's own replicates reach"
     if p >= P_MIN or observed <= 0:
         return Check(NAME, TITLE, values, "ok", f"The pre-period residuals look like the model's own: {share}.")
     assumed = "more than its drift allows for" if drifts(case.spec) else "while it takes the periods as independent"

@@ -5,7 +5,7 @@ import numpy as np
 from bsynth.checks.base import Case, Check
 from bsynth.effects import POSTERIOR_DIMS, variable
 from bsynth.errors import some_of
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 NAME = "donors"
 TITLE = "Who carries the counterfactual?"
@@ -39,7 +39,9 @@ def check(case: Case) -> Check:
         "opposed_weight": float(weights[opposed].sum()),
     }
     main = case.panel.donors[int(weights.argmax())]
-    figures = f"{number(effective)} effective donors of {len(weights)}, the largest ({main}) with {weights.max():.0%}"
+    figures = (
+        f"{number(effective)} effective donors of {len(weights)}, the largest ({main}) with {percent(weights.max(), 0)}"
+    )
     problems = []
     if effective < FEW:
         problems.append(f"the counterfactual is nearly one unit, {main}, whose own shocks count as the effect")
@@ -47,8 +49,8 @@ def check(case: Case) -> Check:
         order = [i for i in np.argsort(-weights) if opposed[i]]
         named = some_of([case.panel.donors[i] for i in order], limit=3)
         problems.append(
-            f"{values['opposed_weight']:.0%} of the weight is on donors that moved against the treated unit before the "
-            f"start ({named}); think about excluding them"
+            f"{percent(values['opposed_weight'], 0)} of the weight is on donors that moved against the treated unit "
+            f"before the start ({named}); think about excluding them"
         )
     if not problems:
         return Check(NAME, TITLE, values, "ok", f"The counterfactual rests on {figures}.")

@@ -4,7 +4,7 @@ from scipy import stats
 
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_drift
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 NAME = "leave-future-out"
 TITLE = "Are the last pre-periods forecast?"
@@ -26,8 +26,8 @@ def check(case: Case) -> Check | None:
     p = float(stats.binom.sf(outside - 1, n, 1 - LEVEL))
     values = {"elpd": found.elpd, "se": found.se, "periods": float(n), "outside": float(outside), "p": p}
     figures = (
-        f"{outside} of the last {n} pre-periods fall outside the {LEVEL:.0%} interval of a forecast from the periods "
-        f"before (elpd {number(found.elpd)}, s.e. {number(found.se, 2)})"
+        f"{outside} of the last {n} pre-periods fall outside the {percent(LEVEL)} interval of a forecast from the "
+        f"periods before (elpd {number(found.elpd)}, s.e. {number(found.se, 2)})"
     )
     if p >= P_MIN:
         return Check(NAME, TITLE, values, "ok", f"The model forecasts the pre-period as it promises: {figures}.")

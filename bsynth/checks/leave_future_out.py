@@ -1,6 +1,5 @@
 """Leave-future-out: refit on shorter pre-periods and score the period that comes next."""
 
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +8,19 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
 from bsynth.effects import variable
 from bsynth.engines.sampling import Sampling, resolve
-from bsynth.errors import PanelError, UnreliableWarning
+from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE
+from bsynth.pieces import run_pieces
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import number
 from bsynth.text.result import Result
@@ -85,7 +84,7 @@ class LeaveFutureOut(Result):
         return super().to_dict() | {"model": self.model, "elpd": self.elpd, "se": self.se}
 
     def _gist(self) -> str:
-        return f"{len(self.table)} periods, elpd {self.elpd:.2f} ± {self.se:.2f}"
+        return f"{len(self.table)} periods, elpd {number(self.elpd)} ± {number(self.se, 2)}"
 
 
 def leave_future_out(
@@ -147,18 +146,17 @@ def leave_future_out(
             else f"leave-future-out needs {MIN_PRE + MIN_LAST} pre-periods and there are {panel.n_pre}; skip it"
         )
     spec = choose_model(panel, model).spec
-    seen, rows = make_design(panel, spec).treated_seen, []
-    with progress_bar(f"leave-future-out of {spec.name}", last, progress) as bar:
-        for t in range(panel.n_pre - last, panel.n_pre):
-            if not seen[t]:  # nothing was observed there to score
-                continue
-            shorter = panel.backdated(panel.times[t])
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UnreliableWarning)  # kept in the row's status
-                own = replace(chosen, seed=chosen.seed + t)
-                found = fit(shorter, spec, sampling=own, progress=False)
-            rows.append({"time": panel.times[t]} | score_forecast(found, shorter, t) | {"status": found.status})
-            bar.advance(bar.task_ids[0])
+    seen = make_design(panel, spec).treated_seen
+
+    def forecast(t: int) -> dict[str, Any]:
+        shorter = panel.backdated(panel.times[t])
+        own = replace(chosen, seed=chosen.seed + t)
+        found = fit(shorter, spec, sampling=own, progress=False)
+        return {"time": panel.times[t]} | score_forecast(found, shorter, t) | {"status": found.status}
+
+    # Where nothing was observed there is nothing to score.
+    held = {str(t): t for t in range(panel.n_pre - last, panel.n_pre) if seen[t]}
+    rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
     return LeaveFutureOut(spec.name, pd.DataFrame(rows))
 
 

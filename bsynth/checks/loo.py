@@ -7,7 +7,7 @@ from bsynth.bayesian.diagnostics import psis_loo
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts
 from bsynth.errors import some_of
-from bsynth.text.numbers import number
+from bsynth.text.numbers import fixed, number
 
 NAME = "loo"
 TITLE = "Is every pre-period predicted by the others?"
@@ -34,11 +34,13 @@ def check(case: Case) -> Check:
         "k_max": float(k.max()),
         "k_bad": float(bad.sum()),
     }
-    score = f"elpd {number(values['elpd'])} (s.e. {number(values['se'], 2)}), largest Pareto k {values['k_max']:.2f}"
+    score = (
+        f"elpd {number(values['elpd'])} (s.e. {number(values['se'], 2)}), largest Pareto k {fixed(values['k_max'], 2)}"
+    )
     if drifts(case.spec):
         score += "; its terms are one step ahead, since the model has a drift"
     if periods:
-        score += f"; k is above {found.good_k:.2f} at {some_of(periods, 4)}, so score by leave-future-out rather"
+        score += f"; k is above {fixed(found.good_k, 2)} at {some_of(periods, 4)}, so score by leave-future-out rather"
     if values["k_max"] <= K_MAX:
         return Check(NAME, TITLE, values, "ok", f"No single pre-period carries the fit: {score}.")
     sentence = f"The fit of {case.spec.name!r} leans on single pre-periods: {score}, and look at those periods."

@@ -14,6 +14,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
@@ -147,7 +148,7 @@ class _Stages:
 
     def __call__(self, text: str) -> None:
         if not self.quiet:
-            click.echo(f"[{time.perf_counter() - self.began:5.1f} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {text}", err=True)
 
 
 def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":
@@ -199,7 +200,6 @@ def _print_table(analysis: "Analysis") -> None:
     from rich.table import Table
 
     from bsynth.effects import without_bare_points
-    from bsynth.text.numbers import number
 
     table = Table("method", "estimate", "interval", "kind", "p", "P(>0)", box=None, header_style="bold")
     if analysis.truth is not None:
@@ -208,7 +208,7 @@ def _print_table(analysis: "Analysis") -> None:
         name = f"posterior {row['model']}" if row["method"] == "bayes" else row["method"]
         mark = " UNRELIABLE" if row.get("status") == "unreliable" else ""
         has_bounds = row["lower"] == row["lower"]
-        level = f"{row['level']:.0%} " if row["level"] == row["level"] else ""
+        level = f"{percent(row['level'])} " if row["level"] == row["level"] else ""
         table.add_row(
             name + mark,
             number(row["estimate"]),

@@ -15,6 +15,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
     from bsynth.calibration.certificate import Certificate
@@ -57,7 +58,7 @@ def certify(
 
     def stage(text: str) -> None:
         if not quiet:
-            click.echo(f"[{time.perf_counter() - began:5.1f} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {text}", err=True)
 
     stage(str(panel))
     stage(f"{panel.n_donors} donors as if treated (the first fit compiles)")
@@ -126,20 +127,18 @@ def _print(certificate: "Certificate") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from bsynth.text.numbers import number
-
-    names = [f"{level:.0%}" for level in certificate.levels]
+    names = [percent(level) for level in certificate.levels]
     table = Table("interval of the average", *names, "score", "width", box=None, header_style="bold")
     for kind in ("base", "calibrated", "conformal", "demeaned-placebo", "demeaned-conformal"):
         rows = certificate.coverage(kind)
         main = certificate.row(kind)
-        shares = [f"{share:.0%}" for share in rows.loc[list(certificate.levels), "coverage"]]
+        shares = [percent(share, 0) for share in rows.loc[list(certificate.levels), "coverage"]]
         table.add_row(kind, *shares, number(main["score"]), number(main["median_width"]))
     click.echo()
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     click.echo(
         f"share of units whose interval held the truth, at the real start; score (smaller is better) and median width "
-        f"at {certificate.level:.0%}, pre-period sd\n"
+        f"at {percent(certificate.level)}, pre-period sd\n"
     )
     for sentence in certificate.sentences():
         click.echo(sentence)

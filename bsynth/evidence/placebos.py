@@ -25,10 +25,11 @@ from bsynth.calibration import (
     switch_prior,
 )
 from bsynth.errors import PanelError
-from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.scores import LEVELS, Scored, rounded
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.pieces import Record, Store
 
 
 @dataclass(frozen=True)

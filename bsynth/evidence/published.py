@@ -10,11 +10,12 @@ import pandas as pd
 
 from bsynth.bayesian.run import fit
 from bsynth.errors import PanelError
-from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.scores import rounded
 from bsynth.model.catalogue import load_model
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.pieces import Record, Store
 
 DRAWS, TUNE = 1000, 1000
 R_BSYNTH = "model of R's bsynth, Gibbs sampler"

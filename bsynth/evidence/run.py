@@ -8,9 +8,10 @@ from pathlib import Path
 from bsynth._base.versions import versions
 from bsynth.errors import SpecError
 from bsynth.evidence import card, placebos, published, sbc, worlds
-from bsynth.evidence.record import Record, Settings, key_of
+from bsynth.evidence.record import Settings, key_of
 from bsynth.model.catalogue import list_models, load_model, models_folder
 from bsynth.model.spec import ModelSpec
+from bsynth.pieces import Record
 
 PARTS = ("placebos", "worlds", "sbc", "published")
 QUICK = 6

@@ -18,12 +18,13 @@ from scipy import stats
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.engines import drift
 from bsynth.evidence.engine import posterior
-from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.scores import rounded
 from bsynth.model.covariates import Predictors
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Cells, Panel, Source
+from bsynth.pieces import Record, Store
 
 RANKS = 100
 """Ranks 0…99: the truth among 99 draws."""

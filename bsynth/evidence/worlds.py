@@ -15,12 +15,13 @@ import pandas as pd
 from bsynth._base.types import FloatArray
 from bsynth.calibration import PlaceboFit, factors, learn_shares, support, switch_prior
 from bsynth.evidence.engine import posterior
-from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.scores import LEVELS, Scored, rounded
 from bsynth.model.design import make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
+from bsynth.pieces import Record, Store
 
 FIRST_SEED = 200
 EFFECT = 0.5
@@ -155,7 +156,8 @@ def run(
         chosen = range(FIRST_SEED, FIRST_SEED + seeds)
         pieces = {f"{name}/{seed}": functools.partial(_piece, name, seed, spec, settings) for seed in chosen}
         measure(f"{spec.name}: {name}", pieces, store, settings)
-    found = {name: [r for piece, r in store.done.items() if piece.startswith(f"{name}/")] for name in wanted}
+    everything = store.read()
+    found = {name: [r for piece, r in everything.items() if piece.startswith(f"{name}/")] for name in wanted}
     return {
         "first_seed": FIRST_SEED,
         **settings.sampler(),

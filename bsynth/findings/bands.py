@@ -15,7 +15,7 @@ from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 from bsynth.text.result import Pictured
 
 MEASURED: Mapping[str, tuple[int, int]] = {
@@ -74,7 +74,7 @@ class PathBand(Pictured):
         """What the band says, in words."""
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
-            f"{self.level:.0%} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
+            f"{percent(self.level)} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
             f"{number(self.factor)} posterior sd to either side in each of {len(self.table)} periods; the interval of "
             "one period alone is for a question about that period only."
         ]
@@ -94,11 +94,11 @@ class PathBand(Pictured):
         """How often such bands held the whole path of units to which nothing happened, in words."""
         panels = ", ".join(f"{held} of {units} in {title}" for title, (held, units) in MEASURED.items())
         words = [
-            f"Such bands may hold far less than they say: of untreated units as if treated, {MEASURED_LEVEL:.0%} bands "
-            f"of the model {MEASURED_MODEL!r} held the whole path of {panels}."
+            f"Such bands may hold far less than they say: of untreated units as if treated, {percent(MEASURED_LEVEL)} "
+            f"bands of the model {MEASURED_MODEL!r} held the whole path of {panels}."
         ]
         if self.held is not None:
-            words.append(f"On this panel {self.level:.0%} bands held that of {self.held} of {self.units} donors.")
+            words.append(f"On this panel {percent(self.level)} bands held that of {self.held} of {self.units} donors.")
         return tuple(words)
 
     def to_dict(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class PathBand(Pictured):
 
     def _gist(self) -> str:
         return (
-            f"{self.level:.0%} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes zero in "
+            f"{percent(self.level)} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes zero in "
             f"{int(self.table['excludes_zero'].sum())} of {len(self.table)} periods"
         )
 

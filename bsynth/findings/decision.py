@@ -16,7 +16,7 @@ from bsynth.calibration import Calibration
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
 from bsynth.text.marks import mark
-from bsynth.text.numbers import chance, number
+from bsynth.text.numbers import chance, number, percent
 from bsynth.text.result import Pictured
 
 POINTS = 201
@@ -143,14 +143,14 @@ def _overturned(decision: Decision) -> str:
     v = decision.values
     if v["breakdown"] == 0:
         return (
-            f"No bias is needed to overturn it: the probability of an effect in its direction is under {SURE:.0%} "
+            f"No bias is needed to overturn it: the probability of an effect in its direction is under {percent(SURE)} "
             "as it stands."
         )
     beside = yardsticks(decision)
     return (
         f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
         f"treated period{f', {beside}' if beside else ''}: from there on the probability of an effect in its direction "
-        f"is under {SURE:.0%}."
+        f"is under {percent(SURE)}."
     )
 
 

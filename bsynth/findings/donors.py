@@ -1,6 +1,5 @@
 """The donors one by one: weight, influence, whether they look treated, and what they add to the hull."""
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
@@ -19,14 +17,15 @@ from bsynth.calibration import Calibration
 from bsynth.effects import POSTERIOR_DIMS, variable
 from bsynth.engines.hull import FAR, P_OFFSET, measure
 from bsynth.engines.sampling import Sampling, resolve
-from bsynth.errors import PanelError, UnreliableWarning, some_of
+from bsynth.errors import PanelError, some_of
 from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.pieces import run_pieces
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import exact, fixed, number, p_value
 from bsynth.text.result import Pictured
 
 INFLUENCE = 0.5
@@ -102,23 +101,24 @@ class DonorAudit(Pictured):
             return "Some weights reproduce its pre-period exactly: it lies inside the hull of its donors."
         words = f"Its pre-period lies {number(v['distance'])} (RMS) from the hull of its donors"
         if v["p"] >= P_OFFSET:
-            p = number(v["p"], 2)
-            return f"{words}; a free offset does not shorten that surely (F test, p = {p}, not below {P_OFFSET:g})."
+            return (
+                f"{words}; a free offset does not shorten that surely (F test, {p_value(v['p'])}, not below "
+                f"{exact(P_OFFSET)})."
+            )
         if v["distance"] <= FAR * v["sd"]:
             return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
         side = "above" if v["offset"] > 0 else "below"
-        p = "p < 0.001" if v["p"] < 0.001 else f"p = {number(v['p'], 2)}"
         return (
-            f"{words} and {number(v['distance_centred'])} with a free offset ({p}): it sits {number(abs(v['offset']))} "
-            f"{side} them, so weights need a level beside them."
+            f"{words} and {number(v['distance_centred'])} with a free offset ({p_value(v['p'])}): it sits "
+            f"{number(abs(v['offset']))} {side} them, so weights need a level beside them."
         )
 
     def _named(self, flag: str, rows: pd.DataFrame) -> str:
         told: Callable[[pd.Series], str] = {
-            "dominant": lambda r: f"weight {r['weight']:.2f}",
+            "dominant": lambda r: f"weight {fixed(r['weight'], 2)}",
             "influential": self._moved,
             "looks treated": lambda r: f"gap {number(r['placebo_gap'])}, post/pre {number(r['placebo_ratio'], 2)}",
-            "opposed": lambda r: f"r = {number(r['correlation'], 2)}, weight {r[_weight(rows)]:.2f}",
+            "opposed": lambda r: f"r = {number(r['correlation'], 2)}, weight {fixed(r[_weight(rows)], 2)}",
         }[flag]
         return some_of([f"{donor} ({told(row)})" for donor, row in rows.iterrows()], limit=4)
 
@@ -353,12 +353,13 @@ def _posterior_changes(
     full = float(fit.effect_draws("predictive")["average"].mean())
     found = np.full(panel.n_donors, np.nan)
     heaviest = table["posterior_weight"].nlargest(refit).index
-    with progress_bar("leaving donors out", len(heaviest), bar) as shown, warnings.catch_warnings():
+
+    def change(j: int) -> float:
+        request = plan(panel.without(panel.donors[j]), fit.spec, sampling=sampling, slots=panel.n_donors)
         # An unreliable refit shows in its own donor's change only, which is a hint and no estimate.
-        warnings.simplefilter("ignore", UnreliableWarning)
-        for j in heaviest:
-            request = plan(panel.without(panel.donors[j]), fit.spec, sampling=sampling, slots=panel.n_donors)
-            again = run(request, progress=False)
-            found[j] = float(again.effect_draws("predictive")["average"].mean()) - full
-            shown.advance(shown.task_ids[0])
+        again = run(request, progress=False)
+        return float(again.effect_draws("predictive")["average"].mean()) - full
+
+    jobs = {str(j): j for j in heaviest}
+    found[heaviest] = run_pieces(jobs, change, title="leaving donors out", n_jobs=1, progress=bar)
     return found

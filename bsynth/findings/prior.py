@@ -1,7 +1,6 @@
 """Prior against data: does the pre-period decide the effect, or do the priors?"""
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
@@ -20,12 +18,13 @@ from bsynth.checks.base import Case, Check, Verdict
 from bsynth.checks.sensitivity import SHIFT
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
-from bsynth.errors import SpecError, UnreliableWarning
+from bsynth.errors import SpecError
 from bsynth.frequentist import classical
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.pieces import run_pieces
 from bsynth.text.marks import UNRELIABLE, mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import exact, number
 from bsynth.text.result import Pictured
 
 
@@ -102,8 +101,8 @@ class PriorAudit(Pictured):
     def _swept(self) -> str:
         first, last = self.table.iloc[0], self.table.iloc[-1]
         figures = (
-            f"the average effect is {number(first['estimate'])} at α = {first['alpha']:g} and "
-            f"{number(last['estimate'])} at α = {last['alpha']:g}, a range of {number(self.range)} or "
+            f"the average effect is {number(first['estimate'])} at α = {exact(first['alpha'])} and "
+            f"{number(last['estimate'])} at α = {exact(last['alpha'])}, a range of {number(self.range)} or "
             f"{number(self.range / self.sd, 2)} posterior sd; weights that no prior touches give "
             f"{number(self.least_squares)}"
         )
@@ -117,7 +116,7 @@ class PriorAudit(Pictured):
     def _failed(self) -> list[str]:
         """The mark of the sweep."""
         failed = [] if self.table.empty else self.table.loc[self.table["status"] != "ok", "alpha"].tolist()
-        listed = ", ".join(f"{alpha:g}" for alpha in failed)
+        listed = ", ".join(map(exact, failed))
         said = f"{UNRELIABLE} in the sweep: the fit at α = {listed} did not pass its convergence gate."
         return [said] if failed else []
 
@@ -216,26 +215,22 @@ def _sweep(
 ) -> pd.DataFrame:
     """One row per concentration."""
     requests = {a: plan(panel, _at(fit.spec, a), sampling=sampling) for a in alphas}
-    rows = []
-    with progress_bar("concentrations of the weights", len(alphas), progress) as bar, warnings.catch_warnings():
-        # Told in the table and in words.
-        warnings.simplefilter("ignore", UnreliableWarning)
-        for alpha, request in requests.items():
-            own = fit.spec.weights.alpha == alpha
-            found = fit if own else run(request, progress=False)
-            row = found.effects(level).iloc[0]
-            rows.append(
-                {
-                    "alpha": alpha,
-                    **{name: float(row[name]) for name in ("estimate", "lower", "upper", "level", "sd")},
-                    "effective_donors": found.effective_donors,
-                    "pre_rmspe": found.pre_rmspe,
-                    "status": found.status,
-                    "own": own,
-                }
-            )
-            bar.advance(bar.task_ids[0])
-    return pd.DataFrame(rows)
+
+    def swept(alpha: float) -> dict[str, Any]:
+        own = fit.spec.weights.alpha == alpha
+        found = fit if own else run(requests[alpha], progress=False)
+        row = found.effects(level).iloc[0]
+        return {
+            "alpha": alpha,
+            **{name: float(row[name]) for name in ("estimate", "lower", "upper", "level", "sd")},
+            "effective_donors": found.effective_donors,
+            "pre_rmspe": found.pre_rmspe,
+            "status": found.status,
+            "own": own,
+        }
+
+    jobs = {str(alpha): alpha for alpha in alphas}
+    return pd.DataFrame(run_pieces(jobs, swept, title="concentrations of the weights", n_jobs=1, progress=progress))
 
 
 def _at(spec: ModelSpec, alpha: float) -> ModelSpec:

@@ -28,7 +28,7 @@ from bsynth.effects import variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 from bsynth.text.result import Pictured
 
 NAMES = {
@@ -330,7 +330,7 @@ def _quadratic(functionals: FloatArray, cov: FloatArray) -> FloatArray:
 
 
 def _percent(share: float) -> str:
-    return "under 1%" if abs(share) < 0.005 else f"{share:.0%}".replace("-", "−")
+    return "under 1%" if abs(share) < 0.005 else percent(share, 0)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from bsynth.frequentist.estimators.predictors import notes as predictor_notes
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import some_labels
+from bsynth.text.numbers import exact
 
 
 def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact") -> Estimate:
@@ -134,7 +135,7 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
     if not np.isfinite(intercept):
         raise SpecError(f"intercept is {intercept}; give a finite number")
     vector = np.array([float(given.get(donor, 0.0)) for donor in panel.donors])
-    total = f"The weights were given, not fitted; they sum to {vector.sum():.6g}."
+    total = f"The weights were given, not fitted; they sum to {exact(float(vector.sum()))}."
     return Estimate(
         estimator="given",
         panel=panel,
@@ -153,6 +154,6 @@ def _ridge_notes(ridge: float) -> list[str]:
     if ridge == 0:
         return []
     return [
-        f"Several weight vectors fit the pre-period equally well; a relative ridge of {ridge:.1e} picked "
+        f"Several weight vectors fit the pre-period equally well; a relative ridge of {exact(ridge, 2)} picked "
         "the most even one, so read the effect rather than the single weights."
     ]

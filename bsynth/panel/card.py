@@ -8,6 +8,7 @@ import numpy as np
 from bsynth._base.plain import show
 from bsynth.errors import some_of
 from bsynth.panel.data import PanelData
+from bsynth.text.numbers import exact
 
 
 def panel_card(panel: PanelData) -> str:
@@ -23,7 +24,7 @@ def panel_card(panel: PanelData) -> str:
     }
     if panel.cells is not None:
         n = panel.cells.n
-        rows["Cell sizes"] = f"median {np.median(n):g} rows, {n.min():g} to {n.max():g}"
+        rows["Cell sizes"] = f"median {exact(np.median(n))} rows, {exact(n.min())} to {exact(n.max())}"
     if panel.covariates is not None:
         rows["Covariates"] = ", ".join(panel.covariates.names)
     if notes := panel.notes():

@@ -11,7 +11,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, GREY, ORANGE, RED, VERMILION, EndLabel
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import number
+from bsynth.text.numbers import exact, fixed, number
 
 _FLAGS = {"looks treated": (VERMILION, "s"), "influential": (BLUE, "o"), "dominant": (GREEN, "D"),
           "opposed": (ORANGE, "v")}  # fmt: skip
@@ -87,7 +87,7 @@ def _row(ax: Axes, y: int, row: pd.Series, weight: str) -> None:
     if not np.isnan(row.get("posterior_change", np.nan)):
         ax.plot([row["posterior_change"]], [y], "D", markerfacecolor="white", markeredgecolor=style.INK, markersize=4.5,
                 zorder=5, gid="posterior")  # fmt: skip
-    text = f"{row[weight]:.2f}  {row['correlation']:+.2f}  {row['flags']}".replace("-", "\u2212").rstrip()
+    text = f"{fixed(row[weight], 2)}  {fixed(row['correlation'], 2, signed=True)}  {row['flags']}".rstrip()
     ax.annotate(text, (1, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
                 fontsize=8.5, color=color if flags else style.INK, annotation_clip=False)  # fmt: skip
 
@@ -133,7 +133,7 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
             alphas = table["alpha"].to_numpy()
             ax.xaxis.set_major_locator(FixedLocator(alphas.tolist()))
             ax.xaxis.set_minor_locator(NullLocator())
-            ax.set_xticklabels([f"{a:g}" for a in alphas])
+            ax.set_xticklabels([exact(a) for a in alphas])
             ax.set_xlim(alphas[0] / 1.4, alphas[-1] * 1.4)
             right = float(ax.get_xlim()[1])
         ax.margins(y=0.08)

@@ -56,7 +56,7 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
             ax,
             f"Certificate of {drawn(certificate.spec.name)} for {name}: the model alone is {certificate.finding}",
             [
-                f"{row['units']:.0f} donors as if treated, where nothing happened. The model's own "
+                f"{int(row['units'])} donors as if treated, where nothing happened. The model's own "
                 f"{percent(certificate.level)} interval held the truth in {percent(row['coverage'])} of them, the "
                 f"calibrated one in {percent(certificate.row('calibrated')['coverage'])}.",
                 _missed(certificate),

@@ -23,7 +23,7 @@ from bsynth.errors import SpecError, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, VERMILION
-from bsynth.text.numbers import number, percent
+from bsynth.text.numbers import fixed, number, percent
 
 CHAINS = (BLUE, ORANGE, GREEN, VERMILION)
 AVERAGE = "average_effect"
@@ -93,7 +93,7 @@ def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotC
             },
         )
         stats = fit.diagnostics
-        said = f"R-hat at most {stats.rhat_max:.3f}, {stats.divergences} divergences"
+        said = f"R-hat at most {fixed(stats.rhat_max, 3)}, {stats.divergences} divergences"
         return _finished(collection, fit, "Trace of each chain", f"{said}. Chains that mix look alike.")
 
 

@@ -9,7 +9,7 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREY, VERMILION, EndLabel
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import probability
+from bsynth.text.numbers import p_value
 
 
 def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
@@ -105,7 +105,7 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("statistic of the treated unit", color=style.INK)
         style.heading(
             ax,
-            f"{result.kind}: {int(lost.sum())} of {len(table)} pairs lost, p\u00a0=\u00a0{probability(result.p)}",
+            f"{result.kind}: {int(lost.sum())} of {len(table)} pairs lost, {p_value(result.p)}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}, {drawn(estimate.panel.treated_name, 40)}.",
                 "Crosses below the dashed line: one of the two donors is at least as extreme",

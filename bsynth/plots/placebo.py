@@ -9,7 +9,7 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, GREY, EndLabel
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import probability
+from bsynth.text.numbers import p_value
 
 
 def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
@@ -64,8 +64,8 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
         row = placebo.ranks.loc["mean_gap"].to_dict()
         style.heading(
             ax,
-            f"{placebo.kind}: {drawn(panel.treated_name, 40)} ranks {row['rank']:.0f} of "
-            f"{row['placebos'] + 1:.0f} by mean gap, p\u00a0=\u00a0{probability(row['p'])}",
+            f"{placebo.kind}: {drawn(panel.treated_name, 40)} ranks {int(row['rank'])} of "
+            f"{int(row['placebos']) + 1} by mean gap, {p_value(row['p'])}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
                 _placebo_words(len(kept), int((~kept).sum()), outside),

@@ -14,7 +14,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import INK, PALE, RED, VERMILION
 from bsynth.text.labels import interval_words
-from bsynth.text.numbers import numbers, percent
+from bsynth.text.numbers import exact, numbers, percent
 
 ROW = 0.185
 """Height of a row of the switches, inches."""
@@ -167,7 +167,7 @@ def _draw_switches(ax: Axes, table: pd.DataFrame, rows: list[tuple[str, object]]
 
 def _name(switch: str, value: object, first: bool) -> str:
     """The value, after its switch's name in the first row of it."""
-    words = f"{value:g}" if isinstance(value, float) else drawn(value, 30)
+    words = exact(value) if isinstance(value, float) else drawn(value, 30)
     titles = {"level_shift": "level", "start": "fitted before", "since": "fitted from"}
     return f"{titles.get(switch, switch)}:  {words}" if first else words
 

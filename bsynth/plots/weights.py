@@ -10,6 +10,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, ORANGE
 from bsynth.text.labels import METHODS, interval_words
+from bsynth.text.numbers import fixed
 
 
 def plot_weights(
@@ -128,9 +129,9 @@ def _table(result: Fit | Estimate, estimate: Estimate | None, level: float) -> p
 
 def _row_words(row: pd.Series, posterior: bool) -> str:
     """The numbers of a row, each after its mark."""
-    parts = [f"● {row['weight']:.3f}"] if posterior else []
+    parts = [f"● {fixed(row['weight'], 3)}"] if posterior else []
     if pd.notna(row["classical"]):
-        parts.append(f"◆ {row['classical']:.3f}")
+        parts.append(f"◆ {fixed(row['classical'], 3)}")
     return "  ".join(parts)
 
 
@@ -148,6 +149,6 @@ def _key(result: Fit | Estimate, estimate: Estimate | None, level: float) -> str
 def _hidden_words(hidden: pd.DataFrame, posterior: bool) -> str:
     if hidden.empty:
         return "All donors are shown"
-    words = f"{len(hidden)} donors are not shown; together they weigh {hidden['weight'].sum():.3f}"
+    words = f"{len(hidden)} donors are not shown; together they weigh {fixed(hidden['weight'].sum(), 3)}"
     classical = hidden["classical"].sum(min_count=1)
-    return words if not posterior or pd.isna(classical) else f"{words} (posterior mean) and {classical:.3f} (◆)"
+    return words if not posterior or pd.isna(classical) else f"{words} (posterior mean) and {fixed(classical, 3)} (◆)"

@@ -19,6 +19,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, nearest
 from bsynth.frequentist.estimate import Estimate
 from bsynth.panel import Panel
+from bsynth.text.numbers import exact
 
 NAMES = ("effects", "path", "weights_table", "table", "ranks", "units", "contrasts", "to_frame")
 """Under these names results offer tables, as attributes or as methods without a required argument."""
@@ -200,13 +201,13 @@ def markdown(table: pd.DataFrame) -> str:
     >>> print(markdown(pd.DataFrame({"unit": ["A | B"], "gap": [-1.23456]})))
     | unit | gap |
     | :--- | ---: |
-    | A \\| B | -1.235 |
+    | A \\| B | −1.235 |
     <BLANKLINE>
     """
 
     def cell(value: object) -> str:
         if isinstance(value, (float, np.floating)):
-            return "" if np.isnan(value) else f"{value:.4g}"
+            return "" if np.isnan(value) else exact(float(value), 4)
         text = " ".join(str(value).split())
         for mark in ("\\", "|", "<", ">", "`", "*", "_", "[", "]"):
             text = text.replace(mark, "\\" + mark)

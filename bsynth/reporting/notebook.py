@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jinja2
+
 from bsynth._base.plain import show
 from bsynth._base.request import check_file, writing
 from bsynth.engines.sampling import Sampling, resolve
@@ -15,9 +17,8 @@ from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, list_models
 from bsynth.text.labels import plain
 
-PACKAGES = ("nbformat", "nbclient", "ipykernel")
-PARAMETERS = "parameters"
-"""Tag of the cell that papermill and others replace."""
+PACKAGES = ("nbformat", "nbclient", "ipykernel", "jupytext")
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def require_notebook() -> None:
@@ -138,15 +139,35 @@ def write_notebook(
 
 
 def make_notebook(parameters: Mapping[str, Any]) -> Any:
-    """Return the notebook of an analysis without output, a ``NotebookNode``; every value is plain JSON data."""
-    v4: Any = importlib.import_module("nbformat.v4")
-    kinds = {"markdown": v4.new_markdown_cell, "code": v4.new_code_cell}
-    cells = [
-        kinds[kind](source, id=f"cell-{number}", metadata={"tags": [PARAMETERS]} if number == 1 else {})
-        for number, (kind, source) in enumerate(_cells(parameters))
-    ]
+    """Return the notebook of an analysis without output, a ``NotebookNode``; every value is plain JSON data.
+
+    Its cells are those of ``templates/notebook.py.j2``, in the percent format of jupytext.
+    """
+    jupytext: Any = importlib.import_module("jupytext")
+    notebook = jupytext.reads(_source(parameters), fmt="py:percent")
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number}"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+    notebook["metadata"] = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return notebook
+
+
+def _source(parameters: Mapping[str, Any]) -> str:
+    """Return the notebook as text."""
+    treated = parameters["treated"] if isinstance(parameters["treated"], list) else [parameters["treated"]]
+    environment = jinja2.Environment(  # no page is made of it, so nothing is escaped
+        loader=jinja2.FileSystemLoader(TEMPLATES), trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    return environment.get_template("notebook.py.j2").render(
+        parameters={name: repr(value) for name, value in parameters.items()},
+        outcome=text(parameters["outcome"]),
+        treated=some_of([text(unit) for unit in treated]),
+        clustered=parameters["cluster"] is not None,
+        posterior=parameters["models"] != ["none"],
+        calibrated=parameters["calibrated"],
+        classical=parameters["methods"] not in ("none", ["none"]),
+        findings=parameters["findings"] not in ("none", ["none"], []),
+    )
 
 
 def execute_notebook(notebook: Any, folder: Path) -> None:
@@ -182,103 +203,7 @@ def execute_notebook(notebook: Any, folder: Path) -> None:
         raise BsynthError(f"a cell of the notebook failed with {error.ename}: {said[0]}") from error
 
 
-def _cells(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    """Kind and source of each cell; the second one holds the parameters."""
-    posterior = parameters["models"] != ["none"]
-    classical = parameters["methods"] not in ("none", ["none"])
-    treated = [parameters["treated"]] if not isinstance(parameters["treated"], list) else parameters["treated"]
-    names = some_of([text(unit) for unit in treated])
-    yield "markdown", f"# Effect on {text(parameters['outcome'])}: {names}\n\n{_ABOUT}"
-    yield "code", "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    roles = ", ".join(f"{name}={name}" for name in _ROLES)
-    build = "Panel.from_long(data, **roles)"
-    if parameters["cluster"] is not None:
-        build = "Panel.from_events(data, cluster=cluster, **roles)"
-    yield "code", _PANEL.format(roles=roles, build=build)
-    settings = ", ".join(f"{name}={name}" for name in _SETTINGS)
-    yield "markdown", "## The answer"
-    sampling = ", ".join(f"{name}={name}" for name in _SAMPLING)
-    yield "code", _ANALYSE.format(settings=settings, sampling=sampling)
-    yield "code", _EFFECTS
-    yield "markdown", "## The pictures"
-    yield "code", _PATHS
-    yield "code", _METHODS
-    if posterior:
-        yield (
-            "markdown",
-            "## Whether to believe it\n\nWhat contradicts the model, and what the donors show as if treated.",
-        )
-        yield "code", "analysis.checks"
-        if parameters["calibrated"]:
-            yield "code", "analysis.calibration"
-    if classical:
-        yield "code", _PLACEBO
-    if parameters["findings"] not in ("none", ["none"], []):
-        yield "markdown", "## What it hangs on, and what follows"
-        yield "code", _FINDINGS
-    yield "markdown", "## Made with"
-    yield "code", _MADE
-
-
-_ROLES = (
-    "unit", "time", "outcome", "treated", "start", "end", "donors", "exclude", "covariates", "missing", "date_format",
-)  # fmt: skip
-_SETTINGS = ("models", "methods", "findings", "questions", "calibrated", "replicates", "level")
 _SAMPLING = ("draws", "tune", "chains", "target_accept", "seed", "n_jobs")
-_ABOUT = (
-    "This notebook makes the analysis again from the data file. Change the parameters and run every cell to ask "
-    "another question; paths are relative to the notebook's folder."
-)
-_PANEL = """\
-import warnings
-
-import pandas as pd
-from IPython.display import display
-
-import bsynth as bs
-from bsynth.reporting.findings import findings_of
-
-# What a fit that failed its convergence gate touches is marked; a warning would say it twice.
-warnings.simplefilter("ignore", bs.UnreliableWarning)
-pd.set_option("display.float_format", "{{:.5g}}".format, "display.max_rows", 200, "display.max_colwidth", 70)
-roles = dict(
-    {roles},
-)
-panel = bs.{build}
-panel"""
-_ANALYSE = """\
-analysis = bs.analyse(
-    panel,
-    {settings},
-    sampling=bs.Sampling({sampling}),
-    progress=False,
-)
-analysis.comparison"""
-_EFFECTS = """\
-effects = analysis.effects().astype(object).fillna("")
-shown = ["estimate", "lower", "upper", "level", "interval", "probability_positive", "p"]
-effects.set_index(["method", "model", "estimand"])[shown]"""
-_PATHS = """\
-main = analysis.main
-bs.plot_trajectory(main, level=level)
-bs.plot_gap(main, level=level);"""
-_METHODS = """\
-bs.plot_effects(analysis.effects())
-bs.plot_weights(main, level=level);"""
-_PLACEBO = """\
-if "placebo" in analysis.inferences:
-    bs.plot_placebo(analysis.inferences["placebo"])
-if "bootstrap" in analysis.inferences:
-    bs.plot_bootstrap(analysis.inferences["bootstrap"], level=level)"""
-_FINDINGS = """\
-for part, finding in findings_of(analysis):
-    display(finding)
-    if part.plot is not None:
-        part.plot(finding)"""
-_MADE = """\
-summary = analysis.to_dict()
-made = {"status": summary["status"], "seed": seed, "sha256 of the data": summary["panel"]["sha256"]}
-pd.Series(made | summary["versions"]).to_frame("")"""
 
 
 def text(label: object) -> str:

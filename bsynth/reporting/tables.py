@@ -13,7 +13,7 @@ from bsynth.errors import some_of
 from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.words import as_float, p_words, title_of
 from bsynth.text.labels import METHODS, interval_words, plain
-from bsynth.text.numbers import bracket, number, numbers, percents
+from bsynth.text.numbers import bracket, fixed, number, numbers, percents
 
 ROWS = 20
 """Longest table of donors; the rest is counted in the caption and stands in summary.json."""
@@ -54,7 +54,7 @@ def methods(summary: dict[str, Any]) -> Table:
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
                 "p": p_words(r["p"]),
                 "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
-                "Seconds": f"{as_float(r['seconds']):.1f}",
+                "Seconds": fixed(as_float(r["seconds"]), 1),
                 "Status": r.get("status") or "–",
             }
             for r in rows
@@ -98,7 +98,7 @@ def weights(summary: dict[str, Any], status: str) -> Table:
     order.sort(key=lambda donor: -main[donor])
     frame = pd.DataFrame(
         [
-            {"Donor": plain(d)} | {METHODS.get(n, plain(n)): f"{summary['weights'][n][d]:.3f}" for n in names}
+            {"Donor": plain(d)} | {METHODS.get(n, plain(n)): fixed(summary["weights"][n][d], 3) for n in names}
             for d in order
         ]
     )
@@ -159,8 +159,8 @@ def sampler(analysis: Analysis) -> Table | None:
     settings = ("seed", "draws", "tune", "chains", "target_accept")
     rows = [
         {"Model": plain(fit.spec.name)}
-        | {name.replace("_", " "): f"{getattr(fit.provenance, name):g}" for name in settings}
-        | {"seconds": f"{fit.provenance.seconds:.1f}"}
+        | {name.replace("_", " "): str(getattr(fit.provenance, name)) for name in settings}
+        | {"seconds": fixed(fit.provenance.seconds, 1)}
         for fit in analysis.fits
     ]
     return Table(pd.DataFrame(rows), "Settings of the sampler") if rows else None

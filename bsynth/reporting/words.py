@@ -5,7 +5,7 @@ from typing import Any
 
 from bsynth.plots.style import UNRELIABLE
 from bsynth.text.labels import METHODS, plain
-from bsynth.text.numbers import numbers, probability
+from bsynth.text.numbers import exact, fixed, numbers, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (
@@ -82,22 +82,24 @@ def model_words(spec: dict[str, Any]) -> str:
     weights, drift, cells = spec["weights"], spec["drift"], spec["cells"]
     prior = "a softmax-normal prior on the donor weights"
     if weights["prior"] == "dirichlet":
-        alpha = weights["alpha"] if isinstance(weights["alpha"], str) else f"{weights['alpha']:g}"
+        alpha = weights["alpha"] if isinstance(weights["alpha"], str) else exact(weights["alpha"])
         prior = f"a Dirichlet prior with concentration {alpha} on the donor weights"
     words = (
         f"Model {plain(spec['name'])} ({plain(spec['title'])}): {prior}, {spec['noise']['distribution']} period "
-        f"noise with a half-normal prior of scale {spec['noise']['sd']:g}"
+        f"noise with a half-normal prior of scale {exact(spec['noise']['sd'])}"
     )
     if spec["level"]["prior"] == "shift":
         words += ", a constant offset between the treated unit and its donors with a normal prior of sd "
-        words += f"{spec['level']['sd']:g} ({cells['level_sd']:g} with known cells)"
+        words += f"{exact(spec['level']['sd'])} ({exact(cells['level_sd'])} with known cells)"
     if drift["process"] != "none":
         words += (
-            f", and a drift ({drift['process']}), there with prior probability {drift['probability']:.2f}, whose "
-            f"scale has a half-normal prior of {drift['sd']:g}"
+            f", and a drift ({drift['process']}), there with prior probability {exact(drift['probability'], 2)}, whose "
+            f"scale has a half-normal prior of {exact(drift['sd'])}"
         )
         if drift["process"] == "ar1-or-walk":
-            words += f" as a walk (prior probability {drift['walk']:.2f}) and of {drift['ar1_sd']:g} as an AR(1)"
+            words += (
+                f" as a walk (prior probability {exact(drift['walk'], 2)}) and of {exact(drift['ar1_sd'])} as an AR(1)"
+            )
     of = "each series by itself" if spec["scale"] == "each" else "the treated series before the start"
     words += f"; in standard deviations of {of}."
     if cells["variance"] != "exact":
@@ -121,7 +123,7 @@ def no_posterior_words(summary: dict[str, Any]) -> list[str]:
 def gate_words(model: dict[str, Any]) -> list[str]:
     """Say whether a model's sampler passed its gate."""
     name = plain(model["model"])
-    rhat, ess = f"{as_float(model['rhat_max']):.3f}", numbers(as_float(model["ess_min"]), decimals=0)[0]
+    rhat, ess = fixed(as_float(model["rhat_max"]), 3), numbers(as_float(model["ess_min"]), decimals=0)[0]
     worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
     if model["status"] == "ok":
         return [f"The sampler passed its convergence gate for model {name}: {worst}."]

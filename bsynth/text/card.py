@@ -2,49 +2,59 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
+from zlib import crc32
 
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 from bsynth._base.plain import show
 from bsynth.text.marks import UNRELIABLE
+from bsynth.text.numbers import exact
 
 
 def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> str:
-    """Return a small notebook card: a title, sentences and tables, all text escaped and none of it cut off."""
-    words = "".join(f"<p style='margin:.3em 0;max-width:46em{_look(s)}'>{escape(s)}</p>" for s in sentences)
+    """Return a small notebook card: a title, sentences and tables, all text escaped and none of it cut off.
+
+    In a table text stands to the left and numbers to the right, and a missing value leaves its cell empty.
+
+    Examples
+    --------
+    >>> page = html_card("A & B", ["It fell."], pd.DataFrame({"unit": ["<i>"], "gap": [-0.5]}))
+    >>> "A &amp; B" in page, "&lt;i&gt;" in page, "−0.5" in page
+    (True, True, True)
+    """
+    words = "".join(f"<p style='margin:.3em 0;max-width:46em{_mark_look(s)}'>{escape(s)}</p>" for s in sentences)
     bodies = "".join(map(_html_table, tables))
     return f"<div class='bsynth'><strong style='overflow-wrap:anywhere'>{escape(title)}</strong>{words}{bodies}</div>"
 
 
-def _look(sentence: str) -> str:
+def _mark_look(sentence: str) -> str:
     """A mark stands out."""
     return ";color:#b00020;font-weight:bold" if sentence.startswith(UNRELIABLE) else ""
 
 
 def _html_table(table: pd.DataFrame) -> str:
-    """Return a table with text to the left, numbers to the right, and nothing where a value is missing."""
-    columns = [[_cell(value) for value in table.iloc[:, at]] for at in range(table.shape[1])]
-    looks = []
-    for at, cells in enumerate(columns):
-        if any(isinstance(value, str) and value for value in table.iloc[:, at]):
-            # Long names break, but no narrower than a short one is.
-            least = min(max(map(len, cells)), 16)
-            looks.append(f"text-align:left;min-width:{least}ch;max-width:46em;overflow-wrap:anywhere")
-        else:
-            looks.append("text-align:right")
-    head = _row("th", [str(name) for name in table.columns], looks)
-    body = "".join(_row("td", cells, looks) for cells in zip(*columns, strict=True))
-    return f"<table class='dataframe'><thead>{head}</thead><tbody>{body}</tbody></table>"
+    # A styler needs unique labels, so rows and columns go by their place.
+    cells = pd.DataFrame({at: [_cell(value) for value in table.iloc[:, at]] for at in range(table.shape[1])}, dtype=str)
+    names = [str(name) for name in table.columns]
+    looks = {at: [{"selector": "", "props": _look(list(table.iloc[:, at]))}] for at in range(table.shape[1])}
+    # Its id in the page comes from what it shows, so that the same notebook gives the same file.
+    shown = "\n".join([*names, *cells.to_numpy().ravel()])
+    styler: Any = Styler(cells, uuid=f"{crc32(shown.encode()):08x}", cell_ids=False)
+    styler = styler.hide(axis=0).format(escape="html").format_index(lambda at: escape(names[at]), axis=1)
+    return str(styler.set_table_styles(looks).set_table_attributes("class='dataframe'").to_html())
 
 
-def _row(kind: str, cells: Sequence[str], looks: Sequence[str]) -> str:
-    pairs = zip(cells, looks, strict=True)
-    return f"<tr>{''.join(f"<{kind} style='{look}'>{escape(cell, quote=False)}</{kind}>" for cell, look in pairs)}</tr>"
+def _look(column: Sequence[object]) -> str:
+    """Text to the left, numbers to the right; long names break, but no narrower than a short one is."""
+    lengths = [len(value) for value in column if isinstance(value, str)]
+    if not any(lengths):
+        return "text-align: right; white-space: nowrap"
+    return f"text-align: left; min-width: {min(max(lengths), 16)}ch; max-width: 46em; overflow-wrap: anywhere"
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value:
+    if value is None or value is pd.NA or value != value:
         return ""
-    if not isinstance(value, float):
-        return str(show(value))
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e15 else f"{value:.5g}"
+    return exact(value) if isinstance(value, float) else str(show(value))

@@ -54,15 +54,43 @@ def decimals_of(values: Sequence[float]) -> int:
     return max(0, min(wanted, 5 - math.floor(math.log10(largest)), 12))
 
 
-def percent(value: float, *, signed: bool = False) -> str:
-    """Format a share as a percentage with one decimal at most.
+def fixed(value: float, decimals: int, *, signed: bool = False) -> str:
+    """Format a number of a known scale, such as a weight or an R-hat, with its usual decimals.
 
     Examples
     --------
-    >>> percent(0.95), percent(0.1234), percent(-0.5, signed=True)
-    ('95%', '12.3%', '−50%')
+    >>> fixed(1.00449, 3), fixed(-0.5, 2), fixed(0.5, 2, signed=True)
+    ('1.004', '−0.50', '+0.50')
     """
-    return percents(value, signed=signed)[0]
+    return _number(value, decimals, signed)
+
+
+def exact(value: float, digits: int = 5) -> str:
+    """Write a setting or a table's cell: no zeros that say nothing, and a power of ten only where zeros would swamp it.
+
+    Examples
+    --------
+    >>> exact(0.3), exact(1.0), exact(-1234567.0), exact(0.123456), exact(2e-16)
+    ('0.3', '1', '−1,234,567', '0.12346', '2e−16')
+    """
+    if value == 0 or not math.isfinite(value):
+        return _number(value, 0, False)
+    size = math.floor(math.log10(abs(value)))
+    if not -6 <= size < 15:
+        return f"{value:.{digits}g}".replace("-", _MINUS)
+    text = _number(value, max(0, digits - 1 - size), False)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def percent(value: float, decimals: int | None = None, *, signed: bool = False) -> str:
+    """Format a share as a percentage, by default with one decimal at most.
+
+    Examples
+    --------
+    >>> percent(0.95), percent(0.1234), percent(-0.5, signed=True), percent(0.9474, 0)
+    ('95%', '12.3%', '−50%', '95%')
+    """
+    return percents(value, signed=signed)[0] if decimals is None else _number(100 * value, decimals, signed) + "%"
 
 
 def percents(*values: float, signed: bool = False) -> list[str]:
@@ -85,6 +113,19 @@ def probability(value: float) -> str:
     if value < 0.001:
         return "< 0.001"
     return f"{value:.4f}" if value < 0.1 else f"{value:.3f}"
+
+
+def p_value(p: float) -> str:
+    """Write the p of a test with its sign of relation; a count of permutations may well be all of them.
+
+    Examples
+    --------
+    >>> p_value(0.03846), p_value(0.25), p_value(1.0), p_value(0.0002)
+    ('p = 0.0385', 'p = 0.250', 'p = 1', 'p < 0.001')
+    """
+    if p < 0.001:
+        return "p < 0.001"
+    return "p = 1" if p == 1 else "p > 0.999" if p > 0.999 else f"p = {probability(p)}"
 
 
 def chance(p: float) -> str:

@@ -15,8 +15,9 @@ import pytest
 import bsynth as bs
 from bsynth._base.versions import versions
 from bsynth.evidence.placebos import SOURCES, never_treated
-from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.findings.bands import MEASURED, MEASURED_LEVEL, MEASURED_MODEL
+from bsynth.pieces import Record, Store
 
 FILE = Path(__file__).with_name("bands.json")
 WORK = Path(".evidence/bands.jsonl")

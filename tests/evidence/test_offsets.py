@@ -16,8 +16,9 @@ import bsynth as bs
 from bsynth._base.versions import versions
 from bsynth.evidence import offsets
 from bsynth.evidence.engine import posterior
-from bsynth.evidence.record import Record, Settings, Store, key_of, measure
+from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.model.design import make_design
+from bsynth.pieces import Record, Store
 
 FILE = Path(__file__).with_name("offsets.json")
 LOGS = 200

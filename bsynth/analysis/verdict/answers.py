@@ -3,7 +3,7 @@
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row, fell_short, interval, probability
 from bsynth.analysis.verdict.sides import BY_USERS, Sides, bounded, holds, mute
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 
 def of_posterior(s: Sides) -> list[str]:
@@ -52,15 +52,15 @@ def of_classical(s: Sides) -> list[str]:
         return []
     kinds = {(row["level"], row["interval"]) for row in s.classical if row["level"] is not None}
     powerless = [row for row in s.tests if mute(row)]
-    shared = f"{s.classical[0]['level']:.0%} {s.classical[0]['interval']} intervals" if len(kinds) == 1 else ""
+    shared = f"{percent(s.classical[0]['level'])} {s.classical[0]['interval']} intervals" if len(kinds) == 1 else ""
     each = "; ".join(_answer(row, named=not shared) for row in s.classical)
     words = [f"The classical estimates{f' with {shared}' if shared and not powerless else ''}: {each}."]
     if powerless:
         lowest = number(max(row["p_min"] for row in powerless))
         kind = powerless[0]["interval"]
         words.append(
-            f"With so few donors p cannot fall below {lowest}, so at {powerless[0]['level']:.0%} the {kind} test can "
-            "rule nothing out, and its intervals are unbounded."
+            f"With so few donors p cannot fall below {lowest}, so at {percent(powerless[0]['level'])} the {kind} test "
+            "can rule nothing out, and its intervals are unbounded."
         )
     for row in s.extra:
         if row["lower"] is None:

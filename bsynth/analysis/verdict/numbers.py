@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bsynth.text.numbers import number
+from bsynth.text.numbers import number, percent
 
 type Row = dict[str, Any]
 """A row of a table as plain JSON data."""
@@ -26,7 +26,7 @@ def probability(p: float) -> str:
 
 def interval(row: Row) -> str:
     """Write a row's interval with its level and kind, such as ``95% predictive interval [0.03, 0.07]``."""
-    return f"{row['level']:.0%} {row['interval']} interval [{number(row['lower'])}, {number(row['upper'])}]"
+    return f"{percent(row['level'])} {row['interval']} interval [{number(row['lower'])}, {number(row['upper'])}]"
 
 
 def fell_short(found: Sequence[Row]) -> str:
@@ -39,5 +39,6 @@ def fell_short(found: Sequence[Row]) -> str:
     """
     if not found:
         return ""
-    shares = " and ".join(f"in {row['coverage']:.0%} of {row['count']} {row['worlds']}" for row in found)
-    return f"too narrow where it was measured: {found[0]['level']:.0%} intervals of this kind held the truth {shares}"
+    shares = " and ".join(f"in {percent(row['coverage'], 0)} of {row['count']} {row['worlds']}" for row in found)
+    level = percent(found[0]["level"])
+    return f"too narrow where it was measured: {level} intervals of this kind held the truth {shares}"

@@ -8,7 +8,10 @@ import pandas as pd
 from bsynth._base.plain import plain, records
 from bsynth.calibration.certificate import words
 from bsynth.calibration.certificate.data import CertificateData
-from bsynth.calibration.certificate.summary import REAL
+from bsynth.calibration.certificate.summary import (
+    REAL,
+)
+from bsynth.text.numbers import percent
 from bsynth.text.result import Pictured
 
 SCHEMA = 1
@@ -86,9 +89,9 @@ class Certificate(CertificateData, Pictured):
         }
 
     def _gist(self) -> str:
-        base, calibrated = (self.row(kind)["coverage"] for kind in ("base", "calibrated"))
+        base, calibrated = (percent(self.row(kind)["coverage"], 0) for kind in ("base", "calibrated"))
         return (
-            f"{self.finding}; {self.level:.0%} intervals held the truth in {base:.0%} (base) and {calibrated:.0%} "
+            f"{self.finding}; {percent(self.level)} intervals held the truth in {base} (base) and {calibrated} "
             f"(calibrated) of {len(self.calibration.placebos)} donors"
         )
 

@@ -7,7 +7,7 @@ from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
 from bsynth.calibration.certificate.summary import EARLIER
 from bsynth.errors import some_of
-from bsynth.text.numbers import number
+from bsynth.text.numbers import fixed, number, percent
 
 MARGIN = 0.05
 """Intervals by period do not hold when their pooled coverage misses the level by more."""
@@ -38,8 +38,8 @@ def _failed(found: CertificateData) -> str:
 def _finding(found: CertificateData) -> str:
     row, model = found.row("base"), repr(found.spec.name)
     held = (
-        f"its {found.level:.0%} interval of the average effect held the truth in {row['coverage']:.0%} of "
-        f"{row['units']:.0f} units"
+        f"its {percent(found.level)} interval of the average effect held the truth in {percent(row['coverage'], 0)} of "
+        f"{int(row['units'])} units"
     )
     size = f"true errors are {number(found.errors['factor'].to_numpy()[0])} times what the model expects"
     if found.donors_narrow:
@@ -59,8 +59,8 @@ def _missed(found: CertificateData) -> str:
     row = found.own_missed.sort_values("p").to_dict("records")[0]
     said = (
         f"from {row['start']} on, when nothing had happened yet, it finds an average effect of "
-        f"{number(row['estimate'])} on the treated unit itself, {found.level:.0%} interval {_bracket(row)}: the true "
-        f"error is {number(abs(row['z']))} times what the model expects."
+        f"{number(row['estimate'])} on the treated unit itself, {percent(found.level)} interval {_bracket(row)}: the "
+        f"true error is {number(abs(row['z']))} times what the model expects."
     )
     if row["p_calibrated"] < FLAT:
         return said + (
@@ -73,8 +73,8 @@ def _missed(found: CertificateData) -> str:
 def _coverage(found: CertificateData) -> str:
     row, base = found.row("calibrated"), found.row("base")
     return (
-        f"After calibration, each unit by what the others teach, the {found.level:.0%} interval held in "
-        f"{row['coverage']:.0%} ± {row['coverage_se']:.0%} (one standard error), at a median width of "
+        f"After calibration, each unit by what the others teach, the {percent(found.level)} interval held in "
+        f"{percent(row['coverage'], 0)} ± {percent(row['coverage_se'], 0)} (one standard error), at a median width of "
         f"{number(row['median_width'])} pre-period sd against {number(base['median_width'])} before."
     )
 
@@ -85,7 +85,7 @@ def _scores(found: CertificateData) -> str:
     best = min(scores, key=lambda title: scores[title])
     listed = ", ".join(f"{title} {number(score)}" for title, score in scores.items())
     return (
-        f"Interval score at {found.level:.0%} on the same units (pre-period sd, smaller is better): {listed}; "
+        f"Interval score at {percent(found.level)} on the same units (pre-period sd, smaller is better): {listed}; "
         f"the best is {best}."
     )
 
@@ -100,7 +100,8 @@ def _errors(found: CertificateData) -> str:
 
 def _learned(found: CertificateData) -> str:
     inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
-    words = f"Learned from all of them: {shares}c = {inflation.c_mean:.2f}, d = {inflation.d_mean:.2f} pre-period sd."
+    c, d = fixed(inflation.c_mean, 2), fixed(inflation.d_mean, 2)
+    words = f"Learned from all of them: {shares}c = {c}, d = {d} pre-period sd."
     own = found.calibration.average_sd
     if inflation.c_mean > 1.5 or inflation.d_mean > 2 * own:
         words += " The donors drift more after the start than their own fits expect."
@@ -112,8 +113,8 @@ def _by_period(found: CertificateData, estimand: str) -> str:
     row = found.row("base", estimand)
     share = float(row["coverage"])
     measured = (
-        f"the predictive {found.level:.0%} interval {_NAMES[estimand]}, which is not calibrated, held in {share:.0%} ± "
-        f"{row['coverage_se']:.0%} of {row['intervals']:.0f}"
+        f"the predictive {percent(found.level)} interval {_NAMES[estimand]}, which is not calibrated, held in "
+        f"{percent(share, 0)} ± {percent(row['coverage_se'], 0)} of {int(row['intervals'])}"
     )
     if abs(share - found.level) <= MARGIN:
         return f"{measured[0].upper()}{measured[1:]}."
@@ -121,7 +122,7 @@ def _by_period(found: CertificateData, estimand: str) -> str:
     problem = "too narrow" if share < found.level else "wider than it says"
     return (
         f"The model is {problem} {_FOR[estimand]}: {measured}. The conformal one there held in "
-        f"{other['coverage']:.0%}{_conformal_own(found, estimand)}."
+        f"{percent(other['coverage'], 0)}{_conformal_own(found, estimand)}."
     )
 
 
@@ -150,9 +151,9 @@ def _earlier(found: CertificateData) -> str:
     base = found.row("base", windows=EARLIER)
     dates = ", ".join(str(w.start) for w in earlier)
     return (
-        f"In earlier windows of {length} periods (from {dates}; {row['intervals']:.0f} intervals, the treated unit's "
-        f"among them) the {found.level:.0%} interval held in {base['coverage']:.0%} (base) and "
-        f"{row['coverage']:.0%} (calibrated)."
+        f"In earlier windows of {length} periods (from {dates}; {int(row['intervals'])} intervals, the treated unit's "
+        f"among them) the {percent(found.level)} interval held in {percent(base['coverage'], 0)} (base) and "
+        f"{percent(row['coverage'], 0)} (calibrated)."
     )
 
 
@@ -171,8 +172,9 @@ def _own(found: CertificateData) -> str:
     chosen = table[(table["estimand"] == "average") & (table["level"] == found.level)].to_dict("records")
     kinds = ", ".join(f"{row['kind']} {_bracket(row)}" for row in chosen)
     return (
-        f"Average effect on {found.windows[0].panel.treated_name}: {number(chosen[0]['estimate'])}, {found.level:.0%} "
-        f"intervals {kinds}; the conformal one is the model's sd times the donors' quantile of |error|/sd."
+        f"Average effect on {found.windows[0].panel.treated_name}: {number(chosen[0]['estimate'])}, "
+        f"{percent(found.level)} intervals {kinds}; the conformal one is the model's sd times the donors' quantile of "
+        "|error|/sd."
     )
 
 
@@ -183,9 +185,9 @@ def _limits(found: CertificateData) -> list[str]:
         "these very donors is close to automatic and proves nothing about the model: width, score and RMSE do. All "
         "of it presumes that the treated unit is exchangeable with its donors, and that nothing happened to them."
     ]
-    unbounded = [level for level, w in found.coverage("conformal")["median_width"].items() if w == math.inf]
-    if unbounded:
-        levels = ", ".join(f"{level:.0%}" for level in unbounded)
+    widths = found.coverage("conformal")["median_width"]
+    if unbounded := [percent(level) for level in found.levels if widths[level] == math.inf]:
+        levels = ", ".join(unbounded)
         said.append(f"With {donors} donors the conformal interval is unbounded at {levels}.")
     if found.status == "ok" and (found.pit["status"] != "ok").any():
         said.append(f"{_failed(found)} did not pass the convergence gate and count as they are.")

@@ -22,7 +22,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import number
+from bsynth.text.numbers import exact, number, numbers, percent
 from bsynth.text.result import Pictured
 
 LEVEL = 0.95
@@ -161,7 +161,7 @@ class SpecificationCurve(Pictured):
         words = [
             f"Over {count} specifications the average effect has median {number(self.median)} and ranges from "
             f"{number(low)} to {number(high)} (posterior means; the reference {number(own)}); {negative} are negative "
-            f"and {count - negative} positive, and {clear} of the {LEVEL:.0%} predictive intervals exclude zero.",
+            f"and {count - negative} positive, and {clear} of the {percent(LEVEL)} predictive intervals exclude zero.",
             *self._movers(),
             self._forecasts(),
         ]
@@ -250,10 +250,10 @@ class SpecificationCurve(Pictured):
         }
 
     def _gist(self) -> str:
-        low, high = self.range
+        middle, lowest, highest = numbers(self.median, *self.range)
         return (
-            f"{len(self.runs)} specifications about {self.plan.base.name!r}, average effect median {self.median:.4g}, "
-            f"from {low:.4g} to {high:.4g}"
+            f"{len(self.runs)} specifications about {self.plan.base.name!r}, average effect median {middle}, "
+            f"from {lowest} to {highest}"
         )
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
@@ -282,7 +282,7 @@ def column(switch: str) -> str:
 
 
 def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return exact(value) if isinstance(value, float) else str(value)
 
 
 def specification_curve(

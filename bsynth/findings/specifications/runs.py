@@ -2,27 +2,22 @@
 
 import math
 import time
-import warnings
-from collections.abc import Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
-import joblib
 import numpy as np
 
-from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run as run_fit
 from bsynth.checks.leave_future_out import score_forecast
-from bsynth.errors import UnreliableWarning
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
 from bsynth.panel import Panel
-from bsynth.pieces import append, check_store, digest, stored
+from bsynth.pieces import Record, Store, check_store, digest, run_pieces
 
 KEPT = 2000
 """Draws kept of each specification's effect."""
@@ -72,31 +67,19 @@ def run_specifications(
 ) -> tuple[SpecificationRun, ...]:
     """Fit every specification of a plan and forecast its held-out pre-periods; finished ones come from ``store``."""
     file = check_store(store)
-    keys = {s: _key(plan, s) for s in plan.specifications}
-    records = stored(file)
-    done = {s: _from_record(s, records[key]) for s, key in keys.items() if key in records}
-    missing = [s for s in plan.specifications if s not in done]
-    text = f"{len(plan.specifications)} specifications, {plan.fits} fits"
-    with progress_bar(text, len(plan.specifications), progress) as bar, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnreliableWarning)  # counted in the result
-        bar.advance(bar.task_ids[0], len(done))
-
-        def collect(found: Iterable[SpecificationRun]) -> None:
-            for result in found:
-                done[result.specification] = result
-                if file is not None:
-                    append(file, keys[result.specification], _to_record(result))
-                bar.advance(bar.task_ids[0])
-
-        # The first fit of each structure compiles it; only then do the others start, and share it.
-        first = list({_structure(plan, s): s for s in reversed(missing)}.values())
-        collect(_run(plan, s) for s in first)
-        rest = [joblib.delayed(_run)(plan, s) for s in missing if s not in first]
-        collect(joblib.Parallel(n_jobs=plan.sampling.n_jobs, prefer="threads", return_as="generator_unordered")(rest))
-    return tuple(done[s] for s in plan.specifications)
+    records = run_pieces(
+        {_name(plan, each): each for each in plan.specifications},
+        lambda each: _to_record(_run(plan, each)),
+        title=f"{len(plan.specifications)} specifications, {plan.fits} fits",
+        store=None if file is None else Store(file, _key(plan)),
+        n_jobs=plan.sampling.n_jobs,
+        progress=progress,
+        compiled=lambda each: _structure(plan, each),
+    )
+    return tuple(_from_record(each, record) for each, record in zip(plan.specifications, records, strict=True))
 
 
-def _structure(plan: CurvePlan, specification: Specification) -> object:
+def _structure(plan: CurvePlan, specification: Specification) -> Hashable:
     from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
 
     model = specification.model(plan.base)
@@ -151,25 +134,25 @@ def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int 
     return run_fit(request, progress=False, retry=t is None)
 
 
-def _key(plan: CurvePlan, specification: Specification) -> str:
+def _key(plan: CurvePlan) -> str:
+    """Name what all pieces of a plan have in common."""
+    return digest([_FORMAT, plan.panel.to_dict(), plan.held, plan.sampling.decides()], plan.panel.outcome.tobytes())
+
+
+def _name(plan: CurvePlan, specification: Specification) -> str:
+    """Name the piece, by what its words stand for on this panel."""
     window, pool = specification.window, specification.pool
-    described = [
-        _FORMAT,
-        plan.panel.to_dict(),
-        specification.model(plan.base).to_dict(),
-        [window.first, window.gap, pool.rule, pool.size, [str(u) for u in pool.donors]],
-        [plan.held, plan.sampling.decides()],
-    ]
-    return digest(described, plan.panel.outcome.tobytes())
+    described = [window.first, window.gap, pool.rule, pool.size, [str(u) for u in pool.donors]]
+    return f"{specification} {digest([specification.model(plan.base).to_dict(), described])}"
 
 
-def _to_record(found: SpecificationRun) -> dict[str, Any]:
-    plain = {n: v.tolist() if isinstance(v, np.ndarray) else v for n, v in vars(found).items()}
-    return plain | {"specification": str(found.specification)}
+def _to_record(found: SpecificationRun) -> Record:
+    """Everything but the specification, which is the name of the piece."""
+    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(found).items()}
+    return {name: value for name, value in plain.items() if name != "specification"}
 
 
-def _from_record(specification: Specification, record: dict[str, Any]) -> SpecificationRun:
+def _from_record(specification: Specification, record: Record) -> SpecificationRun:
     arrays = {name: np.asarray(record[name], dtype=float) for name in ("average", "log_density")}
-    return SpecificationRun(
-        **(record | arrays | {"specification": specification, "failures": tuple(record["failures"])})
-    )
+    failures = tuple(record["failures"])
+    return SpecificationRun(specification, **(record | arrays | {"failures": failures}))

@@ -5,14 +5,16 @@ mixture. The scores are leave-future-out densities (Bürkner, Gabry and Vehtari 
 pre-period is a time series and the effect is a forecast.
 """
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy import optimize
+from arviz_stats.utils import ELPDDataLFO
 
 from bsynth import effects
 from bsynth._base.plain import records
@@ -21,11 +23,13 @@ from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import number
+from bsynth.text.numbers import bracket, number, numbers, percent
 from bsynth.text.result import Result
 
 SHARE = 0.005
 """Less weight than this is no weight worth a word."""
+LEAST = 1e-6
+"""Less is what the optimiser left of zero."""
 _CHAINS = 4
 
 
@@ -42,36 +46,33 @@ def stacking_weights(log_density: FloatArray) -> FloatArray:
     >>> stacking_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
     [0.5, 0.5]
     """
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    K = density.shape[1]
-
-    def value(w: FloatArray) -> float:
-        return -float(np.log(density @ w).mean())
-
-    def gradient(w: FloatArray) -> FloatArray:
-        return -np.asarray((density / (density @ w)[:, None]).mean(axis=0))
-
-    found = optimize.minimize(
-        value,
-        np.full(K, 1 / K),
-        jac=gradient,
-        method="SLSQP",
-        bounds=optimize.Bounds(1e-12, 1.0),
-        constraints=optimize.LinearConstraint(np.ones((1, K)), 1.0, 1.0),
-        options={"maxiter": 1000, "ftol": 1e-12},
-    )
-    weights = np.clip(found.x, 1e-12, None)
-    weights /= weights.sum()
-    # Steps of EM for the proportions of a mixture: they only raise the score, and settle what SLSQP left.
-    for _ in range(500):
-        weights = weights * (density / (density @ weights)[:, None]).mean(axis=0)
-    return np.asarray(np.where(weights < 1e-6, 0.0, weights) / weights[weights >= 1e-6].sum())
-
-
-def shortfall(log_density: FloatArray, weights: FloatArray) -> float:
-    """Bound how far the mean log score of ``weights`` is below its maximum (the score is concave in them)."""
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    return float((density / (density @ weights)[:, None]).mean(axis=0).max() - 1)
+    m, K = log_density.shape
+    # ArviZ takes exponentials of them; what all models share is no part of the weights.
+    relative = log_density - log_density.max(axis=1, keepdims=True)
+    scores = {
+        k: ELPDDataLFO(
+            elpd=scores.sum(),
+            se=np.nan,
+            p=np.nan,
+            n_samples=0,
+            n_data_points=m,
+            scale="log",
+            warning=False,
+            good_k=np.nan,
+            elpd_i=xr.DataArray(scores, dims="time"),
+            forecast_horizon=1,
+            min_observations=0,
+            refits=np.arange(m),
+            n_refits=m,
+        )
+        for k, scores in enumerate(relative.T)
+    }
+    with warnings.catch_warnings():
+        # Of selecting the best of many, which stacking does not do.
+        warnings.simplefilter("ignore", UserWarning)
+        weights = azs.compare(scores, method="stacking", round_to="none")["weight"].loc[range(K)].to_numpy(float)
+    weights = np.where(weights < LEAST, 0.0, weights)
+    return np.asarray(weights / weights.sum())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -142,10 +143,11 @@ class Stack(Result):
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
         verb = "carries" if len(carriers) == 1 else "carry"
         low, high = self.leave_one_out.min(), self.leave_one_out.max()
+        share = percent(len(carriers) / count, 0)
         words = [
             f"Stacked by {m} forecasts of the pre-period the average effect is {number(row['estimate'])}, "
-            f"{row['level']:.0%} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
-            f"{len(carriers)} of {count} specifications {verb} weight ({len(carriers) / count:.0%}): {listed}{more}.",
+            f"{percent(row['level'])} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
+            f"{len(carriers)} of {count} specifications {verb} weight ({share}): {listed}{more}.",
             f"When one forecast at a time does not count, the stacked effect lies between {number(low)} and "
             f"{number(high)}: {m} forecasts settle the weights no better than that, and at most {m} specifications "
             "need any.",
@@ -172,10 +174,8 @@ class Stack(Result):
 
     def _gist(self) -> str:
         row = self.effects().iloc[0]
-        return (
-            f"{len(self.weights)} specifications, average effect {row.estimate:.4g}, 95% stacked "
-            f"[{row.lower:.4g}, {row.upper:.4g}]"
-        )
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        return f"{len(self.weights)} specifications, average effect {estimate}, 95% stacked {bracket(bounds)}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         top = self.table.loc[self.table["weight"] >= SHARE]

@@ -264,7 +264,7 @@ def notes(table: pd.DataFrame, settings: Mapping[str, float]) -> list[str]:
     said = []
     if settings["starts_agreeing"] < settings["starts"]:
         said.append(
-            f"Only {settings['starts_agreeing']:.0f} of {settings['starts']:.0f} searches for V reached the least "
+            f"Only {int(settings['starts_agreeing'])} of {int(settings['starts'])} searches for V reached the least "
             "loss; give more starts before trusting the weights."
         )
     free = table.index[(table["v_high"] - table["v_low"]) > FREE_V]

@@ -29,6 +29,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Clusters, Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import bracket, number, numbers, percent
 
 NAME = "bootstrap"
 TITLE = "User-level bootstrap"
@@ -165,8 +166,8 @@ class Bootstrap(Inference):
             )
         if self.smallest_p > 1 - level:
             notes.append(
-                f"With {len(self.table) - self.failed} replicates p cannot fall below {self.smallest_p:.2g}, so the "
-                f"{level:.0%} interval is unbounded; draw more."
+                f"With {len(self.table) - self.failed} replicates p cannot fall below {number(self.smallest_p, 2)}, so "
+                f"the {percent(level)} interval is unbounded; draw more."
             )
         if self.failed:
             notes.append(_failure(self.failed, len(self.table)))
@@ -178,7 +179,7 @@ class Bootstrap(Inference):
         count = len(self.table) - self.failed
         return (
             f"{TITLES[self.cluster]} bootstrap: over {count} resamples of {what} the middle 95% of the average "
-            f"effect is [{average['lower']:.5g}, {average['upper']:.5g}]; it conditions on {conditions}."
+            f"effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
         )
 
     def _facts(self) -> dict[str, Any]:

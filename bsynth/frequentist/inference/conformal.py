@@ -24,6 +24,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows, find_for_series
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import p_value, percent
 
 NAME = "conformal"
 TITLE = "Conformal test"
@@ -130,21 +131,21 @@ class Conformal(Inference):
         notes, n_pre = [], self.estimate.panel.n_pre
         if 1 - level < 1 / (n_pre + 1):
             notes.append(
-                f"With {n_pre} pre-periods the p of one period cannot fall below 1/{n_pre + 1}, so at {level:.0%} the "
-                "intervals by period are unbounded."
+                f"With {n_pre} pre-periods the p of one period cannot fall below 1/{n_pre + 1}, so at {percent(level)} "
+                "the intervals by period are unbounded."
             )
         row = self.effects(level).iloc[0]
         if np.isnan(row["lower"]):
-            notes.append(f"No constant effect is compatible with the data at {level:.0%}: it must vary over time.")
+            notes.append(f"No constant effect is compatible with the data at {percent(level)}: it must vary over time.")
         elif not row["lower"] <= row["estimate"] <= row["upper"]:
             notes.append(
-                f"The {level:.0%} interval of the average leaves out its own estimate: fitted on all periods, the "
+                f"The {percent(level)} interval of the average leaves out its own estimate: fitted on all periods, the "
                 "weights absorb the effect and the residuals are not stationary; see proxy='pre' or another method."
             )
         elif np.isinf([row["lower"], row["upper"]]).any():
             notes.append(
                 f"With {len(self.statistics)} permutations and {self.estimate.panel.n_post} treated periods the "
-                f"{level:.0%} interval of the average is unbounded."
+                f"{percent(level)} interval of the average is unbounded."
             )
         return (*notes, *lift_notes(self.effects(level)))
 
@@ -157,8 +158,8 @@ class Conformal(Inference):
             else "exchangeable in time"
         )
         return (
-            f"Conformal test: among {len(self.statistics)} {scheme} of the residuals p = {self.p:.4f} for no effect in "
-            f"any treated period; the counterfactual is fitted {fitted}, and it presumes that its residuals are "
+            f"Conformal test: among {len(self.statistics)} {scheme} of the residuals {p_value(self.p)} for no effect "
+            f"in any treated period; the counterfactual is fitted {fitted}, and it presumes that its residuals are "
             f"{presumes}, and conditions on the donors; the interval of the average presumes a constant effect."
         )
 

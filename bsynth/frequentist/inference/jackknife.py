@@ -35,6 +35,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import bracket, numbers, percent
 
 NAME = "jackknife+"
 TITLE = "Jackknife+"
@@ -117,7 +118,7 @@ class JackknifePlus(Inference):
         if 1 - level < 1 / (len(self.blocks) + 1):
             notes.append(
                 f"With {len(self.blocks)} left-out runs p cannot fall below 1/{len(self.blocks) + 1}, so the "
-                f"{level:.0%} interval is unbounded."
+                f"{percent(level)} interval is unbounded."
             )
         return (*notes, *lift_notes(self.effects(level)))
 
@@ -125,7 +126,7 @@ class JackknifePlus(Inference):
         row = self.effects().iloc[0]
         return (
             f"Jackknife+: from {len(self.blocks)} refits without {self.block} pre-periods each, the 95% interval of "
-            f"the average effect is [{row['lower']:.5g}, {row['upper']:.5g}]; it presumes that periods after the "
+            f"the average effect is {bracket(numbers(row['lower'], row['upper']))}; it presumes that periods after the "
             "start are exchangeable with those before it, given the donors: no drift. The coverage that is "
             "guaranteed is 90% (twice the error); typical is 95%."
         )

@@ -30,6 +30,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import numbers
 
 NAME = "leave-one-out"
 TITLE = "Leave one out"
@@ -99,16 +100,16 @@ class LeaveOneOut(Inference):
         )
 
     def _sentence(self) -> str:
-        low, high = self.range
+        low, high = numbers(*self.range)
         if self.cumulative:
             return (
                 f"Cumulative leave-out: dropping {len(self.table)} donors one after the other, always the one with "
-                f"the largest weight left, the mean gap runs from {low:.5g} to {high:.5g}; it conditions on the data "
+                f"the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
                 "and on the donors that remain, and is a range, not a confidence interval."
             )
         return (
             f"Leave one out: without each of {len(self.table)} donors in turn the mean gap lies between "
-            f"{low:.5g} and {high:.5g}; it conditions on the data and on all other donors, and is a range, "
+            f"{low} and {high}; it conditions on the data and on all other donors, and is a range, "
             "not a confidence interval."
         )
 

@@ -37,6 +37,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import p_value, percent
 
 NAME = "leave-two-out"
 TITLE = "Leave two out"
@@ -142,13 +143,13 @@ class LeaveTwoOut(Inference):
         notes = []
         if 1 - level < 1 / (1 + self.pairs):
             notes.append(
-                f"With {self.pairs} pairs p cannot fall below 1/{1 + self.pairs}, so the {level:.0%} interval is "
+                f"With {self.pairs} pairs p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} interval is "
                 "unbounded."
             )
         if self.interval_p > self.p:
             notes.append(
-                f"Effects on both sides of zero are less unusual than none: the p of the interval is "
-                f"{self.interval_p:.4f}."
+                "Effects on both sides of zero are less unusual than none: for the interval "
+                f"{p_value(self.interval_p)}."
             )
         return (*notes, *lift_notes(self.effects(level)))
 
@@ -156,7 +157,7 @@ class LeaveTwoOut(Inference):
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
             f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "
-            f"the largest of the three, p = {self.p:.4f} ({self.p_uncounted:.4f} without counting the data); it "
+            f"the largest of the three, {p_value(self.p)} ({p_value(self.p_uncounted)} without counting the data); it "
             "presumes that the treatment could have fallen on any unit alike, and its interval that the effect is "
             "constant."
         )

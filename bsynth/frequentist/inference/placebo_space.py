@@ -35,6 +35,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import exact, p_value, percent
 
 NAME = "placebo"
 TITLE = "Placebo in space"
@@ -126,14 +127,14 @@ class PlaceboSpace(Inference):
         kept, notes = int(self.table["kept"].sum()), []
         if math.isinf(self.radius(level)):
             notes.append(
-                f"With {kept} placebos p cannot fall below 1/{kept + 1}, so the {level:.0%} interval is "
+                f"With {kept} placebos p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
                 "unbounded: no effect can be rejected at this level."
             )
         if kept < len(self.table):
             dropped = some_of(self.table.loc[~self.table["kept"], "unit"])
             notes.append(
                 f"{len(self.table) - kept} of {len(self.table)} placebos were left out because their pre "
-                f"MSPE is above {self.max_pre_mspe:g} times the treated unit's: {dropped}."
+                f"MSPE is above {exact(self.max_pre_mspe or 0.0)} times the treated unit's: {dropped}."
             )
         return (*notes, *lift_notes(self.effects(level)))
 
@@ -142,7 +143,7 @@ class PlaceboSpace(Inference):
         pools = "without" if self.pool == "exclude" else "with"
         return (
             f"Placebo in space: {int(row['rank']) - 1} of {int(row['placebos'])} donors, given the treatment "
-            f"date (pools {pools} the treated), have a mean gap at least as large, p = {row['p']:.4f}; it "
+            f"date (pools {pools} the treated), have a mean gap at least as large, {p_value(row['p'])}; it "
             "presumes that the treated unit is exchangeable with its donors, and its interval that the "
             "effect is constant."
         )

@@ -23,6 +23,7 @@ from bsynth.frequentist.refit import gap_statistics, interval_rows, labelled
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
+from bsynth.text.numbers import numbers
 
 NAME = "placebo-time"
 TITLE = "Placebo in time"
@@ -71,10 +72,11 @@ class PlaceboTime(Inference):
     def _sentence(self) -> str:
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
+        shown, largest = numbers(real, float(sizes.max()))
         larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
         return (
             f"Placebo in time: of {len(self.table)} backdated starts {larger} show a mean gap at least as large as the "
-            f"real {real:.5g}, the largest {sizes.max():.5g}; it conditions on the donors and presumes that nothing "
+            f"real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
 

@@ -28,6 +28,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.numbers import bracket, numbers
 
 NAME = "prediction-interval"
 TITLE = "Prediction interval"
@@ -147,11 +148,12 @@ class PredictionInterval(Inference):
 
     def _sentence(self) -> str:
         row = self.effects().iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         form = "first differences" if self.cointegrated else "levels"
         return (
             f"Prediction interval: with 95% for the weights and 95% for the error after the start ({self.errors}) the "
-            f"average effect is in [{row['lower']:.5g}, {row['upper']:.5g}], 90% together, around "
-            f"{row['estimate']:.5g}: the estimator's, less its error as residuals before the start lead to expect it. "
+            f"average effect is in {bracket(bounds)}, 90% together, around "
+            f"{estimate}: the estimator's, less its error as residuals before the start lead to expect it. "
             "It conditions on the "
             f"donors, and presumes that errors depend on the donors' {form} after the start as before it."
         )
