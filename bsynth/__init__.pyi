@@ -1,34 +1,16 @@
+from . import plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan
 from .bayesian.result import Fit, load
 from .bayesian.run import fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
-from .checks import Check, CheckReport, LeaveFutureOut, check, leave_future_out
+from .checks import check, leave_future_out
 from .engines.sampling import Sampling
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
-from .findings import (
-    Decision,
-    Decomposition,
-    DonorAudit,
-    PathBand,
-    PriorAudit,
-    audit_donors,
-    audit_prior,
-    decide,
-    decompose_uncertainty,
-    path_band,
-)
-from .findings.specifications import SpecificationCurve, Stack, plan_curve, specification_curve, stack
+from .findings import audit_donors, audit_prior, decide, decompose_uncertainty, path_band
+from .findings.specifications import specification_curve, stack
 from .frequentist import (
-    Bootstrap,
-    Conformal,
-    JackknifePlus,
-    LeaveOneOut,
-    LeaveTwoOut,
-    PlaceboSpace,
-    PlaceboTime,
-    PredictionInterval,
     Predictors,
     RidgeASCM,
     bootstrap,
@@ -40,78 +22,35 @@ from .frequentist import (
     placebo_space,
     placebo_time,
     prediction_interval,
-    with_weights,
 )
 from .frequentist.estimate import Estimate
 from .model.catalogue import list_models, load_model, model_card
 from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.simulate import simulate_factor, simulate_rollout
-from .plots import (
-    plot_bootstrap,
-    plot_certificate,
-    plot_comparison,
-    plot_decision,
-    plot_donor_audit,
-    plot_effects,
-    plot_energy,
-    plot_gap,
-    plot_leave_one_out,
-    plot_leave_two_out,
-    plot_loo_pit,
-    plot_path_band,
-    plot_placebo,
-    plot_placebo_time,
-    plot_ppc,
-    plot_prior_audit,
-    plot_rank,
-    plot_specification_curve,
-    plot_trace,
-    plot_trajectory,
-    plot_uncertainty,
-    plot_weights,
-)
-from .reporting.export import export, tables, to_xarray
-from .reporting.notebook import write_notebook
+from .plots import plot_effects, plot_gap, plot_placebo, plot_trajectory, plot_weights
+from .reporting.export import export
 from .reporting.run import report
 
 __version__: str
 
 __all__ = [
     "Analysis",
-    "Bootstrap",
     "BsynthError",
     "Calibration",
     "Certificate",
-    "Check",
-    "CheckReport",
     "Comparison",
-    "Conformal",
-    "Decision",
-    "Decomposition",
-    "DonorAudit",
     "Estimate",
     "Fit",
     "FitError",
-    "JackknifePlus",
-    "LeaveFutureOut",
-    "LeaveOneOut",
-    "LeaveTwoOut",
     "ModelSpec",
     "Panel",
     "PanelError",
-    "PathBand",
-    "PlaceboSpace",
-    "PlaceboTime",
-    "PredictionInterval",
     "Predictors",
-    "PriorAudit",
     "RidgeASCM",
     "Sampling",
     "SolverError",
     "SpecError",
-    "SpecificationCurve",
-    "Stack",
     "UnreliableWarning",
     "analyse",
     "audit_donors",
@@ -139,37 +78,16 @@ __all__ = [
     "placebo_space",
     "placebo_time",
     "plan",
-    "plan_curve",
-    "plot_bootstrap",
-    "plot_certificate",
-    "plot_comparison",
-    "plot_decision",
-    "plot_donor_audit",
     "plot_effects",
-    "plot_energy",
     "plot_gap",
-    "plot_leave_one_out",
-    "plot_leave_two_out",
-    "plot_loo_pit",
-    "plot_path_band",
     "plot_placebo",
-    "plot_placebo_time",
-    "plot_ppc",
-    "plot_prior_audit",
-    "plot_rank",
-    "plot_specification_curve",
-    "plot_trace",
     "plot_trajectory",
-    "plot_uncertainty",
     "plot_weights",
+    "plots",
     "prediction_interval",
     "report",
     "simulate_factor",
     "simulate_rollout",
     "specification_curve",
     "stack",
-    "tables",
-    "to_xarray",
-    "with_weights",
-    "write_notebook",
 ]

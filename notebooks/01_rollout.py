@@ -104,8 +104,8 @@ bootstrap = bs.bootstrap(panel, replicates=500, seed=7, progress=False)
 interval = bootstrap.effects().iloc[0]
 assert tuple(round(v, 4) for v in left_out.range) == (0.0739, 0.0945)
 assert (round(interval["lower"], 4), round(interval["upper"], 4)) == (0.0511, 0.1215)
-bs.plot_leave_one_out(left_out)
-ax = bs.plot_bootstrap(bootstrap, truth=ROLLOUT_EFFECT)
+bs.plots.plot_leave_one_out(left_out)
+ax = bs.plots.plot_bootstrap(bootstrap, truth=ROLLOUT_EFFECT)
 
 # %% [markdown]
 # ## All is well, and the answer is wrong
@@ -196,7 +196,7 @@ decision = bs.decide(calibration, threshold=0.02, rope=0.01, cost=20_000, value_
 decision
 
 # %%
-ax = bs.plot_decision(decision)
+ax = bs.plots.plot_decision(decision)
 
 # %% [markdown]
 # ## What to take along

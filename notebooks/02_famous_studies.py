@@ -27,6 +27,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 import bsynth as bs
+from bsynth.frequentist import with_weights
 
 DATA = Path(os.environ.get("BSYNTH_DATA", "../../shared/data"))
 
@@ -63,7 +64,7 @@ california, basque, germany = panels.values()
 # less over 1989–2000, about 26 in 2000, and p = 1/39. Their weights, applied:
 
 # %%
-paper = bs.with_weights(
+paper = with_weights(
     california, {"Utah": 0.334, "Nevada": 0.234, "Montana": 0.199, "Colorado": 0.164, "Connecticut": 0.069}
 )
 post = slice(california.n_pre, None)
@@ -106,7 +107,7 @@ ax = bs.plot_placebo(placebo)
 # about 10% lower over the 1980s and 1990s.
 
 # %%
-paper = bs.with_weights(basque, {"Cataluna": 0.8508, "Madrid (Comunidad De)": 0.1492})
+paper = with_weights(basque, {"Cataluna": 0.8508, "Madrid (Comunidad De)": 0.1492})
 late = basque.times >= 1980
 share = (paper.gap[late] / paper.counterfactual[late]).mean()
 assert close(paper.gap[basque.n_pre :].mean(), -0.699568, 6)
@@ -124,9 +125,7 @@ say(
 # about 12% in 2003, and the largest RMSPE ratio of 17 countries.
 
 # %%
-paper = bs.with_weights(
-    germany, {"Austria": 0.42, "USA": 0.22, "Japan": 0.16, "Switzerland": 0.11, "Netherlands": 0.09}
-)
+paper = with_weights(germany, {"Austria": 0.42, "USA": 0.22, "Japan": 0.16, "Switzerland": 0.11, "Netherlands": 0.09})
 ranks = bs.placebo_space(germany, progress=False).ranks
 assert close(paper.gap[germany.n_pre :].mean(), -1585.27, 2)
 assert close(paper.rmspe_ratio, 15.991, 3)

@@ -136,7 +136,7 @@ assert audit.moved
 audit
 
 # %%
-ax = bs.plot_prior_audit(audit)
+ax = bs.plots.plot_prior_audit(audit)
 
 # %% [markdown]
 # ## How much hangs on the choices?
@@ -149,7 +149,7 @@ curve = bs.specification_curve(
     panel, drifts=["none", "switched"], alphas=[1.0], pools=[], starts=[], since=[], last=last, draws=draws, seed=1,
     progress=False,
 )  # fmt: skip
-ax = bs.plot_specification_curve(curve)
+ax = bs.plots.plot_specification_curve(curve)
 
 # %%
 pairs = curve.pairs("scale")
@@ -171,7 +171,7 @@ assert bad.finding == "overconfident"
 say(" ".join(bad.sentences()[:3]))
 
 # %%
-ax = bs.plot_certificate(bad)
+ax = bs.plots.plot_certificate(bad)
 
 # %% [markdown]
 # Then for the default:
@@ -181,7 +181,7 @@ good = bs.certify(panel, "default", draws=draws, seed=1, windows=0, progress=Fal
 say(" ".join(good.sentences()[:3]))
 
 # %%
-ax = bs.plot_certificate(good)
+ax = bs.plots.plot_certificate(good)
 
 # %% [markdown]
 # Neither model's own interval holds here: after 1990 the countries part by more than their past shows, and no model of

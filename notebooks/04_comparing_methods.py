@@ -57,7 +57,7 @@ comparison = bs.compare(panel, draws=draws, seed=1, progress=False)
 comparison
 
 # %%
-ax = bs.plot_comparison(comparison)
+ax = bs.plots.plot_comparison(comparison)
 
 # %% [markdown]
 # The points are those in the literature (Arkhangelsky et al. 2021, table 1): synthetic control −19.5, its demeaned form

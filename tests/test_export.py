@@ -8,6 +8,7 @@ import pytest
 
 import bsynth as bs
 from bsynth.reporting import export as exporting
+from bsynth.reporting.export import tables, to_xarray
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()", "🚀 rocket", "שלום עולם", "x" * 300, "A & B_{50%} $x$ | `y`")
 
@@ -34,7 +35,7 @@ def test_tables_come_back_from_csv_and_parquet(kind: str, hostile: bs.Panel, tmp
     result = _results(hostile)[kind]
     files = bs.export(result, tmp_path, formats=["csv", "parquet"], prefix="x-")
     assert {f.suffix for f in files} == {".csv", ".parquet"}
-    for name, table in bs.tables(result).items():
+    for name, table in tables(result).items():
         parquet = pd.read_parquet(tmp_path / f"x-{name}.parquet")
         csv = pd.read_csv(tmp_path / f"x-{name}.csv")
         assert list(parquet.columns) == [str(c) for c in table.columns]
@@ -65,15 +66,15 @@ def test_hostile_names_are_legible_and_harmless(hostile: bs.Panel, tmp_path: Pat
 def test_a_fit_is_exported_too(rollout_fit: bs.Fit, tmp_path: Path) -> None:
     names = {file.name for file in bs.export(rollout_fit, tmp_path)}
     assert names == {"effects.csv", "path.csv", "weights.csv"}
-    assert bs.to_xarray(rollout_fit) is rollout_fit.tree
+    assert to_xarray(rollout_fit) is rollout_fit.tree
 
 
 def test_arrays_carry_their_names(hostile: bs.Panel) -> None:
-    data = bs.to_xarray(hostile)
+    data = to_xarray(hostile)
     assert float(data["outcome"].sel(unit="=cmd()", time=3)) == hostile.outcome[3, hostile.units.index("=cmd()")]
     assert int(data["treated"].sum()) == 1
     assert int(data["post"].sum()) == 4
-    sc = bs.to_xarray(bs.classical(hostile))
+    sc = to_xarray(bs.classical(hostile))
     assert float(sc["weights"].sum()) == pytest.approx(1)
     np.testing.assert_allclose(sc["observed"] - sc["counterfactual"], sc["gap"])
 
@@ -85,5 +86,5 @@ def test_what_cannot_be_exported_says_so(hostile: bs.Panel, tmp_path: Path) -> N
     with pytest.raises(bs.SpecError, match="a int has no tables"):
         bs.export(3, tmp_path)
     with pytest.raises(bs.SpecError, match="a str has no arrays"):
-        bs.to_xarray("x")
+        to_xarray("x")
     assert exporting.markdown(pd.DataFrame({"a": [np.nan]})).count("nan") == 0

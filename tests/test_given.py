@@ -12,6 +12,9 @@ from click.testing import CliRunner
 
 import bsynth as bs
 from bsynth.cli import main
+from bsynth.findings.specifications import plan_curve
+from bsynth.frequentist import with_weights
+from bsynth.reporting.notebook import write_notebook
 
 FRAME = bs.simulate_factor(donors=8, seed=1)
 ROLES: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "outcome", "treated": 0, "start": 30}
@@ -109,7 +112,7 @@ def test_paths_that_cannot_be_written(case: str, tmp_path: Path) -> None:
         lambda: bs.export(estimate, path),
         lambda: fit.save(path),
         lambda: bs.report(analysis, path),
-        lambda: bs.write_notebook(csv, path, **ROLES, execute=False),
+        lambda: write_notebook(csv, path, **ROLES, execute=False),
     ]
     if path is not None:
         calls += [lambda: bs.calibrate(PANEL, store=path), lambda: bs.specification_curve(PANEL, store=path)]
@@ -175,15 +178,15 @@ SETTINGS: dict[str, Any] = {
     "level is 95": lambda: bs.analyse(PANEL, level=95),
     "level is 'x'": lambda: bs.analyse(PANEL, level="x"),  # type: ignore[arg-type]
     "replicates is 1": lambda: bs.analyse(PANEL, replicates=1),
-    "weights is a list": lambda: bs.with_weights(PANEL, [1]),  # type: ignore[arg-type]
-    "the weight of 1 is 'x'": lambda: bs.with_weights(PANEL, {1: "x"}),  # type: ignore[dict-item]
+    "weights is a list": lambda: with_weights(PANEL, [1]),  # type: ignore[arg-type]
+    "the weight of 1 is 'x'": lambda: with_weights(PANEL, {1: "x"}),  # type: ignore[dict-item]
     "unknown model 'lvel', did you mean 'level'": lambda: bs.analyse(PANEL, models="lvel"),
     "seed is -2": lambda: bs.conformal(PANEL, seed=-2),
     "seed is -3": lambda: bs.prediction_interval(PANEL, seed=-3),
     "seed is -4": lambda: bs.bootstrap(PANEL, cluster="unit", seed=-4),
     "seed is -5": lambda: bs.certify(PANEL, seed=-5),
     "seed is -6": lambda: bs.simulate_factor(seed=-6),
-    "seed is -7": lambda: bs.plan_curve(PANEL, seed=-7),
+    "seed is -7": lambda: plan_curve(PANEL, seed=-7),
     "seed is -8": lambda: bs.compare(PANEL, seed=-8),
 }
 
@@ -241,4 +244,4 @@ def test_impossible_out_is_said_before_any_work(command: str, case: str, csv: Pa
 
 def test_pandas_frame_of_weights_is_refused() -> None:
     with pytest.raises(bs.SpecError, match="weights is a DataFrame"):
-        bs.with_weights(PANEL, pd.DataFrame({"w": [1.0]}))  # type: ignore[arg-type]
+        with_weights(PANEL, pd.DataFrame({"w": [1.0]}))  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from bsynth.cli import main
 from bsynth.errors import PanelError
 from bsynth.panel.calendar import Calendar
 from bsynth.panel.spelling import read_column
+from bsynth.reporting.export import to_xarray
 
 DAYS = pd.date_range("2024-01-01", periods=60)
 CALENDARS: dict[str, tuple[pd.Index, str]] = {
@@ -471,10 +472,10 @@ def test_a_fit_of_zoned_hours_is_kept_checked_and_drawn(tmp_path: Path) -> None:
     kept = bs.load(tmp_path / "fit.nc")
     pd.testing.assert_frame_equal(kept.path(), fit.path())
     assert plain(list(kept.path()["time"])) == panel.period_labels()
-    assert bs.to_xarray(panel)["time"].to_index().equals(panel.times.rename("time"))
-    assert bs.to_xarray(panel).attrs["start"] == "2024-03-31T07:00:00"
-    bs.to_xarray(panel).to_netcdf(tmp_path / "panel.nc", engine="h5netcdf")
+    assert to_xarray(panel)["time"].to_index().equals(panel.times.rename("time"))
+    assert to_xarray(panel).attrs["start"] == "2024-03-31T07:00:00"
+    to_xarray(panel).to_netcdf(tmp_path / "panel.nc", engine="h5netcdf")
     json.dumps(plain(bs.check(fit).to_dict()), allow_nan=False)
-    bs.plot_ppc(fit, samples=10)
+    bs.plots.plot_ppc(fit, samples=10)
     names = {file.name for file in bs.export(fit, tmp_path, formats=["csv", "parquet", "latex", "markdown"])}
     assert {"path.csv", "path.parquet", "path.tex", "path.md"} <= names

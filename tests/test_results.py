@@ -15,8 +15,10 @@ import pytest
 from matplotlib.axes import Axes
 
 import bsynth as bs
+from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
-from bsynth.findings.specifications import SpecificationCurve
+from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
+from bsynth.findings.specifications import SpecificationCurve, Stack
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
@@ -37,7 +39,7 @@ class Given:
     fit: bs.Fit
     certificate: bs.Certificate
     curve: SpecificationCurve
-    future: bs.LeaveFutureOut
+    future: LeaveFutureOut
 
     @property
     def calibration(self) -> bs.Calibration:
@@ -60,17 +62,17 @@ class Given:
 MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Calibration: lambda given: given.calibration,
     bs.Certificate: lambda given: given.certificate,
-    bs.CheckReport: lambda given: bs.check(given.fit, given.panel),
-    bs.Decision: lambda given: bs.decide(given.fit, cost=10.0, value_per_unit=100.0),
-    bs.DonorAudit: lambda given: bs.audit_donors(given.panel, given.fit, progress=False),
+    CheckReport: lambda given: bs.check(given.fit, given.panel),
+    Decision: lambda given: bs.decide(given.fit, cost=10.0, value_per_unit=100.0),
+    DonorAudit: lambda given: bs.audit_donors(given.panel, given.fit, progress=False),
     bs.Estimate: lambda given: bs.classical(given.panel),
     bs.Fit: lambda given: given.fit,
-    bs.LeaveFutureOut: lambda given: given.future,
-    bs.PathBand: lambda given: bs.path_band(given.fit),
-    bs.PriorAudit: lambda given: bs.prior_audit(given.fit, given.panel, alphas=(1.0,), progress=False),
-    bs.Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
-    bs.SpecificationCurve: lambda given: given.curve,
-    bs.Stack: lambda given: bs.stack(given.curve),
+    LeaveFutureOut: lambda given: given.future,
+    PathBand: lambda given: bs.path_band(given.fit),
+    PriorAudit: lambda given: bs.prior_audit(given.fit, given.panel, alphas=(1.0,), progress=False),
+    Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
+    SpecificationCurve: lambda given: given.curve,
+    Stack: lambda given: bs.stack(given.curve),
 }
 """How one of each class is made."""
 ALWAYS_OK = (bs.Estimate,)

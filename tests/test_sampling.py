@@ -14,11 +14,13 @@ from bsynth.analysis import plan_analysis
 from bsynth.analysis.compare import plan_comparison
 from bsynth.calibration.placebos import _key as placebo_key
 from bsynth.engines.sampling import resolve
+from bsynth.findings.specifications import plan_curve
 from bsynth.findings.specifications.runs import _key as curve_key
+from bsynth.reporting.notebook import write_notebook
 
 VERBS = [
     bs.fit, bs.plan, bs.calibrate, bs.certify, bs.leave_future_out, bs.audit_prior, bs.audit_donors, bs.analyse,
-    bs.compare, bs.specification_curve, bs.plan_curve, bs.write_notebook, plan_analysis, plan_comparison,
+    bs.compare, bs.specification_curve, plan_curve, write_notebook, plan_analysis, plan_comparison,
 ]  # fmt: skip
 OTHERS = [
     {"draws": 150}, {"tune": 150}, {"chains": 3}, {"target_accept": 0.8}, {"seed": 5},
@@ -83,7 +85,7 @@ def test_bad_settings_are_one_line(settings: dict[str, Any], message: str) -> No
 def test_what_decides_the_draws_is_in_the_keys_of_stored_fits(panel: bs.Panel, other: dict[str, Any]) -> None:
     spec = bs.plan(panel, "level").spec
     assert placebo_key(panel, spec, LITTLE) != placebo_key(panel, spec, replace(LITTLE, **other))
-    plans = [bs.plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, replace(LITTLE, **other))]
+    plans = [plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, replace(LITTLE, **other))]
     first = plans[0].specifications[0]
     assert curve_key(plans[0], first) != curve_key(plans[1], first)
 
@@ -91,7 +93,7 @@ def test_what_decides_the_draws_is_in_the_keys_of_stored_fits(panel: bs.Panel, o
 def test_the_number_of_jobs_is_not(panel: bs.Panel) -> None:
     spec, more = bs.plan(panel, "level").spec, replace(LITTLE, n_jobs=2)
     assert placebo_key(panel, spec, LITTLE) == placebo_key(panel, spec, more)
-    plans = [bs.plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, more)]
+    plans = [plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, more)]
     assert len({curve_key(each, each.specifications[0]) for each in plans}) == 1
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 import bsynth as bs
 from bsynth.cli import main
+from bsynth.findings.specifications import plan_curve
 
 ROLES: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "y", "treated": "T", "start": 20}
 
@@ -61,7 +62,7 @@ def test_text_is_never_taken_letter_by_letter(frame: pd.DataFrame) -> None:
         lambda: panel(frame).without("BC"),
         lambda: panel(frame, donors="BC"),
         lambda: panel(frame, treated="BC"),
-        lambda: bs.plan_curve(panel(frame), pools={"mine": "BC"}),
+        lambda: plan_curve(panel(frame), pools={"mine": "BC"}),
     ):
         with pytest.raises(bs.PanelError, match=r"there is no .*'BC'"):
             call()

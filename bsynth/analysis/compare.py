@@ -65,7 +65,7 @@ def compare(
     Returns
     -------
     Comparison
-        ``.table``, ``.verdict``, ``.sentences()``; `bsynth.plot_comparison` draws it.
+        ``.table``, ``.verdict``, ``.sentences()``; `bsynth.plots.plot_comparison` draws it.
 
     Raises
     ------

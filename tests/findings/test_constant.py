@@ -45,7 +45,7 @@ def test_an_effect_without_spread(fit: Fit, world: bs.Panel, gap: float) -> None
     assert (found[2].table["upper"] - found[2].table["lower"]).abs().max() == pytest.approx(0, abs=1e-9)
     for draw in (bs.plot_trajectory, bs.plot_gap):
         draw(constant).figure.savefig("/dev/null", format="svg")
-    bs.plot_decision(found[0]).figure.savefig("/dev/null", format="svg")
+    bs.plots.plot_decision(found[0]).figure.savefig("/dev/null", format="svg")
     plt.close("all")
 
 

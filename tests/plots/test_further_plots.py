@@ -24,7 +24,7 @@ def test_inference_by_period_has_its_band(germany_panel: bs.Panel, verb) -> None
 
 def test_backdated_gaps_start_at_their_own_start(germany_panel: bs.Panel) -> None:
     result = bs.placebo_time(germany_panel, progress=False)
-    ax = bs.plot_placebo_time(result)
+    ax = bs.plots.plot_placebo_time(result)
     lines = [line for line in ax.get_lines() if line.get_gid() == "backdated"]
     assert [line.get_xdata()[0] for line in lines] == result.table["start"].tolist()
     for line, mean in zip(lines, result.table["mean_gap"], strict=True):
@@ -32,7 +32,7 @@ def test_backdated_gaps_start_at_their_own_start(germany_panel: bs.Panel) -> Non
 
 
 def test_lost_pairs_are_marked(prop99_panel: bs.Panel) -> None:
-    ax = bs.plot_leave_two_out(bs.leave_two_out(prop99_panel, progress=False))
+    ax = bs.plots.plot_leave_two_out(bs.leave_two_out(prop99_panel, progress=False))
     sizes = {c.get_gid(): len(c.get_offsets()) for c in ax.collections}
     assert sizes == {"won": 703 - 73, "lost": 73}
     assert "73 of 703 pairs" in ax.get_title(loc="left")
