@@ -29,7 +29,7 @@ def test_public_names() -> None:
     assert bs.__all__ == sorted(bs.__all__)
     for name in bs.__all__:
         value = getattr(bs, name)
-        assert value.__name__ == name
+        assert value.__name__.removeprefix("bsynth.") == name
         assert value.__doc__, name
     assert set(bs.__all__) <= set(dir(bs))
     with pytest.raises(AttributeError, match="No bsynth attribute fitt"):

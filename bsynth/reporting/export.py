@@ -30,26 +30,25 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def tables(result: object) -> dict[str, pd.DataFrame]:
     """Return every table of a result by name; index columns are made ordinary ones.
 
-        Those of the parts of an `Analysis` begin with the name of the part.
+    Those of the parts of an `Analysis` begin with the name of the part.
 
-        Parameters
-        ----------
-        result : any result of bsynth
-            Panel, Fit, Estimate, Calibration, Analysis, placebo test, …
+    Parameters
+    ----------
+    result : any result of bsynth
+        Panel, Fit, Estimate, Calibration, Analysis, placebo test, …
 
-        Raises
-        ------
-        SpecError
-            When the object offers no table.
+    Raises
+    ------
+    SpecError
+        When the object offers no table.
 
-        Examples
-        --------
-        >>> import bsynth as bs
-    from bsynth.reporting.export import tables, to_xarray
-        >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
-        ...     outcome="outcome", treated=0, start=30)
-        >>> list(tables(bs.classical(panel)))
-        ['effects', 'path', 'weights']
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=4, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> list(tables(bs.classical(panel)))
+    ['effects', 'path', 'weights']
     """
     found = _own_tables(result)
     for part, own in getattr(result, "parts", {}).items():
