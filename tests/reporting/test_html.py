@@ -125,7 +125,8 @@ def test_two_hundred_donors_over_five_hundred_periods_fit_into_a_page() -> None:
     log = bs.simulate_factor(donors=200, n_pre=400, n_post=100, seed=3)
     panel = bs.Panel.from_long(log, unit="unit", time="time", outcome="outcome", treated=0, start=400)
     found = analyse(panel, models=["none"], methods=["did"], progress=False)
-    source = render(replace(found, placebo=bs.placebo_space(panel, "did", progress=False)))
+    placebo = bs.placebo_space(panel, "did", progress=False)
+    source = render(replace(found, inferences={"placebo": placebo}))
     assert len(source.encode()) < 8_000_000
     page = Page(source)
     columns = json.loads(next(text for text in page.scripts if text.startswith("{")))["columns"]
