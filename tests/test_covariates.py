@@ -67,7 +67,7 @@ def test_every_source_gives_the_same_covariates(tmp_path: Path) -> None:
         np.testing.assert_allclose(found.values[1], wide.to_numpy())
         assert not found.values.flags.writeable
     assert _panel(frame, []).covariates is None
-    assert _panel(frame, ["price"]).summary()["covariates"] == ["price"]
+    assert _panel(frame, ["price"]).to_dict()["covariates"] == ["price"]
 
 
 def test_events_give_cell_means() -> None:
