@@ -53,9 +53,6 @@ def test_modules_and_functions_stay_small(file: Path) -> None:
             pytest.fail("a plot returns its axes and never shows them")
 
 
-# One circle that the plan of an analysis and its findings still make.
-
-
 def _module(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
