@@ -73,7 +73,7 @@ panel
 
 # %%
 sc = bs.classical(panel)
-weights = sc.weights_table()
+weights = sc.weights_table().set_index("donor")["weight"]
 assert round(sc.effects()["estimate"][0], 4) == 0.0829
 assert int((weights > 0.001).sum()) == 12
 assert weights.head(5).round(4).to_dict() == {35: 0.2016, 40: 0.1900, 25: 0.1638, 32: 0.0872, 36: 0.0784}
@@ -183,7 +183,7 @@ ax = bs.plot_effects(pd.concat([each.effects() for each in everything], ignore_i
 # Where the uncertainty that is left comes from:
 
 # %%
-ax = bs.plot_sources(bs.sources(fit, few))
+ax = bs.decompose_uncertainty(fit).plot()
 
 # %% [markdown]
 # ## The decision

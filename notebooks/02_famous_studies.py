@@ -83,10 +83,10 @@ say(
 # %%
 predictors = pd.read_csv(DATA / "california_prop99_predictors.csv", index_col="unit")
 matched = bs.classical(california, bs.Predictors(predictors, starts=1))
-found = matched.weights_table().head(5)
+found = matched.weights_table().set_index("donor").head(5)
 assert set(found.index) == {"Utah", "Nevada", "Montana", "Colorado", "Connecticut"}
 assert abs(matched.gap[post].mean() - -18.98) < 0.3
-found.round(3).to_frame()
+found.round(3)
 
 # %% [markdown]
 # Matched on past outcomes alone, California is no longer first of 39: Missouri and Virginia have larger ratios. The

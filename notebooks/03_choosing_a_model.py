@@ -89,7 +89,7 @@ pc = plot_loo_pit(first)
 # The checks look at the order too, and name a model that answers what they found.
 
 # %%
-report = bs.check(first, panel)
+report = bs.check(first)
 assert report["autocorrelation"].status == "warning"
 assert report.suggestion == "default"
 report
@@ -107,7 +107,7 @@ assert ratio > 1.1
 say(f"{100 * drifting:.0f}% of the draws drift. The 95% interval is {ratio:.1f} times as wide as that of `level`.")
 
 # %%
-bs.check(fit, panel)
+bs.check(fit)
 
 # %% [markdown]
 # ## Which one forecasts better?
@@ -117,7 +117,7 @@ bs.check(fit, panel)
 
 # %%
 forecasts = {
-    model: bs.lfo(panel, model, last=last, draws=draws, seed=1, progress=False)
+    model: bs.leave_future_out(panel, model, last=last, draws=draws, seed=1, progress=False)
     for model in ("dirichlet", "level", "default")
 }
 scores = pd.Series({model: each.elpd for model, each in forecasts.items()})
@@ -131,7 +131,7 @@ scores.round(1).to_frame("sum of log predictive densities")
 # equal weights (large). The effect under each, the least-squares weights beside them:
 
 # %%
-audit = bs.prior_audit(fit, panel, draws=draws, seed=1, progress=False)
+audit = bs.audit_prior(fit, draws=draws, seed=1, progress=False)
 assert audit.moved
 audit
 

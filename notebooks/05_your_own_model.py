@@ -100,7 +100,7 @@ table.loc[table["estimand"] == "average", ["model", "estimate", "lower", "upper"
 ax = bs.plot_trajectory(fits[1])
 
 # %%
-bs.check(fits[1], panel)
+bs.check(fits[1])
 
 # %% [markdown]
 # One panel shows nothing about a model. Its evidence does.

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import bsynth as bs
 from bsynth import effects
 from bsynth.calibration import Inflation
-from bsynth.findings.decision import _Calibrated, _CalibratedLift
+from bsynth.findings.law import Calibrated, CalibratedLift
 from bsynth.frequentist import (
     bootstrap,
     classical,
@@ -150,8 +150,8 @@ def test_the_calibrated_law_of_the_lift(observed: float, centre: float) -> None:
     if abs(observed - centre) < 2.5:
         pytest.skip("the untreated mean may be zero")
     inflation = Inflation(np.array([0.8, 1.3]), np.array([0.02, 0.0]), np.array([0.4, 0.6]))
-    average = _Calibrated(type("Calibration", (), {"inflation": inflation})(), centre, 0.05, 1.0)
-    law = _CalibratedLift(average, observed, sign=float(np.sign(observed - centre)))
+    average = Calibrated(type("Calibration", (), {"inflation": inflation})(), centre, 0.05, 1.0)
+    law = CalibratedLift(average, observed, sign=float(np.sign(observed - centre)))
     gaps = np.array([average.quantile(q) for q in np.linspace(0.005, 0.995, 199)])
     lifts = gaps / np.abs(observed - gaps)
     for q in (0.1, 0.5, 0.8):
