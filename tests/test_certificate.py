@@ -18,7 +18,7 @@ from bsynth.calibration import Lesson, PlaceboFit, learn, learn_inflation
 from bsynth.calibration.certificate import Certificate, certify
 from bsynth.calibration.certificate.intervals import conformal_quantiles, window_tables
 from bsynth.calibration.certificate.summary import coverage_table, error_factor, flat_p, pit_histogram
-from bsynth.calibration.certificate.windows import Window, earlier_panels
+from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
 from bsynth.calibration.scores import coverage_error, interval_score
 from bsynth.cli import main
 from bsynth.model.design import make_design
@@ -41,15 +41,15 @@ def _placebo(unit: int, error: float, sd: float, rng: np.random.Generator) -> Pl
 
 
 @pytest.fixture(scope="module")
-def window() -> Window:
+def window() -> PlaceboWindow:
     rng = np.random.default_rng(3)
     frame = simulate_factor(donors=12, n_pre=12, n_post=H, seed=2)
     panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=12)
     placebos = tuple(_placebo(u, e, 0.3, rng) for u, e in zip(panel.donors, rng.normal(0, 0.9, 12), strict=True))
-    return Window(panel, placebos, None, learn(placebos, PRIOR))
+    return PlaceboWindow(panel, placebos, None, learn(placebos, PRIOR))
 
 
-def test_each_unit_learns_from_the_others_alone(window: Window) -> None:
+def test_each_unit_learns_from_the_others_alone(window: PlaceboWindow) -> None:
     units, pit = window_tables(window, 0, PRIOR, LEVELS)
     k = 4
     others = [p for i, p in enumerate(window.placebos) if i != k]
@@ -72,7 +72,7 @@ def test_each_unit_learns_from_the_others_alone(window: Window) -> None:
     assert own_pit["calibrated"] == pytest.approx(lesson.inflation.cdf(0.0, mean, sd))
 
 
-def test_estimands_are_sums_of_one_another(window: Window) -> None:
+def test_estimands_are_sums_of_one_another(window: PlaceboWindow) -> None:
     units, _ = window_tables(window, 0, PRIOR, LEVELS)
     one = units[(units["unit"] == 3) & (units["kind"] == "calibrated") & (units["level"] == 0.9)]
     by = dict(list(one.groupby("estimand")))
@@ -218,7 +218,7 @@ def test_overconfident_model_is_named(found: Certificate) -> None:
         replace(_placebo(u, 4 * e, 0.3, rng), component=np.zeros(800, dtype=int), support=np.ones(1))
         for u, e in zip(units, rng.normal(0, 0.3, len(units)), strict=True)
     )
-    window = Window(found.windows[0].panel, placebos, None, learn(placebos, None))
+    window = PlaceboWindow(found.windows[0].panel, placebos, None, learn(placebos, None))
     table, pit = window_tables(window, 0, None, LEVELS)
     wrong = replace(found, windows=(window,), units=table, pit=pit, rivals=found.rivals.query("window == 0"))
     assert wrong.finding == "overconfident"
@@ -335,7 +335,7 @@ def test_bad_input_from_the_shell_leaves_nothing(csv: Path, tmp_path: Path) -> N
     assert "not empty and not a run folder" in done.stderr
 
 
-def test_lesson_of_a_model_without_switch(window: Window) -> None:
+def test_lesson_of_a_model_without_switch(window: PlaceboWindow) -> None:
     always = [replace(p, component=np.zeros_like(p.component), support=np.ones(1)) for p in window.placebos]
     lesson = learn(always, None)
     assert isinstance(lesson, Lesson)

@@ -15,7 +15,7 @@ import bsynth as bs
 from bsynth.bayesian.run import run
 from bsynth.cli import main
 from bsynth.engines import drift, predict
-from bsynth.model.covariates import Movements, Predictors
+from bsynth.model.covariates import Movements, PredictorRows
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 
@@ -177,7 +177,7 @@ def test_graph_equals_the_dense_density(use: str, rng: np.random.Generator) -> N
     from bsynth.engines import bayes
 
     design = _small_design(rng)
-    rows = Predictors(("a", "b", "c"), rng.normal(size=3), rng.normal(size=(3, 3)))
+    rows = PredictorRows(("a", "b", "c"), rng.normal(size=3), rng.normal(size=(3, 3)))
     if use == "predictors":
         design = dataclasses.replace(design, movements=None, predictors=rows)
     spec = ModelSpec.from_toml(f'[drift]\nprocess = "walk"\nprobability = 0.3\n[covariates]\nuse = "{use}"\nsd = 0.8')

@@ -14,7 +14,7 @@ import pytest
 
 from bsynth._base.plain import show
 from bsynth.errors import PanelError
-from bsynth.panel.cells import Clusters, Table, design_effect
+from bsynth.panel.cells import CellTable, Clusters, design_effect
 from bsynth.panel.read import read_events, read_long, read_wide
 
 LONG = {"unit": "unit", "time": "time", "outcome": "y"}
@@ -37,7 +37,7 @@ def events(users: int = 400) -> pd.DataFrame:
     )
 
 
-def same(a: Table, b: Table) -> None:
+def same(a: CellTable, b: CellTable) -> None:
     np.testing.assert_allclose(a.mean, b.mean, rtol=1e-14)
     assert a.units == b.units
     assert a.times.tolist() == b.times.tolist()

@@ -12,5 +12,5 @@ type Label = Any
 
 type IntervalKind = Literal["predictive", "mean"]
 type Missing = Literal["error", "interpolate", "drop-units"]
-type Pool = Literal["exclude", "include"]
+type PlaceboPool = Literal["exclude", "include"]
 type Status = Literal["ok", "unreliable"]

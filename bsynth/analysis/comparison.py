@@ -211,7 +211,7 @@ def facts_of(
         "hull": _hull(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
-            "status": checks.verdict,
+            "status": checks.answer,
             "suggestion": checks.suggestion,
             "warnings": [check.name for check in checks.warnings],
         },

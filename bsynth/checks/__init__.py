@@ -85,7 +85,7 @@ def check(
     Returns
     -------
     CheckReport
-        ``.table``, ``.sentences()``, ``.verdict``, ``.suggestion``; ``report["hull"]`` is one check.
+        ``.table``, ``.sentences()``, ``.answer``, ``.suggestion``; ``report["hull"]`` is one check.
 
     Raises
     ------

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 DRIFTING = ("drift", "default")
 """Suggestions with a drift, which have a level as well and so answer the other warnings too."""
 
-type Verdict = Literal["ok", "warning"]
+type Answer = Literal["ok", "warning"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Check:
     name: str
     title: str
     values: Mapping[str, float]
-    status: Verdict
+    status: Answer
     sentence: str
     suggestion: str | None = None
 
@@ -113,7 +113,7 @@ class CheckReport(Result):
     model : str
     checks : tuple of Check
     status : {"ok", "unreliable"}
-        Of the fit; what the checks say of its model is the `verdict`.
+        Of the fit; what the checks say of its model is the `answer`.
     """
 
     model: str
@@ -121,7 +121,7 @@ class CheckReport(Result):
     status: Status
 
     @property
-    def verdict(self) -> Verdict:
+    def answer(self) -> Answer:
         """``"warning"`` when any check warns."""
         return "warning" if self.warnings else "ok"
 
@@ -155,10 +155,10 @@ class CheckReport(Result):
         return words if self.suggestion is None else (*words, f"Use the model {self.suggestion!r} instead.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON data: besides the face of every result the verdict, and the numbers of each check."""
+        """Return plain JSON data: besides the face of every result the answer, and the numbers of each check."""
         return super().to_dict() | {
             "model": self.model,
-            "verdict": self.verdict,
+            "answer": self.answer,
             "suggestion": self.suggestion,
             "checks": [check.to_dict() for check in self.checks],
         }

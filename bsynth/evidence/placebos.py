@@ -33,7 +33,7 @@ from bsynth.pieces import Record, Store
 
 
 @dataclass(frozen=True)
-class Source:
+class PlaceboPanel:
     """A real panel without its treated units: file, units to leave out, first pseudo-treated period, last one used.
 
     ``covariates`` are the predictors of the publication that every unit has before that period.
@@ -52,30 +52,30 @@ _SECTORS = tuple(
     for name in ("agriculture", "energy", "industry", "construction", "services_venta", "services_nonventa")
 )
 _SCHOOLING = tuple(f"school_{name}" for name in ("illit", "prim", "med", "high", "post_high"))
-SOURCES: Mapping[str, Source] = {
-    "geolift": Source("GeoLift, first 90 days", "geolift_test.csv", (), 75, 90),
-    "prop99": Source(
+SOURCES: Mapping[str, PlaceboPanel] = {
+    "geolift": PlaceboPanel("GeoLift, first 90 days", "geolift_test.csv", (), 75, 90),
+    "prop99": PlaceboPanel(
         "Prop 99",
         "california_prop99.csv",
         ("California",),
         19,
         covariates=("lnincome", "beer", "age15to24", "retprice"),
     ),
-    "germany": Source(
+    "germany": PlaceboPanel(
         "Germany",
         "germany.csv",
         ("West Germany",),
         30,
         covariates=("infrate", "trade", "schooling", "invest80", "industry"),
     ),
-    "basque": Source(
+    "basque": PlaceboPanel(
         "Basque, 1975",
         "basque.csv",
         ("Basque Country (Pais Vasco)", "Spain (Espana)"),
         20,
         covariates=(*_SECTORS, *_SCHOOLING, "popdens", "invest"),
     ),
-    "turnout": Source("Turnout", "turnout_edr.csv", (), 14),
+    "turnout": PlaceboPanel("Turnout", "turnout_edr.csv", (), 14),
 }
 
 

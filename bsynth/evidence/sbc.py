@@ -20,7 +20,7 @@ from bsynth.engines import drift
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.scores import rounded
-from bsynth.model.covariates import Predictors
+from bsynth.model.covariates import PredictorRows
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Cells, Panel, Source
@@ -135,7 +135,7 @@ def _weights(spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
 
 def _predictors(
     spec: ModelSpec, weights: FloatArray, rng: np.random.Generator, quantities: dict[str, float]
-) -> Predictors | None:
+) -> PredictorRows | None:
     """Rows that the weights of the outcome match too, p_k0 ~ N(Σ w_j p_kj, .25² + s²)."""
     if spec.covariates.use == "none":
         return None
@@ -145,7 +145,7 @@ def _predictors(
     sd = spec.covariates.sd * abs(rng.normal())
     quantities["predictor sd"] = sd
     treated = donors @ weights + np.sqrt(PREDICTOR_ERROR**2 + sd**2) * rng.normal(size=PREDICTORS)
-    return Predictors(tuple(f"p{k}" for k in range(PREDICTORS)), treated, donors)
+    return PredictorRows(tuple(f"p{k}" for k in range(PREDICTORS)), treated, donors)
 
 
 def _latent(

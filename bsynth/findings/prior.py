@@ -14,7 +14,7 @@ from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
 from bsynth.bayesian.run import run
 from bsynth.checks import contraction, sensitivity
-from bsynth.checks.base import Case, Check, Verdict
+from bsynth.checks.base import Answer, Case, Check
 from bsynth.checks.sensitivity import SHIFT
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
@@ -72,7 +72,7 @@ class PriorAudit(Pictured):
         return self.range > SHIFT * self.sd
 
     @property
-    def verdict(self) -> Verdict:
+    def answer(self) -> Answer:
         """``"warning"`` when any of the three says that the prior decides."""
         checks = [c.status for c in (self.sensitivity, self.contraction) if c is not None]
         return "warning" if self.moved or "warning" in checks else "ok"
@@ -124,7 +124,7 @@ class PriorAudit(Pictured):
         """Return plain data for ``summary.json``."""
         return super().to_dict() | {
             "model": self.model,
-            "verdict": self.verdict,
+            "answer": self.answer,
             "sensitivity": None if self.sensitivity is None else self.sensitivity.to_dict(),
             "contraction": None if self.contraction is None else self.contraction.to_dict(),
             "range": self.range,
@@ -134,7 +134,7 @@ class PriorAudit(Pictured):
         }
 
     def _gist(self) -> str:
-        return f"{self.model!r}, {self.verdict}, range {number(self.range)} over the sweep"
+        return f"{self.model!r}, {self.answer}, range {number(self.range)} over the sweep"
 
 
 def audit_prior(
@@ -184,7 +184,7 @@ def audit_prior(
     >>> panel = bs.Panel.from_long(simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> audit_prior(fit, alphas=()).verdict
+    >>> audit_prior(fit, alphas=()).answer
     'ok'
     """
     panel = panel_of(fit)

@@ -42,7 +42,7 @@ class Movements:
 
 
 @dataclass(frozen=True, eq=False)
-class Predictors:
+class PredictorRows:
     """Static predictors of one fit: each unit's mean over the pre-periods it has, standardised over units.
 
     Attributes
@@ -91,7 +91,7 @@ def movements(panel: Panel, *, own_means: bool, model: str) -> Movements:
     return Movements(found.names, centred[:, :, 0].T, centred[:, :, 1:], scale)
 
 
-def predictors(panel: Panel, *, model: str) -> Predictors:
+def predictors(panel: Panel, *, model: str) -> PredictorRows:
     """Average the covariates of ``panel`` over the pre-period and standardise them over units.
 
     Raises
@@ -118,7 +118,7 @@ def predictors(panel: Panel, *, model: str) -> Predictors:
             f"{show(panel.start)}, so it says nothing about the weights; leave it out"
         )
     rows = (rows - rows.mean(axis=1, keepdims=True)) / sd[:, None]
-    return Predictors(found.names, rows[:, 0], rows[:, 1:])
+    return PredictorRows(found.names, rows[:, 0], rows[:, 1:])
 
 
 def _covariates(panel: Panel, model: str) -> Covariates:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.errors import PanelError
-from bsynth.model.covariates import Movements, Predictors, movements, predictors
+from bsynth.model.covariates import Movements, PredictorRows, movements, predictors
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 
@@ -47,7 +47,7 @@ class Design:
         one compilation too. Periods beyond the panel's have no cells.
     movements : Movements or None
         Time-varying covariates, when the specification uses them.
-    predictors : Predictors or None
+    predictors : PredictorRows or None
         Static predictors, when the specification uses them.
     """
 
@@ -65,7 +65,7 @@ class Design:
     slots: int = 0
     periods: int = 0
     movements: Movements | None = None
-    predictors: Predictors | None = None
+    predictors: PredictorRows | None = None
 
     @property
     def capacity(self) -> int:

@@ -175,7 +175,7 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class CellTable:
     """All cells of the input, before a window or units are chosen.
 
     Attributes
@@ -201,7 +201,7 @@ class Table:
     clusters: Clusters | None = None
     covariates: Covariates | None = None
 
-    def take(self, periods: int, units: Sequence[Label]) -> "Table":
+    def take(self, periods: int, units: Sequence[Label]) -> "CellTable":
         """The first ``periods`` rows of some units, in their order."""
         columns = [self.units.index(unit) for unit in units]
         return replace(

@@ -11,7 +11,7 @@ from bsynth._base.plain import show
 from bsynth._base.types import Label
 from bsynth.errors import PanelError, nearest, some_of
 from bsynth.panel import alike
-from bsynth.panel.cells import Table
+from bsynth.panel.cells import CellTable
 
 MIN_PRE = 3
 """Fewest pre-treatment periods of a panel."""
@@ -71,7 +71,7 @@ class Roles:
     donors: Label | Iterable[Label] | None
     exclude: Label | Iterable[Label] | None
 
-    def resolve(self, table: Table) -> tuple[tuple[Label, ...], tuple[Label, ...]]:
+    def resolve(self, table: CellTable) -> tuple[tuple[Label, ...], tuple[Label, ...]]:
         """Treated units and donor pool as labels of the data."""
         name = table.source.name
         treated = match_units(table.units, _some(self.treated, "treated"), "treated unit", name)
@@ -142,7 +142,7 @@ def _as_date(label: Label) -> pd.Timestamp | None:
     return None if pd.isna(stamp) else stamp
 
 
-def window(table: Table, start: Label, end: Label | None) -> tuple[int, int]:
+def window(table: CellTable, start: Label, end: Label | None) -> tuple[int, int]:
     """Positions of the first treated and the last used period."""
     name, times = table.source.name, table.times
     first = table.calendar.locate(times, start, "start", name)

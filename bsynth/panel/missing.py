@@ -9,7 +9,7 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
 from bsynth.panel.alike import pair
-from bsynth.panel.cells import Table
+from bsynth.panel.cells import CellTable
 
 LARGEST = 1e100
 """Size of an outcome, or one over it, from which its squares leave the range of double precision."""
@@ -24,7 +24,7 @@ class Filled:
     dropped: tuple[Label, ...] = ()
 
 
-def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Filled:
+def complete(table: CellTable, n_treated: int, n_pre: int, missing: Missing) -> Filled:
     """Apply the rule ``missing`` to a table of a panel's units, treated ones first, and periods."""
     if missing not in ("error", "interpolate", "drop-units"):
         raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
@@ -40,7 +40,7 @@ def complete(table: Table, n_treated: int, n_pre: int, missing: Missing) -> Fill
     return Filled(table.mean.copy(), dropped=droppable(table, n_treated, holes))
 
 
-def _require_size(table: Table) -> None:
+def _require_size(table: CellTable) -> None:
     """Refuse outcomes whose squares double precision cannot hold."""
     size = np.abs(table.mean[~np.isnan(table.mean)]).max(initial=0.0)
     if size > LARGEST or 0 < size < 1 / LARGEST:
@@ -50,7 +50,7 @@ def _require_size(table: Table) -> None:
         )
 
 
-def missing_cells(table: Table, holes: NDArray[np.bool_]) -> PanelError:
+def missing_cells(table: CellTable, holes: NDArray[np.bool_]) -> PanelError:
     """The error that names the cells without an outcome and the two ways on."""
     cells = [f"{show(table.units[i])!r} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
     twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
@@ -61,7 +61,7 @@ def missing_cells(table: Table, holes: NDArray[np.bool_]) -> PanelError:
     )
 
 
-def interpolated(table: Table, n_treated: int, n_pre: int) -> FloatArray:
+def interpolated(table: CellTable, n_treated: int, n_pre: int) -> FloatArray:
     """Fill holes linearly in time between two outcomes of the same unit.
 
     A treated unit is filled from its outcomes before the start alone, and not at all from there on: what was filled
@@ -99,11 +99,11 @@ def interpolated(table: Table, n_treated: int, n_pre: int) -> FloatArray:
     return filled
 
 
-def _periods(table: Table, holes: NDArray[np.bool_], since: int = 0) -> str:
+def _periods(table: CellTable, holes: NDArray[np.bool_], since: int = 0) -> str:
     return some_of(show(table.times[t]) for t in map(int, np.flatnonzero(holes)) if t >= since)
 
 
-def droppable(table: Table, n_treated: int, holes: NDArray[np.bool_]) -> tuple[Label, ...]:
+def droppable(table: CellTable, n_treated: int, holes: NDArray[np.bool_]) -> tuple[Label, ...]:
     """Donors with holes; a treated unit with a hole cannot be dropped."""
     gone = [i for i in range(len(table.units)) if holes[:, i].any()]
     if gone[0] < n_treated:

@@ -7,10 +7,10 @@ from typing import Any, Self
 import numpy as np
 
 from bsynth._base.plain import show
-from bsynth._base.types import Label, Missing, Pool
+from bsynth._base.types import Label, Missing, PlaceboPool
 from bsynth.errors import PanelError, some_of
 from bsynth.panel.card import panel_card, panel_dict
-from bsynth.panel.cells import Table
+from bsynth.panel.cells import CellTable
 from bsynth.panel.data import PanelData
 from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
 from bsynth.panel.missing import complete
@@ -184,7 +184,7 @@ class Panel(PanelData):
         return cls._assemble(table, roles, missing)
 
     @classmethod
-    def _assemble(cls, table: Table, roles: Roles, missing: Missing) -> Self:
+    def _assemble(cls, table: CellTable, roles: Roles, missing: Missing) -> Self:
         treated, pool = roles.resolve(table)
         first, last = window(table, roles.start, roles.end)
         asked = table.take(last + 1, (*treated, *pool))
@@ -240,7 +240,7 @@ class Panel(PanelData):
             covariates=None if self.covariates is None else self.covariates.take(periods, columns),
         )
 
-    def as_treated(self, unit: Label, *, pool: Pool = "exclude") -> Self:
+    def as_treated(self, unit: Label, *, pool: PlaceboPool = "exclude") -> Self:
         """The panel in which a donor plays the treated unit: one placebo in space.
 
         Parameters

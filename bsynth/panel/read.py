@@ -20,7 +20,7 @@ from bsynth._base.types import FloatArray, Label
 from bsynth.errors import PanelError
 from bsynth.panel.alike import twins
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Source, Table, design_effect
+from bsynth.panel.cells import Cells, CellTable, Clusters, Covariates, Source, design_effect
 from bsynth.panel.frames import names_of, plain
 from bsynth.panel.labels import as_labels, numbered
 from bsynth.panel.sources import Opened, open_data, require
@@ -47,7 +47,7 @@ def read_long(
     outcome: str,
     covariates: str | Iterable[str] | None = (),
     date_format: str | None = None,
-) -> Table:
+) -> CellTable:
     """Read one row per unit and period; ``date_format`` says how periods are written where they do not.
 
 
@@ -89,7 +89,7 @@ def read_events(
     cluster: str | None = None,
     covariates: str | Iterable[str] | None = (),
     date_format: str | None = None,
-) -> Table:
+) -> CellTable:
     """Read one row per user or event; only sums by cell (and by cluster and cell) leave the engine.
 
     A row without an outcome is not counted in n; `Source.rows_without_outcome` says how many there are.
@@ -105,7 +105,7 @@ def read_events(
     return replace(table, source=source, cells=cells, clusters=parts)
 
 
-def read_wide(data: Any, *, time: str | None, outcome: str, date_format: str | None = None) -> Table:
+def read_wide(data: Any, *, time: str | None, outcome: str, date_format: str | None = None) -> CellTable:
     """Read one row per period and one column per unit; ``time=None`` takes a frame's index."""
     if isinstance(data, pd.DataFrame):
         name, sha = "DataFrame", ""
@@ -364,7 +364,7 @@ def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> t
     return clusters, design_effect(clusters, grid.n, grid.total, grid.total_sq)
 
 
-def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
+def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> CellTable:
     covariates = _covariates(opened, columns, grid)
     extra = () if covariates is None else (covariates.values,)
     sums = b"".join(np.ascontiguousarray(a).tobytes() for a in (grid.n, grid.total, grid.total_sq, *extra))
@@ -382,4 +382,4 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Table:
     )
     mean = _mean(grid.n, grid.total)
     calendar = Calendar.of(grid.times, grid.spelling)
-    return Table(mean, grid.units, grid.times, source, calendar, covariates=covariates)
+    return CellTable(mean, grid.units, grid.times, source, calendar, covariates=covariates)

@@ -47,7 +47,7 @@ def prop99_report(prop99_fit: Fit, prop99_panel: bs.Panel) -> CheckReport:
 def test_nothing_is_flagged_in_a_clean_world(clean: tuple[Fit, bs.Panel]) -> None:
     report = checks.check(clean[0])
     assert report.warnings == ()
-    assert report.verdict == "ok"
+    assert report.answer == "ok"
     assert report.suggestion is None
     assert report.sentences() == ("No check contradicts the model 'level'.",)
 

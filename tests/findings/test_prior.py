@@ -35,7 +35,7 @@ def test_on_prop99_the_effect_moves_with_the_concentration(prop99_audit: PriorAu
 
 def test_it_says_that_the_prior_decides(prop99_audit: PriorAudit) -> None:
     assert prop99_audit.moved
-    assert prop99_audit.verdict == "warning"
+    assert prop99_audit.answer == "warning"
     words = " ".join(prop99_audit.sentences())
     assert "The prior of the weights decides part of the effect" in words
     assert "α = 0.3" in words

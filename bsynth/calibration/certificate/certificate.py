@@ -27,7 +27,7 @@ class Certificate(CertificateData, Pictured):
         At the real start: the treated unit's fit, the donors' placebo fits, shares, c and d.
     spec : ModelSpec
         The model asked for, at its own prior of drift.
-    windows : tuple of Window
+    windows : tuple of PlaceboWindow
         The real start first, then earlier ones.
     asked : int
         Earlier windows that were asked for.

@@ -20,7 +20,7 @@ from bsynth.calibration import (
 from bsynth.calibration.certificate.certificate import Certificate
 from bsynth.calibration.certificate.intervals import window_tables
 from bsynth.calibration.certificate.rivals import rival_table
-from bsynth.calibration.certificate.windows import Window, earlier_panels
+from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
@@ -106,7 +106,7 @@ def certify(
     began = time.perf_counter()
     spec = choose_model(panel, model).spec
     calibration = calibrate(panel, spec, sampling=how, store=store, progress=progress)
-    found = [Window(panel, calibration.placebos, None, calibration.lesson)]
+    found = [PlaceboWindow(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):
         units, left_out = usable_donors(earlier, spec, most=MOST_PLACEBOS, seed=how.seed)
@@ -148,10 +148,10 @@ def _window(
     sampling: Sampling,
     store: str | Path | None,
     progress: bool,
-) -> Window:
+) -> PlaceboWindow:
     """Fit the donors, and the treated unit, as if the start had been earlier."""
     donors = donor_fits(panel, spec, units, sampling, store=store, progress=progress, periods=periods)
     treated = [panel.treated_name]
     own = placebo_fits(panel, spec, treated, sampling, store=store, progress=False, periods=periods)[0]
     own = renew(panel, spec, own, donors.lesson, sampling, store=store, periods=periods)
-    return Window(panel, donors.placebos, own, donors.lesson)
+    return PlaceboWindow(panel, donors.placebos, own, donors.lesson)

@@ -21,7 +21,7 @@ from bsynth.calibration.certificate.summary import (
     too_wide_p,
 )
 from bsynth.calibration.certificate.treated import treated_table
-from bsynth.calibration.certificate.windows import Window
+from bsynth.calibration.certificate.windows import PlaceboWindow
 from bsynth.calibration.scores import standardised
 from bsynth.model.spec import ModelSpec
 
@@ -35,7 +35,7 @@ class CertificateData:
 
     calibration: Calibration
     spec: ModelSpec
-    windows: tuple[Window, ...]
+    windows: tuple[PlaceboWindow, ...]
     asked: int
     levels: tuple[float, ...]
     units: pd.DataFrame

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bsynth._base.types import FloatArray
 from bsynth.calibration import Lesson, PlaceboFit, learn, weighted_quantiles
-from bsynth.calibration.certificate.windows import Window
+from bsynth.calibration.certificate.windows import PlaceboWindow
 from bsynth.calibration.scores import standardised
 
 KINDS = ("base", "calibrated", "conformal")
@@ -57,7 +57,7 @@ def conformal_quantiles(scores: FloatArray, levels: Sequence[float]) -> FloatArr
 
 
 def window_tables(
-    window: Window, number: int, prior: Mapping[str, float] | None, levels: Sequence[float]
+    window: PlaceboWindow, number: int, prior: Mapping[str, float] | None, levels: Sequence[float]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the intervals and the PIT values of every unit of a window; ``number`` 0 is the real start."""
     draws = {id(p): columns_of(p) for p, _ in window.plays()}
@@ -98,7 +98,7 @@ def _pit(own: Moments, lesson: Lesson) -> dict[str, float]:
 
 
 def _long(
-    own: Moments, bounds: dict[str, tuple[FloatArray, FloatArray]], window: Window, levels: Sequence[float]
+    own: Moments, bounds: dict[str, tuple[FloatArray, FloatArray]], window: PlaceboWindow, levels: Sequence[float]
 ) -> pd.DataFrame:
     """One row per estimand, period, level and kind."""
     horizon = window.panel.n_post

@@ -7,7 +7,7 @@ import pandas as pd
 
 from bsynth._base.types import FloatArray, Label
 from bsynth.calibration.certificate.intervals import conformal_quantiles
-from bsynth.calibration.certificate.windows import Window
+from bsynth.calibration.certificate.windows import PlaceboWindow
 from bsynth.frequentist import classical, conformal, placebo_space
 from bsynth.panel import Panel
 
@@ -19,7 +19,7 @@ TITLES = {
 }
 
 
-def rival_table(window: Window, number: int, levels: Sequence[float]) -> pd.DataFrame:
+def rival_table(window: PlaceboWindow, number: int, levels: Sequence[float]) -> pd.DataFrame:
     """Intervals of the average effect of every unit of a window, pre-sd units of the unit; one row per kind and level.
 
     Placebo quantiles: gap ± the quantile of the other donors' |mean gap|, each in its own pre-sd units. Conformal:
@@ -53,7 +53,7 @@ def _conformal(panel: Panel, levels: Sequence[float], scale: float) -> tuple[Flo
 
 def _rows(
     unit: Label,
-    window: Window,
+    window: PlaceboWindow,
     number: int,
     levels: Sequence[float],
     estimate: float,

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.types import FloatArray
-from bsynth.calibration.certificate.windows import Window
+from bsynth.calibration.certificate.windows import PlaceboWindow
 from bsynth.calibration.inflation import DEGREES
 from bsynth.calibration.scores import FLOOR, coverage_error, interval_score, standard_error, standardised
 
@@ -96,7 +96,7 @@ def error_table(pit: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def own_table(windows: Sequence[Window], units: pd.DataFrame, pit: pd.DataFrame, level: float) -> pd.DataFrame:
+def own_table(windows: Sequence[PlaceboWindow], units: pd.DataFrame, pit: pd.DataFrame, level: float) -> pd.DataFrame:
     """The treated unit's own earlier windows, in outcome units; see `Certificate.own`."""
     rows = []
     for number, window in enumerate(windows):

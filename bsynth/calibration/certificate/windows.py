@@ -14,7 +14,7 @@ SHARE = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class PlaceboWindow:
     """Units as if treated from one start, each without effect.
 
     Attributes

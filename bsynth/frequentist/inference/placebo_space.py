@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.types import FloatArray, Pool
+from bsynth._base.types import FloatArray, PlaceboPool
 from bsynth.effects import at_least, check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
@@ -44,7 +44,7 @@ CONDITIONS = (
 )
 STANDARD = True
 
-POOLS: tuple[str, ...] = get_args(Pool.__value__)
+POOLS: tuple[str, ...] = get_args(PlaceboPool.__value__)
 STATISTICS = ("mean_gap", "last_gap", "ratio")
 
 
@@ -159,7 +159,7 @@ def placebo_space(
     panel: Panel,
     estimator: Method = "sc",
     *,
-    pool: Pool = "exclude",
+    pool: PlaceboPool = "exclude",
     max_pre_mspe: float | None = None,
     seed: int | None = None,
     progress: bool = True,
@@ -242,7 +242,7 @@ def _check(pool: str, max_pre_mspe: float | None) -> None:
         raise SpecError(f"max_pre_mspe is {max_pre_mspe}; give a positive multiple such as 5, or None")
 
 
-def _placebos(panel: Panel, pool: Pool) -> Iterator[Block]:
+def _placebos(panel: Panel, pool: PlaceboPool) -> Iterator[Block]:
     """Each donor as the treated series, the other donors (and the treated series, if included) as donors."""
     donors = panel.donor_matrix
     series: FloatArray = donors
