@@ -39,6 +39,8 @@ POSTERIOR_DIMS = ("chain", "draw")
 
 ROUNDING = 1e-12
 """A difference of outcomes smaller than this share of their size is rounding, and counts as none."""
+HUGE = 10.0
+"""A lift beyond this is a share of nearly nothing."""
 TIES = 1e-9
 """Relative rounding within which two statistics count as equal."""
 
@@ -148,7 +150,7 @@ def refuse_lift(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def lift_notes(table: pd.DataFrame) -> tuple[str, ...]:
-    """Say in one sentence for which rows of a table of effects the lift is refused; nothing when for none.
+    """Say for which rows of a table of effects the lift is refused or says little; nothing when for none.
 
     Examples
     --------
@@ -156,18 +158,27 @@ def lift_notes(table: pd.DataFrame) -> tuple[str, ...]:
     >>> lift_notes(table)[0][:46]
     'No lift is given by sc (point): the untreated '
     """
-    refused = table[(table["estimand"] == "lift") & table["estimate"].isna()]
-    if refused.empty:
-        return ()
-    models = refused["model"] if "model" in refused else pd.Series(None, index=refused.index)
-    named = [
-        model if isinstance(model, str) else method for model, method in zip(models, refused["method"], strict=True)
-    ]
-    rows = dict.fromkeys(f"{name} ({kind})" for name, kind in zip(named, refused["interval"], strict=True))
-    return (
-        f"No lift is given by {', '.join(rows)}: the untreated outcome may be zero there, so no share of it means "
-        "anything; read the average effect.",
-    )
+    lifts = table[table["estimand"] == "lift"]
+    refused, huge = _rows_named(lifts[lifts["estimate"].isna()]), _rows_named(lifts[lifts["estimate"].abs() > HUGE])
+    words = []
+    if refused:
+        words.append(
+            f"No lift is given by {refused}: the untreated outcome may be zero there, so no share of it means "
+            "anything; read the average effect."
+        )
+    if huge:
+        words.append(
+            f"The lift by {huge} is beyond ten times the untreated outcome, which is near zero there, so that a share "
+            "of it says little; read the average effect."
+        )
+    return tuple(words)
+
+
+def _rows_named(rows: pd.DataFrame) -> str:
+    """Name rows of a table of effects by model or method, and kind of interval."""
+    models = rows["model"] if "model" in rows else pd.Series(None, index=rows.index)
+    named = [model if isinstance(model, str) else method for model, method in zip(models, rows["method"], strict=True)]
+    return ", ".join(dict.fromkeys(f"{name} ({kind})" for name, kind in zip(named, rows["interval"], strict=True)))
 
 
 def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dataset:

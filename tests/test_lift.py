@@ -209,3 +209,16 @@ def test_no_lift_over_outcomes_that_end(cases_dir: Path) -> None:
     assert lifts[(lifts["method"] == "sc")]["estimate"].isna().all()
     assert rows[rows["estimand"] == "average"]["estimate"].notna().all()
     assert any(note.startswith("No lift is given by sc (point)") for note in analysis.to_dict()["notes"])
+
+
+def test_a_lift_of_nearly_nothing_is_said_to_say_little() -> None:
+    rows = [("a", t, 0.01 * (-1) ** t + 2.0 * (t >= 8)) for t in range(10)]
+    rows += [(u, t, 0.01 * (-1) ** (t + k)) for k, u in enumerate("bcd") for t in range(10)]
+    frame = pd.DataFrame(rows, columns=["unit", "time", "y"])
+    frame.loc[frame["unit"] != "a", "y"] += 0.002 * frame["time"]
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="y", treated="a", start=8)
+    estimate = bs.classical(panel)
+    assert abs(estimate.effects()["estimate"][2]) > 10
+    (said,) = [sentence for sentence in estimate.sentences() if "near zero" in sentence]
+    assert said.startswith("The lift by sc (point) is beyond ten times the untreated outcome")
+    assert not effects.lift_notes(bs.classical(panel, "did").effects().assign(estimate=0.5))

@@ -206,7 +206,7 @@ def facts_of(
         "end": plain(labels[-1]),
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
-        "gaps": panel.gaps(),
+        "gaps": [*panel.gaps(), *panel.source.changed()],
         "level": level,
         "hull": _hull(panel),
         "calibrated": calibration is not None,

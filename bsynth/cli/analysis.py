@@ -159,7 +159,7 @@ def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: flo
     stage(str(request.panel))
     for name, reason in request.unavailable.items():
         stage(f"not available: {name}: {reason}")
-    for note in request.notes:
+    for note in dict.fromkeys([*request.panel.notes(), *request.notes]):
         stage(note)
     with warnings.catch_warnings():
         # The mark on every output and the exit code say it; a second voice on stderr adds nothing.
@@ -190,7 +190,9 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages)
             click.echo(f"  {name}: {reason}")
     click.echo(f"\nwritten to {out}: {', '.join(written)}")
     if analysis.status != "ok":
-        click.echo("bsynth: UNRELIABLE, the convergence gate failed; see diagnostics", err=True)
+        failed = [*analysis.fits, *([] if analysis.calibration is None else [analysis.calibration])]
+        said = [each.sentences()[0] for each in failed if each.status != "ok"][-1]
+        click.echo(f"bsynth: {said} Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99.", err=True)
         ctx.exit(UNRELIABLE)
 
 

@@ -165,12 +165,16 @@ class Source:
         notes = []
         if self.rows_without_outcome:
             notes.append(f"{self.rows_without_outcome} of {self.rows_in} rows have no {self.outcome}; not counted.")
+        return notes + self.changed() + [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
+
+    def changed(self) -> list[str]:
+        """One sentence for each way in which the data are not as they came: filled cells, dropped units."""
+        notes = []
         if self.filled:
             cells = some_of(f"{show(u)} at {show(t)}" for u, t in self.filled)
             notes.append(f"{len(self.filled)} missing cells were interpolated linearly in time: {cells}.")
         if self.dropped:
             notes.append(f"{len(self.dropped)} units with missing cells were dropped: {some_of(self.dropped)}.")
-        notes += [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
         return notes
 
 

@@ -85,7 +85,7 @@ def model_words(spec: dict[str, Any]) -> str:
         alpha = weights["alpha"] if isinstance(weights["alpha"], str) else exact(weights["alpha"])
         prior = f"a Dirichlet prior with concentration {alpha} on the donor weights"
     words = (
-        f"Model {plain(spec['name'])} ({plain(spec['title'])}): {prior}, {spec['noise']['distribution']} period "
+        f"Model {plain(spec['name'])} ({plain(spec['title'], 200)}): {prior}, {spec['noise']['distribution']} period "
         f"noise with a half-normal prior of scale {exact(spec['noise']['sd'])}"
     )
     if spec["level"]["prior"] == "shift":

@@ -52,7 +52,7 @@ def _notes(s: Sides) -> list[str]:
 
 
 def _gaps(s: Sides) -> list[str]:
-    """Which periods are missing for all units."""
+    """Which periods are missing for all units, and which cells or units were made up or left out."""
     return list(s.facts["gaps"])
 
 
@@ -76,7 +76,10 @@ def _trust(s: Sides) -> list[str]:
     lacking, outside, main = s.unlevelled(), s.facts["hull"]["outside"], s.main
     levelled = [row for row in s.others if row["free_level"]]
     if main is not None and main["status"] == "unreliable":
-        return ["Until then trust the classical estimates, each under its conditions."] if s.classical else []
+        if outside and lacking and levelled:
+            return [f"Until a posterior has passed its gate, trust {names(levelled)}, rather than {names(lacking)}."]
+        said = "Until a posterior has passed its gate, trust the classical estimates, each under its conditions."
+        return [said] if s.classical else []
     if outside and lacking and (main is None or not main["free_level"]):
         instead = "a method with a free level, such as the model 'default' or demeaned"
         named = f"{names(levelled)}, whose free level takes the offset up" if levelled else instead
