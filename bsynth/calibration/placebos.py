@@ -75,7 +75,10 @@ class PlaceboFit:
 
 
 def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[float]) -> FloatArray:
-    """(len(at), K) quantiles of each column of ``values`` (n, K) under the weights (n,)."""
+    """(len(at), K) quantiles of each column of ``values`` (n, K) under the weights (n,).
+
+    They are interpolated between draws; numpy's with weights step from draw to draw, and are no faster.
+    """
     found = np.empty((len(at), values.shape[1]))
     for k, column in enumerate(values.T):
         order = np.argsort(column)

@@ -293,7 +293,9 @@ def uniformity(ranks: IntArray) -> dict[str, Any]:
     """Test ranks in 0…`RANKS` − 1 for uniformity by the simultaneous envelope of their ECDF.
 
     ``p`` is the share of uniform samples whose ECDF strays as far, in the pointwise sense, as this one;
-    ``inside`` says whether the whole ECDF lies in the 95% envelope. ``histogram`` has `BINS` bins.
+    ``inside`` says whether the whole ECDF lies in the 95% envelope. ``histogram`` has `BINS` bins. The ECDF of ArviZ
+    (``ecdf_pit``) is for continuous values: between the `RANKS` values that a rank can take it leaves its envelope by
+    itself, and it has no p.
     """
     n = len(ranks)
     reference = _reference(n)

@@ -84,8 +84,6 @@ def picture_of(result: Pictured) -> Draw:
 
 
 __all__ = [
-    "PICTURES",
-    "picture_of",
     "plot_bootstrap",
     "plot_certificate",
     "plot_comparison",

@@ -105,7 +105,7 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("statistic of the treated unit", color=style.INK)
         style.heading(
             ax,
-            f"{result.kind}: {int(lost.sum())} of {len(table)} pairs lost, {p_value(result.p)}",
+            f"{result.kind}: {int(lost.sum())} of {len(table)} pairs lost, {p_value(result.p).replace(' ', '\u00a0')}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}, {drawn(estimate.panel.treated_name, 40)}.",
                 "Crosses below the dashed line: one of the two donors is at least as extreme",

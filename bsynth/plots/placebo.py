@@ -65,7 +65,7 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
         style.heading(
             ax,
             f"{placebo.kind}: {drawn(panel.treated_name, 40)} ranks {int(row['rank'])} of "
-            f"{int(row['placebos']) + 1} by mean gap, {p_value(row['p'])}",
+            f"{int(row['placebos']) + 1} by mean gap, {p_value(row['p']).replace(' ', '\u00a0')}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
                 _placebo_words(len(kept), int((~kept).sum()), outside),
