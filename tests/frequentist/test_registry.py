@@ -36,7 +36,9 @@ def test_a_result_has_the_face_of_every_result(module: Procedure, found: dict[st
     assert result.title == f"{module.TITLE} around sc: mean of 25 units"
     assert isinstance(result.sentences(), tuple)
     assert all("\n" not in sentence and sentence.endswith(".") for sentence in result.sentences())
-    assert repr(result) == f"<{type(result).__name__} {result.title}: {result.sentences()[0]}>"
+    assert repr(result).startswith(f"<{type(result).__name__} {result.title}: average effect ")
+    has_interval = result.effects()["level"].notna().iloc[0]
+    assert (f"95% {result.effects()['interval'].iloc[0]} [" in repr(result)) == has_interval
     assert result.title in result._repr_html_()
     assert "<table" in result._repr_html_()
     assert isinstance(result.plot(), Axes)

@@ -9,6 +9,7 @@ from bsynth._base.plain import clean
 from bsynth._base.types import Status
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
+from bsynth.text.numbers import bracket, numbers, p_value, percent
 from bsynth.text.result import Pictured
 
 EFFECTS_SHOWN = ["estimand", "estimate", "lower", "upper", "level", "p"]
@@ -100,6 +101,13 @@ class Inference(Pictured):
     def _facts(self) -> dict[str, Any]:
         """Settings and findings that no table has."""
         return {}
+
+    def _gist(self) -> str:
+        row = self.effects().iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        level, p = row["level"], row["p"]
+        interval = [f"{percent(level)} {row['interval']} {bracket(bounds)}"] if level == level else []
+        return ", ".join([f"average effect {estimate}", *interval, *([p_value(p)] if p == p else [])])
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.effects()[EFFECTS_SHOWN],)
