@@ -165,8 +165,10 @@ def test_a_result_is_plain_data(kind: type[Result], found: Callable[[type[Result
     data = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert data["status"] == result.status
     assert data["sentences"] == list(result.sentences())
-    assert len(data["table"]) == len(result.table)
-    assert all(set(row) == {str(column) for column in result.table} for row in data["table"])
+    # In summary.json, which an analysis is, its table has its own name.
+    rows = data["effects" if kind is Analysis else "table"]
+    assert len(rows) == len(result.table)
+    assert all(set(row) == {str(column) for column in result.table} for row in rows)
 
 
 @each
@@ -204,9 +206,9 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     result = found(kind)
     table = result.effects(level=0.8)
     assert tuple(table.columns[: len(EFFECT_COLUMNS)]) == EFFECT_COLUMNS
-    assert table["estimand"].tolist() == ["average", "cumulative", "lift"]
+    assert table["estimand"].tolist()[:3] == ["average", "cumulative", "lift"]
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
-    assert result.effects()["level"].isin([0.95]).all() or kind is bs.Estimate
+    assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
 
 
 @each

@@ -22,6 +22,7 @@ from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
+from bsynth.text.marks import mark
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
 
@@ -88,7 +89,7 @@ class Comparison(Pictured):
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
-        return verdict(self.numbers())
+        return (*mark(self.status), *verdict(self.numbers()))
 
     @property
     def verdict(self) -> str:

@@ -20,7 +20,6 @@ from bsynth.effects import EFFECT_COLUMNS, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
-from bsynth.text.card import html_card
 from bsynth.text.marks import mark
 from bsynth.text.result import Pictured
 
@@ -184,8 +183,11 @@ class Analysis(Pictured):
 
     def sentences(self) -> tuple[str, ...]:
         """Return the verdict, sentence by sentence, behind the mark of an unreliable fit."""
-        said = (self.verdict,) if "verdict" in self.unavailable else self.comparison.sentences()
-        return (*mark(self.status), *said)
+        if "verdict" in self.unavailable:
+            return (*mark(self.status), self.verdict)
+        said = self.comparison.sentences()
+        # The calibration's gate is the analysis's own.
+        return said if self.comparison.status == self.status else (*mark(self.status), *said)
 
     @property
     def verdict(self) -> str:
@@ -255,6 +257,7 @@ class Analysis(Pictured):
             "versions": versions(),
             "seed": self.seed,
             "verdict": self.verdict,
+            "sentences": list(self.sentences()),
         }
 
     def _calibration(self) -> dict[str, Any] | None:
@@ -305,8 +308,10 @@ class Analysis(Pictured):
     def _gist(self) -> str:
         return self.comparison.headline
 
-    def _repr_html_(self) -> str:
+    def _card_sentences(self) -> tuple[str, ...]:
         # The whole verdict is long; the comparison's card has it.
+        return self.sentences()[:FIRST]
+
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         shown = [c for c in SHORT if c in self.table and self.table[c].notna().any()]
-        table = self.table[["estimand", *shown]].astype(object).fillna("")
-        return html_card(self.title, self.sentences()[:FIRST], table)
+        return (self.table[["estimand", *shown]].astype(object).fillna(""),)

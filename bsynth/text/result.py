@@ -73,11 +73,15 @@ class Result:
         return f"<{kind} {plain(f'{self.title}: {self._gist()}', LINE - len(kind) - 3)}>"
 
     def _repr_html_(self) -> str:
-        return html_card(self.title, self.sentences(), *self._card_tables())
+        return html_card(self.title, self._card_sentences(), *self._card_tables())
 
     def _gist(self) -> str:
         """What the one line says: the first sentence that is no mark."""
         return next((said for said in self.sentences() if not said.startswith(UNRELIABLE)), "")
+
+    def _card_sentences(self) -> tuple[str, ...]:
+        """The words of the card."""
+        return self.sentences()
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         """The tables of the card."""
