@@ -182,7 +182,7 @@ def test_an_unreliable_fit_is_visible_everywhere(rollout_panel: bs.Panel, rollou
     assert "UNRELIABLE" in repr(found)
     assert "UNRELIABLE" in found.verdict
     assert "Trust the posterior" not in found.verdict
-    assert "Until a posterior has passed its gate, trust the" in found.verdict
+    assert "Until a posterior has passed its gate, trust " in found.verdict
     assert any("UNRELIABLE" in text.get_text() for text in plot_comparison(found).texts)
     matplotlib.pyplot.close("all")
 
