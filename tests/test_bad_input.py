@@ -205,7 +205,7 @@ FILES: dict[str, tuple[str, Callable[[Path], Any], list[str]]] = {
     "wide file": (
         "t.csv",
         lambda p: table().pivot(index="year", columns="state", values="sales").to_csv(p),
-        ["'state'", "look like units", "Iowa", "from_wide"],
+        ["'state'", "with a column per unit", "Iowa", "from_wide"],
     ),
     "periods as columns": (
         "t.csv",

@@ -84,7 +84,9 @@ def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_comes_back_from_its_notebook(data_file: Path, tmp_path: Path) -> None:
+def test_a_run_comes_back_from_its_notebook(data_file: Path, tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    if pytestconfig.getoption("--reseed"):
+        pytest.skip("a notebook's kernel is another process, and its fits are not drawn from another seed")
     analysis = bs.analyse(bs.Panel.from_long(data_file, **ROLES), **SETTINGS, progress=False)
     write_run(analysis, tmp_path / "run")
     notebook = nbformat.read(write_notebook(data_file, tmp_path / "run" / "run.ipynb", **ROLES, **SETTINGS), 4)

@@ -17,7 +17,7 @@ ELSEWHERE = {
     "evidence/card.py": "tables of the model cards, which are files under test",
     "evidence/placebos.py": "data: digits of draws in a store",
     "evidence/scores.py": "data: digits and keys of evidence.json",
-    "findings/sources.py": "an error about a setting",
+    "findings/uncertainty.py": "an error about a setting",
     "findings/specifications/grid.py": "a specification's name, from which its seed is made",
     "panel/codes.py": "an error about a value, as it came",
     "panel/missing.py": "an error about sizes whose squares no double holds",

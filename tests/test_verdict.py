@@ -18,7 +18,7 @@ from bsynth.checks import check
 from bsynth.text.numbers import number
 
 PANELS = ("rollout", "prop99", "basque", "nothing", "few", "textbook", "classical_only")
-NUMBER = re.compile(r"−?\d+(?:\.\d+)?%?")
+NUMBER = re.compile(r"−?\d+(?:,\d{3})*(?:\.\d+)?%?")
 
 
 def side_by_side(
@@ -115,7 +115,7 @@ def test_every_number_of_a_calibrated_verdict_is_in_the_summary(germany: Analysi
 
 
 def test_the_check_of_numbers_can_fail(rollout: Analysis) -> None:
-    assert unexplained(rollout.verdict + " It is 7.7777 at 91%.", rollout.to_dict()) == {"7.7777", "91%"}
+    assert unexplained(rollout.verdict + " It is 7.7777 at 91.37%.", rollout.to_dict()) == {"7.7777", "91.37%"}
 
 
 @pytest.mark.parametrize("name", PANELS)

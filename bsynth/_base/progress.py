@@ -24,7 +24,9 @@ class _Lines(Progress):
         self.said = self.said or task.start_time or now
         if now - self.said >= EVERY:
             self.said = now
-            Console(stderr=True).print(f"{task.description}: {task.completed:.0f} of {task.total:.0f}", highlight=False)
+            Console(stderr=True).print(
+                f"{task.description}: {int(task.completed)} of {int(task.total or 0)}", highlight=False
+            )
 
 
 def _console(shown: bool) -> Console:

@@ -68,7 +68,7 @@ class PathBand(Pictured):
     @property
     def title(self) -> str:
         """Which band, and of which unit's effect."""
-        return f"{self.level:.0%} simultaneous band: {self.fit.tree.attrs['treated']}"
+        return f"{percent(self.level)} simultaneous band: {self.fit.tree.attrs['treated']}"
 
     def sentences(self) -> tuple[str, ...]:
         """What the band says, in words."""

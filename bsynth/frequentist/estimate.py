@@ -13,7 +13,7 @@ from bsynth._base.plain import clean, plain, records
 from bsynth._base.types import FloatArray, Status
 from bsynth.panel import Panel
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import number
+from bsynth.text.numbers import fixed, number
 from bsynth.text.result import Pictured
 
 
@@ -189,8 +189,8 @@ class Estimate(Pictured):
 
     def _gist(self) -> str:
         average = float(self.gap[self.panel.n_pre :].mean())
-        donors = f"{self.effective_donors:.1f} effective donors"
-        return f"average effect {average:.6g}, pre RMSPE {self.pre_rmspe:.4g}, {donors}"
+        donors = f"{fixed(self.effective_donors, 1)} effective donors"
+        return f"average effect {number(average)}, pre RMSPE {number(self.pre_rmspe)}, {donors}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         facts = pd.DataFrame(

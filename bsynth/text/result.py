@@ -1,6 +1,7 @@
 """The face that every result has, so that whoever knows one knows all."""
 
 import importlib
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,7 +20,7 @@ LINE = 300
 """Characters of a result's one line."""
 
 
-class Result:
+class Result(ABC):
     """What a verb returns: ``status``, ``table``, `sentences`, `to_dict`, one line, and a card in a notebook.
 
     A subclass is a frozen dataclass, with ``repr=False`` so that it keeps the one line of this class. It has
@@ -55,13 +56,13 @@ class Result:
             """Its numbers, tidy."""
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """What this is and of what, a few words."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sentences(self) -> tuple[str, ...]:
         """Return what it says, the most important first."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data: ``status``, ``sentences`` and ``table``."""

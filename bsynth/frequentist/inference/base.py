@@ -1,5 +1,6 @@
 """What every classical inference is given, and what its result offers."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,14 +56,14 @@ class Inference(Pictured):
         return "ok"
 
     @property
+    @abstractmethod
     def kind(self) -> str:
         """What it is called in titles."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def conditions(self) -> str:
         """What its interval presumes, one or two sentences; empty where it has none."""
-        raise NotImplementedError
 
     @property
     def title(self) -> str:
@@ -79,9 +80,9 @@ class Inference(Pictured):
         """The smallest p that so few placebos or permutations can give; None where there is no such bound."""
         return None
 
+    @abstractmethod
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand, with the interval and the p of the procedure."""
-        raise NotImplementedError
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences that belong beside the numbers at this level; often none."""
@@ -95,8 +96,9 @@ class Inference(Pictured):
         """Return plain JSON data: ``status, sentences, table`` and ``estimator``; most add settings and findings."""
         return super().to_dict() | {"estimator": self.estimate.estimator} | clean(self._facts())
 
+    @abstractmethod
     def _sentence(self) -> str:
-        raise NotImplementedError
+        """What it found and what it conditions on."""
 
     def _facts(self) -> dict[str, Any]:
         """Settings and findings that no table has."""
