@@ -56,6 +56,11 @@ class Diagnostics:
     bfmi_min: float
     retried: bool = False
 
+    @property
+    def strayed(self) -> bool:
+        """Whether the sampler itself went astray: more draws of its kind would not help."""
+        return self.divergences > 0 or self.saturated > 0
+
     def failed(self, limit: int = 3) -> str:
         """Return the first failures and the count of the others, for one line of text."""
         more = len(self.failures) - limit

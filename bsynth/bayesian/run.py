@@ -13,7 +13,8 @@ from bsynth.bayesian import averaging
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.tree import assemble, judge
-from bsynth.engines import predict
+from bsynth.engines import bayes, predict
+from bsynth.engines.draws import Draws, State
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
@@ -79,8 +80,6 @@ def fit(
 
 def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
     """Carry out a plan; without ``retry`` a fit that fails its gate is not sampled again more strictly."""
-    with status("Loading the sampler", progress):
-        from bsynth.engines import bayes  # noqa: F401  # PyMC: seconds to import, which are none of the fit's
     started = time.perf_counter()
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
     result = whole(request, progress=progress, retry=retry)
@@ -95,11 +94,18 @@ def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
 
 
 def _gated(request: Plan, *, progress: bool, retry: bool) -> Fit:
-    """Fit, and once more with stricter settings when the convergence gate fails."""
-    result = _attempt(request, request.sampling, retried=False, progress=progress)
-    if retry and result.status == "unreliable":
-        result = _attempt(request, request.sampling.stricter(), retried=True, progress=progress)
-    return result
+    """Fit; where the convergence gate fails go on from the state reached, else start again more strictly."""
+    draws = _draw(request, request.sampling, None, 0, progress)
+    result = _judged(request, draws, retried=False)
+    if not retry or result.status == "ok":
+        return result
+    if draws.state is None:
+        draws = _draw(request, request.sampling.stricter(), None, 1, progress)
+    else:
+        more = _draw(request, request.sampling.onward(careful=result.diagnostics.strayed), draws.state, 1, progress)
+        # Draws among which some diverged are left out: what the sampler did not reach is missing around them.
+        draws = more if result.diagnostics.strayed else draws.and_then(more)
+    return _judged(request, draws, retried=True)
 
 
 def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
@@ -126,17 +132,21 @@ def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
     return Fit(tree, request.spec, diagnostics, provenance, fits[0].panel)
 
 
-def _attempt(request: Plan, sampling: Sampling, *, retried: bool, progress: bool) -> Fit:
-    from bsynth.engines import bayes
+def _draw(request: Plan, sampling: Sampling, start: State | None, attempt: int, progress: bool) -> Draws:
+    """Sample once, by a seed of this attempt's own."""
+    (seed,) = np.random.SeedSequence([request.sampling.seed, attempt]).spawn(2)[0].generate_state(1)
+    with status(f"Sampling {request.spec.name}" + (" further" if attempt else ""), progress):
+        return bayes.sample(request.design, request.spec, sampling, int(seed), start)
 
-    design, spec = request.design, request.spec
-    sampler_seed, predictive_seed = np.random.SeedSequence([sampling.seed, int(retried)]).spawn(2)
-    with status(f"Compiling and sampling {spec.name}" + (" again, stricter" if retried else ""), progress):
-        raw = bayes.sample(design, spec, sampling, int(sampler_seed.generate_state(1)[0]))
-    parameters = bayes.parameters(raw, design, spec)
+
+def _judged(request: Plan, drawn: Draws, *, retried: bool) -> Fit:
+    """Predict the counterfactual from draws and put them through the convergence gate."""
+    design, spec, sampling = request.design, request.spec, request.sampling
+    parameters = bayes.parameters(drawn.values, design, spec)
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
+    predictive_seed = np.random.SeedSequence([sampling.seed, int(retried)]).spawn(2)[1]
     draws = predict.counterfactual(flat, design, spec, np.random.default_rng(predictive_seed))
-    tree = assemble(request.panel, design, raw, parameters, draws)
+    tree = assemble(request.panel, design, drawn.stats, parameters, draws)
     diagnostics = judge(tree, request.panel.n_pre, retried=retried)
     provenance = Provenance(
         **sampling.decides(),

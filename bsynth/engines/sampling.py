@@ -6,7 +6,7 @@ from typing import Any
 from bsynth._base.request import check_jobs, check_number, check_seed, check_whole
 from bsynth.errors import SpecError, came, nearest, some_of
 
-ENGINES = ("nutpie",)
+ENGINES = ("auto", "pymc")
 _WHY = "the convergence gate needs them"
 
 
@@ -28,7 +28,9 @@ class Sampling:
         Fits that run side by side where there are many, through joblib: threads by default, since one compiled model
         serves all of them; ``joblib.parallel_config`` moves them to processes or a cluster. None and −1: all cores.
         It changes no draw.
-    engine : {"nutpie"}
+    engine : {"auto", "pymc"}
+        ``"auto"`` samples a compiled density that needs no compilation for a new panel, ``"pymc"`` the model's PyMC graph;
+        their densities are the same, and nutpie draws from either.
 
     Raises
     ------
@@ -50,7 +52,7 @@ class Sampling:
     target_accept: float = 0.9
     seed: int = 0
     n_jobs: int | None = None
-    engine: str = "nutpie"
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         for name, least in (("draws", 100), ("tune", 100), ("chains", 2)):
@@ -67,6 +69,15 @@ class Sampling:
     def stricter(self) -> "Sampling":
         """Return the settings of the one retry after a failed convergence gate."""
         return replace(self, draws=self.draws * 2, tune=self.tune * 3, target_accept=0.99)
+
+    def onward(self, *, careful: bool) -> "Sampling":
+        """Return the settings with which chains go on from where they stand after a failed convergence gate.
+
+        As many draws again, after less tuning than a start from nowhere needs; ``careful``, after divergences, with
+        small steps.
+        """
+        accept = max(self.target_accept, 0.99) if careful else self.target_accept
+        return replace(self, tune=max(100, self.tune // 3), target_accept=accept)
 
     def decides(self) -> dict[str, Any]:
         """Return what decides the draws, for the key of a stored fit: every setting but ``n_jobs``."""

@@ -80,10 +80,8 @@ def run_specifications(
 
 
 def _structure(plan: CurvePlan, specification: Specification) -> Hashable:
-    from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
-
     model = specification.model(plan.base)
-    return bayes.structure(make_design(plan.panel, model), model)
+    return structure(make_design(plan.panel, model), model)
 
 
 def _run(plan: CurvePlan, specification: Specification) -> SpecificationRun:
