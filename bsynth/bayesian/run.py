@@ -78,11 +78,11 @@ def fit(
     return run(request, progress=progress)
 
 
-def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
-    """Carry out a plan; without ``retry`` a fit that fails its gate is not sampled again more strictly."""
+def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:
+    """Carry out a plan; while the fit fails its gate it is sampled further, ``rounds`` times at most."""
     started = time.perf_counter()
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
-    result = whole(request, progress=progress, retry=retry)
+    result = whole(request, progress=progress, rounds=rounds)
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
@@ -93,22 +93,26 @@ def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
     return result
 
 
-def _gated(request: Plan, *, progress: bool, retry: bool) -> Fit:
-    """Fit; where the convergence gate fails go on from the state reached, else start again more strictly."""
+def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
+    """Fit; while the convergence gate fails go on from the state reached, or start again more strictly."""
     draws = _draw(request, request.sampling, None, 0, progress)
-    result = _judged(request, draws, retried=False)
-    if not retry or result.status == "ok":
-        return result
-    if draws.state is None:
-        draws = _draw(request, request.sampling.stricter(), None, 1, progress)
-    else:
-        more = _draw(request, request.sampling.onward(careful=result.diagnostics.strayed), draws.state, 1, progress)
-        # Draws among which some diverged are left out: what the sampler did not reach is missing around them.
-        draws = more if result.diagnostics.strayed else draws.and_then(more)
-    return _judged(request, draws, retried=True)
+    result = _judged(request, draws, attempt=0)
+    for attempt in range(1, rounds + 1):
+        if result.status == "ok":
+            break
+        if draws.state is None:
+            draws = _draw(request, request.sampling.stricter(), None, attempt, progress)
+        else:
+            strayed = result.diagnostics.strayed
+            onward = request.sampling.onward(len(draws), careful=strayed)
+            more = _draw(request, onward, draws.state, attempt, progress)
+            # Draws among which some diverged are left out: around them is what the sampler did not reach.
+            draws = more if strayed else draws.and_then(more)
+        result = _judged(request, draws, attempt=attempt)
+    return result
 
 
-def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
+def _averaged(request: Plan, *, progress: bool, rounds: int) -> Fit:
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
     *seeds, mixing = np.random.SeedSequence(request.sampling.seed).generate_state(len(specs) + 1)
@@ -118,7 +122,7 @@ def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
     }
     fits = run_pieces(
         jobs,
-        lambda each: _gated(each, progress=False, retry=retry),
+        lambda each: _gated(each, progress=False, rounds=rounds),
         title=f"Compiling and sampling {request.spec.name} at each concentration",
         n_jobs=1,
         progress=progress,
@@ -139,15 +143,15 @@ def _draw(request: Plan, sampling: Sampling, start: State | None, attempt: int, 
         return bayes.sample(request.design, request.spec, sampling, int(seed), start)
 
 
-def _judged(request: Plan, drawn: Draws, *, retried: bool) -> Fit:
+def _judged(request: Plan, drawn: Draws, *, attempt: int) -> Fit:
     """Predict the counterfactual from draws and put them through the convergence gate."""
     design, spec, sampling = request.design, request.spec, request.sampling
     parameters = bayes.parameters(drawn.values, design, spec)
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
-    predictive_seed = np.random.SeedSequence([sampling.seed, int(retried)]).spawn(2)[1]
+    predictive_seed = np.random.SeedSequence([sampling.seed, attempt]).spawn(2)[1]
     draws = predict.counterfactual(flat, design, spec, np.random.default_rng(predictive_seed))
     tree = assemble(request.panel, design, drawn.stats, parameters, draws)
-    diagnostics = judge(tree, request.panel.n_pre, retried=retried)
+    diagnostics = judge(tree, request.panel.n_pre, retried=attempt > 0)
     provenance = Provenance(
         **sampling.decides(),
         seconds=0.0,

@@ -51,7 +51,9 @@ def assemble(
     donors = xr.DataArray(
         panel.donor_matrix, dims=("time", "donor"), coords={"time": time_index, "donor": list(panel.donors)}
     )
-    sample_stats = xr.Dataset({name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in stats.items()})
+    sample_stats = xr.Dataset(
+        {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in stats.items()}
+    )
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,

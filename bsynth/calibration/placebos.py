@@ -13,14 +13,14 @@ from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
-from bsynth.engines.sampling import Sampling
+from bsynth.engines.sampling import ROUNDS, Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.pieces import Record, Store, digest, run_pieces
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""
-_FORMAT = 4
+_FORMAT = 5
 """Of a store's lines. It is part of their key: lines of another format are computed again, not misread."""
 
 
@@ -120,8 +120,8 @@ def _placebo(panel: Panel, spec: ModelSpec, unit: Label, sampling: Sampling, per
     """Fit one unit as pseudo-treated and keep what calibration needs."""
     own = panel.as_treated(unit) if unit in panel.donors else panel
     # Room for every donor: the treated unit's own fit then needs no compilation of its own.
-    request = plan(own, spec, sampling=sampling, slots=panel.n_donors, periods=periods)
-    return summarise_placebo(run(request, progress=False), unit)
+    request = plan(own, spec, sampling=sampling.as_needed(), slots=panel.n_donors, periods=periods)
+    return summarise_placebo(run(request, progress=False, rounds=ROUNDS), unit)
 
 
 def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:

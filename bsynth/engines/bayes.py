@@ -22,8 +22,8 @@ All of them share the scale of the residual; the share of it that is drift is sa
 Covariates that vary in time add (z_0t − Σ_j w_j z_jt)′β to the mean, β ~ N(0, s_β²). Static predictors are
 further rows that the same weights should match, p_k0 ~ N(Σ_j w_j p_kj, .25² + s²).
 
-`bsynth.engines.graph` holds this model as a PyMC graph, which defines it; `bsynth.engines.kernels` holds its log density
-and gradient as machine code for any panel. A test compares the two at random points. Nutpie's sampler draws from either.
+`bsynth.engines.graph` holds this model as a PyMC graph, which defines it; `bsynth.engines.kernels` holds its log
+density and gradient as machine code for any panel. A test compares the two at random points. Nutpie draws from either.
 """
 
 import functools
@@ -42,15 +42,13 @@ from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
 
 
-def sample(
-    design: Design, spec: ModelSpec, sampling: Sampling, seed: int, start: State | None = None
-) -> Draws:
+def sample(design: Design, spec: ModelSpec, sampling: Sampling, seed: int, start: State | None = None) -> Draws:
     """Draw from the posterior on the design's scale.
 
     ``seed`` is this attempt's own, and stands in the place of ``sampling.seed``. With ``start`` chains go on from there
     where the engine can; `bsynth.engines.graph` starts again.
     """
-    if sampling.engine == "auto" and (reason := _kernel_lacks()) is None:
+    if sampling.engine == "auto" and _kernel_lacks() is None:
         from bsynth.engines.kernels import nuts
 
         return nuts.sample(design, spec, sampling, seed, start)
@@ -110,8 +108,9 @@ def parameters(raw: Mapping[str, FloatArray], design: Design, spec: ModelSpec) -
     if not design.known_variance:
         return found
     period = drift.persistent(raw["period_rho"], raw["period_z"][..., : design.y.size])
+    scale = data["period_sd"] * raw["period_spread_z"]
     return found | {
         "donor_level": data["donor_level_sd"] * raw["donor_z"][..., taken],
-        "period": data["period_sd"] * raw["period_sd_z"][..., None] * period,
+        "period": scale[..., None] * period / drift.spread(period),
         "donor_noise": data["donor_noise_sd"] * raw["donor_noise_sd_z"],
     }

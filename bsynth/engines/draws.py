@@ -39,10 +39,20 @@ class Draws:
     stats: Mapping[str, AnyArray]
     state: State | None = None
 
+    def __len__(self) -> int:
+        """Draws of each chain."""
+        return int(self.stats["diverging"].shape[1])
+
     def and_then(self, more: "Draws") -> "Draws":
-        """Return these draws with later ones of the same chains after them."""
+        """Return these draws with later ones of the same chains after them.
+
+        Energies of the two differ by a constant, the determinants of their metrics: each is about its own mean.
+        """
 
         def joined(first: Mapping[str, AnyArray], second: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
             return {name: np.concatenate([first[name], second[name]], axis=1) for name in first}
 
-        return Draws(joined(self.values, more.values), joined(self.stats, more.stats), more.state)
+        stats = joined(self.stats, more.stats)
+        energies = [run.stats["energy"] for run in (self, more)]
+        stats["energy"] = np.concatenate([e - e.mean(axis=1, keepdims=True) for e in energies], axis=1)
+        return Draws(joined(self.values, more.values), stats, more.state)

@@ -21,6 +21,7 @@ from bsynth.errors import FitError
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
 
+
 def graph_data(design: Design, spec: ModelSpec) -> dict[str, Any]:
     """Return the data of the graph: those of every engine, and what this form of the drift's density needs."""
     form = structure(design, spec).drift
@@ -169,11 +170,11 @@ def _latent_donors(
     X, precision = data["X"], data["donor_precision"]
     donor_level = data["donor_level_sd"] * pm.Normal("donor_z", shape=n_donors)
     rho = pm.Beta("period_rho", 2.0, 2.0)
-    period = (
-        data["period_sd"]
-        * pm.HalfNormal("period_sd_z")
-        * densities.persistent(rho, pm.Normal("period_z", shape=n_times), data["in_panel"])
-    )
+    series = densities.persistent(rho, pm.Normal("period_z", shape=n_times), data["in_panel"])
+    # Half-normal is the sd of the law that the series is from. What data pin down is the spread that it has: sampled
+    # in its place, no value of the sd asks for another length of the innovations.
+    spread = densities.spread(series, data["in_panel"])
+    period = data["period_sd"] * pm.HalfNormal("period_spread_z", sigma=spread) * series / spread
     noise2 = (data["donor_noise_sd"] * pm.HalfNormal("donor_noise_sd_z")) ** 2
     smooth = donor_level[None, :] + period[:, None]
     residual = X - smooth

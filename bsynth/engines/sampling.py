@@ -7,6 +7,8 @@ from bsynth._base.request import check_jobs, check_number, check_seed, check_who
 from bsynth.errors import SpecError, came, nearest, some_of
 
 ENGINES = ("auto", "pymc")
+FIRST_DRAWS, FIRST_TUNE, ROUNDS = 300, 300, 3
+"""Of fits that are sampled only as far as they are needed: up to eight times the draws of the first round."""
 _WHY = "the convergence gate needs them"
 
 
@@ -29,8 +31,8 @@ class Sampling:
         serves all of them; ``joblib.parallel_config`` moves them to processes or a cluster. None and −1: all cores.
         It changes no draw.
     engine : {"auto", "pymc"}
-        ``"auto"`` samples a compiled density that needs no compilation for a new panel, ``"pymc"`` the model's PyMC graph;
-        their densities are the same, and nutpie draws from either.
+        ``"auto"`` samples a density that needs no compilation for a new panel, ``"pymc"`` the model's PyMC graph. The
+        two densities are the same, and nutpie draws from either.
 
     Raises
     ------
@@ -70,14 +72,21 @@ class Sampling:
         """Return the settings of the one retry after a failed convergence gate."""
         return replace(self, draws=self.draws * 2, tune=self.tune * 3, target_accept=0.99)
 
-    def onward(self, *, careful: bool) -> "Sampling":
-        """Return the settings with which chains go on from where they stand after a failed convergence gate.
+    def onward(self, drawn: int, *, careful: bool) -> "Sampling":
+        """Return the settings with which chains of ``drawn`` draws go on from where they stand after a failed gate.
 
         As many draws again, after less tuning than a start from nowhere needs; ``careful``, after divergences, with
         small steps.
         """
-        accept = max(self.target_accept, 0.99) if careful else self.target_accept
-        return replace(self, tune=max(100, self.tune // 3), target_accept=accept)
+        accept = max(self.target_accept, 0.98) if careful else self.target_accept
+        return replace(self, draws=drawn, tune=max(100, self.tune // 3), target_accept=accept)
+
+    def as_needed(self) -> "Sampling":
+        """Return the settings to begin with where a fit serves a mean, a standard deviation and shares.
+
+        It is then sampled further until its convergence gate is met, `ROUNDS` times at most.
+        """
+        return replace(self, draws=min(self.draws, FIRST_DRAWS), tune=min(self.tune, FIRST_TUNE))
 
     def decides(self) -> dict[str, Any]:
         """Return what decides the draws, for the key of a stored fit: every setting but ``n_jobs``."""

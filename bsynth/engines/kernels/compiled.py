@@ -20,7 +20,6 @@ import numba
 import numpy as np
 from numba import carray, cfunc, types
 
-from bsynth._base.types import FloatArray
 from bsynth.engines.kernels.density import log_density
 from bsynth.engines.kernels.layout import LENGTH, UNITS
 

@@ -129,8 +129,8 @@ def exact_backward(data: Array, g_r: Array, g_w: Array) -> None:
 
 
 @piece
-def period_forward(z: Array, rho: float, sd: float, series: Array, d: Array) -> None:
-    """Stationary AR(1) series of unit variance into ``series``; period effects, sd times it less its mean, into d."""
+def period_forward(z: Array, rho: float, series: Array, u: Array) -> float:
+    """Stationary AR(1) series of unit variance; into ``u`` the same less its mean, of spread 1; return its spread."""
     T = len(z)
     innovation = math.sqrt(1.0 - rho * rho)
     series[0] = z[0]
@@ -139,32 +139,37 @@ def period_forward(z: Array, rho: float, sd: float, series: Array, d: Array) -> 
         series[t] = rho * series[t - 1] + innovation * z[t]
         mean += series[t]
     mean /= T
+    squares = 0.0
     for t in range(T):
-        d[t] = sd * (series[t] - mean)
+        u[t] = series[t] - mean
+        squares += u[t] * u[t]
+    spread = math.sqrt(squares / T)
+    for t in range(T):
+        u[t] /= spread
+    return spread
 
 
 @piece
 def period_backward(
-    z: Array, rho: float, sd: float, series: Array, g_d: Array, g_z: Array
-) -> tuple[float, float]:
-    """Add to the gradient by z; return those by ρ and by sd."""
+    z: Array, rho: float, series: Array, u: Array, spread: float, g_u: Array, by_log_spread: float, g_z: Array
+) -> float:
+    """Add to the gradient by z; return that by ρ."""
     T = len(z)
-    mean, series_mean = 0.0, 0.0
+    along, mean = 0.0, 0.0
     for t in range(T):
-        mean += g_d[t]
-        series_mean += series[t]
+        along += g_u[t] * u[t]
+        mean += g_u[t]
+    # u has mean 0 and spread 1 whatever the series: what would change them has no effect.
+    along = (along - by_log_spread) / T
     mean /= T
-    series_mean /= T
     innovation = math.sqrt(1.0 - rho * rho)
-    g_rho, g_sd, down = 0.0, 0.0, 0.0
+    g_rho, down = 0.0, 0.0
     for t in range(T - 1, 0, -1):
-        g_sd += g_d[t] * (series[t] - series_mean)
-        down = sd * (g_d[t] - mean) + rho * down
+        down = (g_u[t] - mean - u[t] * along) / spread + rho * down
         g_z[t] += innovation * down
         g_rho += down * (series[t - 1] - rho / innovation * z[t])
-    g_sd += g_d[0] * (series[0] - series_mean)
-    g_z[0] += sd * (g_d[0] - mean) + rho * down
-    return g_rho, g_sd
+    g_z[0] += (g_u[0] - mean - u[0] * along) / spread + rho * down
+    return g_rho
 
 
 @piece
@@ -361,8 +366,8 @@ def normal(
     else:
         odds = drifting - still + logit
         value = still + softplus(odds) - softplus(logit)
-        on, left, right = logistic(odds)
-        off = math.exp(right)
+        on, _, log_off = logistic(odds)
+        off = math.exp(log_off)
     for g in range(G):
         terms[g] *= on / total  # now the probability of each form
     g_noise, g_total, g_share, g_rho, g_slope = np.zeros(T0), 0.0, 0.0, 0.0, 0.0
@@ -404,11 +409,11 @@ def log_density(x: Array, g: Array, data: Array) -> float:
     total2 = scale * scale
     k = k_total + 1
     k_donors = k
-    noise2, period_rho, period_sd, period_scale, noise, log_p, log_q = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    noise2, period_rho, period_scale, spread, by_log_spread = 0.0, 0.0, 0.0, 0.0, 0.0
     if known:
-        k_rho, k_sd, k_z, k_noise = k + J, k + J + 1, k + J + 2, k + J + 2 + T
+        k_rho, k_z, k_scale, k_noise = k + J, k + J + 1, k + J + 1 + T, k + J + 2 + T
         k = k_noise + 1
-        c, d, series = np.empty(J), np.empty(T), np.empty(T)
+        c, d, series, u = np.empty(J), np.empty(T), np.empty(T), np.empty(T)
         sd = vector(data, at.DONOR_LEVEL_SD, J)
         for j in range(J):
             z = x[k_donors + j]
@@ -418,17 +423,21 @@ def log_density(x: Array, g: Array, data: Array) -> float:
         period_rho, log_p, log_q = logistic(x[k_rho])
         value += 2.0 * (log_p + log_q)
         g[k_rho] = 2.0 - 4.0 * period_rho
-        period_sd, prior = half_normal(x[k_sd], g, k_sd)
-        value += prior
         for t in range(T):
             z = x[k_z + t]
             value -= 0.5 * z * z
             g[k_z + t] = -z
+        spread = period_forward(x[k_z : k_z + T], period_rho, series, u)
+        # The scale is half-normal in units of the spread; the vector holds its product with the spread.
+        _, prior = half_normal(x[k_scale] - math.log(spread), g, k_scale)
+        value += prior
+        by_log_spread = -g[k_scale]
+        period_scale = data[at.PERIOD_SD] * math.exp(x[k_scale])
+        for t in range(T):
+            d[t] = period_scale * u[t]
         noise, prior = half_normal(x[k_noise], g, k_noise)
         value += prior
         noise2 = (data[at.DONOR_NOISE_SD] * noise) ** 2
-        period_scale = data[at.PERIOD_SD] * period_sd
-        period_forward(x[k_z : k_z + T], period_rho, period_scale, series, d)
         latent_forward(data, w, c, d, noise2, r, v)
     else:
         exact_forward(data, w, r)
@@ -486,11 +495,13 @@ def log_density(x: Array, g: Array, data: Array) -> float:
         value += terms
         for j in range(J):
             g[k_donors + j] += sd[j] * g_c[j]
-        by_rho, by_sd = period_backward(x[k_z : k_z + T], period_rho, period_scale, series, g_d, g[k_z : k_z + T])
+        for t in range(T):
+            g[k_scale] += g_d[t] * d[t]
+            g_d[t] *= period_scale
+        by_rho = period_backward(x[k_z : k_z + T], period_rho, series, u, spread, g_d, by_log_spread, g[k_z : k_z + T])
         g[k_rho] += by_rho * period_rho * (1.0 - period_rho)
-        g[k_sd] += by_sd * period_scale
         g[k_noise] += 2.0 * noise2 * g_noise2
     else:
         exact_backward(data, g_r, g_w)
     weights_backward(data, w, g_w, g[:J])
-    return value
+    return value  # type: ignore[no-any-return]  # numbers of an array

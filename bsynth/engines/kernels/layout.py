@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from bsynth._base.types import FloatArray
+from bsynth._base.types import FloatArray, IntArray
 from bsynth.engines import drift
 from bsynth.engines.structure import Structure, inputs, structure
 from bsynth.model.design import Design
@@ -82,8 +82,8 @@ def blocks(design: Design, spec: ModelSpec) -> tuple[Block, ...]:
         found += [
             Block("donor_z", donors, "none"),
             Block("period_rho", (), "logit"),
-            Block("period_sd_z", (), "log"),
             Block("period_z", design.y.shape, "none"),
+            Block("period_spread_z", (), "log"),
             Block("donor_noise_sd_z", (), "log"),
         ]
     if form.covariates:
@@ -172,7 +172,7 @@ def _samples_rho(form: Structure) -> bool:
     return form.drift in ("ar1", "ar1-or-walk")
 
 
-def _moves(rho: FloatArray, positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _moves(rho: FloatArray, positions: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Steps on the calendar (n_pre,), and of each form what stays of its state and what comes to it (n_pre, G).
 
     A state that begins at nothing takes a first step that gives it the law of its first period.

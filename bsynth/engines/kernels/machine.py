@@ -1,6 +1,7 @@
 """How a function becomes machine code: one decorator for all pieces of the density."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numba
 
@@ -14,4 +15,5 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 def piece[F: Callable[..., object]](function: F) -> F:
     """Compile a function for use in others; on its own it still runs from Python."""
-    return numba.njit(error_model="numpy", fastmath=_FAST)(function)  # type: ignore[no-any-return]
+    made: Any = numba.njit(error_model="numpy", fastmath=_FAST)(function)
+    return made  # type: ignore[no-any-return]  # it is called as the function is

@@ -18,7 +18,7 @@ import numpy as np
 from bsynth._base.types import AnyArray, FloatArray
 from bsynth.engines.draws import Draws, State
 from bsynth.engines.kernels.compiled import compiled
-from bsynth.engines.kernels.layout import Block, blocks, pack, whiten
+from bsynth.engines.kernels.layout import blocks, pack, whiten
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import FitError
 from bsynth.model.design import Design

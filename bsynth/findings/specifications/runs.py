@@ -14,6 +14,7 @@ from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run as run_fit
 from bsynth.checks.leave_future_out import score_forecast
+from bsynth.engines.structure import structure
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
 from bsynth.panel import Panel
@@ -129,7 +130,7 @@ def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int 
         slots=plan.panel.n_donors,
         periods=len(plan.panel.times),
     )
-    return run_fit(request, progress=False, retry=t is None)
+    return run_fit(request, progress=False, rounds=int(t is None))
 
 
 def _key(plan: CurvePlan) -> str:
