@@ -62,6 +62,15 @@ def test_the_retry_is_stricter_and_keeps_the_rest() -> None:
     assert strict == replace(LITTLE, draws=200, tune=330, target_accept=0.99)
 
 
+def test_going_on_costs_no_more_tuning_than_the_start_and_is_careful_after_divergences() -> None:
+    whole = bs.Sampling(draws=300, tune=600, seed=3)
+    assert whole.onward(900, careful=False) == replace(whole, draws=900, tune=200)
+    assert whole.onward(300, careful=True) == replace(whole, tune=200, target_accept=0.98)
+    assert bs.Sampling(target_accept=0.995).onward(300, careful=True).target_accept == 0.995
+    assert bs.Sampling().as_needed() == bs.Sampling(draws=300, tune=300)
+    assert bs.Sampling(draws=200, tune=100).as_needed() == bs.Sampling(draws=200, tune=100)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -72,7 +81,7 @@ def test_the_retry_is_stricter_and_keeps_the_rest() -> None:
         ({"target_accept": "x"}, "target_accept is 'x'; give a finite number"),
         ({"seed": -1}, "seed is -1"),
         ({"n_jobs": 0}, "n_jobs is 0"),
-        ({"engine": "nutpy"}, "unknown engine 'nutpy', did you mean 'nutpie'"),
+        ({"engine": "nutpy"}, "unknown engine 'nutpy'; allowed: auto, pymc"),
     ],
 )
 def test_bad_settings_are_one_line(settings: dict[str, Any], message: str) -> None:
@@ -104,20 +113,20 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[bs.Sampling]:
     seen: list[bs.Sampling] = []
     real = bayes.sample
 
-    def recorded(design: Any, spec: Any, sampling: bs.Sampling, seed: int) -> Any:
+    def recorded(design: Any, spec: Any, sampling: bs.Sampling, *others: Any) -> Any:
         seen.append(sampling)
-        return real(design, spec, sampling, seed)
+        return real(design, spec, sampling, *others)
 
     monkeypatch.setattr(bayes, "sample", recorded)
     return seen
 
 
 def taken(sampled: list[bs.Sampling], settings: bs.Sampling = LITTLE) -> int:
-    """How many fits were sampled since the last call; each with these settings, or with the stricter ones of a retry."""
+    """How many times a fit was sampled since the last call, with these settings or those with which it goes on."""
     count = len(sampled)
-    assert {replace(each, seed=0) for each in sampled} <= {
-        replace(each, seed=0) for each in (settings, settings.stricter())
-    }
+    onward = {settings.onward(1, careful=careful) for careful in (False, True)}
+    allowed = {replace(each, seed=0, draws=1) for each in {settings, *onward}}
+    assert {replace(each, seed=0, draws=1) for each in sampled} <= allowed
     sampled.clear()
     return count
 

@@ -21,6 +21,9 @@ from bsynth.errors import FitError
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
 
+_HALF, _TWO = np.float64(0.5), np.float64(2.0)
+"""PyTensor takes plain numbers that single precision holds as such, and their Γ in single precision is off by 1e-8."""
+
 
 def graph_data(design: Design, spec: ModelSpec) -> dict[str, Any]:
     """Return the data of the graph: those of every engine, and what this form of the drift's density needs."""
@@ -121,7 +124,7 @@ def _treated_likelihood(
     if form.drift == "none":
         pm.Potential("treated", without)
         return
-    share = pm.Beta("share", 0.5, 0.5)
+    share = pm.Beta("share", _HALF, _HALF)
     sigma2, drift2 = (1 - share) * total2, share * total2 / data["reach"]
     if form.drift == "rotated":
         spectrum = sigma2 + drift2[:, None] * data["eigenvalues"]
@@ -148,7 +151,7 @@ def _dense(
     """Log density of N(0, level_sd² 1 1' + D + K) of each form, in the order of `bsynth.engines.drift.forms`."""
     shapes = []
     if process in ("ar1", "ar1-or-walk"):
-        shapes.append(densities.powers(pm.Beta("rho", 2.0, 2.0), data["lags"]))
+        shapes.append(densities.powers(pm.Beta("rho", _TWO, _TWO), data["lags"]))
     if process != "ar1":
         shapes.append(data["walk"])
     slopes = 0.0
@@ -169,7 +172,7 @@ def _latent_donors(
     n_times, n_donors = shape
     X, precision = data["X"], data["donor_precision"]
     donor_level = data["donor_level_sd"] * pm.Normal("donor_z", shape=n_donors)
-    rho = pm.Beta("period_rho", 2.0, 2.0)
+    rho = pm.Beta("period_rho", _TWO, _TWO)
     series = densities.persistent(rho, pm.Normal("period_z", shape=n_times), data["in_panel"])
     # Half-normal is the sd of the law that the series is from. What data pin down is the spread that it has: sampled
     # in its place, no value of the sd asks for another length of the innovations.
