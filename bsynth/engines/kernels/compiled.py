@@ -4,13 +4,11 @@ Numba's cache notices that a file has changed, but not the files that it uses. S
 named after all sources of the density and the versions of the compiler.
 """
 
-import contextlib
 import functools
 import hashlib
 import os
 import shutil
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -97,28 +95,26 @@ def compiled() -> Compiled:
 
 @functools.cache
 def _compiled() -> Compiled:
+    folder: Path | None = None
     try:
         folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
-        return _build(folder)
+        return Compiled(*_functions(folder))
     except Exception as error:  # noqa: BLE001  # a cache can break in any way, and costs time alone
-        reason = f"{type(error).__name__}: {error}"
-    # What lies there may be cut short or of another hand: it is taken away, so that the next process can keep its own.
-    with contextlib.suppress(OSError):
-        shutil.rmtree(folder)
-    return Compiled(*_functions(None), f"machine code cannot be kept in {str(folder)!r} ({reason})")
-
-
-def _build(folder: Path) -> Compiled:
-    return Compiled(*_functions(folder))
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    if folder is not None:
+        # What lies there may be cut short: it is taken away, so that the next process can keep its own.
+        shutil.rmtree(folder, ignore_errors=True)
+    return Compiled(*_functions(None), f"machine code cannot be kept in {str(folder)!r}, so it is made anew: {reason}")
 
 
 def _functions(folder: Path | None) -> tuple[Any, Any]:
-    made: list[Callable[[Callable[..., Any]], Any]] = []
-    before = numba.config.CACHE_DIR
+    """Compile both functions, or load them from ``folder``."""
+    config: Any = numba.config
+    before = config.CACHE_DIR
     try:
-        numba.config.CACHE_DIR = "" if folder is None else str(folder)
+        config.CACHE_DIR = "" if folder is None else str(folder)
         made = [cfunc(signature, cache=folder is not None) for signature in (_LOG_DENSITY, _EXPAND)]
         return made[0](_log_density), made[1](_expand)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before
