@@ -26,6 +26,11 @@ from bsynth.model.spec import ModelSpec
 
 SERVED = (0, 16)
 """Major and minor version of nutpie whose private parts are as they are used here."""
+STATISTICS = (
+    "diverging", "maxdepth_reached", "energy", "energy_error", "logp", "depth", "n_steps", "step_size",
+    "mean_tree_accept",
+)  # fmt: skip
+"""What is kept of the sampler's record of a draw."""
 JITTER = 1.0
 """Chains begin uniformly within this of each unconstrained value's start, as nutpie's own do."""
 
@@ -130,14 +135,16 @@ def _finished(sampler: Any) -> tuple[FloatArray, dict[str, AnyArray]]:
     except RuntimeError as error:
         raise FitError(f"the sampler stopped: {_first_line(error)}; check the panel for extreme values") from error
     (batch,), (record,) = sampler.take_results().get_arrow_trace()
-    stats = {}
-    for name in record.column_names:
-        column = pyarrow.array(record.column(name))
-        if pyarrow.types.is_boolean(column.type) or pyarrow.types.is_primitive(column.type):
-            stats[name] = column.to_numpy(zero_copy_only=False)
-    kept = ~stats.pop("tuning").astype(bool)
+    kept = ~_column(record, "tuning")
+    stats = {name: _column(record, name)[kept] for name in STATISTICS}
     draws = pyarrow.array(batch.column("x")).flatten().to_numpy().reshape(len(kept), -1)[kept]
-    return draws, {name: values[kept] for name, values in stats.items() if values.dtype != object}
+    return draws, stats
+
+
+def _column(record: Any, name: str) -> AnyArray:
+    import pyarrow
+
+    return np.asarray(pyarrow.array(record.column(name)).to_numpy(zero_copy_only=False))
 
 
 def _first_line(error: Exception) -> str:
