@@ -27,7 +27,7 @@ class Group(click.Group):
                     else:
                         shown(message, category, *where, **more)
 
-                warnings.showwarning = one_line  # type: ignore[assignment]  # takes what the original takes
+                warnings.showwarning = one_line
                 return super().invoke(ctx)
         except BsynthError as error:
             click.echo(f"bsynth: {error}", err=True)
