@@ -32,6 +32,9 @@ REACH, DRIFT_SD, LOG_FORM, WALK, INTEGRATED = range(38, 43)
 UNITS, HEADER = range(43, 45)
 
 LOG_2PI = math.log(2 * math.pi)
+SMALL = -2.0
+"""Where the scales of what donors share and of their own noise begin, as logarithms: small in units of their priors,
+since a first guess that is too large leaves the donors' cells far from what is expected of them."""
 HALF_NORMAL = 0.5 * math.log(2 / math.pi)
 """Log density of a half-normal variable of scale 1 at 0."""
 
@@ -83,8 +86,8 @@ def blocks(design: Design, spec: ModelSpec) -> tuple[Block, ...]:
             Block("donor_z", donors, "none"),
             Block("period_rho", (), "logit"),
             Block("period_z", design.y.shape, "none"),
-            Block("period_spread_z", (), "log"),
-            Block("donor_noise_sd_z", (), "log"),
+            Block("period_spread_z", (), "log", SMALL),
+            Block("donor_noise_sd_z", (), "log", SMALL),
         ]
     if form.covariates:
         found.append(Block("beta_z", (form.covariates,), "none"))

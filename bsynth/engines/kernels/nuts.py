@@ -31,6 +31,10 @@ STATISTICS = (
     "mean_tree_accept",
 )  # fmt: skip
 """What is kept of the sampler's record of a draw."""
+type Chain = tuple[FloatArray, dict[str, AnyArray]]
+"""Draws (draw, n) of one chain and its statistics (draw,)."""
+COLLAPSED, OTHER_POINTS = 1e-6, 3
+"""A step size at which no chain has moved, and how many other first points it is given."""
 JITTER = 1.0
 """Chains begin uniformly within this of each unconstrained value's start, as nutpie's own do."""
 
@@ -82,15 +86,19 @@ def sample(design: Design, spec: ModelSpec, sampling: Sampling, seed: int, start
     if start is not None:
         data = whiten(data, scale)
     centre = np.concatenate([np.full(block.size, block.start) for block in found])
+    seeds = np.random.SeedSequence(seed).spawn(sampling.chains)
     # A sampler for each chain: it begins where it should whatever the order in which threads come.
     running = []
-    for chain, own in enumerate(np.random.SeedSequence(seed).spawn(sampling.chains)):
-        if start is None:
-            first = centre + np.random.default_rng(own).uniform(-JITTER, JITTER, size)
-        else:
-            first = start.position[chain] / scale
-        running.append(_start(data, first, sampling, int(own.generate_state(1)[0])))
-    draws, stats = zip(*[_finished(sampler) for sampler in running], strict=True)
+    for chain, own in enumerate(seeds):
+        first = _jittered(centre, own) if start is None else start.position[chain] / scale
+        running.append(_start(data, first, sampling, own))
+    found_chains = [_finished(sampler) for sampler in running]
+    if start is None:
+        found_chains = [
+            chain if _moves(chain) else _from_elsewhere(data, centre, sampling, own)
+            for chain, own in zip(found_chains, seeds, strict=True)
+        ]
+    draws, stats = zip(*found_chains, strict=True)
     values = np.array(draws) * scale
     named, at = {}, 0
     for block in found:
@@ -101,7 +109,25 @@ def sample(design: Design, spec: ModelSpec, sampling: Sampling, seed: int, start
     return Draws(named, {name: np.array([each[name] for each in stats]) for name in stats[0]}, state)
 
 
-def _start(data: FloatArray, first: FloatArray, sampling: Sampling, seed: int) -> Any:
+def _jittered(centre: FloatArray, seed: np.random.SeedSequence) -> FloatArray:
+    return centre + np.random.default_rng(seed).uniform(-JITTER, JITTER, centre.size)
+
+
+def _moves(chain: Chain) -> bool:
+    """Whether the step size has not collapsed, as it can where a first point lies on a cliff of the density."""
+    return bool(chain[1]["step_size"].min() > COLLAPSED)
+
+
+def _from_elsewhere(data: FloatArray, centre: FloatArray, sampling: Sampling, seed: np.random.SeedSequence) -> Chain:
+    """Sample a chain that never left its first point from others, until it moves; the gate sees one that never does."""
+    for own in seed.spawn(OTHER_POINTS):
+        chain = _finished(_start(data, _jittered(centre, own), sampling, own))
+        if _moves(chain):
+            break
+    return chain
+
+
+def _start(data: FloatArray, first: FloatArray, sampling: Sampling, seed: np.random.SeedSequence) -> Any:
     """Start the sampler of one chain in a thread of its own, and return it."""
     lib, code, size, place = _library(), compiled(), first.size, data.ctypes.data
     model = lib.PyMcModel(
@@ -114,7 +140,7 @@ def _start(data: FloatArray, first: FloatArray, sampling: Sampling, seed: int) -
         lambda seed: first,
         None,
     )
-    settings = lib.PyNutsSettings.Diag(seed)
+    settings = lib.PyNutsSettings.Diag(int(seed.generate_state(1)[0]))
     settings.update(
         {
             "num_tune": sampling.tune,
@@ -126,7 +152,7 @@ def _start(data: FloatArray, first: FloatArray, sampling: Sampling, seed: int) -
     return lib.PySampler.from_pymc(settings, 1, model, lib.ProgressType.none(), None, 100, lib.PyStorage.arrow())
 
 
-def _finished(sampler: Any) -> tuple[FloatArray, dict[str, AnyArray]]:
+def _finished(sampler: Any) -> Chain:
     """Wait for a chain; return its draws (draw, n) and statistics (draw,) after tuning."""
     import pyarrow
 
