@@ -11,6 +11,7 @@ import xarray as xr
 from click.testing import CliRunner
 
 import bsynth as bs
+from bsynth.checks import LeaveFutureOut
 from bsynth.cli import main
 from bsynth.findings.specifications import plan_curve
 from bsynth.frequentist import with_weights
@@ -76,6 +77,34 @@ def test_a_wrong_object_where_a_fit_belongs(name: str) -> None:
     for wrong in (PANEL, None, "fit.nc", FRAME):
         with pytest.raises(bs.PanelError, match="a Fit is needed and"):
             verb(wrong)
+
+
+def test_what_is_given_beside_a_fit_is_of_its_panel() -> None:
+    other = PANEL.without(3)
+    fit: Any = bs.Fit(None, None, None, None, other)  # type: ignore[arg-type]
+    calibration: Any = bs.Calibration(fit, (), None, (), 0.0)  # type: ignore[arg-type]
+    future = LeaveFutureOut("level", pd.DataFrame(), other)
+    for call in (
+        lambda: bs.check(STUB, calibration=calibration),
+        lambda: bs.check(STUB, future=future),
+        lambda: bs.audit_donors(STUB, calibration=calibration),
+    ):
+        with pytest.raises(
+            bs.PanelError, match=r"is of another panel, Panel\(0 against 7 donors.*, or leave it out"
+        ) as caught:
+            call()
+        one_line(caught.value)
+    for call in (
+        lambda: bs.check(STUB, calibration=STUB),
+        lambda: bs.check(STUB, future=STUB),
+        lambda: bs.audit_donors(STUB, calibration=STUB),
+        lambda: bs.compare(PANEL, ["sc"], certificate=STUB),
+    ):
+        with pytest.raises(
+            bs.SpecError, match=r"(calibration|future|certificate) is a Fit; give what bsynth\."
+        ) as caught:
+            call()
+        one_line(caught.value)
 
 
 def test_a_report_is_of_an_analysis(tmp_path: Path) -> None:

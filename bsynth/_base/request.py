@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bsynth.errors import SpecError
+from bsynth.errors import SpecError, came
 
 
 def check_seed(seed: object) -> None:
@@ -45,6 +45,19 @@ def check_number(value: object, name: str) -> None:
     real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
     if not real or not math.isfinite(value):  # type: ignore[arg-type]
         raise SpecError(f"{name} is {_brief(value)}; give a finite number")
+
+
+def check_kind(value: object, kind: type | tuple[type, ...], name: str, instead: str) -> None:
+    """Refuse what is not of the kind that ``name`` takes; ``instead`` says what is, and what returns it.
+
+    Examples
+    --------
+    >>> check_kind("x", Path, "folder", "a path")
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: folder is the text 'x'; give a path
+    """
+    if not isinstance(value, kind):
+        raise SpecError(f"{name} is {came(value)}; give {instead}")
 
 
 def names_in(given: object, what: str, kinds: str) -> list[Any]:

@@ -16,6 +16,7 @@ from bsynth.calibration.components import components_of
 from bsynth.engines.sampling import Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.panel.archive import fingerprint
 from bsynth.pieces import Record, Store, digest, run_pieces
 
 KEPT = 1000
@@ -150,7 +151,7 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
 
 
 def _key(panel: Panel, spec: ModelSpec, sampling: Sampling) -> str:
-    return digest([_FORMAT, panel.to_dict(), spec.to_dict(), sampling.decides()], panel.outcome.tobytes())
+    return digest([_FORMAT, fingerprint(panel), spec.to_dict(), sampling.decides()])
 
 
 def _to_record(placebo: PlaceboFit) -> Record:

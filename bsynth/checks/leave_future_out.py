@@ -38,10 +38,13 @@ class LeaveFutureOut(Result):
     table : DataFrame
         One row per period: ``time``, ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome
         units) and ``pit``, the predictive probability below the observed value; ``status`` of the refit.
+    panel : Panel
+        Whose periods they are.
     """
 
     model: str
     table: pd.DataFrame
+    panel: Panel
 
     @property
     def elpd(self) -> float:
@@ -157,7 +160,7 @@ def leave_future_out(
     # Where nothing was observed there is nothing to score.
     held = {str(t): t for t in range(panel.n_pre - last, panel.n_pre) if seen[t]}
     rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
-    return LeaveFutureOut(spec.name, pd.DataFrame(rows))
+    return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel)
 
 
 def score_forecast(found: Fit, panel: Panel, t: int) -> dict[str, float]:

@@ -17,6 +17,7 @@ from bsynth.checks.leave_future_out import score_forecast
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
 from bsynth.panel import Panel
+from bsynth.panel.archive import fingerprint
 from bsynth.pieces import Record, Store, check_store, digest, run_pieces
 
 KEPT = 2000
@@ -136,7 +137,7 @@ def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int 
 
 def _key(plan: CurvePlan) -> str:
     """Name what all pieces of a plan have in common."""
-    return digest([_FORMAT, plan.panel.to_dict(), plan.held, plan.sampling.decides()], plan.panel.outcome.tobytes())
+    return digest([_FORMAT, fingerprint(plan.panel), plan.held, plan.sampling.decides()])
 
 
 def _name(plan: CurvePlan, specification: Specification) -> str:
