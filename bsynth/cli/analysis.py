@@ -78,7 +78,7 @@ def run(
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable
+    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable, note_written
 
     check_out(out, SUMMARY)
     check_formats(formats)
@@ -95,9 +95,10 @@ def run(
     steps = Steps(analysis.unavailable)
     if formats:
         stage("tables")
-        steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats))
+        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats)) or ())
     if notebook:
         stage("notebook: the same once more, cell by cell")
+        note_written(out, [out / NOTEBOOK])
         steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
     _finish(ctx, note_unavailable(analysis, out, steps), out, stage)
 

@@ -1,7 +1,6 @@
 """``bsynth certify``: the certificate of a model on the user's own panel."""
 
 import json
-import shutil
 import sys
 import time
 import warnings
@@ -97,7 +96,8 @@ def _write(certificate: "Certificate", out: Path) -> dict[str, str]:
     steps = Steps()
     certificate.units.to_csv(out / UNITS, index=False)
     _write_json(certificate, out, steps.unavailable)
-    shutil.rmtree(out / FIGURES, ignore_errors=True)
+    for kind in ("png", "svg"):
+        (out / FIGURES / f"certificate.{kind}").unlink(missing_ok=True)
     steps.attempt("picture certificate", lambda: _draw(certificate, out / FIGURES))
     if steps.unavailable:
         _write_json(certificate, out, steps.unavailable)

@@ -295,11 +295,11 @@ def _check(panel: Panel, fit: Fit | None, calibration: Calibration | None, refit
     if panel.n_donors < FEW_DONORS:
         raise PanelError(f"{panel.n_donors} donors: none can be left out with two remaining; give at least three")
     if calibration is not None:
-        check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")
         if fit is None:
             raise PanelError(
                 "a calibration is of a fit and a panel came; give calibration.fit in the place of the panel"
             )
+        check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")
         require_same_panel(panel, panel_of(calibration.fit), "the calibration", "calibrate this one, or leave it out")
     check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     if fit is None and refit:

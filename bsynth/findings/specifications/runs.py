@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -63,6 +63,10 @@ class SpecificationRun:
         return float(self.log_density.sum())
 
 
+_FIELDS = frozenset(each.name for each in fields(SpecificationRun)) - {"specification"}
+"""Of a record in a store: everything but the specification, which is the name of the piece."""
+
+
 def run_specifications(
     plan: CurvePlan, *, store: str | Path | None = None, progress: bool = True
 ) -> tuple[SpecificationRun, ...]:
@@ -72,7 +76,7 @@ def run_specifications(
         {_name(plan, each): each for each in plan.specifications},
         lambda each: _to_record(_run(plan, each)),
         title=f"{len(plan.specifications)} specifications, {plan.fits} fits",
-        store=None if file is None else Store(file, _key(plan)),
+        store=None if file is None else Store(file, _key(plan), _FIELDS),
         n_jobs=plan.sampling.n_jobs,
         progress=progress,
         compiled=lambda each: _structure(plan, each),
@@ -148,9 +152,8 @@ def _name(plan: CurvePlan, specification: Specification) -> str:
 
 
 def _to_record(found: SpecificationRun) -> Record:
-    """Everything but the specification, which is the name of the piece."""
-    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(found).items()}
-    return {name: value for name, value in plain.items() if name != "specification"}
+    plain = {name: getattr(found, name) for name in sorted(_FIELDS)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
 
 
 def _from_record(specification: Specification, record: Record) -> SpecificationRun:
