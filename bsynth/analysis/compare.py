@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from bsynth._base.request import check_kind
+from bsynth._base.request import check_kind, names_in
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.run import run_analysis
@@ -120,12 +121,14 @@ def plan_comparison(
     """Validate a request; nothing is computed. Parameters as `compare`."""
     require_panel(panel)
     how = resolve(sampling, draws, seed)
-    check_level(level)
+    level = check_level(level)
     if interval not in INTERVALS:
         raise SpecError(
             f"interval {interval!r} is unknown{nearest(interval, INTERVALS)}; it can be {some_of(INTERVALS)}"
         )
-    given = list(DEFAULT_METHODS if methods is None else [methods] if isinstance(methods, str) else methods)
+    asked = DEFAULT_METHODS if methods is None else methods
+    single = isinstance(asked, ModelSpec) or hasattr(asked, "solve")
+    given: list[Any] = [asked] if single else names_in(asked, "methods", "names of models and estimators")
     if not given:
         raise SpecError("no method was named; name models or estimators, or leave methods out for the usual ones")
     models: list[str | Path | ModelSpec] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._base.request import check_whole, names_in
+from bsynth._base.request import check_kind, check_whole, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
@@ -151,9 +151,11 @@ def plan_analysis(
     cannot be had on it, is in ``unavailable`` with its reason.
     """
     require_panel(panel)
-    check_level(level)
+    level = check_level(level)
     how = resolve(sampling, draws, seed)
-    check_whole(replicates, "replicates", 2, "better 500 or more")
+    replicates = check_whole(replicates, "replicates", 2, "better 500 or more")
+    if questions is not None:
+        check_kind(questions, Mapping, "questions", "{name: value} of what bsynth.decide is asked")
     chosen = choose_methods(methods, panel)
     impossible = frequentist.conditions(panel)
     unavailable = {name: impossible[name] for name in _asked(methods) if name in impossible}

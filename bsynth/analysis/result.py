@@ -16,7 +16,7 @@ from bsynth.analysis.verdict import fell_short
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
-from bsynth.effects import EFFECT_COLUMNS, lift_notes
+from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
@@ -123,7 +123,8 @@ class Analysis(Pictured):
 
     def effects(self, level: float | None = None) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level."""
-        return self._effects.copy() if level in (None, self.level) else self._effects_at(level)
+        level = self.level if level is None else check_level(level)
+        return self._effects if level == self.level else self._effects_at(level)
 
     @cached_property
     def _effects(self) -> pd.DataFrame:

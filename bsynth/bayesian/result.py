@@ -12,7 +12,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import clean, records
-from bsynth._base.request import as_path, check_file, writing
+from bsynth._base.request import as_path, check_file, check_number, writing
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
@@ -20,7 +20,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, numbers
+from bsynth.text.numbers import bracket, chance, exact, numbers
 from bsynth.text.result import Pictured
 
 FORMAT = 2
@@ -114,9 +114,11 @@ class Fit(Pictured):
             ``predictive`` adds the noise of the periods seen; ``mean`` is the uncertainty of the
             counterfactual mean alone.
         rope : float, optional
-            Adds P(|average effect| > rope), outcome units.
+            Adds P(|average effect| > rope), outcome units; not negative.
         """
-        effects.check_level(level)
+        if rope is not None and (rope := check_number(rope, "rope")) < 0:
+            raise SpecError(f"rope is {exact(rope)}; give a half-width, 0 or more")
+        level = effects.check_level(level)
         observed = float(self.observed.isel(time=slice(self.n_pre, None)).mean(skipna=False))
         table = effects.posterior_table(
             self.effect_draws(interval), observed=observed, level=level, interval=interval, rope=rope
@@ -130,7 +132,7 @@ class Fit(Pictured):
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
@@ -143,7 +145,7 @@ class Fit(Pictured):
 
     def weights_table(self, level: float = 0.95) -> pd.DataFrame:
         """Each ``donor`` with its posterior mean ``weight`` and equal-tailed ``lower``, ``upper``, largest first."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         draws = effects.variable(self.tree, "posterior", "weights")
         lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
         table = pd.DataFrame(

@@ -106,7 +106,7 @@ class Calibration(Pictured):
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         mean, sd = self._centre(self.fit.effect_draws("predictive")["average"])
         lower, upper = (self.scale * bound for bound in self.inflation.interval(level, mean, sd))
         positive = 1 - self.inflation.cdf(0.0, mean, sd)

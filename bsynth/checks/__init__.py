@@ -104,7 +104,7 @@ def check(
     >>> report["hull"].status
     'ok'
     """
-    check_seed(seed)
+    seed = check_seed(seed)
     panel = panel_of(fit)
     if calibration is not None:
         check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")

@@ -215,6 +215,7 @@ def audit_donors(
     """
     panel, fit = _given(data)
     chosen = resolve(sampling, draws, seed)
+    refit = check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     _check(panel, fit, calibration, refit)
     if estimator is None:
         estimator = "demeaned" if fit is not None and fit.spec.level.prior == "shift" else "sc"
@@ -301,7 +302,6 @@ def _check(panel: Panel, fit: Fit | None, calibration: Calibration | None, refit
             )
         check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")
         require_same_panel(panel, panel_of(calibration.fit), "the calibration", "calibrate this one, or leave it out")
-    check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     if fit is None and refit:
         raise PanelError(f"refit is {refit} and there is no fit to do again; give the fit, or leave refit at 0")
 

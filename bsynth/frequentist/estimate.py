@@ -110,6 +110,7 @@ class Estimate(Pictured):
         ``level`` is taken as by every result and changes nothing: a point has no interval, so its bounds and their
         level are NaN.
         """
+        effects.check_level(level)
         post = slice(self.panel.n_pre, None)
         points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
         table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})

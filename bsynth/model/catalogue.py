@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bsynth._base.request import check_kind
 from bsynth.errors import SpecError, nearest
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -38,6 +39,7 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
     """
     if isinstance(model, ModelSpec):
         return model
+    check_kind(model, (str, Path), "model", f"a name ({', '.join(list_models())}), a path or a ModelSpec")
     text = str(model)
     if text in list_models():
         return ModelSpec.from_file(models_folder() / text)

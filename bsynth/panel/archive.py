@@ -52,8 +52,6 @@ def pack(panel: Panel) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 def unpack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Panel:
     """Return the panel that `pack` took apart."""
-    for values in arrays.values():
-        values.setflags(write=False)
     units = tuple(_of_label(each) for each in facts["units"])
     times = _of_times(facts["times"])
     cells, covariates = facts.get("cells"), facts.get("covariates")

@@ -10,11 +10,11 @@ import pandas as pd
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PanelData:
+class PanelData(Frozen):
     """The arrays and labels of a `Panel`, which describes them, and what is read off them."""
 
     outcome: FloatArray

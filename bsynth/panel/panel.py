@@ -220,7 +220,6 @@ class Panel(PanelData):
                 f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
                 f"{show(start)}; nothing can be matched to it, choose another unit or outcome"
             )
-        outcome.setflags(write=False)
         times = self.times[:periods]
         cells = None if self.cells is None else self.cells.take(periods, columns)
         filled = tuple((u, t) for u, t in self.source.filled if u in units and t <= times[-1])

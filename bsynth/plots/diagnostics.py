@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bsynth._base.request import check_whole, names_in
 from bsynth.bayesian.diagnostics import BFMI_MIN
-from bsynth.bayesian.result import Fit
+from bsynth.bayesian.result import Fit, require_fit
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -77,6 +78,7 @@ def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotC
     >>> [ax.get_title() for ax in plot_trace(fit).viz["figure"].item().axes]
     ['average effect', 'level shift', 'sigma']
     """
+    require_fit(fit)
     tree = _chains(fit, variables)
     with _house():
         collection = azp.plot_trace(
@@ -131,6 +133,7 @@ def plot_rank(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotCo
     >>> plot_rank(fit, variables=["sigma"]).viz["plot"]["sigma"].item().get_xlabel()
     'fractional rank'
     """
+    require_fit(fit)
     tree = _chains(fit, variables)
     with _house():
         collection = azp.plot_rank(
@@ -176,6 +179,7 @@ def plot_energy(fit: Fit) -> azp.PlotCollection:
     >>> [ax.get_xlabel() for ax in plot_energy(fit).viz["figure"].item().axes]
     ['fraction of missing information', 'energy less its mean']
     """
+    require_fit(fit)
     with _house():
         collection = azp.plot_energy(
             xr.DataTree.from_dict({"sample_stats": fit.tree["sample_stats"].to_dataset()}),
@@ -224,6 +228,8 @@ def plot_ppc(fit: Fit, *, samples: int = 60) -> azp.PlotCollection:
     >>> len(plot_ppc(fit, samples=20).viz["plot"]["outcome"].item().get_lines())
     21
     """
+    require_fit(fit)
+    samples = check_whole(samples, "samples", 1, "how many replicated series are drawn")
     tree = _pre_period(fit)
     predictive = tree["posterior_predictive"]["outcome"]
     shown = min(samples, predictive.sizes["chain"] * predictive.sizes["draw"])
@@ -279,6 +285,7 @@ def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
     >>> plot_loo_pit(fit).viz["plot"]["outcome"].item().get_ylabel()
     'difference from uniform'
     """
+    require_fit(fit)
     tree = _pre_period(fit)
     with _house():
         collection = azp.plot_loo_pit(
@@ -309,7 +316,9 @@ def _chains(fit: Fit, variables: Sequence[str] | None) -> xr.DataTree:
     posterior = fit.tree["posterior"].to_dataset()
     posterior[AVERAGE] = fit.effect_draws()["average"]
     names = [str(name) for name in posterior.data_vars]
-    chosen = [name for name in DEFAULT if name in names] if variables is None else list(variables)
+    chosen = (
+        [name for name in DEFAULT if name in names] if variables is None else names_in(variables, "variables", "names")
+    )
     if not chosen:
         raise SpecError(f"variables is empty; give some of {some_of(names, 20)}")
     for name in chosen:

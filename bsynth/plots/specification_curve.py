@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from bsynth._base.request import check_kind
 from bsynth.errors import PanelError
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.findings.specifications.curve import column
@@ -58,6 +59,7 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     >>> plot_specification_curve(curve).get_ylabel()
     'average effect on outcome'
     """
+    check_kind(curve, SpecificationCurve, "curve", "what bsynth.specification_curve(panel) returns")
     table = curve.at(level).sort_values("estimate", kind="stable", ignore_index=True)
     rows = _rows(curve)
     with style.house():

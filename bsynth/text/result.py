@@ -1,7 +1,9 @@
 """The face that every result has, so that whoever knows one knows all."""
 
+import copy
 import importlib
 from abc import ABC, abstractmethod
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -30,6 +32,8 @@ class Result(ABC):
     - `sentences`: its words, the most important first; when it is unreliable, that it is (`bsynth.text.marks`);
     - `title`: what it is and of what, a few words;
 
+    none of which can be changed through what they hand out: tables and dicts are the caller's own;
+
     and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
     `_gist` and `_card_tables` may be made shorter than what they are here.
 
@@ -44,6 +48,18 @@ class Result(ABC):
     >>> [row["estimand"] for row in result.to_dict()["table"]]
     ['average', 'cumulative', 'lift']
     """
+
+    def __init_subclass__(cls) -> None:
+        """Make what `to_dict` of a subclass returns the caller's own."""
+        super().__init_subclass__()
+        if "to_dict" in vars(cls):
+            own = cls.to_dict
+            cls.to_dict = wraps(own)(lambda self: copy.deepcopy(own(self)))  # type: ignore[method-assign]
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        # Whoever changes a table that was handed out changes no result.
+        return value.copy() if isinstance(value, pd.DataFrame) else value
 
     if TYPE_CHECKING:
 

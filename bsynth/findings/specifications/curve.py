@@ -56,7 +56,7 @@ class SpecificationCurve(Pictured):
         best; ``status``, ``unreliable_forecasts``, ``pre_rmspe``, ``effective_donors``, ``seconds``, and whether the
         row is the ``reference``.
         """
-        check_level(level)
+        level = check_level(level)
         tails = [(1 - level) / 2, (1 + level) / 2]
         bounds = np.array([np.quantile(run.average, tails) for run in self.runs])
         elpd = np.array([run.elpd for run in self.runs])
