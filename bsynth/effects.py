@@ -349,7 +349,12 @@ def point_effects(observed: np.ndarray, counterfactual: np.ndarray) -> dict[str,
 
 
 def complete(table: pd.DataFrame, *, method: str, model: str | None, seconds: float) -> pd.DataFrame:
-    """Put method, model and seconds before the estimand rows and order the columns."""
+    """Put method, model and seconds before the estimand rows, and the status behind, and order the columns.
+
+    A table without a status is of something that is not sampled, and has no gate to fail.
+    """
     table = table.assign(method=method, model=model, seconds=seconds)
+    if "status" not in table:
+        table = table.assign(status="ok")
     extra = [c for c in table.columns if c not in EFFECT_COLUMNS]
     return table.reindex(columns=[*EFFECT_COLUMNS, *extra])

@@ -3,7 +3,7 @@
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bsynth.errors import SpecError, came
+from bsynth.errors import SpecError, came, nearest
 
 
 def check_seed(seed: object) -> int:
@@ -79,6 +79,32 @@ def names_in(given: object, what: str, kinds: str) -> list[Any]:
     if not isinstance(given, Iterable):
         raise SpecError(f"{what} is {_brief(given)}; give {kinds}")
     return list(given)
+
+
+def choose_names(
+    given: object, what: str, allowed: Sequence[str], sets: Mapping[str, Sequence[str]], verbs: Mapping[str, str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Resolve names and sets of names: what they stand for, in the order of ``allowed``, and what was asked by name.
+
+    ``sets`` and names combine, but ``"none"`` stands alone; ``verbs`` are names of functions that a reader may take
+    for those of ``allowed``.
+
+    Examples
+    --------
+    >>> chosen, named = choose_names(["few", "c"], "letters", "abc", {"few": ["a"], "none": []}, {})
+    >>> chosen, sorted(named)
+    (('a', 'c'), ['c'])
+    """
+    names = names_in(given, what, f"names, or {' or '.join(map(repr, sets))}")
+    known = (*allowed, *sets)
+    for name in names:
+        if name not in known:
+            hint = f", did you mean {verbs[name]!r}?" if name in verbs else nearest(name, known)
+            raise SpecError(f"unknown {what.removesuffix('s')} {name!r}{hint}; allowed: {', '.join(known)}")
+    if "none" in names and len(names) > 1:
+        raise SpecError(f"{what} has 'none' beside other names; 'none' stands alone")
+    wanted = {each for name in names for each in sets.get(name, (name,))}
+    return tuple(name for name in allowed if name in wanted), frozenset(name for name in names if name not in sets)
 
 
 def check_jobs(n_jobs: object) -> int | None:

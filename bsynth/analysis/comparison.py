@@ -158,7 +158,7 @@ def _key(method: str, model: object) -> str:
 def _of_estimate(estimate: Estimate) -> dict[str, Any]:
     """How a classical point fits the pre-period."""
     return {
-        "presumes": estimate.notes[0],
+        "presumes": estimate.remarks[0],
         "pre_rmspe": estimate.pre_rmspe,
         "drift": False,
         "intercept": estimate.intercept,

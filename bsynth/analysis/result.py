@@ -69,7 +69,7 @@ class Analysis(Pictured):
     unavailable : mapping of name to reason
         What was asked for and cannot be had on this panel, or broke down: methods and findings by their names,
         ``"posterior NAME"``, ``"calibration"``, ``"check NAME"``, ``"picture NAME"`` and so on.
-    notes : tuple of str
+    remarks : tuple of str
         What should be known of the panel beside the answer.
     """
 
@@ -84,7 +84,7 @@ class Analysis(Pictured):
     checks: CheckReport | None = None
     findings: Mapping[str, Finding] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -164,7 +164,7 @@ class Analysis(Pictured):
                 certificate=None if certificate is None else certificate.to_dict(),
                 truth=self.truth,
                 unavailable=self.unavailable,
-                notes=self.notes,
+                notes=self.remarks,
                 # How often intervals of the procedures used held the truth, for those that were measured to fail.
                 measured=[
                     {"method": each.estimate.estimator, "interval": kinds[name], "found": shares}
@@ -196,6 +196,12 @@ class Analysis(Pictured):
         if "verdict" in self.unavailable:
             return f"The verdict in words is not available: {self.unavailable['verdict']}."
         return self.comparison.verdict
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the panel, of the methods on it, and of the lift."""
+        by_method = [note for each in self.estimates.values() for note in each.notes()]
+        # What two estimates, or panel and analysis, say alike is said once.
+        return tuple(dict.fromkeys([*self.panel.notes(), *self.remarks, *by_method, *lift_notes(self.effects())]))
 
     def with_findings(self, findings: Mapping[str, Finding]) -> Self:
         """Return the analysis with further results; one of a name that is there is replaced.
@@ -240,17 +246,7 @@ class Analysis(Pictured):
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            # What two estimates, or panel and analysis, say alike is said once.
-            "notes": list(
-                dict.fromkeys(
-                    [
-                        *self.panel.notes(),
-                        *self.notes,
-                        *(note for each in self.estimates.values() for note in each.notes),
-                        *lift_notes(self.effects()),
-                    ]
-                )
-            ),
+            "notes": list(self.notes()),
             "unavailable": dict(self.unavailable),
             "level": self.level,
             "truth": self.truth,

@@ -141,7 +141,7 @@ def _run(
         raise BsynthError(f"nothing that was asked for can be had on this panel: {reasons}")
     analysis = Analysis(
         panel, fits, estimates, inferences, request.level, request.seed, truth=truth, calibration=calibration,
-        checks=_checked(fits, calibration, request, steps), notes=request.notes,
+        checks=_checked(fits, calibration, request, steps), remarks=request.notes,
     )  # fmt: skip
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress

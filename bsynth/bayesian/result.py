@@ -180,7 +180,7 @@ class Fit(Pictured):
         return float((1.0 / (weights**2).sum("donor")).mean())
 
     def save(self, path: str | Path) -> None:
-        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read.
+        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read, in a folder that is made if need be.
 
         Raises
         ------
@@ -199,6 +199,7 @@ class Fit(Pictured):
             tree[_PANEL] = _stored(self.panel)
         part = file.with_name(file.name + ".part")
         with writing(file, "path"):
+            file.parent.mkdir(parents=True, exist_ok=True)
             tree.to_netcdf(part, engine="h5netcdf")
             part.replace(file)
 

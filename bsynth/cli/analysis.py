@@ -31,7 +31,7 @@ SUMMARY = "summary.json"
 @click.option(
     "--methods", multiple=True, default=("standard",), show_default=True, callback=options.listed,
     cls=options.Choosing, names=options.methods,
-    help="Classical methods, separated by commas: NAMES; or standard, all, none.",
+    help="Classical methods, separated by commas: NAMES; standard, all; or none.",
 )  # fmt: skip
 @click.option(
     "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,

@@ -31,6 +31,10 @@ JSON, UNITS, STORE, FIGURES = "certificate.json", "certificate.csv", "placebos.j
     "--windows", type=click.IntRange(0), default=1, show_default=True,
     help="Earlier windows in which all units, the treated one too, are as if treated.",
 )  # fmt: skip
+@click.option(
+    "--levels", multiple=True, default=("0.5,0.8,0.9,0.95",), show_default=True, callback=options.numbers,
+    help="Probabilities of the intervals, separated by commas.",
+)  # fmt: skip
 @options.sampling_options
 @options.quiet
 @options.out
@@ -40,6 +44,7 @@ def certify(
     request: PanelRequest,
     model: str,
     windows: int,
+    levels: list[float],
     sampling: Sampling,
     quiet: bool,
     out: Path,
@@ -68,7 +73,7 @@ def certify(
         out.mkdir(parents=True, exist_ok=True)
         try:
             certificate = certifying.certify(
-                panel, model, sampling=sampling, windows=windows, store=out / STORE, progress=not quiet
+                panel, model, sampling=sampling, windows=windows, levels=levels, store=out / STORE, progress=not quiet
             )
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.

@@ -79,7 +79,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
         duality_gap=float(fit.duality_gap[0]),
         regularised=float(fit.regularised[0]),
         seconds=time.perf_counter() - began,
-        notes=(
+        remarks=(
             chosen.CONDITIONS,
             *panel.notes(),
             *_ridge_notes(float(fit.regularised[0])),
@@ -146,7 +146,7 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
         duality_gap=np.nan,
         regularised=0.0,
         seconds=0.0,
-        notes=(total, *panel.notes()),
+        remarks=(total, *panel.notes()),
     )
 
 

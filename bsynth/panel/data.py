@@ -68,9 +68,9 @@ class PanelData(Frozen):
         """Position of a period, written as in the data or as an ISO date; an error names the nearest ones."""
         return self._keeps_to.locate(self.times, period, role, self.source.name)
 
-    def notes(self) -> list[str]:
+    def notes(self) -> tuple[str, ...]:
         """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
-        return [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]
+        return (*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes())
 
     def gaps(self) -> list[str]:
         """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""

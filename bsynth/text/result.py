@@ -80,6 +80,10 @@ class Result(ABC):
     def sentences(self) -> tuple[str, ...]:
         """Return what it says, the most important first."""
 
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences that belong beside the numbers; often none."""
+        return ()
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data: ``status``, ``sentences`` and ``table``."""
         return {"status": self.status, "sentences": list(self.sentences()), "table": records(self.table)}

@@ -191,7 +191,7 @@ def test_several_optima_are_said() -> None:
     once, twice = classical(make_panel(frame)), classical(make_panel(pd.concat([frame, twin])))
     np.testing.assert_allclose(twice.gap, once.gap, atol=1e-7)
     assert twice.regularised > 0
-    assert any("equally well" in note for note in twice.notes)
+    assert any("equally well" in note for note in twice.notes())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -95,7 +95,9 @@ class Stack(Result):
     @property
     def table(self) -> pd.DataFrame:
         """The curve's table with ``weight``, heaviest first, and the order of the curve for those without."""
-        return self.curve.table.assign(weight=self.weights).sort_values("weight", ascending=False, kind="stable")
+        return self.curve.table.assign(weight=self.weights).sort_values(
+            "weight", ascending=False, kind="stable", ignore_index=True
+        )
 
     @property
     def status(self) -> Status:

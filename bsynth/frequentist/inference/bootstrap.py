@@ -282,6 +282,10 @@ def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> 
     check_whole(replicates, "replicates", 2, "better 500 or more")
     if cluster != "user":
         return None
+    if panel.clusters is None and panel.source.cluster is not None:
+        raise PanelError(
+            "a fit's panel holds no sums per user, so users cannot be resampled; give the panel that was fitted itself"
+        )
     if panel.clusters is None:
         raise PanelError(
             "the panel holds no sums per user, so users cannot be resampled; build it with "
