@@ -86,6 +86,10 @@ def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollou
         choose_methods(["all", "none"], prop99_panel)
     with pytest.raises(bs.PanelError, match="'bootstrap' cannot be had"):
         choose_methods(["standard", "bootstrap"], prop99_panel)
+    with pytest.raises(bs.PanelError, match="no sums per user"):
+        plan_analysis(prop99_panel, methods=["bootstrap"])
+    with pytest.raises(bs.SpecError, match="nothing to do"):
+        plan_analysis(prop99_panel, models=["none"], methods="none")
 
 
 @pytest.mark.parametrize("kind", FINDINGS.values(), ids=lambda kind: kind.name)
@@ -109,10 +113,6 @@ def test_sets_of_findings_and_names_combine() -> None:
     assert choose_findings(["standard", "bands"], has_model=True, lacks=lacks)[1] == lacks
     with pytest.raises(bs.SpecError, match="'decision' cannot be had on this panel: no question"):
         choose_findings(["standard", "decision"], has_model=True, lacks=lacks)
-    with pytest.raises(bs.PanelError, match="no sums per user"):
-        plan_analysis(prop99_panel, methods=["bootstrap"])
-    with pytest.raises(bs.SpecError, match="nothing to do"):
-        plan_analysis(prop99_panel, models=["none"], methods="none")
 
 
 def test_plan_can_be_read(rollout_panel: bs.Panel) -> None:

@@ -194,7 +194,7 @@ def test_users_stay_out_of_a_fit(tmp_path: Path) -> None:
     held = bs.load(tmp_path / "fit.nc").panel
     assert held is not None
     with pytest.raises(
-        bs.PanelError, match="a fit's panel holds no sums per user.*give the panel that was fitted itself"
+        bs.PanelError, match=r"a fit's panel holds no sums per user.*give the panel that was fitted itself"
     ):
         bs.bootstrap(held)
 
