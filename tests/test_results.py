@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import importlib
+import inspect
 import json
 import pickle
 import pkgutil
@@ -210,7 +211,9 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     table = result.effects(level=0.8)
     assert tuple(table.columns[: len(EFFECT_COLUMNS)]) == EFFECT_COLUMNS
     assert set(table["status"]) == {result.status}
-    assert table["estimand"].tolist()[:3] == ["average", "cumulative", "lift"]
+    # A comparison and a curve are of the average alone.
+    alone = kind in (Comparison, SpecificationCurve)
+    assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
     assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
 
@@ -226,6 +229,12 @@ def test_a_pictured_result_draws_itself(kind: type[Result], found: Callable[[typ
     assert axes.has_data() or any(child.has_data() for child in axes.child_axes) or len(axes.figure.axes) > 1
     figure, own = plt.subplots()
     assert result.plot(ax=own).figure is figure
+    if "level" in inspect.signature(PICTURES[kind]).parameters:
+        assert result.plot(level=0.5).has_data()
+        with pytest.raises(bs.SpecError, match="level is 95"):
+            result.plot(level=95)
+    with pytest.raises(bs.SpecError, match="the picture has no setting 'levl'"):
+        result.plot(levl=0.5)
 
 
 @each
@@ -281,12 +290,24 @@ def test_weights_are_an_array_and_a_table(given: Given) -> None:
 
 
 def test_a_line_survives_the_names_of_units() -> None:
-    frame = simulate_factor(donors=3, n_pre=8, n_post=2, seed=1).replace({"unit": {0: "new\nline " * 60}})
+    frame = simulate_factor(donors=3, n_pre=8, n_post=2, seed=1).replace({"unit": {0: "new\nline \u202e" * 60}})
     panel = bs.Panel.from_long(
         frame.assign(unit=frame["unit"].astype(str)), unit="unit", time="time", outcome="outcome",
         treated=max(map(str, frame["unit"].unique()), key=len), start=8,
     )  # fmt: skip
-    line = repr(bs.classical(panel))
+    result = bs.classical(panel)
+    for words in (
+        repr(panel),
+        result.title,
+        *result.sentences(),
+        *result.notes(),
+        *panel.notes(),
+    ):
+        assert "\n" not in words
+        assert "\u202e" not in words
+    assert panel.treated[0] == "new\nline \u202e" * 60
+    assert result.to_dict()["treated"] == panel.treated_name
+    line = repr(result)
     assert "\n" not in line
     assert len(line) <= LINE
     assert line.endswith("effective donors>")

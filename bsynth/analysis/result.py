@@ -71,6 +71,15 @@ class Analysis(Pictured):
         ``"posterior NAME"``, ``"calibration"``, ``"check NAME"``, ``"picture NAME"`` and so on.
     remarks : tuple of str
         What should be known of the panel beside the answer.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
+    >>> list(analysis.estimates), analysis.status
+    (['sc', 'did'], 'ok')
     """
 
     panel: Panel
@@ -146,16 +155,10 @@ class Analysis(Pictured):
     def comparison(self) -> Comparison:
         """Every method on the average effect, side by side, with the verdict."""
         certificate = self.findings.get("certificate")
-        around = {each.estimate.estimator: each.estimate for each in self.inferences.values()}
-        kinds = {name: str(each.effects(self.level)["interval"].iloc[0]) for name, each in self.inferences.items()}
+        kinds = self._kinds()
         return Comparison(
-            table=compared_rows(
-                self.effects(),
-                self.fits,
-                # The same weights by the reference solver are no further answer.
-                {name: each for name, each in {**self.estimates, **around}.items() if each.solver != "slsqp"},
-                {kinds[name]: each.conditions for name, each in self.inferences.items()},
-            ),
+            table=self._compared(self.level),
+            rows=self._compared,
             facts=facts_of(
                 self.panel,
                 level=self.level,
@@ -172,6 +175,22 @@ class Analysis(Pictured):
                     if (shares := measured(each))
                 ],
             ),
+        )
+
+    def _kinds(self) -> dict[str, str]:
+        """Kind of interval of each inference."""
+        return {name: str(each.effects(self.level)["interval"].iloc[0]) for name, each in self.inferences.items()}
+
+    def _compared(self, level: float) -> pd.DataFrame:
+        """The table of `comparison` at a level."""
+        around = {each.estimate.estimator: each.estimate for each in self.inferences.values()}
+        kinds = self._kinds()
+        return compared_rows(
+            self.effects(level),
+            self.fits,
+            # The same weights by the reference solver are no further answer.
+            {name: each for name, each in {**self.estimates, **around}.items() if each.solver != "slsqp"},
+            {kinds[name]: each.conditions for name, each in self.inferences.items()},
         )
 
     @property

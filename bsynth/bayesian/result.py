@@ -67,6 +67,15 @@ class Fit(Pictured):
     provenance : Provenance
     panel : Panel or None
         What was fitted, without its clusters; None for a fit read from a file that an earlier version wrote.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> fit.effects(level=0.9)["estimand"].tolist(), fit.weights.shape
+    (['average', 'cumulative', 'lift'], (6,))
     """
 
     tree: xr.DataTree
@@ -258,6 +267,19 @@ def load(path: str | Path) -> Fit:
     ------
     PanelError
         The file is missing, unreadable, or not a bsynth fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/fit.nc")
+    ...     again = load(f"{folder}/fit.nc")
+    >>> again.effects().equals(fit.effects())
+    True
     """
     file = as_path(path, "path")
     if not os.path.isfile(file):

@@ -14,6 +14,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.labels import one_line
 from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class _Stages:
 
     def __call__(self, text: str) -> None:
         if not self.quiet:
-            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {one_line(text)}", err=True)
 
 
 def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":

@@ -14,6 +14,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.labels import one_line
 from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def certify(
 
     def stage(text: str) -> None:
         if not quiet:
-            click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {one_line(text)}", err=True)
 
     stage(str(panel))
     stage(f"{panel.n_donors} donors as if treated (the first fit compiles)")

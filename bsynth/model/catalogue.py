@@ -36,6 +36,11 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
     ------
     SpecError
         Unknown name (with the nearest one), unreadable file, or a key outside the vocabulary.
+
+    Examples
+    --------
+    >>> load_model("level").level.prior
+    'shift'
     """
     if isinstance(model, ModelSpec):
         return model
@@ -53,7 +58,13 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
 
 
 def model_card(name: str) -> str:
-    """Return the card of a catalogue model, Markdown."""
+    """Return the card of a catalogue model, Markdown.
+
+    Examples
+    --------
+    >>> model_card("level").startswith("#")
+    True
+    """
     load_model(name)
     return (models_folder() / name / "card.md").read_text(encoding="utf-8")
 

@@ -11,6 +11,7 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
+from bsynth.text.labels import one_line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -70,7 +71,7 @@ class PanelData(Frozen):
 
     def notes(self) -> tuple[str, ...]:
         """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
-        return (*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes())
+        return tuple(map(one_line, [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]))
 
     def gaps(self) -> list[str]:
         """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""

@@ -60,7 +60,7 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     'average effect on outcome'
     """
     check_kind(curve, SpecificationCurve, "curve", "what bsynth.specification_curve(panel) returns")
-    table = curve.at(level).sort_values("estimate", kind="stable", ignore_index=True)
+    table = curve.effects(level).sort_values("estimate", kind="stable", ignore_index=True)
     rows = _rows(curve)
     with style.house():
         size = (max(style.SIZE[0], min(14.0, 3.4 + 0.075 * len(table))), TOP + 1.3 + ROW * len(rows))

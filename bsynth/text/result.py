@@ -2,7 +2,9 @@
 
 import copy
 import importlib
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +12,9 @@ import pandas as pd
 
 from bsynth._base.plain import records
 from bsynth._base.types import Status
+from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
-from bsynth.text.labels import plain
+from bsynth.text.labels import one_line, plain
 from bsynth.text.marks import UNRELIABLE
 
 if TYPE_CHECKING:
@@ -50,11 +53,13 @@ class Result(ABC):
     """
 
     def __init_subclass__(cls) -> None:
-        """Make what `to_dict` of a subclass returns the caller's own."""
+        """Make what `to_dict` of a subclass returns the caller's own, and its words safe for one line each."""
         super().__init_subclass__()
-        if "to_dict" in vars(cls):
-            own = cls.to_dict
-            cls.to_dict = wraps(own)(lambda self: copy.deepcopy(own(self)))  # type: ignore[method-assign]
+        for name, made in vars(cls).copy().items():
+            if name == "title":
+                setattr(cls, name, property(_then(made.fget, one_line), doc=made.__doc__))
+            elif name in _HANDED_OUT:
+                setattr(cls, name, _then(made, _HANDED_OUT[name]))
 
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
@@ -109,13 +114,42 @@ class Result(ABC):
         return (self.table,)
 
 
+def _in_lines(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(one_line, sentences))
+
+
+_HANDED_OUT: dict[str, Callable[[Any], Any]] = {"to_dict": copy.deepcopy, "sentences": _in_lines, "notes": _in_lines}
+"""What is done to what these methods of a result return, whatever class defines them."""
+
+
+def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def both(*given: Any, **named: Any) -> Any:
+        return last(method(*given, **named))
+
+    return both
+
+
 class Pictured(Result):
     """A result that has a picture."""
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes."""
+    def plot(self, ax: "Axes | None" = None, **settings: Any) -> "Axes":
+        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes.
+
+        ``settings`` are those of that picture, such as ``level``.
+
+        Raises
+        ------
+        SpecError
+            A setting that the picture does not have.
+        """
         # The one place where what is drawn finds what draws it: results know no plotting, and matplotlib is
         # loaded with the first picture.
         draw = importlib.import_module("bsynth.plots").picture_of(self)
-        axes: Axes = draw(self, ax=ax)
+        allowed = [name for name in inspect.signature(draw).parameters if name != "ax"][1:]
+        for name in settings:
+            if name not in allowed:
+                has = f"it can be {some_of(allowed)}" if allowed else "it has none"
+                raise SpecError(f"the picture has no setting {name!r}{nearest(name, allowed)}; {has}")
+        axes: Axes = draw(self, ax=ax, **settings)
         return axes
