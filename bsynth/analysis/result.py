@@ -79,7 +79,7 @@ class Analysis(Pictured):
     ...     outcome="outcome", treated=0, start=30)
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
     >>> list(analysis.estimates), analysis.status
-    (['sc', 'did'], 'ok')
+    (['sc', 'sc-slsqp', 'did'], 'ok')
     """
 
     panel: Panel

@@ -32,15 +32,10 @@ AVERAGE = "average_effect"
 DEFAULT = (AVERAGE, "level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd")
 """What is shown unless asked otherwise, as far as the model has it."""
 WORDS = {
-    AVERAGE: "average effect",
-    "level_shift": "level shift",
-    "donor_noise": "donor noise",
-    "drift_sd": "drift sd",
-    "slope_sd": "slope sd",
-    "predictor_sd": "predictor sd",
-    "drift_log_odds": "log odds of a drift",
+    AVERAGE: "average effect", "level_shift": "level shift", "donor_noise": "donor noise", "drift_sd": "drift sd",
+    "slope_sd": "slope sd", "predictor_sd": "predictor sd", "drift_log_odds": "log odds of a drift",
     "walk_log_odds": "log odds of a walk",
-}
+}  # fmt: skip
 NEGLIGIBLE = 0.05
 """Share of draws with a drift up to which leaving one period out by importance sampling is taken at its word."""
 EACH = (2.9, 2.2)
@@ -78,7 +73,6 @@ def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotC
     >>> [ax.get_title() for ax in plot_trace(fit).viz["figure"].item().axes]
     ['average effect', 'level shift', 'sigma']
     """
-    require_fit(fit)
     tree = _chains(fit, variables)
     with _house():
         collection = azp.plot_trace(
@@ -133,7 +127,6 @@ def plot_rank(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotCo
     >>> plot_rank(fit, variables=["sigma"]).viz["plot"]["sigma"].item().get_xlabel()
     'fractional rank'
     """
-    require_fit(fit)
     tree = _chains(fit, variables)
     with _house():
         collection = azp.plot_rank(
@@ -228,7 +221,6 @@ def plot_ppc(fit: Fit, *, samples: int = 60) -> azp.PlotCollection:
     >>> len(plot_ppc(fit, samples=20).viz["plot"]["outcome"].item().get_lines())
     21
     """
-    require_fit(fit)
     samples = check_whole(samples, "samples", 1, "how many replicated series are drawn")
     tree = _pre_period(fit)
     predictive = tree["posterior_predictive"]["outcome"]
@@ -285,7 +277,6 @@ def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
     >>> plot_loo_pit(fit).viz["plot"]["outcome"].item().get_ylabel()
     'difference from uniform'
     """
-    require_fit(fit)
     tree = _pre_period(fit)
     with _house():
         collection = azp.plot_loo_pit(
@@ -313,12 +304,12 @@ def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
 
 def _chains(fit: Fit, variables: Sequence[str] | None) -> xr.DataTree:
     """The variables to show and the sampler's record, as ArviZ wants them."""
+    require_fit(fit)
     posterior = fit.tree["posterior"].to_dataset()
     posterior[AVERAGE] = fit.effect_draws()["average"]
     names = [str(name) for name in posterior.data_vars]
-    chosen = (
-        [name for name in DEFAULT if name in names] if variables is None else names_in(variables, "variables", "names")
-    )
+    usual = [name for name in DEFAULT if name in names]
+    chosen = usual if variables is None else names_in(variables, "variables", "names")
     if not chosen:
         raise SpecError(f"variables is empty; give some of {some_of(names, 20)}")
     for name in chosen:
@@ -337,6 +328,7 @@ def _most() -> int:
 
 def _pre_period(fit: Fit) -> xr.DataTree:
     """Posterior predictive, observed and log likelihood of the pre-periods that the treated series was seen in."""
+    require_fit(fit)
     log_likelihood = fit.tree["log_likelihood"]["outcome"].dropna("time", how="all")
     seen = {"time": log_likelihood["time"]}
     return xr.DataTree.from_dict(

@@ -21,7 +21,7 @@ from bsynth.frequentist.estimate import Estimate
 from bsynth.panel import Panel
 from bsynth.text.numbers import exact
 
-NAMES = ("effects", "path", "weights_table", "table", "ranks", "units", "contrasts", "to_frame")
+NAMES = ("effects", "path", "weights_table", "to_frame", "table", "ranks", "units", "contrasts")
 """Under these names results offer tables, as attributes or as methods without a required argument."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is run by spreadsheets as a formula."""

@@ -169,7 +169,7 @@ def test_level_shift(name: str) -> None:
 def test_effects_and_path(prop99_panel: bs.Panel, name: str) -> None:
     estimate = classical(prop99_panel, request_for(name, prop99_panel))
     table = estimate.effects()
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert tuple(table["estimand"]) == ESTIMANDS
     assert (table["method"] == name).all()
     assert table["model"].isna().all()
