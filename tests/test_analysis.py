@@ -10,6 +10,7 @@ import pytest
 
 import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS, STANDARD, Comparison, choose_methods, plan_analysis
+from bsynth.analysis.findings import Kind, choose_findings
 from bsynth.checks import check
 
 matplotlib.use("Agg")
@@ -79,10 +80,39 @@ def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollou
     assert choose_methods("none", prop99_panel) == ()
     with pytest.raises(bs.SpecError, match="unknown method 'placbo', did you mean 'placebo'"):
         choose_methods(["placbo"], prop99_panel)
+    both = choose_methods(["standard", "jackknife+"], prop99_panel)
+    assert set(both) == {*choose_methods("standard", prop99_panel), "jackknife+"}
+    with pytest.raises(bs.SpecError, match="methods has 'none' beside other names; 'none' stands alone"):
+        choose_methods(["all", "none"], prop99_panel)
+    with pytest.raises(bs.PanelError, match="'bootstrap' cannot be had"):
+        choose_methods(["standard", "bootstrap"], prop99_panel)
     with pytest.raises(bs.PanelError, match="no sums per user"):
         plan_analysis(prop99_panel, methods=["bootstrap"])
     with pytest.raises(bs.SpecError, match="nothing to do"):
         plan_analysis(prop99_panel, models=["none"], methods="none")
+
+
+@pytest.mark.parametrize("kind", FINDINGS.values(), ids=lambda kind: kind.name)
+def test_the_name_of_a_verb_hints_at_its_finding(kind: Kind) -> None:
+    assert callable(getattr(bs, kind.verb))
+    if kind.verb == kind.name:
+        return
+    with pytest.raises(bs.SpecError, match=f"unknown finding '{kind.verb}', did you mean '{kind.name}'"):
+        choose_findings([kind.verb], has_model=True, lacks={})
+
+
+def test_sets_of_findings_and_names_combine() -> None:
+    standard, _ = choose_findings("standard", has_model=True, lacks={})
+    both, _ = choose_findings(["bands", "standard"], has_model=True, lacks={})
+    assert both == tuple(name for name in FINDINGS if name in {*standard, "bands"})
+    assert "bands" not in standard
+    with pytest.raises(bs.SpecError, match="findings has 'none' beside other names; 'none' stands alone"):
+        choose_findings(["none", "bands"], has_model=True, lacks={})
+    # Of a set it is left out with the reason, by name it is refused.
+    lacks = {"decision": "no question"}
+    assert choose_findings(["standard", "bands"], has_model=True, lacks=lacks)[1] == lacks
+    with pytest.raises(bs.SpecError, match="'decision' cannot be had on this panel: no question"):
+        choose_findings(["standard", "decision"], has_model=True, lacks=lacks)
 
 
 def test_plan_can_be_read(rollout_panel: bs.Panel) -> None:

@@ -22,7 +22,7 @@ import pytest
 
 import bsynth as bs
 from bsynth.reporting.notebook import execute_notebook, write_notebook
-from bsynth.reporting.run import write_run
+from bsynth.reporting.run import note_written, write_run
 from bsynth.text.card import html_card
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
@@ -103,6 +103,7 @@ def test_a_run_comes_back_from_its_notebook(data_file: Path, tmp_path: Path, pyt
     assert "Warning" not in words
     assert str(tmp_path) not in words
     (tmp_path / "run" / "notebook.ipynb").write_text("of an earlier run")
+    note_written(tmp_path / "run", [tmp_path / "run" / "notebook.ipynb"])
     write_run(analysis, tmp_path / "run")
     assert not (tmp_path / "run" / "notebook.ipynb").exists()
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
@@ -103,6 +105,35 @@ def test_the_number_of_jobs_is_not(panel: bs.Panel) -> None:
     assert placebo_key(panel, spec, LITTLE) == placebo_key(panel, spec, more)
     plans = [plan_curve(panel, **CURVE, sampling=each) for each in (LITTLE, more)]
     assert len({curve_key(each) for each in plans}) == 1
+
+
+def test_panels_share_stored_fits_when_they_are_the_same_to_a_model() -> None:
+    rng = np.random.default_rng(1)
+    log = pd.DataFrame({"team": np.tile(np.arange(6), 160), "week": np.repeat(np.arange(10), 96)})
+    log = log.assign(
+        done=rng.random(len(log)), user=np.arange(len(log)), crew=log["team"] * 3 + rng.integers(3, size=960)
+    )
+    log["done"] += log["crew"] % 3
+    log = log.assign(rain=rng.random(len(log)), sun=rng.random(len(log)))
+    roles: dict[str, Any] = {"unit": "team", "time": "week", "outcome": "done", "treated": 0, "start": 7}
+    made = [
+        {}, {"cluster": "user"}, {"cluster": "crew"}, {"covariates": ["rain"]}, {"covariates": ["sun"]}, {"start": 6},
+        {"treated": 1}, {"donors": [1, 2, 3, 4]}, {"end": 8},
+    ]  # fmt: skip
+    panels = [bs.Panel.from_events(log, **(roles | each)) for each in made]
+    panels.append(bs.Panel.from_events(log.assign(done=2 * log["done"]), **roles))
+    spec = bs.load_model("level")
+    keys = [placebo_key(panel, spec, LITTLE) for panel in panels]
+    # One row per user and cell: this cluster column leaves the sampling noise of the cells as it is.
+    assert panels[1].cells.design_effect == panels[0].cells.design_effect == 1.0
+    assert panels[2].cells.design_effect != 1.0
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == len(panels) - 1
+    renamed = bs.Panel.from_events(log.rename(columns={"done": "finished"}), **(roles | {"outcome": "finished"}))
+    assert placebo_key(renamed, spec, LITTLE) == keys[0]
+    curves = [curve_key(plan_curve(panel, **CURVE)) for panel in (panels[0], panels[2], panels[3], renamed)]
+    assert curves[0] == curves[3]
+    assert len(set(curves)) == 3
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Every method on one estimand and window, side by side, and what the numbers say together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
+from bsynth.effects import EFFECT_COLUMNS, check_level
 from bsynth.engines import hull
 from bsynth.engines.series import lag1
 from bsynth.errors import SolverError
@@ -64,6 +65,8 @@ class Comparison(Pictured):
     facts : mapping
         What the words use besides: the window, the distance from the hull, calibration, checks, the truth, and how
         often intervals of procedures that fail were ``measured`` to hold it.
+    rows : callable
+        The table at another level.
 
     Examples
     --------
@@ -77,6 +80,12 @@ class Comparison(Pictured):
 
     table: pd.DataFrame
     facts: Mapping[str, Any]
+    rows: Callable[[float], pd.DataFrame]
+
+    def effects(self, level: float | None = None) -> pd.DataFrame:
+        """The rows of ``table`` at a level, by default the comparison's own, in the columns of every effects table."""
+        table = self.table if level is None else self.rows(check_level(level))
+        return table[[*EFFECT_COLUMNS, *(c for c in COLUMNS if c not in EFFECT_COLUMNS)]]
 
     @property
     def status(self) -> Status:
@@ -158,7 +167,7 @@ def _key(method: str, model: object) -> str:
 def _of_estimate(estimate: Estimate) -> dict[str, Any]:
     """How a classical point fits the pre-period."""
     return {
-        "presumes": estimate.notes[0],
+        "presumes": estimate.remarks[0],
         "pre_rmspe": estimate.pre_rmspe,
         "drift": False,
         "intercept": estimate.intercept,

@@ -55,6 +55,15 @@ class Calibration(Pictured):
         Donors of the panel, when the placebos are a random draw of them; None when they are all that can play.
     seed : int or None
         Of that draw.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> calibration = bs.calibrate(panel, "level", draws=300, progress=False)
+    >>> calibration.table[["unit", "status"]].shape, round(calibration.resolution, 3)
+    ((6, 2), 0.143)
     """
 
     fit: Fit
@@ -106,7 +115,7 @@ class Calibration(Pictured):
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         mean, sd = self._centre(self.fit.effect_draws("predictive")["average"])
         lower, upper = (self.scale * bound for bound in self.inflation.interval(level, mean, sd))
         positive = 1 - self.inflation.cdf(0.0, mean, sd)
@@ -265,6 +274,15 @@ def calibrate(
     ------
     PanelError
         With fewer than 4 usable donors, or a treated unit on which the model has no posterior.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> calibration = bs.calibrate(panel, "level", draws=300, progress=False)
+    >>> len(calibration.placebos), calibration.effects()["interval"].tolist()
+    (6, ['calibrated', 'calibrated', 'calibrated'])
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)

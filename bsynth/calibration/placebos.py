@@ -1,7 +1,7 @@
 """Fits of untreated units as pseudo-treated: one compiled model, resumable, in parallel."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from bsynth.calibration.components import components_of
 from bsynth.engines.sampling import ROUNDS, Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.panel.archive import fingerprint
 from bsynth.pieces import Record, Store, digest, run_pieces
 
 KEPT = 1000
@@ -74,6 +75,10 @@ class PlaceboFit:
         return float(lower), float(upper)
 
 
+_FIELDS = frozenset(each.name for each in fields(PlaceboFit)) - {"unit"}
+"""Of a record in a store: everything but the unit, which is the name of the piece."""
+
+
 def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[float]) -> FloatArray:
     """(len(at), K) quantiles of each column of ``values`` (n, K) under the weights (n,).
 
@@ -109,7 +114,7 @@ def placebo_fits(
         {str(unit): unit for unit in units},
         lambda unit: _to_record(_placebo(panel, spec, unit, replace(sampling, seed=int(seeds[unit])), periods)),
         title=f"{spec.name}: units as if treated from {show(panel.start)}",
-        store=None if store is None else Store(Path(store), _key(panel, spec, sampling)),
+        store=None if store is None else Store(Path(store), _key(panel, spec, sampling), _FIELDS),
         n_jobs=sampling.n_jobs,
         progress=progress,
     )
@@ -150,13 +155,12 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
 
 
 def _key(panel: Panel, spec: ModelSpec, sampling: Sampling) -> str:
-    return digest([_FORMAT, panel.to_dict(), spec.to_dict(), sampling.decides()], panel.outcome.tobytes())
+    return digest([_FORMAT, fingerprint(panel), spec.to_dict(), sampling.decides()])
 
 
 def _to_record(placebo: PlaceboFit) -> Record:
-    """Everything but the unit, which is the name of the piece."""
-    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
-    return {name: value for name, value in plain.items() if name != "unit"}
+    found = {name: getattr(placebo, name) for name in sorted(_FIELDS)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
 
 def _from_record(unit: Label, record: Record) -> PlaceboFit:

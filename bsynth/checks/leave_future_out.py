@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from bsynth._base.request import check_whole
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
@@ -38,10 +39,13 @@ class LeaveFutureOut(Result):
     table : DataFrame
         One row per period: ``time``, ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome
         units) and ``pit``, the predictive probability below the observed value; ``status`` of the refit.
+    panel : Panel
+        Whose periods they are.
     """
 
     model: str
     table: pd.DataFrame
+    panel: Panel
 
     @property
     def elpd(self) -> float:
@@ -138,6 +142,7 @@ def leave_future_out(
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
+    last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
         most = panel.n_pre - MIN_PRE
         raise PanelError(
@@ -157,7 +162,7 @@ def leave_future_out(
     # Where nothing was observed there is nothing to score.
     held = {str(t): t for t in range(panel.n_pre - last, panel.n_pre) if seen[t]}
     rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
-    return LeaveFutureOut(spec.name, pd.DataFrame(rows))
+    return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel)
 
 
 def score_forecast(found: Fit, panel: Panel, t: int) -> dict[str, float]:

@@ -14,6 +14,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.labels import one_line
 from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ SUMMARY = "summary.json"
 @click.option(
     "--methods", multiple=True, default=("standard",), show_default=True, callback=options.listed,
     cls=options.Choosing, names=options.methods,
-    help="Classical methods, separated by commas: NAMES; or standard, all, none.",
+    help="Classical methods, separated by commas: NAMES; standard, all; or none.",
 )  # fmt: skip
 @click.option(
     "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
@@ -78,7 +79,7 @@ def run(
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable
+    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable, note_written
 
     check_out(out, SUMMARY)
     check_formats(formats)
@@ -95,9 +96,10 @@ def run(
     steps = Steps(analysis.unavailable)
     if formats:
         stage("tables")
-        steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats))
+        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats)) or ())
     if notebook:
         stage("notebook: the same once more, cell by cell")
+        note_written(out, [out / NOTEBOOK])
         steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
     _finish(ctx, note_unavailable(analysis, out, steps), out, stage)
 
@@ -148,7 +150,7 @@ class _Stages:
 
     def __call__(self, text: str) -> None:
         if not self.quiet:
-            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {one_line(text)}", err=True)
 
 
 def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":

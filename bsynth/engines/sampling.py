@@ -58,12 +58,12 @@ class Sampling:
 
     def __post_init__(self) -> None:
         for name, least in (("draws", 100), ("tune", 100), ("chains", 2)):
-            check_whole(getattr(self, name), name, least, _WHY)
-        check_number(self.target_accept, "target_accept")
+            object.__setattr__(self, name, check_whole(getattr(self, name), name, least, _WHY))
+        object.__setattr__(self, "target_accept", check_number(self.target_accept, "target_accept"))
         if not 0.5 <= self.target_accept < 1:
             raise SpecError(f"target_accept is {self.target_accept}; give a number from 0.5 to below 1, such as 0.9")
-        check_seed(self.seed)
-        check_jobs(self.n_jobs)
+        object.__setattr__(self, "seed", check_seed(self.seed))
+        object.__setattr__(self, "n_jobs", check_jobs(self.n_jobs))
         if self.engine not in ENGINES:
             hint = nearest(self.engine, ENGINES)
             raise SpecError(f"unknown engine {self.engine!r}{hint}; allowed: {some_of(ENGINES)}")

@@ -160,7 +160,7 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     """
     if not isinstance(result, Calibration):
         require_fit(result)
-    effects.check_level(level)
+    level = effects.check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     path = fit.path(level, interval=interval).iloc[fit.n_pre :]
     gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean
+from bsynth._base.request import check_kind, check_whole
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
@@ -22,7 +23,7 @@ from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
+from bsynth.panel.given import require_panel, require_same_panel
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import mark
 from bsynth.text.numbers import exact, fixed, number, p_value
@@ -194,9 +195,10 @@ def audit_donors(
     Raises
     ------
     PanelError
-        With fewer than three donors, a fit that holds no panel, or ``refit`` or a calibration without a fit.
+        With fewer than three donors, a fit that holds no panel, ``refit`` or a calibration without a fit, or a
+        calibration of another panel.
     SpecError
-        Unknown estimator.
+        Unknown estimator, or something else than a calibration or a number of donors.
 
     References
     ----------
@@ -213,6 +215,7 @@ def audit_donors(
     """
     panel, fit = _given(data)
     chosen = resolve(sampling, draws, seed)
+    refit = check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     _check(panel, fit, calibration, refit)
     if estimator is None:
         estimator = "demeaned" if fit is not None and fit.spec.level.prior == "shift" else "sc"
@@ -292,12 +295,15 @@ def _given(data: Fit | Panel) -> tuple[Panel, Fit | None]:
 def _check(panel: Panel, fit: Fit | None, calibration: Calibration | None, refit: int) -> None:
     if panel.n_donors < FEW_DONORS:
         raise PanelError(f"{panel.n_donors} donors: none can be left out with two remaining; give at least three")
-    if fit is None and calibration is not None:
-        raise PanelError("a calibration is of a fit and a panel came; give calibration.fit in the place of the panel")
+    if calibration is not None:
+        if fit is None:
+            raise PanelError(
+                "a calibration is of a fit and a panel came; give calibration.fit in the place of the panel"
+            )
+        check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")
+        require_same_panel(panel, panel_of(calibration.fit), "the calibration", "calibrate this one, or leave it out")
     if fit is None and refit:
         raise PanelError(f"refit is {refit} and there is no fit to do again; give the fit, or leave refit at 0")
-    if refit < 0:
-        raise PanelError(f"refit is {refit}; give a number of donors, 0 for none")
 
 
 def _weight(table: pd.DataFrame) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from bsynth._base.request import check_number, names_in
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
@@ -190,11 +190,13 @@ def audit_prior(
     panel = panel_of(fit)
     chosen = resolve(sampling, draws, seed)
     began = time.perf_counter()
-    check_level(level)
-    if wrong := [a for a in alphas if not 0 < a < np.inf]:
-        raise SpecError(f"alphas has {wrong[0]}; give positive concentrations such as .3, 1 and 3")
+    level = check_level(level)
+    instead = "positive concentrations such as .3, 1 and 3"
+    alphas = [check_number(alpha, "alphas", instead) for alpha in names_in(alphas, "alphas", instead)]
+    if wrong := [a for a in alphas if a <= 0]:
+        raise SpecError(f"alphas has {exact(wrong[0])}; give {instead}")
     case = Case(fit, seed=chosen.seed)
-    swept = sorted({float(a) for a in alphas}) if fit.spec.weights.prior == "dirichlet" else []
+    swept = sorted(set(alphas)) if fit.spec.weights.prior == "dirichlet" else []
     levelled = fit.spec.level.prior == "shift"
     return PriorAudit(
         sensitivity=sensitivity.check(case),

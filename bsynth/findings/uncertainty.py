@@ -59,7 +59,7 @@ class Decomposition(Pictured):
     names : tuple of str
         The sources of this model, columns of ``table``.
     outcome, treated, model, time : str
-    notes : tuple of str
+    remarks : tuple of str
     status : {"ok", "unreliable"}
     """
 
@@ -69,7 +69,7 @@ class Decomposition(Pictured):
     treated: str
     model: str
     time: str
-    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
     status: Status
 
     @property
@@ -107,7 +107,11 @@ class Decomposition(Pictured):
                 f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
             )
         words.append(_advice(order[0]))
-        return (*mark(self.status), *words, *self.notes)
+        return (*mark(self.status), *words, *self.notes())
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the shares."""
+        return self.remarks
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -182,7 +186,7 @@ def decompose_uncertainty(fit: Fit) -> Decomposition:
         treated=panel.treated_name,
         model=fit.spec.name,
         time=panel.source.time,
-        notes=_notes(variances),
+        remarks=_notes(variances),
         status=fit.status,
     )
 

@@ -43,14 +43,15 @@ from bsynth.text.result import Pictured
 type Draw = Callable[..., Axes]
 
 
-def _calibrated(calibration: Calibration, *, ax: Axes | None = None) -> Axes:
+def _calibrated(calibration: Calibration, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
     """The fit's own interval and the calibrated one, as in the card."""
-    return plot_effects(pd.concat([calibration.fit.effects(), calibration.effects()], ignore_index=True), ax=ax)
+    both = [calibration.fit.effects(level), calibration.effects(level)]
+    return plot_effects(pd.concat(both, ignore_index=True), ax=ax)
 
 
-def _plot_main(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
-    """Draw the trajectory of an analysis's main result."""
-    return plot_trajectory(analysis.main, ax=ax, level=analysis.level)
+def _plot_main(analysis: Analysis, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+    """Draw the trajectory of an analysis's main result, by default at its own level."""
+    return plot_trajectory(analysis.main, ax=ax, level=analysis.level if level is None else level)
 
 
 PICTURES: Mapping[type, Draw] = {

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from bsynth._base.request import check_kind, check_whole
 from bsynth.findings import DonorAudit, PriorAudit
 from bsynth.findings.donors import INFLUENCE
 from bsynth.plots import style
@@ -45,6 +46,8 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
     >>> plot_donor_audit(audit_donors(panel)).get_ylabel()
     'donor'
     """
+    check_kind(audit, DonorAudit, "audit", "what bsynth.audit_donors(fit) returns")
+    top = check_whole(top, "top", 1, "how many donors are shown")
     table = audit.table
     quiet = table["flags"] == ""
     shown = pd.concat([table.loc[~quiet], table.loc[quiet].head(max(0, top - int((~quiet).sum())))])
@@ -118,6 +121,7 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
     >>> plot_prior_audit(audit_prior(fit, alphas=[1.0])).get_xscale()
     'log'
     """
+    check_kind(audit, PriorAudit, "audit", "what bsynth.audit_prior(fit) returns")
     table = audit.table
     with style.house():
         ax = style.new_axes(ax)

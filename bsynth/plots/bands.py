@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind
 from bsynth.findings import PathBand
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -38,6 +39,7 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
     >>> len(plot_path_band(path_band(fit)).get_lines())
     3
     """
+    check_kind(band, PathBand, "band", "what bsynth.path_band(fit) returns")
     seen = view(band.fit, level=band.level, interval=band.interval)
     table, path = band.table, seen.path
     with style.house():

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from bsynth._base.request import check_kind
 from bsynth.calibration.certificate import Certificate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -45,6 +46,7 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
     >>> [child.get_xlabel() for child in ax.child_axes]  # doctest: +SKIP
     ['probability that the interval states', 'where the truth falls in the prediction']
     """
+    check_kind(certificate, Certificate, "certificate", "what bsynth.certify(panel) returns")
     with style.house():
         ax = style.new_axes(ax, SIZE)
         ax.set_axis_off()

@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from bsynth._base.request import check_kind
 from bsynth.findings import Decision
 from bsynth.findings.decision import SURE, name_of, title_of, yardsticks
 from bsynth.plots import style
@@ -37,6 +38,7 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
     >>> plot_decision(decide(fit)).get_ylabel()
     'P(average effect > x)'
     """
+    check_kind(decision, Decision, "decision", "what bsynth.decide(fit) returns")
     v, name = decision.values, name_of(decision)
     with style.house():
         ax = style.new_axes(ax)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from bsynth._base.request import check_number
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, came, nearest, some_of
 from bsynth.plots import style
@@ -73,6 +74,7 @@ def forest(
         raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
     if not isinstance(effects, pd.DataFrame) or "estimand" not in effects:
         raise PanelError(f"a table of effects is needed and {came(effects)} came; .effects() of any result returns one")
+    truth = None if truth is None else check_number(truth, "truth")
     rows = effects.loc[effects["estimand"] == estimand].reset_index(drop=True)
     if rows.empty:
         raise PanelError(f"the table has no row of the estimand {estimand!r}; give a table of effects")

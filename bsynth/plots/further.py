@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -37,6 +38,7 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Placebo in time: mean of 25 units with 5 backdated starts'
     """
+    check_kind(placebo, PlaceboTime, "placebo", "what bsynth.placebo_time(panel) returns")
     estimate, panel = placebo.estimate, placebo.estimate.panel
     gaps = np.asarray(placebo.gaps.transpose("replicate", "time"))
     with style.house():
@@ -92,6 +94,7 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
     >>> sorted(c.get_gid() for c in ax.collections)
     ['lost', 'won']
     """
+    check_kind(result, LeaveTwoOut, "result", "what bsynth.leave_two_out(panel) returns")
     table, estimate = result.table, result.estimate
     lost = table["lost"].to_numpy(dtype=bool)
     x, y = table["largest"].to_numpy(dtype=float), np.abs(table["treated"].to_numpy(dtype=float))

@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind, check_whole
 from bsynth.frequentist import LeaveOneOut
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -35,6 +36,8 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
     >>> plot_leave_one_out(bs.leave_one_out(panel, progress=False)).get_ylabel()
     'donor left out'
     """
+    check_kind(loo, LeaveOneOut, "loo", "what bsynth.leave_one_out(panel) returns")
+    top = check_whole(top, "top", 1, "how many donors are shown")
     estimate = loo.estimate
     shown = loo.table.loc[loo.table["change"].abs().nlargest(top).index].sort_values("mean_gap")
     low, high = loo.range

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from bsynth._base.request import check_kind
 from bsynth.errors import PanelError
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.findings.specifications.curve import column
@@ -58,7 +59,8 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     >>> plot_specification_curve(curve).get_ylabel()
     'average effect on outcome'
     """
-    table = curve.at(level).sort_values("estimate", kind="stable", ignore_index=True)
+    check_kind(curve, SpecificationCurve, "curve", "what bsynth.specification_curve(panel) returns")
+    table = curve.effects(level).sort_values("estimate", kind="stable", ignore_index=True)
     rows = _rows(curve)
     with style.house():
         size = (max(style.SIZE[0], min(14.0, 3.4 + 0.075 * len(table))), TOP + 1.3 + ROW * len(rows))

@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from bsynth._base.request import check_kind
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings import Decomposition
 from bsynth.findings.uncertainty import NAMES
@@ -58,6 +59,7 @@ def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str 
     >>> plot_uncertainty(decompose_uncertainty(fit)).get_ylabel()
     'share of the variance'
     """
+    check_kind(found, Decomposition, "found", "what bsynth.decompose_uncertainty(fit) returns")
     if span not in SPANS:
         raise SpecError(f"span {span!r}{nearest(span, SPANS)}; it can be {some_of(SPANS)}")
     rows = found.table.loc[found.table["span"] == span]

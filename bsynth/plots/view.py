@@ -101,11 +101,15 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
 
 def require_result(result: object) -> None:
     """Refuse what is no fit, estimate or inference around one, and say where these come from."""
-    if not isinstance(result, Fit | Estimate) and not (hasattr(result, "estimate") and hasattr(result, "effects")):
+    if not isinstance(result, Fit | Estimate) and not _has_path(result):
         raise SpecError(
             f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "
             "bsynth.classical(panel) and bsynth.conformal(panel) return one each"
         )
+
+
+def _has_path(result: object) -> bool:
+    return all(hasattr(result, name) for name in ("estimate", "effects", "path"))
 
 
 def _inferred(result: PathInference, level: float) -> View:

@@ -3,9 +3,11 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind, check_whole
 from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
+from bsynth.panel.given import require_same_panel
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, ORANGE
@@ -50,6 +52,7 @@ def plot_weights(
     >>> len(plot_weights(bs.classical(panel), top=4).get_yticklabels())
     4
     """
+    top = check_whole(top, "top", 1, "how many donors are shown")
     table = _table(result, estimate, level)
     size = table[["weight", "classical"]].max(axis=1)
     shown = table.loc[size.nlargest(top).index].sort_values("weight", ascending=False, kind="stable")
@@ -118,6 +121,9 @@ def _table(result: Fit | Estimate, estimate: Estimate | None, level: float) -> p
         table = result.weights_table(level)
         if estimate is None:
             return table.assign(classical=float("nan"))
+        check_kind(estimate, Estimate, "estimate", "what bsynth.classical(panel) returns, or leave it out")
+        if result.panel is not None:
+            require_same_panel(result.panel, estimate.panel, "the estimate", "give one of the fit's, or leave it out")
         # By position of the label, since labels may be of any type.
         classical = dict(zip(estimate.panel.donors, estimate.weights, strict=True))
         return table.assign(classical=[classical.get(d, float("nan")) for d in table["donor"]])

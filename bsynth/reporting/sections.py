@@ -236,7 +236,7 @@ def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     data = analysis.panel.notes()
     own: dict[object, str] = {}
     for name, each in analysis.estimates.items():
-        for at, note in enumerate(note for note in each.notes if note not in data):
+        for at, note in enumerate(note for note in each.notes() if note not in data):
             # A condition, which comes first, is said once of several estimates that rest on it.
             own.setdefault((name, note) if at else note, _condition(name, note))
     words = "Every method answers the same question on the same panel: the average effect over the treated window."

@@ -1,15 +1,20 @@
 """The face that every result has, so that whoever knows one knows all."""
 
+import copy
 import importlib
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bsynth._base.plain import records
 from bsynth._base.types import Status
+from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
-from bsynth.text.labels import plain
+from bsynth.text.labels import one_line, plain
 from bsynth.text.marks import UNRELIABLE
 
 if TYPE_CHECKING:
@@ -30,6 +35,8 @@ class Result(ABC):
     - `sentences`: its words, the most important first; when it is unreliable, that it is (`bsynth.text.marks`);
     - `title`: what it is and of what, a few words;
 
+    none of which can be changed through what they hand out: tables and dicts are the caller's own;
+
     and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
     `_gist` and `_card_tables` may be made shorter than what they are here.
 
@@ -44,6 +51,20 @@ class Result(ABC):
     >>> [row["estimand"] for row in result.to_dict()["table"]]
     ['average', 'cumulative', 'lift']
     """
+
+    def __init_subclass__(cls) -> None:
+        """Make what `to_dict` of a subclass returns the caller's own, and its words safe for one line each."""
+        super().__init_subclass__()
+        for name, made in vars(cls).copy().items():
+            if name == "title":
+                setattr(cls, name, property(_then(made.fget, one_line), doc=made.__doc__))
+            elif name in _HANDED_OUT:
+                setattr(cls, name, _then(made, _HANDED_OUT[name]))
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        # Whoever changes a table that was handed out changes no result.
+        return value.copy() if isinstance(value, pd.DataFrame) else value
 
     if TYPE_CHECKING:
 
@@ -63,6 +84,10 @@ class Result(ABC):
     @abstractmethod
     def sentences(self) -> tuple[str, ...]:
         """Return what it says, the most important first."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences that belong beside the numbers; often none."""
+        return ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data: ``status``, ``sentences`` and ``table``."""
@@ -89,13 +114,42 @@ class Result(ABC):
         return (self.table,)
 
 
+def _in_lines(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(one_line, sentences))
+
+
+_HANDED_OUT: dict[str, Callable[[Any], Any]] = {"to_dict": copy.deepcopy, "sentences": _in_lines, "notes": _in_lines}
+"""What is done to what these methods of a result return, whatever class defines them."""
+
+
+def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def both(*given: Any, **named: Any) -> Any:
+        return last(method(*given, **named))
+
+    return both
+
+
 class Pictured(Result):
     """A result that has a picture."""
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes."""
+    def plot(self, ax: "Axes | None" = None, **settings: Any) -> "Axes":
+        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes.
+
+        ``settings`` are those of that picture, such as ``level``.
+
+        Raises
+        ------
+        SpecError
+            A setting that the picture does not have.
+        """
         # The one place where what is drawn finds what draws it: results know no plotting, and matplotlib is
         # loaded with the first picture.
         draw = importlib.import_module("bsynth.plots").picture_of(self)
-        axes: Axes = draw(self, ax=ax)
+        allowed = [name for name in inspect.signature(draw).parameters if name != "ax"][1:]
+        for name in settings:
+            if name not in allowed:
+                has = f"it can be {some_of(allowed)}" if allowed else "it has none"
+                raise SpecError(f"the picture has no setting {name!r}{nearest(name, allowed)}; {has}")
+        axes: Axes = draw(self, ax=ax, **settings)
         return axes

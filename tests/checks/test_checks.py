@@ -147,7 +147,7 @@ def test_calibration_speaks_when_donors_drift(clean: tuple[Fit, bs.Panel], sprea
 
 
 def test_report_is_data_and_words(prop99_report: CheckReport) -> None:
-    assert list(prop99_report.table.columns) == ["name", "title", "status", "suggestion", "sentence"]
+    assert list(prop99_report.table.columns) == ["name", "title", "answer", "suggestion", "sentence"]
     plain = json.loads(json.dumps(prop99_report.to_dict(), allow_nan=False))
     assert plain["suggestion"] == "default"
     page = prop99_report._repr_html_()

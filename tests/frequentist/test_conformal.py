@@ -94,7 +94,7 @@ def test_a_large_effect_is_found_and_p_is_never_zero(permutations: str, proxy: s
     assert found.p == pytest.approx(floor)
     assert len(found.statistics) == (40 if permutations == "moving-block" else 200)
     table = found.effects(0.9)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert table.loc[0, "p"] == pytest.approx(floor)
     assert 48 < table.loc[0, "lower"] < table.loc[0, "upper"] < 52
     assert table.loc[1, "lower"] == pytest.approx(10 * table.loc[0, "lower"])

@@ -79,7 +79,7 @@ def test_bootstrap_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) ->
 def test_bootstrap_effects() -> None:
     result = bootstrap(log_panel(make_log(1500, seed=2)), "did", replicates=60, seed=1, progress=False)
     table = result.effects(0.9)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     lower, upper = np.quantile(result.table["mean_gap"], [0.05, 0.95])
     assert table.loc[0, ["lower", "upper"]].tolist() == pytest.approx([lower, upper])
     assert (table["interval"] == "bootstrap-percentile").all()
@@ -190,7 +190,7 @@ def test_placebo_shapes(prop99_panel: bs.Panel) -> None:
     assert placebo.gaps.dims == ("replicate", "time")
     assert placebo.gaps.shape == (38, 31)
     assert placebo.gaps.sel(replicate="Utah", time=2000) == placebo.table.set_index("unit").loc["Utah", "last_gap"]
-    assert tuple(placebo.effects().columns) == EFFECT_COLUMNS
+    assert tuple(placebo.effects().columns) == (*EFFECT_COLUMNS, "status")
     assert "exchangeable" in placebo.sentences()[0]
 
 
@@ -204,7 +204,7 @@ def test_a_filter_that_leaves_nothing_says_so(prop99_panel: bs.Panel) -> None:
 def test_leave_one_out_effects(prop99_panel: bs.Panel) -> None:
     result = leave_one_out(prop99_panel, progress=False)
     table = result.effects()
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert table["level"].isna().all()
     assert table["p"].isna().all()
     assert (table["interval"] == "leave-one-out-range").all()

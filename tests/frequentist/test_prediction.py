@@ -85,7 +85,7 @@ def test_quantile_regression_has_the_right_share_below() -> None:
 def test_tables(prop99_panel: bs.Panel, errors: str) -> None:
     found = prediction_interval(prop99_panel, errors=errors, draws=40)
     table = found.effects(0.9)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert (table["interval"] == f"prediction-{errors}").all()
     assert table.loc[0, "lower"] < table.loc[0, "upper"]
     assert table.loc[1, "lower"] == pytest.approx(12 * table.loc[0, "lower"])

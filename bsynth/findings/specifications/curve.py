@@ -11,7 +11,7 @@ import pandas as pd
 
 from bsynth._base.plain import records, show
 from bsynth._base.types import FloatArray, Label, Status
-from bsynth.effects import check_level, positive_share
+from bsynth.effects import EFFECT_COLUMNS, check_level, positive_share
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
@@ -47,16 +47,15 @@ class SpecificationCurve(Pictured):
         """Time of all specifications together, also of those that were read from a store or ran side by side."""
         return sum(run.seconds for run in self.runs)
 
-    def at(self, level: float) -> pd.DataFrame:
-        """One row per specification, in the plan's order, with equal-tailed intervals of probability ``level``.
+    def effects(self, level: float = LEVEL) -> pd.DataFrame:
+        """The average effect by each specification, in the plan's order: the columns of every effects table, and more.
 
-        The switches (``scale, level_shift, drift, alpha, pool, start, since``), then ``estimate`` (posterior mean
-        of the average effect), ``lower``, ``upper``, ``level``, ``interval`` (``"predictive"``),
-        ``probability_positive``; ``elpd`` of the held-out pre-periods and its difference ``elpd_diff`` from the
-        best; ``status``, ``unreliable_forecasts``, ``pre_rmspe``, ``effective_donors``, ``seconds``, and whether the
-        row is the ``reference``.
+        ``estimate`` is the posterior mean, the interval the equal-tailed predictive one. Besides: the switches
+        (``scale, level_shift, drift, alpha, pool, start, since``); ``elpd`` of the held-out pre-periods and its
+        difference ``elpd_diff`` from the best; ``unreliable_forecasts``, ``pre_rmspe``, ``effective_donors``,
+        ``status``, and whether the row is the ``reference``.
         """
-        check_level(level)
+        level = check_level(level)
         tails = [(1 - level) / 2, (1 + level) / 2]
         bounds = np.array([np.quantile(run.average, tails) for run in self.runs])
         elpd = np.array([run.elpd for run in self.runs])
@@ -64,20 +63,25 @@ class SpecificationCurve(Pictured):
             {column(s): [self.plan.label(run.specification, s) for run in self.runs] for s in SWITCHES}
             | {"estimate": self.estimates, "lower": bounds[:, 0], "upper": bounds[:, 1]}
         )
-        return table.assign(
+        table = table.assign(
+            method="bayes",
+            model=self.plan.base.name,
+            estimand="average",
             level=level,
             interval="predictive",
+            p=np.nan,
             probability_positive=[positive_share(run.average) for run in self.runs],
             elpd=elpd,
             elpd_diff=elpd - elpd.max(),
             **{name: [getattr(run, name) for run in self.runs] for name in _KEPT},
             reference=[run.specification == self.plan.reference for run in self.runs],
         )
+        return table[[*EFFECT_COLUMNS, *(c for c in table if c not in EFFECT_COLUMNS)]]
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """`at` 95%."""
-        return self.at(LEVEL)
+        """`effects` at 95%."""
+        return self.effects()
 
     @cached_property
     def estimates(self) -> FloatArray:

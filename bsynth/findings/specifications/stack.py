@@ -18,6 +18,7 @@ from arviz_stats.utils import ELPDDataLFO
 
 from bsynth import effects
 from bsynth._base.plain import records
+from bsynth._base.request import check_seed
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
@@ -94,7 +95,9 @@ class Stack(Result):
     @property
     def table(self) -> pd.DataFrame:
         """The curve's table with ``weight``, heaviest first, and the order of the curve for those without."""
-        return self.curve.table.assign(weight=self.weights).sort_values("weight", ascending=False, kind="stable")
+        return self.curve.table.assign(weight=self.weights).sort_values(
+            "weight", ascending=False, kind="stable", ignore_index=True
+        )
 
     @property
     def status(self) -> Status:
@@ -119,7 +122,7 @@ class Stack(Result):
 
     def effects(self, level: float = LEVEL) -> pd.DataFrame:
         """One row per estimand (average, cumulative, lift) in the columns of every effects table."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         panel = self.curve.plan.panel
         observed = float(panel.treated_series[panel.n_pre :].mean())
         draws = xr.DataArray(self.average.reshape(_CHAINS, -1), dims=effects.POSTERIOR_DIMS)
@@ -225,6 +228,7 @@ def stack(curve: SpecificationCurve, *, seed: int = 0) -> Stack:
         raise SpecError(
             f"a SpecificationCurve is needed and {came(curve)} came; specification_curve(panel) returns one"
         )
+    seed = check_seed(seed)
     scores = _scores(curve)
     if not np.isfinite(scores).all():
         run = curve.runs[int(np.argmin(np.isfinite(scores).all(axis=0)))]

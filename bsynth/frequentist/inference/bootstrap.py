@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
@@ -119,7 +119,7 @@ class Bootstrap(Inference):
         replicates are too few for the level, and the interval is unbounded. The lift is the average's image: its
         bounds are the lifts at which the average would be at its own, with the treated outcome as observed.
         """
-        check_level(level)
+        level = check_level(level)
         if kind not in KINDS:
             raise SpecError(f"kind is {kind!r}{nearest(kind, KINDS)}; it can be {some_of(KINDS)}")
         usable, panel = ~self.table["failed"].to_numpy(), self.estimate.panel
@@ -235,7 +235,7 @@ def bootstrap(
     (20, 6)
     """
     require_panel(panel)
-    check_seed(seed)
+    seed = check_seed(seed)
     chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
     length = _check_block(panel, cluster, block)
@@ -279,10 +279,13 @@ def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> 
     """Check the request and return the sums per user, when users are resampled."""
     if cluster not in CLUSTERS:
         raise SpecError(f"cluster {cluster!r} is unknown{nearest(cluster, CLUSTERS)}; it can be {some_of(CLUSTERS)}")
-    if replicates < 2:
-        raise SpecError(f"replicates is {replicates}; give at least 2, better 500 or more")
+    check_whole(replicates, "replicates", 2, "better 500 or more")
     if cluster != "user":
         return None
+    if panel.clusters is None and panel.source.cluster is not None:
+        raise PanelError(
+            "a fit's panel holds no sums per user, so users cannot be resampled; give the panel that was fitted itself"
+        )
     if panel.clusters is None:
         raise PanelError(
             "the panel holds no sums per user, so users cannot be resampled; build it with "
@@ -298,7 +301,7 @@ def _check_block(panel: Panel, cluster: str, block: int | None) -> int:
         return default_block(panel.n_pre)
     if cluster != "time":
         raise SpecError(f"block is {block} and cluster {cluster!r}; a block of periods goes with cluster='time'")
-    if not 1 <= block <= panel.n_pre:
+    if check_whole(block, "block", 1, "a number of pre-periods") > panel.n_pre:
         raise SpecError(f"block is {block}; give between 1 and the {panel.n_pre} pre-periods")
     return block
 

@@ -6,13 +6,14 @@ period, so the counterfactual is fitted on all of them and its residuals are per
 
 import time
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -97,7 +98,7 @@ class Conformal(Inference):
         and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under that of
         ``table``.
         """
-        check_level(level)
+        level = check_level(level)
         post, tests = slice(self.estimate.panel.n_pre, None), range(len(self.table))
         bounds = np.array([self._test.interval(t, level) for t in tests])
         observed = self.estimate.panel.treated_series[post]
@@ -121,7 +122,7 @@ class Conformal(Inference):
         NaN bounds mean that every constant effect is rejected. Where the effects that are not rejected have holes,
         the interval closes them, and p is the largest 1 − level at which it holds zero.
         """
-        check_level(level)
+        level = check_level(level)
         low, high = self._test.interval(None, level)
         p = self._test.interval_p(None)
         return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=p, seconds=self.seconds)
@@ -222,13 +223,13 @@ def conformal(
     0.2
     """
     require_panel(panel)
-    check_seed(seed)
+    seed = check_seed(seed)
     chosen = find_for_series(estimator, panel)
     _check(chosen.NAME, permutations, proxy, q, replicates)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     order = _orders(panel, permutations, replicates, seed)
-    test = NullTest(chosen, estimate, proxy, order)
+    test = NullTest(estimator, estimate, proxy, order)
     residuals = test.residuals(panel.treated_series[None, :])[0]
     statistics = _norm(residuals[order], q)
     times = panel.times[panel.n_pre :]
@@ -268,10 +269,9 @@ def _check(estimator: str, permutations: str, proxy: str, q: float, replicates: 
         raise SpecError(
             f"estimator {estimator!r} cannot be fitted on all periods; give proxy='pre', or another such as 'sc'"
         )
-    if not q >= 1:
-        raise SpecError(f"q is {q}; give a norm of at least 1, such as 1, 2 or math.inf")
-    if replicates < 19:
-        raise SpecError(f"replicates is {replicates}; give at least 19, better 1000 or more")
+    if not isinstance(q, Real) or not q >= 1:
+        raise SpecError(f"q is {q!r}; give a norm of at least 1, such as 1, 2 or math.inf")
+    check_whole(replicates, "replicates", 19, "better 1000 or more")
 
 
 def _orders(panel: Panel, permutations: str, replicates: int, seed: int) -> IntArray:

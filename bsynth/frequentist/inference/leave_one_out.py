@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_number, check_seed
 from bsynth._base.types import IntArray
-from bsynth.effects import ESTIMANDS
+from bsynth.effects import ESTIMANDS, check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find
@@ -85,6 +86,7 @@ class LeaveOneOut(Inference):
 
         A range, not a confidence interval: its ``level`` is NaN whatever ``level`` is asked for.
         """
+        check_level(level)
         observed = (self.gaps + self.counterfactual).to_numpy()
         draws = estimand_draws(
             Refits(observed, self.counterfactual.to_numpy(), np.empty((0, 0))), self.estimate.panel.n_pre
@@ -171,6 +173,8 @@ def leave_one_out(
     [3.0, 5.0]
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     chosen = find(estimator, panel)
     _check(which, threshold)
     began = time.perf_counter()
@@ -234,7 +238,7 @@ def _cumulative(estimate: Estimate, estimator: Method, steps: int, began: float)
 def _check(which: str, threshold: float) -> None:
     if which not in WHICH:
         raise SpecError(f"which is {which!r}{nearest(which, WHICH)}; it can be {some_of(WHICH)}")
-    if not 0 <= threshold < 1:
+    if not 0 <= check_number(threshold, "threshold") < 1:
         raise SpecError(f"threshold is {threshold}; give a weight of at least 0 and under 1, such as .001")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_seed
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import TIES, at_least, check_level, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -103,7 +104,7 @@ class LeaveTwoOut(Inference):
         Against one pair the treated unit loses on an interval of effects, so p is a step function and the
         edges are exact.
         """
-        check_level(level)
+        level = check_level(level)
         needed = math.floor(round((1 - level) * (1 + self.pairs), 9)) + 1
         if needed <= 1:
             return -math.inf, math.inf
@@ -215,6 +216,8 @@ def leave_two_out(
     (0, 3, 0.25)
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     chosen = find_for_series(estimator, panel)
     if statistic not in STATISTICS:
         raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_seed
 from bsynth._base.types import IntArray, Label
-from bsynth.effects import at_least
+from bsynth.effects import at_least, check_level
 from bsynth.errors import PanelError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
@@ -65,6 +66,7 @@ class PlaceboTime(Inference):
         Backdated windows overlap and are no sample of anything, so there are no bounds and no p: they are NaN,
         whatever ``level`` is asked for.
         """
+        check_level(level)
         nothing = dict.fromkeys(("average", "cumulative", "lift"), (np.nan, np.nan))
         p = dict.fromkeys(nothing, np.nan)
         return interval_rows(self.estimate, nothing, level=np.nan, interval="placebo-time", p=p, seconds=self.seconds)
@@ -127,6 +129,8 @@ def placebo_time(
     [[4.0, 0.0], [5.0, 0.0]]
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     chosen = default_starts(panel) if starts is None else list(as_labels(starts))

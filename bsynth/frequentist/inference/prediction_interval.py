@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -102,7 +102,7 @@ class PredictionInterval(Inference):
         and error bounds times √log(n_post + 1). ``counterfactual`` is the estimator's and the error expected of it,
         so that it lies within its bounds.
         """
-        check_level(level)
+        level = check_level(level)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 2
         low, high = (self.draws.sel(side=side).to_numpy() for side in ("lower", "upper"))
         error_low, error_high = self._errors(tail)
@@ -134,7 +134,7 @@ class PredictionInterval(Inference):
         ``level`` holds for each source of error. Estimate, interval and p are of one prediction: the estimator's
         counterfactual and the error that its residuals before the start lead to expect.
         """
-        check_level(level)
+        level = check_level(level)
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
@@ -270,7 +270,7 @@ def prediction_interval(
     True
     """
     require_panel(panel)
-    check_seed(seed)
+    seed = check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
@@ -304,8 +304,7 @@ def _check(panel: Panel, estimator: Method, errors: str, draws: int) -> None:
         raise SpecError(f"estimator is {estimator!r}; prediction intervals are built on simplex weights: give 'sc'")
     if errors not in ERROR_MODELS:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
-    if draws < 20:
-        raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
+    check_whole(draws, "draws", 20, "better 500 or more")
     check(panel)
 
 
