@@ -14,6 +14,7 @@ from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
 from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
+from bsynth.checks.hull import misses
 from bsynth.effects import POSTERIOR_DIMS, variable
 from bsynth.engines.hull import FAR, P_OFFSET, measure
 from bsynth.engines.sampling import Sampling, resolve
@@ -99,19 +100,18 @@ class DonorAudit(Pictured):
         v = self.values
         if v["inside"]:
             return "Some weights reproduce its pre-period exactly: it lies inside the hull of its donors."
+        if v["p"] < P_OFFSET and v["distance"] > FAR * v["sd"]:
+            return (
+                f"Its pre-period lies outside the hull of its donors: {misses(v)}, {p_value(v['p'])}. So weights "
+                "need a level beside them."
+            )
         words = f"Its pre-period lies {number(v['distance'])} (RMS) from the hull of its donors"
         if v["p"] >= P_OFFSET:
             return (
                 f"{words}; a free offset does not shorten that surely (F test, {p_value(v['p'])}, not below "
                 f"{exact(P_OFFSET)})."
             )
-        if v["distance"] <= FAR * v["sd"]:
-            return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
-        side = "above" if v["offset"] > 0 else "below"
-        return (
-            f"{words} and {number(v['distance_centred'])} with a free offset ({p_value(v['p'])}): it sits "
-            f"{number(abs(v['offset']))} {side} them, so weights need a level beside them."
-        )
+        return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
 
     def _named(self, flag: str, rows: pd.DataFrame) -> str:
         told: Callable[[pd.Series], str] = {
