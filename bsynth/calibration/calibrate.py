@@ -27,7 +27,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
-from bsynth.text.marks import UNRELIABLE, mark
+from bsynth.text.marks import mark
 from bsynth.text.numbers import bracket, chance, fixed, numbers
 from bsynth.text.result import Pictured
 
@@ -138,8 +138,19 @@ class Calibration(Pictured):
     @property
     def status(self) -> Status:
         """Unreliable when the treated unit's fit or more than one placebo in ten failed its gate."""
-        failed = sum(p.status != "ok" for p in self.placebos)
-        return "unreliable" if self.fit.status != "ok" or failed > 0.1 * len(self.placebos) else "ok"
+        return "unreliable" if self.fit.status != "ok" or self.failed > 0.1 * len(self.placebos) else "ok"
+
+    @property
+    def failed(self) -> int:
+        """How many placebo fits did not pass their gate."""
+        return sum(p.status != "ok" for p in self.placebos)
+
+    @property
+    def reason(self) -> str:
+        """Whose gate failed, the treated unit's fit first."""
+        if self.status == "ok" or self.fit.status != "ok":
+            return self.fit.reason
+        return f"{self.failed} of {len(self.placebos)} placebo fits did not pass the convergence gate"
 
     @property
     def resolution(self) -> float:
@@ -165,9 +176,11 @@ class Calibration(Pictured):
             "It presumes that the treated unit is exchangeable with its donors; coverage on those same donors is "
             "close to automatic and proves nothing about the model."
         )
-        failed = [p.unit for p in self.placebos if p.status != "ok"]
-        if failed:
-            words.append(f"{len(failed)} placebo fits did not pass the convergence gate and are used as they are.")
+        if self.failed and self.status == "ok":
+            words.append(
+                f"{self.failed} of {len(self.placebos)} placebo fits did not pass the convergence gate, few enough to "
+                "be used as they are."
+            )
         if len(self.skipped) <= SAID:
             words += [f"Donor {unit} could not play the treated unit: {reason}." for unit, reason in self.skipped]
         else:
@@ -188,17 +201,11 @@ class Calibration(Pictured):
         row, attrs = self.effects().iloc[0], self.fit.tree.attrs
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         return (
-            *self._mark(),
+            *mark(self.reason),
             f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% calibrated interval "
             f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
             *self.notes(),
         )
-
-    def _mark(self) -> tuple[str, ...]:
-        if self.status == "ok" or self.fit.status != "ok":
-            return mark(self.status)
-        failed = sum(p.status != "ok" for p in self.placebos)
-        return (f"{UNRELIABLE}: {failed} of {len(self.placebos)} placebo fits did not pass the convergence gate.",)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data: besides the face of every result its effects and what the donors teach."""

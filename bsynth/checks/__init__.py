@@ -106,4 +106,4 @@ def check(
     check_seed(seed)
     case = Case(fit, calibration, future, seed)
     found = [answer for part in REGISTRY if (answer := part.check(case)) is not None]
-    return CheckReport(fit.spec.name, tuple(found), fit.status)
+    return CheckReport(fit.spec.name, tuple(found), (calibration or fit).reason)

@@ -14,6 +14,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.marks import marked
 from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
@@ -190,9 +191,8 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages)
             click.echo(f"  {name}: {reason}")
     click.echo(f"\nwritten to {out}: {', '.join(written)}")
     if analysis.status != "ok":
-        failed = [*analysis.fits, *([] if analysis.calibration is None else [analysis.calibration])]
-        said = [each.sentences()[0] for each in failed if each.status != "ok"][-1]
-        click.echo(f"bsynth: {said} Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99.", err=True)
+        longer = "Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99."
+        click.echo(f"bsynth: {marked(analysis.reason)}. {longer}", err=True)
         ctx.exit(UNRELIABLE)
 
 

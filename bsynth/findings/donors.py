@@ -25,7 +25,7 @@ from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import run_pieces
-from bsynth.text.marks import mark
+from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import exact, fixed, number, p_value
 from bsynth.text.result import Pictured
 
@@ -61,7 +61,8 @@ class DonorAudit(Pictured):
     treated, outcome : str
     noise : str
         What the changes are compared with, in words.
-    status : {"ok", "unreliable"}
+    reason : str
+        Of the fit or calibration that it rests on.
     """
 
     table: pd.DataFrame
@@ -70,7 +71,12 @@ class DonorAudit(Pictured):
     treated: str
     outcome: str
     noise: str
-    status: Status
+    reason: str = ""
+
+    @property
+    def status(self) -> Status:
+        """Of what it rests on."""
+        return status_of(self.reason)
 
     def flagged(self, flag: str) -> list[Label]:
         """Donors with that flag, largest weight first."""
@@ -94,7 +100,7 @@ class DonorAudit(Pictured):
                 rows = self.table.set_index("donor").loc[named]
                 words.append(f"{text}: {self._named(flag, rows)}.")
         quiet = "No donor dominates, moves the answer much, looks treated itself or moved against the treated unit."
-        return (*mark(self.status), *words, *([] if len(words) > facts else [quiet]))
+        return (*mark(self.reason), *words, *([] if len(words) > facts else [quiet]))
 
     def _hull(self) -> str:
         v = self.values
@@ -238,7 +244,7 @@ def audit_donors(
         treated=panel.treated_name,
         outcome=panel.source.outcome,
         noise=words,
-        status="ok" if fit is None else (fit if calibration is None else calibration).status,
+        reason="" if fit is None else (calibration or fit).reason,
     )
 
 

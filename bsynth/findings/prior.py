@@ -23,7 +23,7 @@ from bsynth.frequentist import classical
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.pieces import run_pieces
-from bsynth.text.marks import UNRELIABLE, mark
+from bsynth.text.marks import OF_FIT, UNRELIABLE, mark
 from bsynth.text.numbers import exact, number
 from bsynth.text.result import Pictured
 
@@ -90,7 +90,8 @@ class PriorAudit(Pictured):
 
     def sentences(self) -> tuple[str, ...]:
         """Prior against data, in words."""
-        words = [*mark(self.fit_status), *self._failed()]
+        words = list(mark(OF_FIT)) if self.fit_status != "ok" else []
+        words += [f"{UNRELIABLE} in the sweep: {self._failed}."] if self._failed else []
         words += [c.sentence for c in (self.sensitivity, self.contraction) if c is not None]
         if not self.table.empty:
             words.append(self._swept())
@@ -113,12 +114,17 @@ class PriorAudit(Pictured):
             lead += " decides part of the effect"
         return f"{lead}: {figures}."
 
-    def _failed(self) -> list[str]:
-        """The mark of the sweep."""
+    @property
+    def reason(self) -> str:
+        """Whose gate failed, the fit's own first."""
+        return OF_FIT if self.fit_status != "ok" else self._failed
+
+    @property
+    def _failed(self) -> str:
+        """Which fits of the sweep failed, as a clause."""
         failed = [] if self.table.empty else self.table.loc[self.table["status"] != "ok", "alpha"].tolist()
         listed = ", ".join(map(exact, failed))
-        said = f"{UNRELIABLE} in the sweep: the fit at α = {listed} did not pass its convergence gate."
-        return [said] if failed else []
+        return f"the fit at α = {listed} did not pass its convergence gate" if failed else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""

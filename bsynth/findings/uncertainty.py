@@ -107,7 +107,7 @@ class Decomposition(Pictured):
                 f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
             )
         words.append(_advice(order[0]))
-        return (*mark(self.status), *words, *self.notes)
+        return (*mark(self.reason), *words, *self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""

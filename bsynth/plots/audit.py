@@ -73,7 +73,7 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
                 f"Right: weight{' (posterior)' if weight != 'weight' else ''}, correlation before the start, flags"
                 + (f". {hidden} donors without a flag are not shown" if hidden else ""),
             ],
-            unreliable=audit.status == "unreliable",
+            reason=audit.reason,
         )
     return ax
 
@@ -138,7 +138,7 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
             right = float(ax.get_xlim()[1])
         ax.margins(y=0.08)
         style.end_labels(ax, [EndLabel(right, audit.least_squares, "no prior:\nleast squares", VERMILION)])
-        style.heading(ax, _title(audit), _subtitle(audit), unreliable=audit.fit_status == "unreliable")
+        style.heading(ax, _title(audit), _subtitle(audit), reason=audit.reason)
     return ax
 
 

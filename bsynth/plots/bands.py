@@ -75,6 +75,6 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
                 f"{len(table)} periods. Dark: {interval_words(band.interval, band.level)} of each period",
                 " ".join(band.measured()),
             ],
-            unreliable=seen.unreliable,
+            reason=band.reason,
         )
     return ax

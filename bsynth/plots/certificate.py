@@ -62,7 +62,7 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
                 _missed(certificate),
                 "Grey: where honest intervals fall with probability 95%",
             ],
-            unreliable=certificate.status != "ok",
+            reason=certificate.reason,
         )
     return ax
 

@@ -65,7 +65,7 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
             f"{name[:1].upper()}{name[1:]} of {drawn(decision.treated, 40)}: P({sign} 0) "
             f"{_related(v['probability_direction'])}",
             [f"Bayesian, {decision.model}, {decision.interval} distribution.", _words(decision)],
-            unreliable=decision.status == "unreliable",
+            reason=decision.reason,
         )
     return ax
 

@@ -19,6 +19,7 @@ ROW = 0.46
 """Height of a row of two lines, inches."""
 WIDEST = 8.0
 """Intervals wider than this many median widths are cut, with an arrow, so that the others stay readable."""
+OF_ROWS = "what is behind the red rows did not pass its convergence gate"
 _LOOK = {"bayes": (BLUE, "o"), "placebo": (GREEN, "s"), "bootstrap-percentile": (ORANGE, "^")}
 """Colour and marker: of a posterior, else of the interval's kind."""
 
@@ -62,13 +63,16 @@ def plot_effects(
     >>> [text.get_text() for text in plot_effects(bs.classical(panel).effects()).get_yticklabels()]
     ['Synthetic control\\npoint, no interval']
     """
-    return forest(effects, ax=ax, estimand=estimand, truth=truth, with_p=False, say="")
+    return forest(effects, ax=ax, estimand=estimand, truth=truth, with_p=False, say="", reason="")
 
 
 def forest(
-    effects: pd.DataFrame, *, ax: Axes | None, estimand: str, truth: float | None, with_p: bool, say: str
+    effects: pd.DataFrame, *, ax: Axes | None, estimand: str, truth: float | None, with_p: bool, say: str, reason: str
 ) -> Axes:
-    """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle."""
+    """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle.
+
+    ``reason`` is why rows are unreliable, where it is known; the rows themselves do not tell whose gate failed.
+    """
     if estimand not in ESTIMANDS:
         raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
     if not isinstance(effects, pd.DataFrame) or "estimand" not in effects:
@@ -89,11 +93,11 @@ def forest(
         style.row_axis(ax, [_name(row) for _, row in rows.iterrows()])
         for tick, marked in zip(ax.get_yticklabels(), bad, strict=True):
             tick.set_color(RED if marked else style.INK)
-        _name_axes(ax, estimand, truth, say=say, unreliable=bool(bad.any()))
+        _name_axes(ax, estimand, truth, say=say, reason=(reason or OF_ROWS) if bad.any() else "")
     return ax
 
 
-def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, unreliable: bool) -> None:
+def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, reason: str) -> None:
     """Axis label, title, and what the dashed line and arrows mean, where there are any."""
     name = "lift" if estimand == "lift" else f"{estimand} effect"
     ax.set_xlabel(name, color=style.INK)
@@ -102,7 +106,7 @@ def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, unreli
     known = "" if truth is None else f"Dashed line: truth, {_format(estimand, None, truth)[0]}. "
     cut = any(line.get_gid() == "cut" for line in ax.get_lines())
     arrows = "Arrow: the interval goes on; its bounds are at the right" if cut else ""
-    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], unreliable=unreliable)
+    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], reason=reason)
 
 
 def _words(row: pd.Series, decimals: int, *, with_p: bool) -> str:

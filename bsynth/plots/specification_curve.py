@@ -184,5 +184,5 @@ def _head(ax: Axes, curve: SpecificationCurve, table: pd.DataFrame, level: float
             f"lightest for the worst {percent(WORST)}",
             f"{bad} of {len(table)} fits (red crosses) did not pass the convergence gate" if bad else "",
         ],
-        unreliable=bool(bad),
+        reason=curve.reason,
     )

@@ -66,7 +66,7 @@ def plot_weights(
             ax,
             "Donor weights",
             [_key(result, estimate, level), _hidden_words(hidden, posterior)],
-            unreliable=isinstance(result, Fit) and result.status == "unreliable",
+            reason=result.reason,
         )
     return ax
 

@@ -13,9 +13,8 @@ import pandas as pd
 
 from bsynth.analysis import Analysis, Finding
 from bsynth.analysis.steps import Steps
-from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
-from bsynth.reporting.findings import Part, findings_of, unreliable
+from bsynth.reporting.findings import Part, findings_of, reason_of
 from bsynth.reporting.inference import AT_LENGTH, further
 from bsynth.reporting.section import Section
 from bsynth.reporting.tables import Table
@@ -31,6 +30,7 @@ from bsynth.reporting.words import (
     unit_words,
 )
 from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
+from bsynth.text.marks import UNRELIABLE, mark, marked
 from bsynth.text.numbers import bracket, numbers, percent
 
 ORDER = (
@@ -127,9 +127,9 @@ def headline(summary: dict[str, Any], outcome: str) -> str:
     row = find(summary, summary["path_method"])
     panel = summary["panel"]
     estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
-    mark = f"{UNRELIABLE}. " if summary["status"] != "ok" else ""
+    bad = f"{marked(summary['effects_reason'])}. " if row.get("status") == "unreliable" else ""
     words = (
-        f"{mark}From {plain(panel['start'])} to {plain(panel['end'])}, {plain(outcome)} of "
+        f"{bad}From {plain(panel['start'])} to {plain(panel['end'])}, {plain(outcome)} of "
         f"{unit_words(panel)} differed on average by {estimate} from what it would have been without the treatment"
     )
     if row["lower"] is None:
@@ -155,12 +155,11 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
         ]
     )
     caption = f"{title_of(rows[0])}: the effect over the treated window"
-    bad = any(r.get("status") == "unreliable" for r in rows)
     return Section(
         "The answer",
         "answer",
         (headline(summary, analysis.panel.source.outcome),),
-        (Table(frame, caption, unreliable=bad),),
+        (Table(frame, caption, analysis.main.reason if analysis.calibration is None else analysis.calibration.reason),),
         points=(analysis.verdict,) if "verdict" in analysis.unavailable else analysis.comparison.sentences(),
     )
 
@@ -268,16 +267,16 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "The counterfactual is made of these donors. The effect may be well known although single weights are "
         "not: donors that move together can stand in for each other."
     )
-    return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.status),), ("weights",))
+    return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.main.reason),), ("weights",))
 
 
 def _finding(part: Part, finding: Finding) -> Section:
     """What was found besides: its words, its table and its picture."""
-    bad, frame = unreliable(finding), part.frame(finding)
+    reason, frame = reason_of(finding), part.frame(finding)
     words = tuple(finding.sentences())
-    if bad and not words[0].startswith("UNRELIABLE"):
-        words = (f"{UNRELIABLE}. Do not use these numbers.", *words)
-    found = () if frame is None else (tables.listed(frame, part.caption, unreliable=bad),)
+    if not words[0].startswith(UNRELIABLE):
+        words = (*mark(reason), *words)
+    found = () if frame is None else (tables.listed(frame, part.caption, reason=reason),)
     figures = () if part.plot is None else (part.slug,)
     return Section(part.title, part.slug, words, found, figures)
 

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from bsynth.plots.style import UNRELIABLE
 from bsynth.text.labels import METHODS, plain
+from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import exact, fixed, numbers, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
@@ -129,6 +129,7 @@ def gate_words(model: dict[str, Any]) -> list[str]:
         return [f"The sampler passed its convergence gate for model {name}: {worst}."]
     failures = "; ".join(model["failures"])
     return [
-        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
+        f"{UNRELIABLE}: the fit of model {name} did not pass its convergence gate, also on the stricter second attempt "
+        f"({worst}). Do not use its numbers. "
         f"What failed: {failures}."
     ]

@@ -21,16 +21,9 @@ def of_posterior(s: Sides) -> list[str]:
             f"{probability(s.main['probability_positive'])}."
         )
     if s.base["status"] == "unreliable":
-        return [
-            words,
-            "This posterior is UNRELIABLE: the sampler did not pass its convergence gate, so do not use its numbers "
-            "before the diagnostics are resolved.",
-        ]
+        return [words, "This posterior is UNRELIABLE; the diagnostics say what failed."]
     if s.main["status"] == "unreliable":
-        return [
-            words,
-            "The calibration is UNRELIABLE: too many of the donors' own fits did not pass the convergence gate.",
-        ]
+        return [words, f"The calibrated interval is UNRELIABLE; the {s.base['interval']} one does not rest on that."]
     return [words]
 
 

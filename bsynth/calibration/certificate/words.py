@@ -7,6 +7,7 @@ from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
 from bsynth.calibration.certificate.summary import EARLIER
 from bsynth.errors import some_of
+from bsynth.text.marks import mark
 from bsynth.text.numbers import fixed, number, percent
 
 MARGIN = 0.05
@@ -18,21 +19,10 @@ _FOR = {"period": "for single periods", "cumulative-path": "for the cumulative e
 
 def sentences(found: CertificateData) -> tuple[str, ...]:
     """The finding first, what is behind it, the treated unit's own intervals, and what is not proven."""
-    said = [_unreliable(found), _finding(found), _coverage(found), _scores(found), _errors(found), _learned(found)]
+    said = [*mark(found.reason), _finding(found), _coverage(found), _scores(found), _errors(found), _learned(found)]
     said += [_by_period(found, estimand) for estimand in _NAMES]
     said += [_pit(found), _earlier(found), _before(found), _own(found), *_limits(found)]
     return tuple(text for text in said if text)
-
-
-def _unreliable(found: CertificateData) -> str:
-    if found.status == "ok":
-        return ""
-    own = found.calibration.fit.status != "ok"
-    return f"UNRELIABLE: {'the fit of the treated unit' if own else _failed(found)} did not pass the convergence gate."
-
-
-def _failed(found: CertificateData) -> str:
-    return f"{int((found.pit['status'] != 'ok').sum())} of {len(found.pit)} pseudo-treated fits"
 
 
 def _finding(found: CertificateData) -> str:
@@ -189,8 +179,11 @@ def _limits(found: CertificateData) -> list[str]:
     if unbounded := [percent(level) for level in found.levels if widths[level] == math.inf]:
         levels = ", ".join(unbounded)
         said.append(f"With {donors} donors the conformal interval is unbounded at {levels}.")
-    if found.status == "ok" and (found.pit["status"] != "ok").any():
-        said.append(f"{_failed(found)} did not pass the convergence gate and count as they are.")
+    failed = int((found.pit["status"] != "ok").sum())
+    if found.status == "ok" and failed:
+        said.append(
+            f"{failed} of {len(found.pit)} pseudo-treated fits did not pass the convergence gate and count as they are."
+        )
     if found.skipped:
         units = some_of(f"{unit} from {start}" for unit, start, _ in found.skipped)
         said.append(f"{len(found.skipped)} units could not play the treated unit: {units} ({found.skipped[0][2]}).")

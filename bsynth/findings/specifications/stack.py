@@ -101,6 +101,11 @@ class Stack(Result):
         """``"unreliable"`` when a specification with weight is."""
         return "unreliable" if (self.weights[~self.curve.reliable] > 0).any() else "ok"
 
+    @property
+    def reason(self) -> str:
+        """That of the curve, when a specification with weight is among those that failed."""
+        return self.curve.reason if self.status != "ok" else ""
+
     @cached_property
     def leave_one_out(self) -> FloatArray:
         """(m,) stacked estimate when each held-out period in turn does not count."""
