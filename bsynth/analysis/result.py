@@ -248,7 +248,7 @@ class Analysis(Pictured):
             "calibration": self._calibration(),
             "weights": self._weights(),
             "pre_fit": self._pre_fit(),
-            "inferences": {name: each.to_dict() for name, each in self.inferences.items()},
+            "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
                 for fit in self.fits
@@ -288,7 +288,7 @@ class Analysis(Pictured):
             return None
         path = self.calibration.path(self.level)
         labels = self.panel.period_labels()[self.panel.n_pre :]
-        return clean(self.calibration.to_dict()) | {
+        return clean(self.calibration.to_dict(self.level)) | {
             "table": records(self.calibration.table),
             "path": records(path.assign(time=labels)),
         }

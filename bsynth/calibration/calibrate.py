@@ -28,7 +28,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, fixed, numbers
+from bsynth.text.numbers import bracket, chance, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 MIN_PLACEBOS = 4
@@ -157,7 +157,7 @@ class Calibration(Pictured):
         """1/(J + 1): no coverage can be told apart more finely with J donors."""
         return 1.0 / (len(self.placebos) + 1)
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """What the donors say, and what this cannot prove, in words."""
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
@@ -189,39 +189,40 @@ class Calibration(Pictured):
                 f"{len(self.skipped)} donors could not play the treated unit: {units}; the first since "
                 f"{self.skipped[0][1]}."
             )
-        return (*words, *effects.lift_notes(self.effects()))
+        return (*words, *effects.lift_notes(self.effects(level)))
 
     @property
     def title(self) -> str:
         """What it is, of which model, and of which unit."""
         return f"Donor calibration of {self.fit.spec.name!r}: {self.fit.tree.attrs['treated']}"
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self, level: float = 0.95) -> tuple[str, ...]:
         """The calibrated average effect, and `notes`."""
-        row, attrs = self.effects().iloc[0], self.fit.tree.attrs
+        row, attrs = self.effects(level).iloc[0], self.fit.tree.attrs
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         return (
             *mark(self.reason),
-            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% calibrated interval "
-            f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
-            *self.notes(),
+            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, {percent(level)} "
+            f"calibrated interval {bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
+            *self.notes(level),
         )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
         """Return plain JSON data: besides the face of every result its effects and what the donors teach."""
         return super().to_dict() | {
-            "effects": records(self.effects()),
+            "sentences": list(self.sentences(level)),
+            "effects": records(self.effects(level)),
             "model": self.fit.spec.name,
             "pi": self.share,
             "shares": None if self.lesson.shares is None else dict(self.lesson.shares),
             "c": self.inflation.c_mean,
-            "c_interval": list(self.inflation.spread(self.inflation.c)),
+            "c_interval": list(self.inflation.spread(self.inflation.c, level)),
             "d": self.inflation.d_mean,
-            "d_interval": list(self.inflation.spread(self.inflation.d)),
+            "d_interval": list(self.inflation.spread(self.inflation.d, level)),
             "donors": len(self.placebos),
             "drawn_from": self.drawn_from,
             "resolution": self.resolution,
-            "notes": list(self.notes()),
+            "notes": list(self.notes(level)),
         }
 
     def _gist(self) -> str:

@@ -24,7 +24,7 @@ WORST = 0.1
 """Scores below this share of the specifications have the last colour, so that one failure does not hide the rest."""
 
 
-def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
+def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = None, level: float | None = None) -> Axes:
     """Show how far the average effect hangs on choices, and on which.
 
     Parameters
@@ -33,8 +33,8 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     ax : Axes, optional
         Draw here instead of in a new figure; it is divided, so it must stand in a grid, as those of
         ``plt.subplots`` do.
-    level : float
-        Probability inside the intervals.
+    level : float, optional
+        Probability inside the intervals; by default the curve's.
 
     Returns
     -------
@@ -58,6 +58,7 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     >>> plot_specification_curve(curve).get_ylabel()
     'average effect on outcome'
     """
+    level = curve.level if level is None else level
     table = curve.at(level).sort_values("estimate", kind="stable", ignore_index=True)
     rows = _rows(curve)
     with style.house():

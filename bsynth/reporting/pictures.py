@@ -128,7 +128,7 @@ def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
         "effects": lambda: pd.DataFrame(summary["effects"]),
     }
     # Those that are charts have the numbers of these.
-    found |= {slug_of(name): partial(getattr, result, "table") for name, result in analysis.asked.items()}
+    found |= {slug_of(name): partial(result.table_at, analysis.level) for name, result in analysis.asked.items()}
     for part, finding in findings_of(analysis):
         found[part.slug] = partial(part.frame, finding, drawn=True)
     return found

@@ -141,6 +141,17 @@ def chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.3f}"
 
 
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Write a number of things, its noun in the plural where that is due.
+
+    Examples
+    --------
+    >>> count(1, "period"), count(1200, "period"), count(2, "range of time", "ranges of time")
+    ('1 period', '1,200 periods', '2 ranges of time')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
 def bracket(values: Sequence[str]) -> str:
     """Return "[lower, upper]" of two formatted bounds, which no line break parts."""
     return f"[{values[0]},\u00a0{values[1]}]"

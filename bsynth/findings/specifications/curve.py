@@ -37,10 +37,13 @@ class SpecificationCurve(Pictured):
     plan : CurvePlan
     runs : tuple of SpecificationRun
         One per specification, in the plan's order.
+    level : float
+        Of the intervals of ``table`` and picture.
     """
 
     plan: CurvePlan
     runs: tuple[SpecificationRun, ...]
+    level: float = LEVEL
 
     @property
     def seconds(self) -> float:
@@ -76,8 +79,8 @@ class SpecificationCurve(Pictured):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """`at` 95%."""
-        return self.at(LEVEL)
+        """`at` the curve's level."""
+        return self.at(self.level)
 
     @cached_property
     def estimates(self) -> FloatArray:

@@ -173,13 +173,13 @@ class Bootstrap(Inference):
             notes.append(_failure(self.failed, len(self.table)))
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
-        average = self.effects().iloc[0]
+    def _sentence(self, level: float) -> str:
+        average = self.effects(level).iloc[0]
         what, conditions = RESAMPLED[self.cluster]
         count = len(self.table) - self.failed
         return (
-            f"{TITLES[self.cluster]} bootstrap: over {count} resamples of {what} the middle 95% of the average "
-            f"effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
+            f"{TITLES[self.cluster]} bootstrap: over {count} resamples of {what} the middle {percent(level)} of the "
+            f"average effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
         )
 
     def _facts(self) -> dict[str, Any]:

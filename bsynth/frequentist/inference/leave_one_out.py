@@ -99,7 +99,7 @@ class LeaveOneOut(Inference):
             seconds=self.seconds,
         )
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         low, high = numbers(*self.range)
         if self.cumulative:
             return (

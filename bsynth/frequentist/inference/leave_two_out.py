@@ -153,7 +153,7 @@ class LeaveTwoOut(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
             f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "

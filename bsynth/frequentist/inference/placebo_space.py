@@ -138,7 +138,7 @@ class PlaceboSpace(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
         return (

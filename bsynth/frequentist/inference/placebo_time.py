@@ -69,7 +69,7 @@ class PlaceboTime(Inference):
         p = dict.fromkeys(nothing, np.nan)
         return interval_rows(self.estimate, nothing, level=np.nan, interval="placebo-time", p=p, seconds=self.seconds)
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
         shown, largest = numbers(real, float(sizes.max()))
