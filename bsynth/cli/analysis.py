@@ -15,7 +15,7 @@ from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.marks import marked
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.numbers import fixed, number, p_alone, percent, probability
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
@@ -216,8 +216,10 @@ def _print_table(analysis: "Analysis") -> None:
             number(row["estimate"]),
             f"[{number(row['lower'])}, {number(row['upper'])}]".replace("[", r"\[") if has_bounds else "",
             f"{level}{row['interval']}",
-            number(row["p"]) if row["p"] == row["p"] else "",
-            number(row["probability_positive"]) if row["probability_positive"] == row["probability_positive"] else "",
+            p_alone(row["p"]) if row["p"] == row["p"] else "",
+            probability(row["probability_positive"])
+            if row["probability_positive"] == row["probability_positive"]
+            else "",
         )
     click.echo()
     Console(width=None if sys.stdout.isatty() else 120).print(table)

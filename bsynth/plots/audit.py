@@ -161,8 +161,9 @@ def _concentration(ax: Axes, row: pd.Series) -> None:
 
 
 def _title(audit: PriorAudit) -> str:
-    if audit.table.empty:
-        return f"Prior against data: {drawn(audit.treated, 40)}, no concentration to vary"
+    if audit.range is None:
+        why = "no sweep was asked for" if audit.concentrated else "no concentration to vary"
+        return f"Prior against data: {drawn(audit.treated, 40)}, {why}"
     words = "moves the effect by" if audit.moved else "hardly matters:"
     return f"Prior against data: α {words} {number(audit.range)}, {number(audit.range / audit.sd)} posterior sd"
 

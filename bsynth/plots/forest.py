@@ -13,7 +13,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import bracket, decimals_of, numbers, p_value, percents, probability
+from bsynth.text.numbers import bracket, chance, decimals_of, numbers, p_value, percents
 
 ROW = 0.46
 """Height of a row of two lines, inches."""
@@ -116,8 +116,7 @@ def _words(row: pd.Series, decimals: int, *, with_p: bool) -> str:
     if with_p and not pd.isna(row["p"]):
         return f"{text}\n{p_value(float(row['p']))}"
     if with_p and not pd.isna(row["probability_positive"]):
-        p = probability(float(row["probability_positive"]))
-        return f"{text}\nP(> 0) {p if p[0] in '<>' else f'= {p}'}"
+        return f"{text}\nP(> 0) {chance(float(row['probability_positive']))}"
     return text
 
 

@@ -8,8 +8,8 @@ from bsynth.frequentist.inference import INFERENCES
 from bsynth.reporting import tables
 from bsynth.reporting.section import Section
 from bsynth.reporting.tables import Table
-from bsynth.reporting.words import as_float, find, p_words, slug_of, unit_words
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.reporting.words import as_float, find, slug_of, unit_words
+from bsynth.text.numbers import bracket, numbers, p_value, percent
 
 
 def _placebo(summary: dict[str, Any]) -> Section | None:
@@ -21,7 +21,7 @@ def _placebo(summary: dict[str, Any]) -> Section | None:
     words = (
         f"Every donor was treated as if it had started at the same time. By the size of its mean gap "
         f"{unit_words(summary['panel'])} has rank {rank['rank']} against {rank['placebos']} placebos, "
-        f"p = {p_words(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
+        f"{p_value(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
     )
     level = percent(as_float(row["level"]))
     if isinstance(row["lower"], str):

@@ -21,11 +21,11 @@ from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
     ASSUMPTIONS,
     as_float,
+    chance_words,
     estimand_words,
     find,
     gate_words,
     model_words,
-    p_words,
     title_of,
     unit_words,
 )
@@ -148,7 +148,7 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
                 "Estimate": words[0],
                 "Interval": "–" if r["lower"] is None else bracket(words[1:]),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
-                "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
+                "P(effect\u00a0>\u00a00)": chance_words(r["probability_positive"]),
             }
             for r in rows
             for words in [tables.effect_words(r)]

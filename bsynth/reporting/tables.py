@@ -10,7 +10,7 @@ from bsynth._base.plain import show
 from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
-from bsynth.reporting.words import as_float, p_words, title_of
+from bsynth.reporting.words import as_float, chance_words, p_words, title_of
 from bsynth.text.labels import METHODS, interval_words, plain
 from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import bracket, fixed, number, numbers, percents
@@ -53,7 +53,7 @@ def methods(summary: dict[str, Any]) -> Table:
                 "Interval": "–" if r["lower"] is None else bracket(words[1:]),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
                 "p": p_words(r["p"]),
-                "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
+                "P(effect\u00a0>\u00a00)": chance_words(r["probability_positive"]),
                 "Seconds": fixed(as_float(r["seconds"]), 1),
                 "Status": r.get("status") or "–",
             }

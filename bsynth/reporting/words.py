@@ -5,7 +5,7 @@ from typing import Any
 
 from bsynth.text.labels import METHODS, plain
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import exact, fixed, numbers, probability
+from bsynth.text.numbers import exact, fixed, numbers, p_alone, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (
@@ -42,7 +42,12 @@ def title_of(row: dict[str, Any]) -> str:
 
 
 def p_words(value: float | None) -> str:
-    """Format a probability of a summary; a dash where there is none."""
+    """Write the p of a test as a cell; a dash where there is none."""
+    return "–" if value is None else p_alone(value)
+
+
+def chance_words(value: float | None) -> str:
+    """Write a probability as a cell; a dash where there is none."""
     return "–" if value is None else probability(value)
 
 

@@ -3,12 +3,14 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
 from bsynth.calibration.certificate.summary import EARLIER
 from bsynth.errors import some_of
 from bsynth.text.marks import mark
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.numbers import fixed, number, p_value, percent
 
 MARGIN = 0.05
 """Intervals by period do not hold when their pooled coverage misses the level by more."""
@@ -128,7 +130,7 @@ def _conformal_own(found: CertificateData, estimand: str) -> str:
 def _pit(found: CertificateData) -> str:
     p = float(found.errors["pit_p_calibrated"].to_numpy()[-1])
     shape = "is not flat" if p < FLAT else "shows no departure from a flat one"
-    return f"The PIT histogram of the calibrated distributions {shape} (Kolmogorov-Smirnov p = {number(p)})."
+    return f"The PIT histogram of the calibrated distributions {shape} (Kolmogorov-Smirnov {p_value(p)})."
 
 
 def _earlier(found: CertificateData) -> str:
@@ -153,8 +155,8 @@ def _before(found: CertificateData) -> str:
         return ""
     if len(found.own_missed):
         return f"The treated unit itself contradicts it too: {_missed(found)}"
-    p = number(float(found.own["p"].min()))
-    return f"The treated unit's own earlier windows do not contradict the model (smallest p of no effect {p})."
+    p = p_value(float(found.own["p"].min()))
+    return f"The treated unit's own earlier windows do not contradict the model (of no effect {p} at the smallest)."
 
 
 def _own(found: CertificateData) -> str:
@@ -175,10 +177,14 @@ def _limits(found: CertificateData) -> list[str]:
         "these very donors is close to automatic and proves nothing about the model: width, score and RMSE do. All "
         "of it presumes that the treated unit is exchangeable with its donors, and that nothing happened to them."
     ]
-    widths = found.coverage("conformal")["median_width"]
+    widths, own = found.coverage("conformal")["median_width"], found.treated.query("kind == 'conformal'")
     if unbounded := [percent(level) for level in found.levels if widths[level] == math.inf]:
-        levels = ", ".join(unbounded)
-        said.append(f"With {donors} donors the conformal interval is unbounded at {levels}.")
+        treated = sorted(set(own.loc[np.isinf(own["upper"]), "level"]))
+        at = f"at {', '.join(map(percent, treated))}" if treated else "at none"
+        said.append(
+            f"The conformal interval of a donor, made from the {donors - 1} others, is unbounded at "
+            f"{', '.join(unbounded)}; the treated unit's, made from all {donors}, {at}."
+        )
     failed = int((found.pit["status"] != "ok").sum())
     if found.status == "ok" and failed:
         said.append(

@@ -108,7 +108,7 @@ class PredictionInterval(Inference):
         so that it lies within its bounds.
         """
         check_level(level)
-        post, tail = slice(self.estimate.panel.n_pre, None), _tail(level)
+        post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 4
         low, high = (self.draws.sel(side=side).to_numpy() for side in ("lower", "upper"))
         error_low, error_high = self._errors(tail)
         error_low, error_high = error_low[:-1], error_high[:-1]
@@ -153,11 +153,11 @@ class PredictionInterval(Inference):
 
     def _sentence(self, level: float) -> str:
         row = self.effects(level).iloc[0]
-        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        estimate, *bounds = numbers(*row[["estimate", "lower", "upper"]])
         form = "first differences" if self.cointegrated else "levels"
         return (
             f"Prediction interval: the average effect is {estimate}, {percent(level)} interval {bracket(bounds)}, "
-            f"whose error is shared alike by the weights and the time after the start ({self.errors}); the estimate is the "
+            f"whose error weights and the time after the start share alike ({self.errors}); the estimate is the "
             "estimator's, less its error as residuals before the start lead to expect it. It conditions on the donors, "
             f"and presumes that errors depend on the donors' {form} after the start as before it."
         )
@@ -180,7 +180,7 @@ class PredictionInterval(Inference):
         """Bounds of the mean counterfactual of the treated periods; infinite beyond what the draws can tell."""
         if 1 - level < self.smallest_p:
             return -math.inf, math.inf
-        tail, fitted = _tail(level), float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
+        tail, fitted = (1 - level) / 4, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
         error_low, error_high = self._errors(tail)
         low, high = np.quantile(self._average[:, 0], tail), np.quantile(self._average[:, 1], 1 - tail)
         bounds = np.array([fitted + low + error_low[-1], fitted + high + error_high[-1]])
@@ -312,11 +312,6 @@ def _check(panel: Panel, estimator: Method, errors: str, draws: int) -> None:
     if draws < 20:
         raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
     check(panel)
-
-
-def _tail(level: float) -> float:
-    """Probability in each tail of each of the two sources of error, which share 1 − level alike."""
-    return (1 - level) / 4
 
 
 def check(panel: Panel) -> None:
