@@ -24,7 +24,6 @@ ELSEWHERE = {
     "panel/panel.py": "an error about a value, as it came",
     "plots/style.py": "whole numbers along an axis, among them years, which have no thousands",
     "reporting/charts.py": "data: digits of the numbers that a chart reads",
-    "reporting/export.py": "LaTeX, which has a minus of its own",
 }
 """Files with a format of their own, and why."""
 FORMAT = re.compile(r"[gGeEfF%]$")

@@ -13,7 +13,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import bracket, chance, decimals_of, numbers, p_value, percents
+from bsynth.text.numbers import bracket, chance, numbers, p_value, percents
 
 ROW = 0.46
 """Height of a row of two lines, inches."""
@@ -83,10 +83,9 @@ def forest(
     with style.house():
         ax = style.new_axes(ax, style.row_size(len(rows), each=ROW))
         ax.set_xlim(*_limits(rows, truth))
-        decimals = decimals_of(rows["estimate"].to_list())
         bad = _unreliable(rows)
         for y, (_, row) in enumerate(rows.iterrows()):
-            _draw(ax, y, row, _words(row, decimals, with_p=with_p), bad=bool(bad.iloc[y]))
+            _draw(ax, y, row, _words(row, with_p=with_p), bad=bool(bad.iloc[y]))
         ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
         if truth is not None:
             ax.axvline(truth, color=VERMILION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
@@ -103,15 +102,15 @@ def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, reason
     ax.set_xlabel(name, color=style.INK)
     if estimand == "lift":
         ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-    known = "" if truth is None else f"Dashed line: truth, {_format(estimand, None, truth)[0]}. "
+    known = "" if truth is None else f"Dashed line: truth, {_format(estimand, truth)[0]}. "
     cut = any(line.get_gid() == "cut" for line in ax.get_lines())
     arrows = "Arrow: the interval goes on; its bounds are at the right" if cut else ""
     style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], reason=reason)
 
 
-def _words(row: pd.Series, decimals: int, *, with_p: bool) -> str:
+def _words(row: pd.Series, *, with_p: bool) -> str:
     """The numbers of a row, and on a second line its p or P(> 0)."""
-    words = _format(row["estimand"], decimals, *(float(row[key]) for key in ("estimate", "lower", "upper")))
+    words = _format(row["estimand"], *(float(row[key]) for key in ("estimate", "lower", "upper")))
     text = words[0] if math.isnan(float(row["lower"])) else f"{words[0]}  {bracket(words[1:])}"
     if with_p and not pd.isna(row["p"]):
         return f"{text}\n{p_value(float(row['p']))}"
@@ -190,5 +189,5 @@ def _limits(rows: pd.DataFrame, truth: float | None) -> tuple[float, float]:
     return float(min(values) - pad), float(max(values) + pad)
 
 
-def _format(estimand: str, decimals: int | None, *values: float) -> list[str]:
-    return percents(*values, signed=True) if estimand == "lift" else numbers(*values, signed=True, decimals=decimals)
+def _format(estimand: str, *values: float) -> list[str]:
+    return percents(*values, signed=True) if estimand == "lift" else numbers(*values, signed=True)

@@ -19,13 +19,14 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from bsynth.errors import SpecError, came
 from bsynth.plots.labels import drawn, families
 from bsynth.text.marks import marked
+from bsynth.text.numbers import exact
 
 BLACK, BLUE, VERMILION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GREY, PALE, INK = "#767676", "#BDBDBD", "#333333"
@@ -78,6 +79,10 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
     ax.grid(True, color="#E8E8E8", linewidth=0.7)
     ax.set_axisbelow(True)
     ax.tick_params(colors=INK, length=3, color=PALE, labelsize=9)
+    for axis in (ax.xaxis, ax.yaxis):
+        # Axes that name their ticks otherwise, as of dates, keep their way.
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: exact(value, 9)))
     return ax
 
 

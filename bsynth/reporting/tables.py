@@ -11,7 +11,7 @@ from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
-from bsynth.text.labels import METHODS, interval_words, plain
+from bsynth.text.labels import METHODS, heading, interval_words, plain
 from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import bracket, fixed, number, numbers, percents
 
@@ -146,9 +146,9 @@ def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
         # Each row is a quantity of its own, and its number is read by itself.
-        frame = frame.assign(quantity=frame["quantity"].map(_heading), value=frame["value"].map(_alone))
+        frame = frame.assign(quantity=frame["quantity"].map(heading), value=frame["value"].map(_alone))
     shown = frame.head(ROWS)
-    made = {_heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
+    made = {heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
     further = f"; {rest} further rows are in summary.json" if rest else ""
     return Table(pd.DataFrame(made), caption + further, reason)
@@ -205,14 +205,8 @@ def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...])
     """One row per donor, each column with common decimals."""
     frame = pd.DataFrame({name.capitalize(): [plain(r[name]) for r in rows]})
     for column in columns:
-        frame[_heading(column)] = numbers(*(as_float(r[column]) for r in rows))
+        frame[heading(column)] = numbers(*(as_float(r[column]) for r in rows))
     return frame
-
-
-def _heading(name: str) -> str:
-    """Return a column's name as a heading."""
-    words = name.replace("_", " ").replace("rmspe", "RMSPE")
-    return words if len(words) == 1 else words[:1].upper() + words[1:]
 
 
 def _alone(value: object) -> str:
