@@ -162,8 +162,9 @@ class Calibration(Pictured):
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {fixed(c, 2)}, "
-            f"d = {fixed(d, 2)} pre-period sd; resolution 1/{len(self.placebos) + 1}."
+            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}the model's sd is "
+            f"multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
+            f"shows, is added. So few donors cannot tell probabilities finer than 1/{len(self.placebos) + 1} apart."
         ]
         if self.drawn_from is not None:
             words.append(

@@ -22,7 +22,7 @@ from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import marked
-from bsynth.text.numbers import number
+from bsynth.text.numbers import count, number
 from bsynth.text.result import Result
 
 MIN_LAST = 3
@@ -80,7 +80,7 @@ class LeaveFutureOut(Result):
         far = f"{outside} of them {'falls' if outside == 1 else 'fall'}" if outside else "none of them falls"
         return (
             *([f"{marked(self.reason)}."] if self.reason else []),
-            f"{periods} pre-periods, each forecast by {self.model!r} from those before it, have an elpd of "
+            f"{count(periods, 'pre-period')}, forecast by {self.model!r} from those before: an elpd of "
             f"{number(self.elpd)} (s.e. {number(self.se, 2)}); {far} outside the 90% predictive interval.",
             "A larger elpd on the same periods is a better forecast; a difference of few standard errors is none.",
         )
@@ -90,7 +90,7 @@ class LeaveFutureOut(Result):
         return super().to_dict() | {"model": self.model, "elpd": self.elpd, "se": self.se}
 
     def _gist(self) -> str:
-        return f"{len(self.table)} periods, elpd {number(self.elpd)} ± {number(self.se, 2)}"
+        return f"{count(len(self.table), 'period')}, elpd {number(self.elpd)} ± {number(self.se, 2)}"
 
 
 def leave_future_out(

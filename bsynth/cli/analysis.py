@@ -36,7 +36,7 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
-    help="Widen the main interval by what the donors as pseudo-treated show.",
+    help="Move the main interval to what the donors as pseudo-treated show.",
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,

@@ -15,7 +15,7 @@ from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
 from bsynth.text.marks import mark, status_of
-from bsynth.text.numbers import number, percent
+from bsynth.text.numbers import count, number, percent
 from bsynth.text.result import Pictured
 
 MEASURED: Mapping[str, tuple[int, int]] = {
@@ -78,8 +78,8 @@ class PathBand(Pictured):
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
             f"{percent(self.level)} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
-            f"{number(self.factor)} posterior sd to either side in each of {len(self.table)} periods; the interval of "
-            "one period alone is for a question about that period only."
+            f"{number(self.factor)} posterior sd to either side in each of {count(len(self.table), 'period')}; the "
+            "interval of one period alone is for a question about that period only."
         ]
         if len(away) == 0:
             words.append(
@@ -119,7 +119,7 @@ class PathBand(Pictured):
     def _gist(self) -> str:
         return (
             f"{percent(self.level)} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes zero in "
-            f"{int(self.table['excludes_zero'].sum())} of {len(self.table)} periods"
+            f"{int(self.table['excludes_zero'].sum())} of {count(len(self.table), 'period')}"
         )
 
 

@@ -16,7 +16,7 @@ from bsynth.calibration import Calibration
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
 from bsynth.text.marks import mark, status_of
-from bsynth.text.numbers import chance, number, percent
+from bsynth.text.numbers import chance, count, number, percent
 from bsynth.text.result import Pictured
 
 POINTS = 201
@@ -110,7 +110,7 @@ def name_of(decision: Decision) -> str:
 def title_of(decision: Decision, outcome: str) -> str:
     """Return what the decision is about, with the units and periods that it is taken over where they matter."""
     periods, units = decision.periods, decision.units
-    over = f"{periods} period{'' if periods == 1 else 's'}"
+    over = count(periods, "period")
     if decision.estimand == "total":
         over = over if units == 1 else f"{units} units and {over}"
         return f"total over {over} of the effect on {outcome}"

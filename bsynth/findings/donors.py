@@ -153,7 +153,7 @@ class DonorAudit(Pictured):
 
 _SAID = {
     "dominant": "Most of the counterfactual is one donor, whose own shocks count as the effect",
-    "influential": "Leaving one of these out moves the effect by more than half the sd of its noise",
+    "influential": "Influential, since the effect moves by more than half the sd of its noise when one is left out",
     "looks treated": "Their own gaps after the start stand out from the other donors', as if something had happened "
     "to them too; find out, or exclude them",
     "opposed": "These moved against the treated unit before the start, beyond chance",

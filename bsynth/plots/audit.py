@@ -11,7 +11,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, GREY, ORANGE, RED, VERMILION, EndLabel
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import exact, fixed, number
+from bsynth.text.numbers import count, exact, fixed, number
 
 _FLAGS = {"looks treated": (VERMILION, "s"), "influential": (BLUE, "o"), "dominant": (GREEN, "D"),
           "opposed": (ORANGE, "v")}  # fmt: skip
@@ -71,7 +71,7 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
                 + ("; diamonds: the posterior, refitted" if "posterior_change" in table else "")
                 + (f". Shaded: less than half the {audit.noise}" if np.isfinite(limit) else ""),
                 f"Right: weight{' (posterior)' if weight != 'weight' else ''}, correlation before the start, flags"
-                + (f". {hidden} donors without a flag are not shown" if hidden else ""),
+                + (f". {count(hidden, 'donor')} without a flag not shown" if hidden else ""),
             ],
             reason=audit.reason,
         )

@@ -31,7 +31,7 @@ from bsynth.reporting.words import (
 )
 from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
 from bsynth.text.marks import UNRELIABLE, mark, marked
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.text.numbers import bracket, count, numbers, percent
 
 ORDER = (
     "answer", "picture", "bands",
@@ -207,7 +207,7 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
         paragraphs.append(
             f"The {percent(as_float(row['level']))} calibrated interval {bracket(bounds)} is the model's own, "
             "moved to what the donors show when each of them plays the treated unit: how far their gaps stray "
-            "after the start although nothing was done to them. Famous results widen this way."
+            "after the start although nothing was done to them."
         )
         paragraphs += summary["calibration"]["notes"]
     if summary["checks"] is not None:
@@ -303,8 +303,8 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
 def _data(analysis: Analysis, summary: dict[str, Any]) -> Section:
     panel = summary["panel"]
     words = (
-        f"{panel['rows_used']:,} of {panel['rows_in']:,} rows were used: {panel['units']} units over "
-        f"{panel['times']} periods, {panel['n_pre']} before the start and {panel['n_post']} from it on."
+        f"{panel['rows_used']:,} of {panel['rows_in']:,} rows were used: {count(panel['units'], 'unit')} over "
+        f"{count(panel['times'], 'period')}, {panel['n_pre']} before the start and {panel['n_post']} from it on."
     )
     found = (tables.data(analysis, summary), tables.versions(summary))
     return Section("Data and versions", "data", (words, *panel["notes"]), found)

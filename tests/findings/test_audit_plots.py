@@ -163,7 +163,7 @@ def test_donor_audit_shows_the_flagged_first_and_counts_the_hidden(fit: Fit, pan
     flagged = int((found.table["flags"] != "").sum())
     shown = max(10, flagged)
     assert len(lines(ax, "donor")) == shown
-    assert f"{45 - shown} donors without a flag are not shown" in texts(ax).replace("\n", " ")
+    assert f"{45 - shown} donors without a flag not shown" in texts(ax).replace("\n", " ")
     assert lines(ax, "donor")[0][0, 0] == found.table.loc[found.table["flags"] != "", "change"].iloc[0]
 
 

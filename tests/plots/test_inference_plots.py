@@ -55,7 +55,7 @@ def test_weights_say_what_is_not_shown(rollout_fit: Fit, rollout_sc: bs.Estimate
     names = [int(name) for name in rows(ax)]
     hidden = rollout_fit.weights_table().set_index("donor")["weight"].drop(names).sum()
     classical = rollout_sc.weights_table().set_index("donor")["weight"].drop(names).sum()
-    words = f"15 donors are not shown; together they weigh {hidden:.3f} (posterior mean) and {classical:.3f} (◆)"
+    words = f"15 donors not shown, of total weight {hidden:.3f} (posterior mean) and {classical:.3f} (◆)"
     assert words in texts(ax).replace("\n", " ")
     assert "All donors are shown" in texts(plot_weights(rollout_sc, top=25))
 

@@ -23,7 +23,9 @@ def _checks(s: Sides) -> list[str]:
     checks = s.facts["checks"]
     if checks is None or checks["status"] != "warning" or s.main is None:
         return []
-    words = [f"Of the checks of this model, {listed(checks['warnings'])} warned"]
+    words = [
+        f"Checks that warn about the model {s.main['model']!r} (check(fit) says why): {listed(checks['warnings'])}"
+    ]
     if "autocorrelation" in checks["warnings"]:
         words.append(
             f"its residuals before the start are autocorrelated ({number(s.main['lag1'])} from one period to the "

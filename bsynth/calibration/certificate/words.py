@@ -93,7 +93,9 @@ def _errors(found: CertificateData) -> str:
 def _learned(found: CertificateData) -> str:
     inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
     c, d = fixed(inflation.c_mean, 2), fixed(inflation.d_mean, 2)
-    words = f"Learned from all of them: {shares}c = {c}, d = {d} pre-period sd."
+    words = (
+        f"Learned from all of them: {shares}the model's sd times c = {c}, and a further error of d = {d} pre-period sd."
+    )
     own = found.calibration.average_sd
     if inflation.c_mean > 1.5 or inflation.d_mean > 2 * own:
         words += " The donors drift more after the start than their own fits expect."

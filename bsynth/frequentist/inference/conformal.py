@@ -25,7 +25,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows, find_for_series
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, numbers, p_value, percent
+from bsynth.text.numbers import bracket, count, numbers, p_value, percent
 
 NAME = "conformal"
 TITLE = "Conformal test"
@@ -136,8 +136,8 @@ class Conformal(Inference):
         notes, n_pre = [], self.estimate.panel.n_pre
         if 1 - level < 1 / (n_pre + 1):
             notes.append(
-                f"With {n_pre} pre-periods the p of one period cannot fall below 1/{n_pre + 1}, so at {percent(level)} "
-                "the intervals by period are unbounded."
+                f"With {count(n_pre, 'pre-period')} the p of one period cannot fall below 1/{n_pre + 1}, so at "
+                f"{percent(level)} the intervals by period are unbounded."
             )
         row = self.effects(level).iloc[0]
         if np.isnan(row["lower"]):
@@ -149,8 +149,8 @@ class Conformal(Inference):
             )
         elif np.isinf([row["lower"], row["upper"]]).any():
             notes.append(
-                f"With {len(self.statistics)} permutations and {self.estimate.panel.n_post} treated periods the "
-                f"{percent(level)} interval of the average is unbounded."
+                f"With {len(self.statistics)} permutations and {count(self.estimate.panel.n_post, 'treated period')} "
+                f"the {percent(level)} interval of the average is unbounded."
             )
         return (*notes, *lift_notes(self.effects(level)))
 

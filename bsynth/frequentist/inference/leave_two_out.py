@@ -37,7 +37,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import p_value, percent
+from bsynth.text.numbers import count, p_value, percent
 
 NAME = "leave-two-out"
 TITLE = "Leave two out"
@@ -143,8 +143,8 @@ class LeaveTwoOut(Inference):
         notes = []
         if 1 - level < 1 / (1 + self.pairs):
             notes.append(
-                f"With {self.pairs} pairs p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} interval is "
-                "unbounded."
+                f"With {count(self.pairs, 'pair')} p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} "
+                "interval is unbounded."
             )
         if self.interval_p > self.p:
             notes.append(

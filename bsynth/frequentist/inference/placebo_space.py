@@ -35,7 +35,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import exact, p_value, percent
+from bsynth.text.numbers import count, exact, p_value, percent
 
 NAME = "placebo"
 TITLE = "Placebo in space"
@@ -127,7 +127,7 @@ class PlaceboSpace(Inference):
         kept, notes = int(self.table["kept"].sum()), []
         if math.isinf(self.radius(level)):
             notes.append(
-                f"With {kept} placebos p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
+                f"With {count(kept, 'placebo')} p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
                 "unbounded: no effect can be rejected at this level."
             )
         if kept < len(self.table):
