@@ -113,6 +113,10 @@ class LeaveOneOut(Inference):
             "not a confidence interval."
         )
 
+    def _gist(self) -> str:
+        estimate, low, high = numbers(float(self.effects()["estimate"].iloc[0]), *self.range)
+        return f"average effect {estimate}, without {count(len(self.table), 'donor')} in turn from {low} to {high}"
+
     def _facts(self) -> dict[str, Any]:
         return {"cumulative": self.cumulative}
 
