@@ -233,7 +233,7 @@ def test_a_sign_change_and_intervals_apart_are_said(numbers: dict[str, Any]) -> 
     [("overconfident", "OVERCONFIDENT"), ("too wide", "wider than it needs"), ("borne out", "nothing against")],
 )
 def test_a_certificate_is_weighed(numbers: dict[str, Any], finding: str, said: str) -> None:
-    numbers["certificate"] = {"model": "level", "finding": finding, "factor": 2.66}
+    numbers["certificate"] = {"model": "level", "finding": finding, "factor": 2.66, "status": "ok", "reason": ""}
     (sentence,) = [s for s in verdict(numbers) if "certificate" in s]
     assert said in sentence
     assert "2.66 times" in sentence
