@@ -12,6 +12,7 @@ import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS, STANDARD, Comparison, choose_methods, plan_analysis
 from bsynth.analysis.findings import Kind, choose_findings
 from bsynth.checks import check
+from bsynth.reporting.sections import sections
 
 matplotlib.use("Agg")
 EFFECT_KEYS = {"method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "seconds"}  # fmt: skip
@@ -216,3 +217,17 @@ def test_an_analysis_has_the_face_of_every_result(prop99_panel: bs.Panel) -> Non
     assert card.count("<tr") == len(found.table) + 1
     counterfactual = found.estimates["sc"].counterfactual
     assert any(np.array_equal(line.get_ydata(), counterfactual) for line in found.plot().get_lines())
+
+
+def test_one_level_in_one_analysis() -> None:
+    frame = bs.simulate_factor(donors=8, n_pre=24, n_post=5, seed=3)
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=24)
+    found = bs.analyse(panel, models=["none"], methods="all", findings="none", replicates=50, level=0.9, progress=False)
+    summary = found.to_dict()
+    said = [*summary["sentences"], *(text for each in summary["inferences"].values() for text in each["sentences"])]
+    said += [text for section in sections(found) for text in (*section.paragraphs, *section.points)]
+    # What was measured of a kind of interval was measured at 95%.
+    words = " ".join(text for text in said if "where it was measured" not in text)
+    assert "90% jackknife+ interval" in words
+    assert "95%" not in words
+    assert all(row["level"] in (0.9, None) for row in summary["effects"])

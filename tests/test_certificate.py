@@ -24,6 +24,7 @@ from bsynth.cli import main
 from bsynth.model.design import make_design
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots.certificate import plot_certificate
+from bsynth.text.numbers import percent
 
 mpl.use("Agg")
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -210,6 +211,18 @@ def test_words_are_found_in_the_tables(found: Certificate) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_unbounded_is_said_of_whom(found: Certificate) -> None:
+    """A donor's conformal interval is made from the others, the treated unit's from all donors: one more."""
+    donors = found.windows[0].panel.n_donors
+    words = next(s for s in found.sentences() if "unbounded" in s)
+    widths = found.coverage("conformal")["median_width"]
+    donors_at = [percent(level) for level in found.levels if np.isinf(widths[level])]
+    own = found.treated[(found.treated["kind"] == "conformal") & np.isinf(found.treated["upper"])]
+    treated_at = [percent(level) for level in sorted(own["level"].unique())]
+    assert f"from the {donors - 1} others, is unbounded at {', '.join(donors_at)};" in words
+    assert f"from all {donors}, at {', '.join(treated_at) or 'none'}." in words
+
+
 def test_overconfident_model_is_named(found: Certificate) -> None:
     """The same certificate with donors whose errors are four times what their fits expect."""
     rng = np.random.default_rng(8)

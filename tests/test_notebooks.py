@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.model.catalogue import models_folder
 from bsynth.reporting.notebook import execute_notebook, write_notebook
 from bsynth.reporting.run import note_written, write_run
 from bsynth.text.card import html_card
@@ -73,6 +74,23 @@ def words_of(notebook: Any) -> str:
 
 def pictures_of(notebook: Any) -> int:
     return sum("image/png" in o.get("data", {}) for cell in notebook.cells for o in cell.get("outputs", []))
+
+
+def test_what_the_gallery_changes_in_a_model_is_there_to_be_changed() -> None:
+    """A replacement that matches nothing would leave a cell that shows nothing."""
+    tree = ast.parse((FOLDER / "05_your_own_model.py").read_text(encoding="utf-8"))
+    (changes,) = [n.iter.func.value for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.iter, ast.Call)
+                  and isinstance(n.iter.func, ast.Attribute) and isinstance(n.iter.func.value, ast.Dict)]  # fmt: skip
+    text = (models_folder() / "default" / "model.toml").read_text(encoding="utf-8")
+    for old, new in ast.literal_eval(changes).items():
+        assert old in text
+        text = text.replace(old, new)
+    (refused,) = [n.args for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+                  and n.func.attr == "replace" and len(n.args) == 2 and isinstance(n.args[0], ast.Constant)]  # fmt: skip
+    old, new = map(ast.literal_eval, refused)
+    assert old in text
+    with pytest.raises(bs.SpecError, match="stroll"):
+        bs.ModelSpec.from_toml(text.replace(old, new))
 
 
 @pytest.fixture(scope="module")

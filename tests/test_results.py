@@ -205,6 +205,49 @@ def test_a_result_of_a_failed_gate_says_so(kind: type[Result], given: Given) -> 
     json.dumps(result.to_dict(), allow_nan=False)
 
 
+def test_what_rests_on_placebo_fits_says_that_these_failed(given: Given) -> None:
+    """The treated unit's own fit passed its gate, and nothing says otherwise."""
+    first, *rest = given.calibration.placebos
+    calibration = replace(given.calibration, placebos=(replace(first, status="unreliable"), *rest))
+    fit = calibration.fit
+    assert fit.status == "ok"
+    whole = Analysis(given.panel, (fit,), {}, {}, 0.95, 0, calibration=calibration)
+    results = [
+        calibration, bs.decide(calibration), bs.audit_donors(fit, calibration=calibration, progress=False),
+        bs.check(fit, calibration=calibration), bs.path_band(calibration), whole, whole.comparison,
+    ]  # fmt: skip
+    reason = "1 of 6 placebo fits did not pass the convergence gate"
+    for result in results:
+        words = " ".join(result.sentences())
+        assert result.status == "unreliable", type(result)
+        assert result.sentences()[0] == f"{UNRELIABLE}: {reason}, so do not use these numbers."
+        assert words.count("convergence gate") == 1, words
+        if isinstance(result, Pictured) and result is not whole:
+            assert any(text.get_text() == f"{UNRELIABLE}: {reason}" for text in result.plot().texts), type(result)
+    assert "The calibrated interval is UNRELIABLE" in whole.verdict
+    assert "Until a posterior has passed its gate" not in whole.verdict
+
+
+def test_an_unreliable_finding_makes_the_analysis_unreliable_and_is_marked_where_it_is_cited(given: Given) -> None:
+    pit = given.certificate.pit
+    certificate = replace(given.certificate, pit=pit.assign(status=["unreliable"] * 2 + ["ok"] * (len(pit) - 2)))
+    audit = bs.audit_prior(given.fit, alphas=(1.0,), progress=False)
+    audit = replace(audit, table=audit.table.assign(status="unreliable"))
+    whole = Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0)
+    assert whole.status == "ok"
+    cited = whole.with_findings({"certificate": certificate, "prior_audit": audit})
+    reason = "2 of 6 pseudo-treated fits did not pass the convergence gate"
+    assert cited.status == cited.to_dict()["status"] == "unreliable"
+    assert f"The certificate, itself UNRELIABLE ({reason}), finds" in cited.verdict
+    assert cited.sentences()[0] == f"{UNRELIABLE}: in the certificate {reason}, so do not use what it says."
+    assert "in the prior audit the fit at α = 1 did not pass its convergence gate" in cited.sentences()[1]
+    # The effects themselves rest on fits that passed.
+    assert cited.effects_reason == ""
+    assert cited.comparison.status == "ok"
+    mark = f"{UNRELIABLE}: the fit at α = 1 did not pass its convergence gate"
+    assert any(text.get_text() == mark for text in audit.plot().texts)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if hasattr(kind, "effects")], ids=lambda kind: kind.__name__)
 def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
     result = found(kind)

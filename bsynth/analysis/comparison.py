@@ -23,7 +23,7 @@ from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.text.marks import mark
+from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
 
@@ -46,7 +46,7 @@ SHORT = (
 )
 _LEFT_OUT = ("mean", "leave-one-out-range", "placebo-time")
 """Rows of effects that are no interval for what was observed."""
-_CERTIFIED = ("model", "finding", "factor", "status", "donors", "resolution")
+_CERTIFIED = ("model", "finding", "factor", "status", "reason", "donors", "resolution")
 """What the words use of a certificate."""
 
 
@@ -89,8 +89,13 @@ class Comparison(Pictured):
 
     @property
     def status(self) -> Status:
-        """``"unreliable"`` when a row comes from a fit that failed its convergence gate."""
-        return "unreliable" if (self.table["status"] == "unreliable").any() else "ok"
+        """``"unreliable"`` when a row or the calibration comes from a fit that failed its convergence gate."""
+        return status_of(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """Whose gate failed, as the analysis knows it."""
+        return str(self.facts["reason"])
 
     def sentences(self) -> tuple[str, ...]:
         """What each side says, whether they agree and where they do not, and which to trust."""
@@ -98,7 +103,7 @@ class Comparison(Pictured):
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
-        return (*mark(self.status), *verdict(self.numbers()))
+        return (*mark(self.reason), *verdict(self.numbers()))
 
     @property
     def verdict(self) -> str:
@@ -201,6 +206,7 @@ def facts_of(
     truth: float | None,
     unavailable: Mapping[str, str],
     notes: Sequence[str],
+    reason: str,
     measured: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
@@ -229,6 +235,7 @@ def facts_of(
         "truth": truth,
         "unavailable": {name: reason for name, reason in unavailable.items() if _compared(name)},
         "notes": list(notes),
+        "reason": reason,
         "measured": list(measured),
     }  # fmt: skip
 

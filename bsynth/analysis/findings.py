@@ -120,7 +120,8 @@ def _specification_curve(basis: Basis) -> Finding:
     # Half the draws, as by its own default: it fits by the hundred.
     fewer = replace(basis.sampling, draws=max(100, basis.sampling.draws // 2))
     base = basis.plans[0].spec
-    return specification_curve(basis.panel, base=base, sampling=fewer, store=store, progress=basis.progress)
+    curve = specification_curve(basis.panel, base=base, sampling=fewer, store=store, progress=basis.progress)
+    return replace(curve, level=basis.level)
 
 
 def _donor_audit(basis: Basis) -> Finding:

@@ -20,7 +20,7 @@ from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
-from bsynth.text.marks import mark
+from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 2
@@ -97,11 +97,32 @@ class Analysis(Pictured):
 
     @property
     def status(self) -> Status:
-        """``"unreliable"`` when a fit failed its convergence gate, or the calibration's placebo fits did."""
-        statuses = [fit.status for fit in self.fits]
-        if self.calibration is not None:
-            statuses.append(self.calibration.status)
-        return "unreliable" if "unreliable" in statuses else "ok"
+        """``"unreliable"`` when a fit, the calibration or a finding is."""
+        return status_of(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """What of it failed its convergence gate: fits, the calibration's placebo fits, findings."""
+        return "; ".join([reason for reason in (self.effects_reason, *self._of_findings.values()) if reason])
+
+    @property
+    def effects_reason(self) -> str:
+        """Why the effects themselves are unreliable."""
+        failed = [repr(fit.spec.name) for fit in self.fits if fit.status != "ok"]
+        reasons = [] if self.calibration is None else [self.calibration.reason]
+        if failed and len(self.fits) > 1:
+            reasons.insert(0, f"the posterior of {' and of '.join(failed)} did not pass its convergence gate")
+        elif failed:
+            reasons.insert(0, OF_FIT)
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+    @property
+    def _of_findings(self) -> dict[str, str]:
+        """Why findings are unreliable for a reason of their own, by name."""
+        inherited = {each.reason for each in (*self.fits, *filter(None, [self.calibration]))}
+        found = {name: str(getattr(each, "reason", "")) for name, each in self.findings.items()}
+        words = {name: reason for name, reason in found.items() if reason not in inherited | {""}}
+        return {name: f"in the {name.replace('_', ' ')} {reason}" for name, reason in words.items()}
 
     @property
     def main(self) -> Fit | Estimate:
@@ -168,6 +189,7 @@ class Analysis(Pictured):
                 truth=self.truth,
                 unavailable=self.unavailable,
                 notes=self.remarks,
+                reason=self.effects_reason,
                 # How often intervals of the procedures used held the truth, for those that were measured to fail.
                 measured=[
                     {"method": each.estimate.estimator, "interval": kinds[name], "found": shares}
@@ -202,12 +224,11 @@ class Analysis(Pictured):
         return {name: part for name, part in found.items() if part is not None}
 
     def sentences(self) -> tuple[str, ...]:
-        """Return the verdict, sentence by sentence, behind the mark of an unreliable fit."""
+        """Return the verdict, sentence by sentence, behind the marks of what is unreliable."""
+        of_findings = [f"{marked(reason)}, so do not use what it says." for reason in self._of_findings.values()]
         if "verdict" in self.unavailable:
-            return (*mark(self.status), self.verdict)
-        said = self.comparison.sentences()
-        # The calibration's gate is the analysis's own.
-        return said if self.comparison.status == self.status else (*mark(self.status), *said)
+            return (*mark(self.effects_reason), *of_findings, self.verdict)
+        return (*of_findings, *self.comparison.sentences())
 
     @property
     def verdict(self) -> str:
@@ -253,7 +274,7 @@ class Analysis(Pictured):
             "calibration": self._calibration(),
             "weights": self._weights(),
             "pre_fit": self._pre_fit(),
-            "inferences": {name: each.to_dict() for name, each in self.inferences.items()},
+            "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
                 for fit in self.fits
@@ -270,6 +291,8 @@ class Analysis(Pictured):
             "level": self.level,
             "truth": self.truth,
             "status": self.status,
+            "reason": self.reason,
+            "effects_reason": self.effects_reason,
             "versions": versions(),
             "seed": self.seed,
             "verdict": self.verdict,
@@ -281,7 +304,7 @@ class Analysis(Pictured):
             return None
         path = self.calibration.path(self.level)
         labels = self.panel.period_labels()[self.panel.n_pre :]
-        return clean(self.calibration.to_dict()) | {
+        return clean(self.calibration.to_dict(self.level)) | {
             "table": records(self.calibration.table),
             "path": records(path.assign(time=labels)),
         }

@@ -275,7 +275,9 @@ def _checked(
     if case is None:
         return None
     found = [steps.attempt(f"check {part.NAME}", partial(part.check, case)) for part in REGISTRY]
-    return CheckReport(fits[0].spec.name, tuple(answer for answer in found if answer is not None), fits[0].status)
+    return CheckReport(
+        fits[0].spec.name, tuple(answer for answer in found if answer is not None), (calibration or fits[0]).reason
+    )
 
 
 def _finding(kind: Kind, basis: Basis) -> Finding:

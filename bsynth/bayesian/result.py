@@ -228,7 +228,7 @@ class Fit(Pictured):
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         attrs, failed = self.tree.attrs, self.diagnostics.failed()
         return (
-            *mark(self.status),
+            *mark(self.reason),
             f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% predictive interval "
             f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}, by {self.spec.name!r}: "
             f"{self.spec.title}.",

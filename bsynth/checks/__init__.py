@@ -114,4 +114,4 @@ def check(
         require_same_panel(panel, future.panel, "future", "forecast this one, or leave it out")
     case = Case(fit, calibration, future, seed)
     found = [answer for part in REGISTRY if (answer := part.check(case)) is not None]
-    return CheckReport(fit.spec.name, tuple(found), fit.status)
+    return CheckReport(fit.spec.name, tuple(found), (calibration or fit).reason)

@@ -14,7 +14,7 @@ from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import plain
-from bsynth.text.marks import mark
+from bsynth.text.marks import mark, status_of
 from bsynth.text.result import LINE, Result
 
 if TYPE_CHECKING:
@@ -116,13 +116,18 @@ class CheckReport(Result):
     ----------
     model : str
     checks : tuple of Check
-    status : {"ok", "unreliable"}
-        Of the fit; what the checks say of its model is the `answer`.
+    reason : str
+        Of the fit, or of the calibration where it has a say. What the checks say of its model is the `answer`.
     """
 
     model: str
     checks: tuple[Check, ...]
-    status: Status
+    reason: str = ""
+
+    @property
+    def status(self) -> Status:
+        """Of what it rests on."""
+        return status_of(self.reason)
 
     @property
     def answer(self) -> Answer:
@@ -154,8 +159,8 @@ class CheckReport(Result):
     def sentences(self) -> tuple[str, ...]:
         """The warnings in words and the model they name; one sentence when there is none."""
         if not self.warnings:
-            return (*mark(self.status), f"No check contradicts the model {self.model!r}.")
-        words = (*mark(self.status), *(check.sentence for check in self.warnings))
+            return (*mark(self.reason), f"No check contradicts the model {self.model!r}.")
+        words = (*mark(self.reason), *(check.sentence for check in self.warnings))
         return words if self.suggestion is None else (*words, f"Use the model {self.suggestion!r} instead.")
 
     def to_dict(self) -> dict[str, Any]:

@@ -22,8 +22,8 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
-from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import number
+from bsynth.text.marks import marked
+from bsynth.text.numbers import count, number
 from bsynth.text.result import Result
 
 MIN_LAST = 3
@@ -68,17 +68,23 @@ class LeaveFutureOut(Result):
         return "ok" if (self.table["status"] == "ok").all() else "unreliable"
 
     @property
+    def reason(self) -> str:
+        """How many refits failed their gate."""
+        failed = int((self.table["status"] != "ok").sum())
+        return f"{failed} of {len(self.table)} refits did not pass the convergence gate" if failed else ""
+
+    @property
     def title(self) -> str:
         """What it is, and of which model."""
         return f"Leave-future-out of {self.model!r}"
 
     def sentences(self) -> tuple[str, ...]:
         """How well the periods were forecast, and how often the 90% interval missed."""
-        periods, failed, outside = len(self.table), int((self.table["status"] != "ok").sum()), self.outside()
+        periods, outside = len(self.table), self.outside()
         far = f"{outside} of them {'falls' if outside == 1 else 'fall'}" if outside else "none of them falls"
         return (
-            *([f"{UNRELIABLE}: {failed} of {periods} refits did not pass the convergence gate."] if failed else []),
-            f"{periods} pre-periods, each forecast by {self.model!r} from those before it, have an elpd of "
+            *([f"{marked(self.reason)}."] if self.reason else []),
+            f"{count(periods, 'pre-period')}, forecast by {self.model!r} from those before: an elpd of "
             f"{number(self.elpd)} (s.e. {number(self.se, 2)}); {far} outside the 90% predictive interval.",
             "A larger elpd on the same periods is a better forecast; a difference of few standard errors is none.",
         )
@@ -88,7 +94,7 @@ class LeaveFutureOut(Result):
         return super().to_dict() | {"model": self.model, "elpd": self.elpd, "se": self.se}
 
     def _gist(self) -> str:
-        return f"{len(self.table)} periods, elpd {number(self.elpd)} ± {number(self.se, 2)}"
+        return f"{count(len(self.table), 'period')}, elpd {number(self.elpd)} ± {number(self.se, 2)}"
 
 
 def leave_future_out(

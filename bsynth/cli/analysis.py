@@ -15,7 +15,8 @@ from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.labels import one_line
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.marks import marked
+from bsynth.text.numbers import fixed, number, p_alone, percent, probability
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
@@ -36,7 +37,7 @@ SUMMARY = "summary.json"
 )  # fmt: skip
 @click.option(
     "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
-    help="Widen the main interval by what the donors as pseudo-treated show.",
+    help="Move the main interval to what the donors as pseudo-treated show.",
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
@@ -192,9 +193,8 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages)
             click.echo(f"  {name}: {reason}")
     click.echo(f"\nwritten to {out}: {', '.join(written)}")
     if analysis.status != "ok":
-        failed = [*analysis.fits, *([] if analysis.calibration is None else [analysis.calibration])]
-        said = [each.sentences()[0] for each in failed if each.status != "ok"][-1]
-        click.echo(f"bsynth: {said} Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99.", err=True)
+        longer = "Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99."
+        click.echo(f"bsynth: {marked(analysis.reason)}. {longer}", err=True)
         ctx.exit(UNRELIABLE)
 
 
@@ -218,8 +218,10 @@ def _print_table(analysis: "Analysis") -> None:
             number(row["estimate"]),
             f"[{number(row['lower'])}, {number(row['upper'])}]".replace("[", r"\[") if has_bounds else "",
             f"{level}{row['interval']}",
-            number(row["p"]) if row["p"] == row["p"] else "",
-            number(row["probability_positive"]) if row["probability_positive"] == row["probability_positive"] else "",
+            p_alone(row["p"]) if row["p"] == row["p"] else "",
+            probability(row["probability_positive"])
+            if row["probability_positive"] == row["probability_positive"]
+            else "",
         )
     click.echo()
     Console(width=None if sys.stdout.isatty() else 120).print(table)

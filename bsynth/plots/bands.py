@@ -10,7 +10,7 @@ from bsynth.plots.style import BLACK, BLUE, EndLabel
 from bsynth.plots.view import view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import interval_words
-from bsynth.text.numbers import percent
+from bsynth.text.numbers import count, percent
 
 
 def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
@@ -74,9 +74,9 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
             [
                 f"{seen.method}. {window_words(seen.times, seen.n_pre)}.",
                 f"Light: {percent(band.level)} of whole paths by the model, which leave zero out in {away} of "
-                f"{len(table)} periods. Dark: {interval_words(band.interval, band.level)} of each period",
+                f"{count(len(table), 'period')}. Dark: {interval_words(band.interval, band.level)} of each period",
                 " ".join(band.measured()),
             ],
-            unreliable=seen.unreliable,
+            reason=band.reason,
         )
     return ax

@@ -59,12 +59,12 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
             f"Certificate of {drawn(certificate.spec.name)} for {name}: the model alone is {certificate.finding}",
             [
                 f"{int(row['units'])} donors as if treated, where nothing happened. The model's own "
-                f"{percent(certificate.level)} interval held the truth in {percent(row['coverage'])} of them, the "
-                f"calibrated one in {percent(certificate.row('calibrated')['coverage'])}.",
+                f"{percent(certificate.level)} interval held the truth in {percent(row['coverage'], 0)} of them, the "
+                f"calibrated one in {percent(certificate.row('calibrated')['coverage'], 0)}.",
                 _missed(certificate),
                 "Grey: where honest intervals fall with probability 95%",
             ],
-            unreliable=certificate.status != "ok",
+            reason=certificate.reason,
         )
     return ax
 

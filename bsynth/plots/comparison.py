@@ -40,7 +40,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     say = f"Outcome {drawn(facts['outcome'])}, {drawn(facts['treated'])}"
     if main:
         say += f". Shaded: the {interval_words(first['interval'], float(first['level']))}"
-    ax = forest(table, ax=ax, estimand="average", truth=facts["truth"], with_p=True, say=say)
+    ax = forest(table, ax=ax, estimand="average", truth=facts["truth"], with_p=True, say=say, reason=comparison.reason)
     if main:
         ax.axvspan(first["lower"], first["upper"], color=BLUE, alpha=0.09, linewidth=0, zorder=0.5, gid="main")
     return ax

@@ -381,7 +381,7 @@ def _finished(collection: azp.PlotCollection, fit: Fit, title: str, *said: str) 
         _frame(ax)
     attrs = fit.tree.attrs
     whose = f"{fit.spec.name} on {drawn(attrs['outcome'])}, {drawn(attrs['treated'], 40)}"
-    style.figure_heading(figure, title, [f"{whose}.", *said], unreliable=fit.status == "unreliable")
+    style.figure_heading(figure, title, [f"{whose}.", *said], reason=fit.reason)
     return collection
 
 

@@ -52,7 +52,8 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
                     markevery=[0], gid="backdated")  # fmt: skip
             shown.append(line)
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
-        ax.plot(x, estimate.gap, color=BLACK, linewidth=2.0, zorder=5, gid="treated")
+        # Under the backdated lines, which lie close to it before the start.
+        ax.plot(x, estimate.gap, color=BLACK, linewidth=1.6, zorder=1.8, gid="treated")
         style.time_axis(ax, panel.times, panel.source.time)
         ax.set_ylabel(f"gap in {drawn(panel.source.outcome)}", color=style.INK)
         focus(ax, np.concatenate([estimate.gap, [0.0], *shown])[:, None], None)

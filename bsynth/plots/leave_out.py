@@ -8,7 +8,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, VERMILION
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import bracket, numbers
+from bsynth.text.numbers import bracket, count, numbers
 
 
 def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 30) -> Axes:
@@ -66,7 +66,7 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. Dashed line: {words[0]} with all "
                 f"{len(estimate.panel.donors)} donors; shaded: range {bracket(words[1:])}, "
                 "not a confidence interval",
-                f"{hidden} donors that move the answer less are not shown" if hidden else "",
+                f"{count(hidden, 'donor')} of less influence not shown" if hidden else "",
             ],
         )
     return ax

@@ -94,6 +94,6 @@ def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str 
                 f"Bayesian, {drawn(found.model)}. Predictive variance of the {of};",
                 f"its sd is {first} at h = {horizon[0]} and {last} at h = {horizon[-1]} ({drawn(found.outcome)})",
             ],
-            unreliable=found.status == "unreliable",
+            reason=found.reason,
         )
     return ax

@@ -43,7 +43,8 @@ class View:
         Names, as the user gave them.
     interval : str
         Level and kind of the bounds in words; empty for a point.
-    unreliable : bool
+    reason : str
+        Why it is unreliable; empty when it is not.
     """
 
     path: pd.DataFrame
@@ -55,7 +56,7 @@ class View:
     time: str
     method: str
     interval: str
-    unreliable: bool
+    reason: str
 
     @property
     def times(self) -> pd.Index:
@@ -79,7 +80,7 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
             time=str(attrs.get("time", "time")),
             method=f"{METHODS['bayes']}, {result.spec.name}",
             interval=interval_words(interval, level),
-            unreliable=result.status == "unreliable",
+            reason=result.reason,
         )
     require_result(result)
     if not isinstance(result, Estimate):
@@ -95,7 +96,7 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
         time=panel.source.time,
         method=METHODS.get(result.estimator, result.estimator),
         interval="",
-        unreliable=False,
+        reason="",
     )
 
 

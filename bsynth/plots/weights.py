@@ -12,7 +12,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, ORANGE
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import fixed
+from bsynth.text.numbers import count, fixed
 
 
 def plot_weights(
@@ -69,7 +69,7 @@ def plot_weights(
             ax,
             "Donor weights",
             [_key(result, estimate, level), _hidden_words(hidden, posterior)],
-            unreliable=isinstance(result, Fit) and result.status == "unreliable",
+            reason=result.reason,
         )
     return ax
 
@@ -155,6 +155,6 @@ def _key(result: Fit | Estimate, estimate: Estimate | None, level: float) -> str
 def _hidden_words(hidden: pd.DataFrame, posterior: bool) -> str:
     if hidden.empty:
         return "All donors are shown"
-    words = f"{len(hidden)} donors are not shown; together they weigh {fixed(hidden['weight'].sum(), 3)}"
+    words = f"{count(len(hidden), 'donor')} not shown, of total weight {fixed(hidden['weight'].sum(), 3)}"
     classical = hidden["classical"].sum(min_count=1)
     return words if not posterior or pd.isna(classical) else f"{words} (posterior mean) and {fixed(classical, 3)} (◆)"

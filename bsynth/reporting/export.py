@@ -19,7 +19,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.panel import Panel
-from bsynth.text.numbers import exact
+from bsynth.text.numbers import exact, number
 
 NAMES = ("effects", "path", "weights_table", "to_frame", "table", "ranks", "units", "contrasts")
 """Under these names results offer tables, as attributes or as methods without a required argument."""
@@ -191,7 +191,12 @@ def latex(table: pd.DataFrame) -> str:
     <BLANKLINE>
     """
     plain = dated(table).map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
-    return str(plain.to_latex(index=False, escape=True, float_format="{:.4g}".format, na_rep=""))
+    return str(plain.to_latex(index=False, escape=True, float_format=_ascii, na_rep=""))
+
+
+def _ascii(value: float) -> str:
+    """A number as LaTeX takes it in text."""
+    return number(value, 4).replace("\u2212", "-").replace("∞", "inf")
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -76,6 +76,31 @@ def decapitalised(title: str) -> str:
     return title[:1].lower() + title[1:]
 
 
+HEADINGS = {
+    "p": "p",
+    "probability_positive": "P(>\u00a00)",
+    "p_min": "smallest p there can be",
+    "measured": "as measured",
+    "sd": "sd",
+    "z": "z",
+    "pit": "PIT",
+    "elpd": "elpd",
+}
+"""Columns whose names are no words."""
+
+
+def heading(name: str) -> str:
+    """Return the name of a table's column as a heading.
+
+    Examples
+    --------
+    >>> heading("pre_rmspe"), heading("effective_donors"), heading("p")
+    ('Pre RMSPE', 'Effective donors', 'p')
+    """
+    words = name.replace("_", " ").replace("rmspe", "RMSPE")
+    return HEADINGS.get(name, words[:1].upper() + words[1:] if len(words) > 1 else words)
+
+
 def interval_words(kind: str, level: float) -> str:
     """Name an interval by level and kind: "95% predictive interval"."""
     words = INTERVALS.get(kind, kind)

@@ -15,7 +15,7 @@ from bsynth._base.types import Status
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
 from bsynth.text.labels import one_line, plain
-from bsynth.text.marks import UNRELIABLE
+from bsynth.text.marks import OF_FIT, UNRELIABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ class Result(ABC):
     A subclass is a frozen dataclass, with ``repr=False`` so that it keeps the one line of this class. It has
 
     - ``status``: ``"ok"``, or ``"unreliable"`` when a fit behind it failed its convergence gate;
+    - ``reason``: whose gate that was, in words; whatever rests on a result hands its reason on;
     - ``table``: its numbers, tidy, one row per thing;
     - `sentences`: its words, the most important first; when it is unreliable, that it is (`bsynth.text.marks`);
     - `title`: what it is and of what, a few words;
@@ -77,6 +78,11 @@ class Result(ABC):
             """Its numbers, tidy."""
 
     @property
+    def reason(self) -> str:
+        """Why it is unreliable, as a clause that says whose gate failed; empty when it is not."""
+        return "" if self.status == "ok" else OF_FIT
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """What this is and of what, a few words."""
@@ -90,8 +96,13 @@ class Result(ABC):
         return ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON data: ``status``, ``sentences`` and ``table``."""
-        return {"status": self.status, "sentences": list(self.sentences()), "table": records(self.table)}
+        """Return it as plain JSON data: ``status``, its ``reason`` (empty when ok), ``sentences`` and ``table``."""
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "sentences": list(self.sentences()),
+            "table": records(self.table),
+        }
 
     def __repr__(self) -> str:
         mark = "" if self.status == "ok" else f" {UNRELIABLE}"

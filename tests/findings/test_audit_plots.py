@@ -16,11 +16,11 @@ from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError
 from bsynth.findings import PriorAudit, audit_donors, decide, decompose_uncertainty, path_band
 from bsynth.model.spec import ModelSpec
-from bsynth.plots import style
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.decision import plot_decision
 from bsynth.plots.uncertainty import plot_uncertainty
+from bsynth.text.marks import OF_FIT, marked
 
 HOSTILE = ("$x_1$ costs $", "<b>bold</b>", "東京", "a" * 20, "Société d'énergie — région " + "x" * 40)
 
@@ -112,9 +112,9 @@ def test_each_is_drawn_within_its_figure(fit: Fit, panel: bs.Panel, prior: Prior
 def test_an_unreliable_fit_is_stamped_on_each(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> None:
     failed = replace(fit, diagnostics=replace(fit.diagnostics, status="unreliable", failures=("R-hat",)))
     for name, draw in drawn_by_all(failed, panel, prior).items():
-        assert style.UNRELIABLE in texts(draw()), name
+        assert marked(OF_FIT) in texts(draw()), name
     for name, draw in drawn_by_all(fit, panel, prior).items():
-        assert style.UNRELIABLE not in texts(draw()), name
+        assert marked(OF_FIT) not in texts(draw()), name
 
 
 def lines(ax: Axes, gid: str) -> list[np.ndarray]:
@@ -163,7 +163,7 @@ def test_donor_audit_shows_the_flagged_first_and_counts_the_hidden(fit: Fit, pan
     flagged = int((found.table["flags"] != "").sum())
     shown = max(10, flagged)
     assert len(lines(ax, "donor")) == shown
-    assert f"{45 - shown} donors without a flag are not shown" in texts(ax).replace("\n", " ")
+    assert f"{45 - shown} donors without a flag not shown" in texts(ax).replace("\n", " ")
     assert lines(ax, "donor")[0][0, 0] == found.table.loc[found.table["flags"] != "", "change"].iloc[0]
 
 

@@ -10,6 +10,7 @@ from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import UnreliableWarning
 from bsynth.frequentist import bootstrap, classical, leave_one_out, placebo_space, refit
 from bsynth.frequentist.inference.schemes import filled_in_time
+from bsynth.text.numbers import numbers
 
 
 def make_log(users: int, seed: int, *, rows: int = 1, units: int = 6, weeks: int = 8) -> pd.DataFrame:
@@ -225,3 +226,16 @@ def test_leave_out_all_and_two_donors(prop99_panel: bs.Panel) -> None:
         unit="unit", time="time", outcome="outcome", treated="California", start=1989,
     )  # fmt: skip
     assert len(leave_one_out(pair, which="all", progress=False).table) == 2
+
+
+def test_the_line_of_a_robustness_check_holds_what_it_found(prop99_panel: bs.Panel) -> None:
+    dropped, earlier = bs.leave_one_out(prop99_panel, progress=False), bs.placebo_time(prop99_panel)
+    low, high = dropped.range
+    estimate = float(dropped.effects()["estimate"].iloc[0])
+    shown = numbers(estimate, low, high)
+    assert (
+        f"average effect {shown[0]}, without {len(dropped.table)} donors in turn from {shown[1]} to {shown[2]}"
+        in repr(dropped)
+    )
+    largest = numbers(estimate, float(earlier.table["mean_gap"].abs().max()))[1]
+    assert f"largest of {len(earlier.table)} backdated starts {largest}>" in repr(earlier)

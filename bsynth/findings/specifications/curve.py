@@ -21,7 +21,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
-from bsynth.text.marks import UNRELIABLE
+from bsynth.text.marks import marked
 from bsynth.text.numbers import exact, number, numbers, percent
 from bsynth.text.result import Pictured
 
@@ -37,10 +37,13 @@ class SpecificationCurve(Pictured):
     plan : CurvePlan
     runs : tuple of SpecificationRun
         One per specification, in the plan's order.
+    level : float
+        Of the intervals of ``table`` and picture.
     """
 
     plan: CurvePlan
     runs: tuple[SpecificationRun, ...]
+    level: float = LEVEL
 
     @property
     def seconds(self) -> float:
@@ -80,8 +83,8 @@ class SpecificationCurve(Pictured):
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """`effects` at 95%."""
-        return self.effects()
+        """`effects` at the curve's level."""
+        return self.effects(self.level)
 
     @cached_property
     def estimates(self) -> FloatArray:
@@ -97,6 +100,12 @@ class SpecificationCurve(Pictured):
     def status(self) -> Status:
         """``"unreliable"`` when any fit behind an effect did not pass its convergence gate."""
         return "ok" if self.reliable.all() else "unreliable"
+
+    @property
+    def reason(self) -> str:
+        """How many fits failed their gate."""
+        failed = int((~self.reliable).sum())
+        return f"{failed} of {len(self.runs)} fits did not pass the convergence gate" if failed else ""
 
     @property
     def median(self) -> float:
@@ -171,7 +180,7 @@ class SpecificationCurve(Pictured):
         ]
         failed = count - int(self.reliable.sum())
         if failed:
-            words.insert(0, self._without(failed))
+            words.insert(0, self._without())
         refits = int(table["unreliable_forecasts"].sum())
         if refits:
             words.append(
@@ -214,12 +223,9 @@ class SpecificationCurve(Pictured):
             f"{self.describe(worst)} (elpd {number(worst['elpd'])}, effect {number(worst['estimate'])})."
         )
 
-    def _without(self, failed: int) -> str:
+    def _without(self) -> str:
         kept = self.estimates[self.reliable]
-        words = (
-            f"{UNRELIABLE}: {failed} of {len(self.runs)} fits did not pass the convergence gate. They are shown, "
-            "marked and counted below; "
-        )
+        words = f"{marked(self.reason)}. They are shown, marked and counted below; "
         if not len(kept):
             return words + "no fit is left without them."
         low, high = number(kept.min()), number(kept.max())

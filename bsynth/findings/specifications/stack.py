@@ -24,7 +24,7 @@ from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import bracket, number, numbers, percent
+from bsynth.text.numbers import bracket, count, number, numbers, percent
 from bsynth.text.result import Result
 
 SHARE = 0.005
@@ -104,6 +104,11 @@ class Stack(Result):
         """``"unreliable"`` when a specification with weight is."""
         return "unreliable" if (self.weights[~self.curve.reliable] > 0).any() else "ok"
 
+    @property
+    def reason(self) -> str:
+        """That of the curve, when a specification with weight is among those that failed."""
+        return self.curve.reason if self.status != "ok" else ""
+
     @cached_property
     def leave_one_out(self) -> FloatArray:
         """(m,) stacked estimate when each held-out period in turn does not count."""
@@ -140,26 +145,26 @@ class Stack(Result):
 
     def sentences(self) -> tuple[str, ...]:
         """The stacked effect, who carries the weight, and how firmly the weights stand."""
-        row, count, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
+        row, total, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
         carriers = self.table[self.table["weight"] >= SHARE]
         listed = "; ".join(f"{number(r['weight'], 2)} {self.curve.describe(r)}" for _, r in carriers.head(4).iterrows())
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
         verb = "carries" if len(carriers) == 1 else "carry"
         low, high = self.leave_one_out.min(), self.leave_one_out.max()
-        share = percent(len(carriers) / count, 0)
         words = [
-            f"Stacked by {m} forecasts of the pre-period the average effect is {number(row['estimate'])}, "
+            f"Stacked by {count(m, 'forecast')} of the pre-period the average effect is {number(row['estimate'])}, "
             f"{percent(row['level'])} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
-            f"{len(carriers)} of {count} specifications {verb} weight ({share}): {listed}{more}.",
+            f"{len(carriers)} of {count(total, 'specification')} {verb} at least {percent(SHARE)} of the weight each: "
+            f"{listed}{more}.",
             f"When one forecast at a time does not count, the stacked effect lies between {number(low)} and "
-            f"{number(high)}: {m} forecasts settle the weights no better than that, and at most {m} specifications "
-            "need any.",
+            f"{number(high)}: {count(m, 'forecast')} can settle the weights no better than that, and give weight to no "
+            f"more than {count(m, 'specification')}.",
         ]
         failed = int((~self.curve.reliable).sum())
         if failed:
             share = number(float(self.weights[~self.curve.reliable].sum()), 2)
             without = self.reliable_estimate
-            said = f"{failed} unreliable fits carry {share} of the weight; "
+            said = f"{count(failed, 'unreliable fit')} with {share} of the weight; "
             said += "no fit is left without them." if without is None else f"without them it is {number(without)}."
             words = [*words, said] if self.status == "ok" else [f"{UNRELIABLE}: {said}", *words]
         return tuple(words)

@@ -29,7 +29,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Clusters, Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, number, numbers, percent
+from bsynth.text.numbers import bracket, count, number, numbers, percent
 
 NAME = "bootstrap"
 TITLE = "User-level bootstrap"
@@ -161,8 +161,8 @@ class Bootstrap(Inference):
         notes, filled = [], self.table["filled"]
         if filled.any():
             notes.append(
-                f"{int(filled.sum())} cells without a drawn user, in {int((filled > 0).sum())} of "
-                f"{len(filled)} replicates, were interpolated linearly in time."
+                f"{count(int(filled.sum()), 'cell')} without a drawn user, in {int((filled > 0).sum())} of "
+                f"{count(len(filled), 'replicate')}: interpolated linearly in time."
             )
         if self.smallest_p > 1 - level:
             notes.append(
@@ -173,13 +173,13 @@ class Bootstrap(Inference):
             notes.append(_failure(self.failed, len(self.table)))
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
-        average = self.effects().iloc[0]
+    def _sentence(self, level: float) -> str:
+        average = self.effects(level).iloc[0]
         what, conditions = RESAMPLED[self.cluster]
-        count = len(self.table) - self.failed
+        kept = len(self.table) - self.failed
         return (
-            f"{TITLES[self.cluster]} bootstrap: over {count} resamples of {what} the middle 95% of the average "
-            f"effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
+            f"{TITLES[self.cluster]} bootstrap: over {kept} resamples of {what} the middle {percent(level)} of the "
+            f"average effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ period, so the counterfactual is fitted on all of them and its residuals are per
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from numbers import Real
 from typing import Any, Literal, get_args
 
@@ -25,7 +26,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows, find_for_series
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import p_value, percent
+from bsynth.text.numbers import bracket, count, numbers, p_value, percent
 
 NAME = "conformal"
 TITLE = "Conformal test"
@@ -60,8 +61,8 @@ class Conformal(Inference):
         Residuals under no effect, outcome units.
     statistics : DataArray (replicate,)
         Joint statistic of each permutation; replicate 0 is the data as they are.
-    p : float
-        Joint test of no effect in any period; the data count as one permutation, so it is never 0.
+    p_joint : float
+        Of the joint statistic: no effect in any period. The data count as one permutation, so it is never 0.
     table : DataFrame
         One row per treated period: ``time, gap, p``; p tests that this period has no effect.
     seconds : float
@@ -75,7 +76,7 @@ class Conformal(Inference):
     q: float
     gaps: xr.DataArray
     statistics: xr.DataArray
-    p: float
+    p_joint: float
     table: pd.DataFrame
     seconds: float
     _test: NullTest = field(repr=False)
@@ -84,6 +85,11 @@ class Conformal(Inference):
     def procedure(self) -> str:
         """The estimator and the procedure with its settings, as the measurement of its coverage names them."""
         return f"{self.estimate.estimator}: conformal {self.permutations}, fitted on {self.proxy}, average"
+
+    @cached_property
+    def p(self) -> float:
+        """Of no average effect: the one whose interval is that of `effects`, the largest 1 − level that holds zero."""
+        return self._test.interval_p(None)
 
     @property
     def p_min(self) -> float:
@@ -124,16 +130,15 @@ class Conformal(Inference):
         """
         level = check_level(level)
         low, high = self._test.interval(None, level)
-        p = self._test.interval_p(None)
-        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=p, seconds=self.seconds)
+        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=self.p, seconds=self.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences about resolution that belong beside the numbers."""
         notes, n_pre = [], self.estimate.panel.n_pre
         if 1 - level < 1 / (n_pre + 1):
             notes.append(
-                f"With {n_pre} pre-periods the p of one period cannot fall below 1/{n_pre + 1}, so at {percent(level)} "
-                "the intervals by period are unbounded."
+                f"With {count(n_pre, 'pre-period')} the p of one period cannot fall below 1/{n_pre + 1}, so at "
+                f"{percent(level)} the intervals by period are unbounded."
             )
         row = self.effects(level).iloc[0]
         if np.isnan(row["lower"]):
@@ -145,12 +150,12 @@ class Conformal(Inference):
             )
         elif np.isinf([row["lower"], row["upper"]]).any():
             notes.append(
-                f"With {len(self.statistics)} permutations and {self.estimate.panel.n_post} treated periods the "
-                f"{percent(level)} interval of the average is unbounded."
+                f"With {len(self.statistics)} permutations and {count(self.estimate.panel.n_post, 'treated period')} "
+                f"the {percent(level)} interval of the average is unbounded."
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         fitted = "on all periods under each null" if self.proxy == "all" else "once, before the start"
         scheme = "cyclic shifts" if self.permutations == "moving-block" else "random permutations"
         presumes = (
@@ -158,14 +163,24 @@ class Conformal(Inference):
             if self.permutations == "moving-block"
             else "exchangeable in time"
         )
+        row = self.effects(level).iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        interval = "empty" if np.isnan(row["lower"]) else bracket(bounds)
         return (
-            f"Conformal test: among {len(self.statistics)} {scheme} of the residuals {p_value(self.p)} for no effect "
-            f"in any treated period; the counterfactual is fitted {fitted}, and it presumes that its residuals are "
-            f"{presumes}, and conditions on the donors; the interval of the average presumes a constant effect."
+            f"Conformal test: the average effect is {estimate}, {percent(level)} conformal interval {interval}, and "
+            f"among {len(self.statistics)} {scheme} of the residuals {p_value(self.p)} for no average effect; the "
+            f"counterfactual is fitted {fitted}, and it presumes that its residuals are {presumes}, and conditions on "
+            "the donors; the interval presumes a constant effect."
         )
 
     def _facts(self) -> dict[str, Any]:
-        return {"permutations": self.permutations, "proxy": self.proxy, "q": self.q, "p": self.p}
+        return {
+            "permutations": self.permutations,
+            "proxy": self.proxy,
+            "q": self.q,
+            "p": self.p,
+            "p_joint": self.p_joint,
+        }
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (*super()._card_tables(), self.table)
@@ -241,7 +256,7 @@ def conformal(
         q=q,
         gaps=xr.DataArray(residuals, dims="time", coords={"time": panel.times}),
         statistics=xr.DataArray(statistics, dims="replicate", coords={"replicate": range(len(order))}),
-        p=float(share(statistics[None, :])[0]),
+        p_joint=float(share(statistics[None, :])[0]),
         table=pd.DataFrame({"time": times, "gap": estimate.gap[panel.n_pre :], "p": by_period}),
         seconds=time.perf_counter() - began,
         _test=test,

@@ -36,7 +36,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.text.numbers import bracket, count, numbers, percent
 
 NAME = "jackknife+"
 TITLE = "Jackknife+"
@@ -123,13 +123,14 @@ class JackknifePlus(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
-        row = self.effects().iloc[0]
+    def _sentence(self, level: float) -> str:
+        row = self.effects(level).iloc[0]
         return (
-            f"Jackknife+: from {len(self.blocks)} refits without {self.block} pre-periods each, the 95% interval of "
-            f"the average effect is {bracket(numbers(row['lower'], row['upper']))}; it presumes that periods after the "
-            "start are exchangeable with those before it, given the donors: no drift. The coverage that is "
-            "guaranteed is 90% (twice the error); typical is 95%."
+            f"Jackknife+: from {count(len(self.blocks), 'refit')} without {count(self.block, 'pre-period')} each, the "
+            f"{percent(level)} interval of the average effect is {bracket(numbers(row['lower'], row['upper']))}; it "
+            "presumes that periods after the start are exchangeable with those before it, given the donors: no drift. "
+            f"The coverage that is guaranteed is {percent(max(0.0, 2 * level - 1))} (twice the error); typical is "
+            f"{percent(level)}."
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import numbers
+from bsynth.text.numbers import count, numbers
 
 NAME = "leave-one-out"
 TITLE = "Leave one out"
@@ -101,19 +101,23 @@ class LeaveOneOut(Inference):
             seconds=self.seconds,
         )
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         low, high = numbers(*self.range)
         if self.cumulative:
             return (
-                f"Cumulative leave-out: dropping {len(self.table)} donors one after the other, always the one with "
-                f"the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
+                f"Cumulative leave-out: dropping {count(len(self.table), 'donor')} one after the other, always the one "
+                f"with the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
                 "and on the donors that remain, and is a range, not a confidence interval."
             )
         return (
-            f"Leave one out: without each of {len(self.table)} donors in turn the mean gap lies between "
+            f"Leave one out: without each of {count(len(self.table), 'donor')} in turn the mean gap lies between "
             f"{low} and {high}; it conditions on the data and on all other donors, and is a range, "
             "not a confidence interval."
         )
+
+    def _gist(self) -> str:
+        estimate, low, high = numbers(float(self.effects()["estimate"].iloc[0]), *self.range)
+        return f"average effect {estimate}, without {count(len(self.table), 'donor')} in turn from {low} to {high}"
 
     def _facts(self) -> dict[str, Any]:
         return {"cumulative": self.cumulative}

@@ -38,7 +38,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import p_value, percent
+from bsynth.text.numbers import count, p_value, percent
 
 NAME = "leave-two-out"
 TITLE = "Leave two out"
@@ -144,8 +144,8 @@ class LeaveTwoOut(Inference):
         notes = []
         if 1 - level < 1 / (1 + self.pairs):
             notes.append(
-                f"With {self.pairs} pairs p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} interval is "
-                "unbounded."
+                f"With {count(self.pairs, 'pair')} p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} "
+                "interval is unbounded."
             )
         if self.interval_p > self.p:
             notes.append(
@@ -154,7 +154,7 @@ class LeaveTwoOut(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
             f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "

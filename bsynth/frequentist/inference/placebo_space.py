@@ -36,7 +36,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import exact, p_value, percent
+from bsynth.text.numbers import count, exact, p_value, percent
 
 NAME = "placebo"
 TITLE = "Placebo in space"
@@ -128,7 +128,7 @@ class PlaceboSpace(Inference):
         kept, notes = int(self.table["kept"].sum()), []
         if math.isinf(self.radius(level)):
             notes.append(
-                f"With {kept} placebos p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
+                f"With {count(kept, 'placebo')} p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
                 "unbounded: no effect can be rejected at this level."
             )
         if kept < len(self.table):
@@ -139,7 +139,7 @@ class PlaceboSpace(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
         return (

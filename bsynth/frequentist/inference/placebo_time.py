@@ -24,7 +24,7 @@ from bsynth.frequentist.refit import gap_statistics, interval_rows, labelled
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
-from bsynth.text.numbers import numbers
+from bsynth.text.numbers import count, numbers
 
 NAME = "placebo-time"
 TITLE = "Placebo in time"
@@ -71,7 +71,7 @@ class PlaceboTime(Inference):
         p = dict.fromkeys(nothing, np.nan)
         return interval_rows(self.estimate, nothing, level=np.nan, interval="placebo-time", p=p, seconds=self.seconds)
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
         shown, largest = numbers(real, float(sizes.max()))
@@ -81,6 +81,10 @@ class PlaceboTime(Inference):
             f"real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
+
+    def _gist(self) -> str:
+        real, largest = numbers(float(self.effects()["estimate"].iloc[0]), float(self.table["mean_gap"].abs().max()))
+        return f"average effect {real}, largest of {count(len(self.table), 'backdated start')} {largest}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table,)
