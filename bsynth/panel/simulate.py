@@ -149,7 +149,7 @@ def simulate_factor(
 
     Raises
     ------
-    PanelError
+    PanelError, SpecError
         A setting outside its range.
 
     Examples
