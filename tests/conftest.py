@@ -1,6 +1,7 @@
 """Shared panels and one real fit per model; every other test starts from these."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,19 @@ from bsynth.panel.simulate import rollout_panel_arguments
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--save", default=None, help="folder in which drawn figures and pages are kept for eyes")
     parser.addoption("--reseed", default=0, type=int, help="shift the seed of every fit: no test may hang on its draws")
+
+
+class Figures:
+    """Closes what a test or a docstring's example has drawn: pyplot keeps every figure, and warns of the 21st."""
+
+    def pytest_runtest_teardown(self) -> None:
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].close("all")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # As a plugin and no fixture: the examples of docstrings are not below this folder.
+    config.pluginmanager.register(Figures())
 
 
 @pytest.fixture(scope="session", autouse=True)
