@@ -68,7 +68,7 @@ def test_calendar_quarters_and_parts_of_seconds_are_read() -> None:
     quarters = panel(world(), pd.period_range("2015Q1", periods=24, freq="Q"), "2019Q1")
     assert (quarters.frequency, quarters.n_pre) == ("quarter", 16)
     ticks = panel(world(), pd.date_range("2024-01-01", periods=24, freq="100ms"), "2024-01-01T00:00:01.6")
-    assert (ticks.frequency, ticks.n_pre, ticks.notes()) == ("100 milliseconds", 16, [])
+    assert (ticks.frequency, ticks.n_pre, ticks.notes()) == ("100 milliseconds", 16, ())
 
 
 def test_millions_of_missing_periods_are_counted() -> None:

@@ -155,9 +155,9 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[bs.Sampling]:
 def taken(sampled: list[bs.Sampling], settings: bs.Sampling = LITTLE) -> int:
     """How many times a fit was sampled since the last call, with these settings or those with which it goes on."""
     count = len(sampled)
-    onward = {settings.onward(1, careful=careful) for careful in (False, True)}
-    allowed = {replace(each, seed=0, draws=1) for each in {settings, *onward}}
-    assert {replace(each, seed=0, draws=1) for each in sampled} <= allowed
+    onward = {settings.onward(settings.draws, careful=careful) for careful in (False, True)}
+    allowed = {replace(each, seed=0, draws=100) for each in {settings, *onward}}
+    assert {replace(each, seed=0, draws=100) for each in sampled} <= allowed
     sampled.clear()
     return count
 

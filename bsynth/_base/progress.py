@@ -35,8 +35,8 @@ def _lines(say: Callable[[float], str]) -> Iterator[None]:
 
 
 def _so_far(text: str, done: int, total: int, seconds: float) -> str:
-    left = f", about {seconds * (total - done) / done:.0f} s left" if done else ""
-    return f"{text}: {done} of {total} after {seconds:.0f} s{left}"
+    left = f", about {round(seconds * (total - done) / done)} s left" if done else ""
+    return f"{text}: {done} of {total} after {round(seconds)} s{left}"
 
 
 def _console(shown: bool) -> Console:
@@ -52,7 +52,7 @@ def status(text: str, shown: bool = True) -> Iterator[None]:
     if not shown:
         yield
     elif console.quiet:
-        with _lines(lambda seconds: f"{text}: {seconds:.0f} s"):
+        with _lines(lambda seconds: f"{text}: {round(seconds)} s"):
             yield
     else:
         with console.status(text):

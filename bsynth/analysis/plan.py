@@ -143,7 +143,7 @@ def plan_analysis(
     how = resolve(sampling, draws, seed)
     replicates = check_whole(replicates, "replicates", 2, "better 500 or more")
     if questions is not None:
-        check_kind(questions, Mapping, "questions", "{name: value} of what bsynth.decide is asked")
+        check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
     impossible = frequentist.conditions(panel)
     unavailable = {name: impossible[name] for name in _asked(methods)[0] if name in impossible}

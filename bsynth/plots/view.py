@@ -8,6 +8,7 @@ import pandas as pd
 
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
+from bsynth.effects import check_level
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.text.labels import METHODS, interval_words
@@ -67,6 +68,7 @@ class View:
 
 def view(result: Fit | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
     """Return the view of any result over time; a point keeps NaN bounds, inference brings its own."""
+    level = check_level(level)
     if isinstance(result, Fit):
         attrs = result.tree.attrs
         donors = result.tree["constant_data"].to_dataset()["donors"]

@@ -21,7 +21,10 @@ from numba import carray, cfunc, types
 from bsynth.engines.kernels.density import log_density
 from bsynth.engines.kernels.layout import LENGTH, UNITS
 
-_SOURCES = ("compiled.py", "density.py", "forms.py", "layout.py", "machine.py")
+_SOURCES = (
+    "common.py", "compiled.py", "density.py", "forms.py", "latent.py", "layout.py", "machine.py", "treated.py",
+    "weights.py",
+)  # fmt: skip
 _DOUBLES = types.CPointer(types.double)
 _LOG_DENSITY = types.intc(types.uintp, _DOUBLES, _DOUBLES, _DOUBLES, types.voidptr)
 _EXPAND = types.intc(types.uintp, types.uintp, _DOUBLES, _DOUBLES, types.voidptr)
