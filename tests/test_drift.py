@@ -200,20 +200,15 @@ def test_scale_and_share_hold_the_prior_of_noise_and_drift() -> None:
 
     span = drift.forms(_toml("walk", 1.0).drift, np.arange(19), summed=True).reach[0]
 
-    def density(share: float, total: float, noise: float, q: float) -> float:
-        found = drift.split(np.array(total), np.array(share), span)
-        if found[0] > noise or found[1] > q:
-            return 0.0
-        ratio = drift.log_share_density(np.array(total), np.array(share), span, noise_sd=0.5, drift_sd=0.25)
-        own = stats.halfnorm.logpdf(total, scale=0.5) + stats.beta.logpdf(share, 0.5, 0.5)
-        return float(np.exp(ratio + own))
-
     # P(σ ≤ .4, q ≤ .2); in angles, since the share's density has poles at both ends.
     noise, q = 0.4, 0.2
     angles, totals = (np.arange(400) + 0.5) / 400 * np.pi / 2, (np.arange(600) + 0.5) / 600 * 1.2
-    jacobian = np.sin(2 * angles)
-    grid = [[density(np.sin(a) ** 2, t, noise, q) for a in angles] for t in totals]
-    mass = (np.array(grid) * jacobian).sum() * (np.pi / 2 / 400) * (1.2 / 600)
+    total, share = totals[:, None], np.sin(angles) ** 2
+    scales = drift.split(total, share, span)
+    ratio = drift.log_share_density(total, share, span, noise_sd=0.5, drift_sd=0.25)
+    density = np.exp(ratio + stats.halfnorm.logpdf(total, scale=0.5) + stats.beta.logpdf(share, 0.5, 0.5))
+    inside = (scales[0] <= noise) & (scales[1] <= q)
+    mass = (density * inside * np.sin(2 * angles)).sum() * (np.pi / 2 / 400) * (1.2 / 600)
     expected = (2 * stats.norm.cdf(noise / 0.5) - 1) * (2 * stats.norm.cdf(q / 0.25) - 1)
     assert mass == pytest.approx(expected, rel=0.02)
     assert integrate.quad(lambda a: stats.beta.pdf(np.sin(a) ** 2, 0.5, 0.5) * np.sin(2 * a), 0, np.pi / 2)[

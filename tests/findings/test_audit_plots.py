@@ -65,7 +65,7 @@ def prior() -> PriorAudit:
             "own": [False, False, True, False],
         }
     )
-    return PriorAudit(None, None, table, -11.1, 2.7, "level", "Calif$rnia", "packs", "ok", 1.0)
+    return PriorAudit(None, None, table, True, -11.1, 2.7, "level", "Calif$rnia", "packs", "ok", 1.0)
 
 
 def drawn_by_all(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> dict[str, Callable[..., Axes]]:

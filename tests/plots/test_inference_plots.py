@@ -95,7 +95,7 @@ def test_leave_one_out_draws_range_and_full_estimate(rollout_leave_one_out: Leav
     full = rollout_leave_one_out.estimate.effects()["estimate"][0]
     assert lines(ax, "full")[0].get_xdata()[0] == pytest.approx(full, rel=1e-12)
     assert ax.get_title(loc="left") == "Leave one out: average effect between +0.0739 and +0.0945"
-    assert "9 donors that move the answer less" in texts(plot_leave_one_out(rollout_leave_one_out, top=3))
+    assert "9 donors of less influence not shown" in texts(plot_leave_one_out(rollout_leave_one_out, top=3))
 
 
 def test_bootstrap_draws_interval_estimate_and_truth(rollout_bootstrap: Bootstrap) -> None:
