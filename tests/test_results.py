@@ -276,8 +276,8 @@ def test_a_pictured_result_draws_itself(kind: type[Result], found: Callable[[typ
         assert result.plot(level=0.5).has_data()
         with pytest.raises(bs.SpecError, match="level is 95"):
             result.plot(level=95)
-    with pytest.raises(bs.SpecError, match="the picture has no setting 'levl'"):
-        result.plot(levl=0.5)
+    with pytest.raises(bs.SpecError, match="the picture has no setting 'shade'"):
+        result.plot(shade=0.5)
 
 
 @each
