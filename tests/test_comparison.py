@@ -138,12 +138,14 @@ class Paper:
     """What a comparison reads of a certificate."""
 
     panel: bs.Panel
+    status = "ok"
+    reason = ""
 
     def sentences(self) -> tuple[str, ...]:
         return ()
 
     def to_dict(self) -> dict[str, Any]:
-        found = {"model": "level", "finding": "overconfident", "factor": 2.66, "status": "ok"}
+        found = {"model": "level", "finding": "overconfident", "factor": 2.66, "status": "ok", "reason": ""}
         return found | {"donors": 38, "resolution": 1 / 39, "panel": self.panel.to_dict()}
 
 

@@ -197,7 +197,7 @@ def numbers(prop99: Analysis) -> dict[str, Any]:
 
 def test_p_against_its_own_interval_is_said(numbers: dict[str, Any]) -> None:
     numbers["table"][1]["p"] = 0.01
-    assert "The placebo interval of sc and its p of 0.0100 contradict each other about zero." in verdict(numbers)
+    assert "The placebo interval of sc and its p = 0.0100 contradict each other about zero." in verdict(numbers)
 
 
 def test_intervals_that_leave_out_or_lose_their_estimate_are_said(numbers: dict[str, Any]) -> None:
