@@ -96,19 +96,20 @@ def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:
 def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
     """Fit; while the convergence gate fails go on from the state reached, or start again more strictly."""
     draws = _draw(request, request.sampling, None, 0, progress)
-    result = _judged(request, draws, attempt=0)
+    result = _judged(request, request.sampling, draws, attempt=0)
     for attempt in range(1, rounds + 1):
         if result.status == "ok":
             break
         if draws.state is None:
-            draws = _draw(request, request.sampling.stricter(), None, attempt, progress)
+            settings = request.sampling.stricter()
+            draws = _draw(request, settings, None, attempt, progress)
         else:
             strayed = result.diagnostics.strayed
-            onward = request.sampling.onward(len(draws), careful=strayed)
-            more = _draw(request, onward, draws.state, attempt, progress)
+            settings = request.sampling.onward(len(draws), careful=strayed)
+            more = _draw(request, settings, draws.state, attempt, progress)
             # Draws among which some diverged are left out: around them is what the sampler did not reach.
             draws = more if strayed else draws.and_then(more)
-        result = _judged(request, draws, attempt=attempt)
+        result = _judged(request, settings, draws, attempt=attempt)
     return result
 
 
@@ -143,9 +144,9 @@ def _draw(request: Plan, sampling: Sampling, start: State | None, attempt: int, 
         return bayes.sample(request.design, request.spec, sampling, int(seed), start)
 
 
-def _judged(request: Plan, drawn: Draws, *, attempt: int) -> Fit:
-    """Predict the counterfactual from draws and put them through the convergence gate."""
-    design, spec, sampling = request.design, request.spec, request.sampling
+def _judged(request: Plan, sampling: Sampling, drawn: Draws, *, attempt: int) -> Fit:
+    """Predict the counterfactual from draws and put them through the convergence gate; ``sampling`` drew the last."""
+    design, spec = request.design, request.spec
     parameters = bayes.parameters(drawn.values, design, spec)
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
     predictive_seed = np.random.SeedSequence([sampling.seed, attempt]).spawn(2)[1]
@@ -153,7 +154,7 @@ def _judged(request: Plan, drawn: Draws, *, attempt: int) -> Fit:
     tree = assemble(request.panel, design, drawn.stats, parameters, draws)
     diagnostics = judge(tree, request.panel.n_pre, retried=attempt > 0)
     provenance = Provenance(
-        **sampling.decides(),
+        **replace(sampling, draws=len(drawn)).decides(),
         seconds=0.0,
         reason=request.reason,
         panel=request.panel.to_dict(),
