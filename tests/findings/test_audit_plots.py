@@ -174,4 +174,5 @@ def test_prior_audit_marks_what_failed_and_the_fit_itself(prior: PriorAudit) -> 
     assert lines(ax, "least-squares")[0][0, 1] == -11.1
     assert "1 of the fits failed" in texts(ax)
     empty = replace(prior, table=prior.table.iloc[:0])
-    assert "no concentration to vary" in plot_prior_audit(empty).get_title(loc="left")
+    for concentrated, why in ((True, "no sweep was asked for"), (False, "no concentration to vary")):
+        assert why in plot_prior_audit(replace(empty, concentrated=concentrated)).get_title(loc="left")
