@@ -17,6 +17,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 
 .PHONY: setup demo pictures test notebooks browser lint evidence bench lock dist clean
 
+# Set-up ends with compiling the models' density, which every process then loads; without it fits take longer.
 setup: .venv/.ready
 
 .venv/.ready: requirements.lock pyproject.toml
@@ -24,6 +25,7 @@ setup: .venv/.ready
 	[ -x $(PYTHON) ] || "$$uv" venv -q --python '>=3.12' .venv; \
 	"$$uv" pip sync -q --require-hashes --python $(PYTHON) requirements.lock; \
 	"$$uv" pip install -q --no-deps --no-build-isolation --python $(PYTHON) -e .; \
+	.venv/bin/bsynth warm --quiet || true; \
 	touch $@
 
 demo: setup

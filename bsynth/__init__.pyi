@@ -1,6 +1,6 @@
 from . import plots
 from .analysis import Analysis, Comparison, analyse, compare
-from .bayesian.plan import plan
+from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit, load
 from .bayesian.run import fit
 from .calibration import Calibration, calibrate
@@ -85,6 +85,7 @@ __all__ = [
     "plot_weights",
     "plots",
     "prediction_interval",
+    "pymc_model",
     "report",
     "simulate_factor",
     "simulate_rollout",

@@ -15,15 +15,16 @@ a bound. Where the untreated outcome may be zero the lift is refused, estimate a
 
 import math
 from collections.abc import Sequence
-from numbers import Real
 
 import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_number
 from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError
+from bsynth.text.numbers import exact
 
 ESTIMANDS = ("average", "cumulative", "lift")
 EFFECT_COLUMNS = (
@@ -241,10 +242,19 @@ def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:
     return tree[group].to_dataset()[name]
 
 
-def check_level(level: float) -> None:
-    """Raise `SpecError` unless 0 < level < 1."""
-    if not isinstance(level, Real) or not 0 < level < 1:
-        raise SpecError(f"level is {level!r}; give a probability between 0 and 1, such as 0.95")
+def check_level(level: object) -> float:
+    """Return a level as a plain number; raise `SpecError` unless 0 < level < 1.
+
+    Examples
+    --------
+    >>> check_level(np.float64(0.9))
+    0.9
+    """
+    instead = "a probability between 0 and 1, such as 0.95"
+    found = check_number(level, "level", instead)
+    if not 0 < found < 1:
+        raise SpecError(f"level is {exact(found)}; give {instead}")
+    return found
 
 
 def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tuple[xr.DataArray, xr.DataArray]:
@@ -339,7 +349,12 @@ def point_effects(observed: np.ndarray, counterfactual: np.ndarray) -> dict[str,
 
 
 def complete(table: pd.DataFrame, *, method: str, model: str | None, seconds: float) -> pd.DataFrame:
-    """Put method, model and seconds before the estimand rows and order the columns."""
+    """Put method, model and seconds before the estimand rows, and the status behind, and order the columns.
+
+    A table without a status is of something that is not sampled, and has no gate to fail.
+    """
     table = table.assign(method=method, model=model, seconds=seconds)
+    if "status" not in table:
+        table = table.assign(status="ok")
     extra = [c for c in table.columns if c not in EFFECT_COLUMNS]
     return table.reindex(columns=[*EFFECT_COLUMNS, *extra])

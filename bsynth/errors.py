@@ -41,6 +41,10 @@ class UnreliableWarning(UserWarning):
     """A fit did not pass its convergence gate."""
 
 
+class EngineWarning(UserWarning):
+    """A fit takes longer than it could: the fast engine, or its machine code on disk, cannot be had."""
+
+
 def nearest(name: object, allowed: Iterable[object]) -> str:
     """Return ``", did you mean 'x'?"`` for the closest allowed name, or an empty string.
 

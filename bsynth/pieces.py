@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from bsynth.errors import SpecError, UnreliableWarning
 
 type Record = dict[str, Any]
 """What a finished piece is on disk: plain JSON data."""
+_BEGINS = b'{"key": "", "piece": "'
+"""How every line of a store begins, with its key left out."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,13 @@ class Store:
     file : Path
     key : str
         What the pieces were computed from, such as a `digest`; pieces of other keys may be in the same file.
+    fields : frozenset of str or None
+        What a record holds; pieces with another record are not seen, so they are computed again. None: anything.
     """
 
     file: Path
     key: str
+    fields: frozenset[str] | None = None
 
     def add(self, piece: str, record: Record) -> None:
         """Append one finished piece.
@@ -50,18 +56,36 @@ class Store:
             out.write(line.encode())
 
     def read(self) -> dict[str, Record]:
-        """Return the finished pieces in the order of the file, the last of each name; a cut line is passed over."""
+        """Return the finished pieces in the order of the file, the last of each name; other lines are passed over."""
         found: dict[str, Record] = {}
         if not self.file.is_file():
             return found
-        for line in self.file.read_text(encoding="utf-8").splitlines():
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
+        for line in self.file.read_bytes().splitlines():
+            record = _parsed(line)
+            if record is None or record.pop("key") != self.key:
                 continue
-            if isinstance(record, dict) and record.pop("key", None) == self.key and "piece" in record:
-                found[record.pop("piece")] = record
+            piece = record.pop("piece")
+            if self.fields in (None, record.keys()):
+                found[piece] = record
         return found
+
+
+def _parsed(line: bytes) -> Record | None:
+    """The record in a line of a store; None for a line cut short, or of something else."""
+    try:
+        record = json.loads(line)
+    except ValueError:  # no JSON, or no UTF-8
+        return None
+    ours = isinstance(record, dict) and isinstance(record.get("piece"), str) and "key" in record
+    return record if ours else None
+
+
+def _is_store(file: Path) -> bool:
+    """Whether a file is empty or begins with a record of ours, be it cut short by a kill."""
+    with file.open("rb") as lines:
+        first = lines.readline()
+    begins = re.sub(rb'^(\{"key": ")[^"]*', rb"\1", first).removesuffix(b"\n")
+    return first == b"" or begins.startswith(_BEGINS) or (begins != b"" and _BEGINS.startswith(begins))
 
 
 def digest(description: object, *data: bytes) -> str:
@@ -71,7 +95,7 @@ def digest(description: object, *data: bytes) -> str:
 
 
 def check_store(store: str | Path | None) -> Path | None:
-    """Return the store's path; raise `SpecError` unless a file can be there."""
+    """Return the store's path; raise `SpecError` unless a store can be there, and another file is not."""
     if store is None:
         return None
     file = as_path(store, "store")
@@ -80,7 +104,12 @@ def check_store(store: str | Path | None) -> Path | None:
         raise SpecError(
             f"store {str(file)!r} cannot be written: {reason}; give the path of a file in a folder there is"
         )
-    return check_file(file, "store")
+    check_file(file, "store")
+    if file.is_file() and not _is_store(file):
+        raise SpecError(
+            f"store {str(file)!r} is a file of something else; give a new path, or that of an earlier store"
+        )
+    return file
 
 
 def run_pieces[J, R](

@@ -54,9 +54,14 @@ pd.Series({name: bs.load_model(name).title for name in bs.list_models()}).to_fra
 folder = Path(tempfile.mkdtemp()) / "wandering"
 folder.mkdir()
 text = (models_folder() / "default" / "model.toml").read_text()
-text = text.replace('title = "Level shift and a drift that switches on"', 'title = "Level shift and a faster drift"')
-text = text.replace("sd = 0.25", "sd = 0.5").replace("probability = 0.5", "probability = 0.8")
-text = text.replace('variance = "auto"', 'variance = "exact"')
+for old, new in {
+    "a drift, AR(1) or random walk, that switches on": "a faster drift",
+    "sd = 0.25": "sd = 0.5",
+    "probability = 0.5": "probability = 0.8",
+    'variance = "auto"': 'variance = "exact"',
+}.items():
+    assert old in text
+    text = text.replace(old, new)
 (folder / "model.toml").write_text(text)
 (folder / "card.md").write_text(
     "# wandering: level shift and a faster drift\n\n"
@@ -69,8 +74,9 @@ display(Markdown(f"```toml\n{text}```"))
 # The vocabulary is closed: a key or a value that does not exist is refused, with what is allowed.
 
 # %%
+assert 'process = "ar1-or-walk"' in text
 try:
-    bs.ModelSpec.from_toml(text.replace('process = "walk"', 'process = "stroll"'))
+    bs.ModelSpec.from_toml(text.replace('process = "ar1-or-walk"', 'process = "stroll"'))
 except bs.SpecError as error:
     print(error)
 

@@ -44,7 +44,9 @@ def reseeded(request: pytest.FixtureRequest) -> Iterator[None]:
     drawn = bayes.sample
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            bayes, "sample", lambda design, spec, sampler, seed: drawn(design, spec, sampler, (seed + shift) % 2**32)
+            bayes,
+            "sample",
+            lambda design, spec, sampler, seed, start=None: drawn(design, spec, sampler, (seed + shift) % 2**32, start),
         )
         yield
 

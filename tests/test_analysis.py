@@ -10,7 +10,9 @@ import pytest
 
 import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS, STANDARD, Comparison, choose_methods, plan_analysis
+from bsynth.analysis.findings import Kind, choose_findings
 from bsynth.checks import check
+from bsynth.reporting.sections import sections
 
 matplotlib.use("Agg")
 EFFECT_KEYS = {"method", "model", "estimand", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "seconds"}  # fmt: skip
@@ -79,10 +81,39 @@ def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollou
     assert choose_methods("none", prop99_panel) == ()
     with pytest.raises(bs.SpecError, match="unknown method 'placbo', did you mean 'placebo'"):
         choose_methods(["placbo"], prop99_panel)
+    both = choose_methods(["standard", "jackknife+"], prop99_panel)
+    assert set(both) == {*choose_methods("standard", prop99_panel), "jackknife+"}
+    with pytest.raises(bs.SpecError, match="methods has 'none' beside other names; 'none' stands alone"):
+        choose_methods(["all", "none"], prop99_panel)
+    with pytest.raises(bs.PanelError, match="'bootstrap' cannot be had"):
+        choose_methods(["standard", "bootstrap"], prop99_panel)
     with pytest.raises(bs.PanelError, match="no sums per user"):
         plan_analysis(prop99_panel, methods=["bootstrap"])
     with pytest.raises(bs.SpecError, match="nothing to do"):
         plan_analysis(prop99_panel, models=["none"], methods="none")
+
+
+@pytest.mark.parametrize("kind", FINDINGS.values(), ids=lambda kind: kind.name)
+def test_the_name_of_a_verb_hints_at_its_finding(kind: Kind) -> None:
+    assert callable(getattr(bs, kind.verb))
+    if kind.verb == kind.name:
+        return
+    with pytest.raises(bs.SpecError, match=f"unknown finding '{kind.verb}', did you mean '{kind.name}'"):
+        choose_findings([kind.verb], has_model=True, lacks={})
+
+
+def test_sets_of_findings_and_names_combine() -> None:
+    standard, _ = choose_findings("standard", has_model=True, lacks={})
+    both, _ = choose_findings(["bands", "standard"], has_model=True, lacks={})
+    assert both == tuple(name for name in FINDINGS if name in {*standard, "bands"})
+    assert "bands" not in standard
+    with pytest.raises(bs.SpecError, match="findings has 'none' beside other names; 'none' stands alone"):
+        choose_findings(["none", "bands"], has_model=True, lacks={})
+    # Of a set it is left out with the reason, by name it is refused.
+    lacks = {"decision": "no question"}
+    assert choose_findings(["standard", "bands"], has_model=True, lacks=lacks)[1] == lacks
+    with pytest.raises(bs.SpecError, match="'decision' cannot be had on this panel: no question"):
+        choose_findings(["standard", "decision"], has_model=True, lacks=lacks)
 
 
 def test_plan_can_be_read(rollout_panel: bs.Panel) -> None:
@@ -186,3 +217,17 @@ def test_an_analysis_has_the_face_of_every_result(prop99_panel: bs.Panel) -> Non
     assert card.count("<tr") == len(found.table) + 1
     counterfactual = found.estimates["sc"].counterfactual
     assert any(np.array_equal(line.get_ydata(), counterfactual) for line in found.plot().get_lines())
+
+
+def test_one_level_in_one_analysis() -> None:
+    frame = bs.simulate_factor(donors=8, n_pre=24, n_post=5, seed=3)
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=24)
+    found = bs.analyse(panel, models=["none"], methods="all", findings="none", replicates=50, level=0.9, progress=False)
+    summary = found.to_dict()
+    said = [*summary["sentences"], *(text for each in summary["inferences"].values() for text in each["sentences"])]
+    said += [text for section in sections(found) for text in (*section.paragraphs, *section.points)]
+    # What was measured of a kind of interval was measured at 95%.
+    words = " ".join(text for text in said if "where it was measured" not in text)
+    assert "90% jackknife+ interval" in words
+    assert "95%" not in words
+    assert all(row["level"] in (0.9, None) for row in summary["effects"])

@@ -24,6 +24,7 @@ from bsynth.cli import main
 from bsynth.model.design import make_design
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots.certificate import plot_certificate
+from bsynth.text.numbers import percent
 
 mpl.use("Agg")
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -128,7 +129,7 @@ def test_earlier_windows_do_not_overlap_and_keep_a_pre_period(n_pre: int, n_post
 
 def test_room_for_periods_leaves_the_density_alone(rollout_panel: bs.Panel) -> None:
     """Periods that only fill the compiled model add nothing but their own prior."""
-    from bsynth.engines import bayes
+    from bsynth.engines import graph
 
     spec = bs.load_model("rollout")
     early = rollout_panel.backdated(10)
@@ -136,7 +137,7 @@ def test_room_for_periods_leaves_the_density_alone(rollout_panel: bs.Panel) -> N
     for periods in (0, len(rollout_panel.times)):
         design = make_design(early, spec, slots=27, periods=periods)
         assert design.room == max(periods, 20)
-        with bayes.build(design, spec) as model:
+        with graph.build(design, spec) as model:
             point = model.initial_point()
             point = {name: np.full_like(value, 0.3) for name, value in point.items()}
             densities.append(float(model.compile_logp(mode="FAST_COMPILE")(point)))
@@ -210,6 +211,18 @@ def test_words_are_found_in_the_tables(found: Certificate) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_unbounded_is_said_of_whom(found: Certificate) -> None:
+    """A donor's conformal interval is made from the others, the treated unit's from all donors: one more."""
+    donors = found.windows[0].panel.n_donors
+    words = next(s for s in found.sentences() if "unbounded" in s)
+    widths = found.coverage("conformal")["median_width"]
+    donors_at = [percent(level) for level in found.levels if np.isinf(widths[level])]
+    own = found.treated[(found.treated["kind"] == "conformal") & np.isinf(found.treated["upper"])]
+    treated_at = [percent(level) for level in sorted(own["level"].unique())]
+    assert f"from the {donors - 1} others, is unbounded at {', '.join(donors_at)};" in words
+    assert f"from all {donors}, at {', '.join(treated_at) or 'none'}." in words
+
+
 def test_overconfident_model_is_named(found: Certificate) -> None:
     """The same certificate with donors whose errors are four times what their fits expect."""
     rng = np.random.default_rng(8)
@@ -291,16 +304,16 @@ def test_from_the_shell_a_killed_run_goes_on(found: Certificate, csv: Path, tmp_
 
 
 @pytest.mark.slow
-def test_earlier_windows_share_the_compiled_model(found: Certificate) -> None:
-    from bsynth.engines import bayes
+@pytest.mark.filterwarnings("ignore::bsynth.UnreliableWarning")
+def test_on_the_graph_windows_and_donors_share_one_compiled_model(found: Certificate) -> None:
+    from bsynth.calibration import placebo_fits
+    from bsynth.engines import graph
 
-    sizes = {
-        key[1:]
-        for key in bayes._compiled
-        if key[0] == bayes.structure(plan(found.windows[0].panel, "level").design, found.spec)
-    }
-    assert (6, 0) in sizes
-    assert not any(slots in (5, 7) for slots, _ in sizes)
+    slow = bs.Sampling(draws=100, tune=100, engine="pymc")
+    graph._compiled.clear()
+    for window in found.windows:
+        placebo_fits(window.panel, found.spec, list(window.panel.donors[:2]), slow, progress=False, periods=20)
+    assert len(graph._compiled) == 1
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_run_writes_the_whole_folder(small_csv: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     done = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--draws", 500, "--seed", 3, "--out", out)
     assert done.exit_code == 0, done.output
-    assert {p.name for p in out.iterdir()} == {"summary.json", "fit.nc", "report.html", "figures"}
+    assert {p.name for p in out.iterdir()} == {"summary.json", "fit.nc", "report.html", "figures", ".written"}
     summary = json.loads((out / "summary.json").read_text())
     assert summary["panel"]["donors"] == list("BCDEF")
     bayes = next(row for row in summary["effects"] if row["method"] == "bayes")

@@ -14,6 +14,7 @@ import bsynth as bs
 from bsynth.analysis import Analysis, Comparison, compare, plan_comparison, run_analysis
 from bsynth.analysis.comparison import COLUMNS
 from bsynth.bayesian.result import Fit
+from bsynth.calibration.certificate.windows import PlaceboWindow
 from bsynth.checks import check
 from bsynth.frequentist import RidgeASCM, conformal, placebo_space
 from bsynth.plots.comparison import plot_comparison
@@ -137,20 +138,30 @@ class Paper:
     """What a comparison reads of a certificate."""
 
     panel: bs.Panel
+    status = "ok"
+    reason = ""
 
     def sentences(self) -> tuple[str, ...]:
         return ()
 
     def to_dict(self) -> dict[str, Any]:
-        found = {"model": "level", "finding": "overconfident", "factor": 2.66, "status": "ok"}
+        found = {"model": "level", "finding": "overconfident", "factor": 2.66, "status": "ok", "reason": ""}
         return found | {"donors": 38, "resolution": 1 / 39, "panel": self.panel.to_dict()}
 
 
-def test_a_certificate_of_this_panel_is_weighed_and_another_refused(
-    prop99_panel: bs.Panel, basque_panel: bs.Panel, prop99_fit: Fit
-) -> None:
-    with pytest.raises(bs.PanelError, match="certificate is of another panel"):
-        compare(prop99_panel, ["sc"], certificate=Paper(basque_panel), progress=False)
+def test_a_certificate_of_another_panel_is_refused(prop99_panel: bs.Panel, basque_panel: bs.Panel) -> None:
+    nothing: Any = None
+    fewer = prop99_panel.without(prop99_panel.donors[0])
+    earlier = prop99_panel.backdated(1980)
+    for other in (basque_panel, fewer, earlier, prop99_panel.as_treated("Utah", pool="include")):
+        window = PlaceboWindow(other, (), None, nothing)
+        certificate = bs.Certificate(nothing, nothing, (window,), 0, (0.9,), *[nothing] * 5)
+        with pytest.raises(bs.PanelError, match="certificate is of another panel") as caught:
+            compare(prop99_panel, ["sc"], certificate=certificate, progress=False)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_certificate_is_weighed(prop99_panel: bs.Panel, prop99_fit: Fit) -> None:
     found = with_fits(prop99_panel, prop99_fit).with_findings({"certificate": Paper(prop99_panel)}).comparison
     assert found.facts["certificate"]["factor"] == 2.66
     assert "OVERCONFIDENT on this panel: the errors of untreated units are 2.66 times" in found.verdict

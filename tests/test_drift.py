@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from bsynth.engines import bayes, drift, predict
+from bsynth.engines import bayes, drift, graph, predict
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
 
@@ -106,21 +106,21 @@ def _toml(process: str, probability: float) -> ModelSpec:
 )
 def test_graph_equals_the_dense_mixture(process: str, probability: float, rng: np.random.Generator) -> None:
     design, spec = _exact_design(rng), _toml(process, probability)
-    model = bayes.build(design, spec)
+    model = graph.build(design, spec)
     likelihood = model.compile_fn(sum(model.potentials), inputs=model.free_RVs, on_unused_input="ignore")
-    graph, dense = [], []
+    compiled, dense = [], []
     for _ in range(4):
         raw = {"gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform()}
         if process == "local-trend":
             raw |= {"slope_z": THETA["slope_sd"] / spec.drift.slope_sd}
-        graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
+        compiled.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
         residual = (design.y - design.X @ raw["gamma"] / raw["gamma"].sum())[:5]
         total = spec.noise.sd * raw["total_z"]
         without = stats.multivariate_normal(np.zeros(5), total**2 * np.eye(5) + LEVEL_SD**2).logpdf(residual)
         with_drift = special.logsumexp(_evidence(spec, residual, total, raw["share"]))
         with np.errstate(divide="ignore"):
             dense.append(np.logaddexp(np.log1p(-probability) + without, np.log(probability) + with_drift))
-    np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
+    np.testing.assert_allclose(np.diff(compiled), np.diff(dense), rtol=1e-8)
 
 
 def _evidence(
@@ -200,20 +200,15 @@ def test_scale_and_share_hold_the_prior_of_noise_and_drift() -> None:
 
     span = drift.forms(_toml("walk", 1.0).drift, np.arange(19), summed=True).reach[0]
 
-    def density(share: float, total: float, noise: float, q: float) -> float:
-        found = drift.split(np.array(total), np.array(share), span)
-        if found[0] > noise or found[1] > q:
-            return 0.0
-        ratio = drift.log_share_density(np.array(total), np.array(share), span, noise_sd=0.5, drift_sd=0.25)
-        own = stats.halfnorm.logpdf(total, scale=0.5) + stats.beta.logpdf(share, 0.5, 0.5)
-        return float(np.exp(ratio + own))
-
     # P(σ ≤ .4, q ≤ .2); in angles, since the share's density has poles at both ends.
     noise, q = 0.4, 0.2
     angles, totals = (np.arange(400) + 0.5) / 400 * np.pi / 2, (np.arange(600) + 0.5) / 600 * 1.2
-    jacobian = np.sin(2 * angles)
-    grid = [[density(np.sin(a) ** 2, t, noise, q) for a in angles] for t in totals]
-    mass = (np.array(grid) * jacobian).sum() * (np.pi / 2 / 400) * (1.2 / 600)
+    total, share = totals[:, None], np.sin(angles) ** 2
+    scales = drift.split(total, share, span)
+    ratio = drift.log_share_density(total, share, span, noise_sd=0.5, drift_sd=0.25)
+    density = np.exp(ratio + stats.halfnorm.logpdf(total, scale=0.5) + stats.beta.logpdf(share, 0.5, 0.5))
+    inside = (scales[0] <= noise) & (scales[1] <= q)
+    mass = (density * inside * np.sin(2 * angles)).sum() * (np.pi / 2 / 400) * (1.2 / 600)
     expected = (2 * stats.norm.cdf(noise / 0.5) - 1) * (2 * stats.norm.cdf(q / 0.25) - 1)
     assert mass == pytest.approx(expected, rel=0.02)
     assert integrate.quad(lambda a: stats.beta.pdf(np.sin(a) ** 2, 0.5, 0.5) * np.sin(2 * a), 0, np.pi / 2)[
@@ -249,22 +244,22 @@ def test_latent_cells_and_drift_share_the_diagonal(process: str, rng: np.random.
         treated_seen=np.array([1, 0, 1, 1, 1, 1, 1.0]),
     )
     spec = ModelSpec.from_toml(f'[drift]\nprocess = "{process}"\nprobability = 0.4\n[cells]\nvariance = "known"')
-    model = bayes.build(design, spec)
+    model = graph.build(design, spec)
     treated = next(p for p in model.potentials if p.name == "treated")
     value = model.compile_fn(treated, inputs=model.free_RVs, on_unused_input="ignore")
-    graph, dense = [], []
+    compiled, dense = [], []
     seen = design.treated_seen[:5] > 0
     kinds = drift.forms(spec.drift, PRE, summed=False)
     for _ in range(3):
         raw = {
             "gamma": rng.gamma(1.0, size=3), "total_z": abs(rng.normal()), "share": rng.uniform(),
             "donor_z": rng.normal(size=3),
-            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=7), "period_rho": rng.uniform(),
+            "period_spread_z": abs(rng.normal()), "period_z": rng.normal(size=7), "period_rho": rng.uniform(),
             "donor_noise_sd_z": abs(rng.normal()),
         } | ({} if process == "walk" else {"rho": rng.uniform()})  # fmt: skip
-        graph.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
-        posterior = {name: np.asarray(v)[None, None] for name, v in raw.items()}
-        p = {k: v[0] for k, v in bayes.parameters({"posterior": posterior}, design, spec).items()}
+        compiled.append(float(value({name: np.asarray(v) for name, v in raw.items()})))
+        values = {name: np.asarray(v)[None, None] for name, v in raw.items()}
+        p = {k: v[0] for k, v in bayes.parameters(values, design, spec).items()}
         centre, latent = (v[0, :5] for v in predict.linear_predictor(p, design))
         known = np.diag((latent + design.treated_variance[:5])[seen]) + predict.level_sd(design, spec) ** 2
         residual, total, share = (design.y[:5] - centre)[seen], p["total"][0], p["share"][0]
@@ -283,4 +278,4 @@ def test_latent_cells_and_drift_share_the_diagonal(process: str, rng: np.random.
         dense.append(np.logaddexp(np.log(0.6) + without, np.log(0.4) + with_drift))
         found = predict.counterfactual(p, design, spec, rng)
         np.testing.assert_allclose(found.log_odds, with_drift - without, rtol=1e-8)
-    np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-8)
+    np.testing.assert_allclose(np.diff(compiled), np.diff(dense), rtol=1e-8)

@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 import bsynth as bs
-from bsynth.engines import densities, drift, predict
+from bsynth.engines import bayes, densities, drift, predict
 from bsynth.model.catalogue import load_model
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 
-bayes = pytest.importorskip("bsynth.engines.bayes")
+graph = pytest.importorskip("bsynth.engines.graph")
 pt = pytest.importorskip("pytensor.tensor")
 
 
@@ -60,21 +60,21 @@ def _dense_log_likelihood(design: Design, p: dict[str, np.ndarray]) -> float:
 def test_latent_cells_integrate_out_exactly(rng: np.random.Generator) -> None:
     """Differences of the graph's log likelihood between two points equal the dense Gaussian's."""
     design, spec = _small_known_design(rng), load_model("rollout")
-    model = bayes.build(design, spec)
+    model = graph.build(design, spec)
     likelihood = model.compile_fn(sum(model.potentials), inputs=model.free_RVs, on_unused_input="ignore")
-    dense, graph = [], []
+    dense, compiled = [], []
     for _ in range(4):
         raw = {
             "gamma": rng.gamma(1.0, size=4), "total_z": abs(rng.normal()),
             "donor_z": rng.normal(size=4),
-            "period_sd_z": abs(rng.normal()), "period_z": rng.normal(size=6), "period_rho": rng.uniform(),
+            "period_spread_z": abs(rng.normal()), "period_z": rng.normal(size=6), "period_rho": rng.uniform(),
             "donor_noise_sd_z": abs(rng.normal()),
         }  # fmt: skip
-        graph.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
-        posterior = {name: np.asarray(v)[None, None] for name, v in raw.items()}
-        p = bayes.parameters({"posterior": posterior}, design, spec)
+        compiled.append(float(likelihood({name: np.asarray(v) for name, v in raw.items()})))
+        values = {name: np.asarray(v)[None, None] for name, v in raw.items()}
+        p = bayes.parameters(values, design, spec)
         dense.append(_dense_log_likelihood(design, {name: v[0, 0] for name, v in p.items()}))
-    np.testing.assert_allclose(np.diff(graph), np.diff(dense), rtol=1e-9)
+    np.testing.assert_allclose(np.diff(compiled), np.diff(dense), rtol=1e-9)
 
 
 def test_period_effects_of_the_graph_are_those_of_the_arrays(rng: np.random.Generator) -> None:
@@ -85,9 +85,9 @@ def test_period_effects_of_the_graph_are_those_of_the_arrays(rng: np.random.Gene
     expected = centring @ rho ** np.abs(np.subtract.outer(np.arange(9), np.arange(9))) @ centring
     # The graph may have room for more periods than there are.
     longer, in_panel = np.append(z[0], 7.0), np.append(np.ones(9), 0.0)
-    graph = densities.persistent(pt.as_tensor(rho), pt.as_tensor(longer), pt.as_tensor(in_panel)).eval()[:9]
+    compiled = densities.persistent(pt.as_tensor(rho), pt.as_tensor(longer), pt.as_tensor(in_panel)).eval()[:9]
     np.testing.assert_allclose(np.cov(found.T), expected, atol=0.02)
-    np.testing.assert_allclose(graph, found[0], rtol=1e-12)
+    np.testing.assert_allclose(compiled, found[0], rtol=1e-12)
 
 
 def test_counterfactual_has_the_stated_moments(rng: np.random.Generator) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import bsynth as bs
 from bsynth.reporting import export as exporting
-from bsynth.reporting.export import tables, to_xarray
+from bsynth.reporting.export import latex, tables, to_xarray
 
 HOSTILE = ("<script>alert(1)</script>", "=cmd()", "🚀 rocket", "שלום עולם", "x" * 300, "A & B_{50%} $x$ | `y`")
 
@@ -88,3 +88,10 @@ def test_what_cannot_be_exported_says_so(hostile: bs.Panel, tmp_path: Path) -> N
     with pytest.raises(bs.SpecError, match="a str has no arrays"):
         to_xarray("x")
     assert exporting.markdown(pd.DataFrame({"a": [np.nan]})).count("nan") == 0
+
+
+def test_latex_has_the_numbers_of_the_house() -> None:
+    text = latex(pd.DataFrame({"effect": [17_621.4, -0.075171, 4.07e-12, float("inf")]}))
+    for shown in ("17,621", "-0.07517", "4.070e-12", "inf"):
+        assert f"{shown} \\\\" in text
+    assert "e+" not in text

@@ -1,6 +1,9 @@
 """A fit holds its panel, in memory and in its file: every kind of panel comes back as it was."""
 
+import copy
+import dataclasses
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -142,8 +145,21 @@ def test_a_panel_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
     assert repr(again) == repr(panel)
     np.testing.assert_array_equal(again.positions, panel.positions)
     assert again.frequency == panel.frequency
+    for made in (panel, again, copy.deepcopy(panel), pickle.loads(pickle.dumps(panel))):
+        assert_same(made, panel)
+        parts = [made, *(part for part in (made.cells, made.covariates, made.clusters) if part is not None)]
+        held = [getattr(part, field.name) for part in parts for field in dataclasses.fields(part)]
+        arrays = [each for each in held if isinstance(each, np.ndarray)]
+        assert all(each.flags.c_contiguous and not each.flags.writeable for each in arrays)
+        assert made.treated_series.tobytes() == panel.treated_series.tobytes()
+        assert bs.classical(made, "did").counterfactual.tobytes() == bs.classical(panel, "did").counterfactual.tobytes()
     if panel.n_donors > 2:
         assert_same(again.as_treated(panel.donors[0]), panel.as_treated(panel.donors[0]))
+
+
+def test_a_fit_is_saved_into_a_new_folder(tmp_path: Path) -> None:
+    fit_of(PANELS["whole numbers"]()).save(tmp_path / "new" / "x" / "fit.nc")
+    assert bs.load(tmp_path / "new" / "x" / "fit.nc").panel is not None
 
 
 def test_a_panel_of_many_long_names_fits_in(tmp_path: Path) -> None:
@@ -160,7 +176,6 @@ def test_a_sampled_fit_holds_its_panel(rollout_fit: bs.Fit, rollout_panel: Panel
     assert again.panel is not None
     assert_same(again.panel, rollout_panel)
     assert list(again.tree.children) == list(rollout_fit.tree.children)
-    # To rounding: a file has one order of bytes, an array in memory may have the other.
     pd.testing.assert_frame_equal(bs.check(again).table, bs.check(rollout_fit).table)
     tables = [bs.decompose_uncertainty(each).table for each in (again, rollout_fit)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-9)
@@ -176,6 +191,12 @@ def test_users_stay_out_of_a_fit(tmp_path: Path) -> None:
         assert set(sizes) == {"time", "unit", "byte"}
         facts = stored["panel"]["facts"].values.tobytes().decode()
     assert "clusters" not in json.loads(facts)
+    held = bs.load(tmp_path / "fit.nc").panel
+    assert held is not None
+    with pytest.raises(
+        bs.PanelError, match=r"a fit's panel holds no sums per user.*give the panel that was fitted itself"
+    ):
+        bs.bootstrap(held)
 
 
 def test_a_fit_of_the_first_format_is_read_and_says_what_it_lacks() -> None:

@@ -1,6 +1,7 @@
 """Ground that the package was not built on: what is refused is refused in one line, and what is answered is right."""
 
 from collections.abc import Callable
+from time import sleep
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def test_calendar_quarters_and_parts_of_seconds_are_read() -> None:
     quarters = panel(world(), pd.period_range("2015Q1", periods=24, freq="Q"), "2019Q1")
     assert (quarters.frequency, quarters.n_pre) == ("quarter", 16)
     ticks = panel(world(), pd.date_range("2024-01-01", periods=24, freq="100ms"), "2024-01-01T00:00:01.6")
-    assert (ticks.frequency, ticks.n_pre, ticks.notes()) == ("100 milliseconds", 16, [])
+    assert (ticks.frequency, ticks.n_pre, ticks.notes()) == ("100 milliseconds", 16, ())
 
 
 def test_millions_of_missing_periods_are_counted() -> None:
@@ -210,10 +211,14 @@ def test_a_column_that_settles_the_order_of_day_and_month_says_so() -> None:
 def test_long_work_is_told_in_a_log(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     from bsynth._base import progress
 
-    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.001)
     for shown in (True, False):
         with progress.progress_bar("Leaving two out", 3, shown) as bar:
-            for _ in range(3):
+            for _ in range(2):
                 bar.advance(bar.task_ids[0])
+            sleep(0.2)  # nothing advances, and it is told all the same
+        with progress.status("Sampling", shown):
+            sleep(0.2)
         said = capsys.readouterr().err
-        assert ("Leaving two out: 2 of 3" in said) == shown
+        assert ("Sampling: 0 s" in said) == shown
+        assert ("Leaving two out: 2 of 3 after 0 s, about 0 s left" in said) == shown

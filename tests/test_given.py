@@ -1,6 +1,9 @@
 """Wrong objects, settings and paths given to public verbs: one line of ours, before anything is computed."""
 
 import inspect
+import json
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,11 @@ import xarray as xr
 from click.testing import CliRunner
 
 import bsynth as bs
+from bsynth.analysis import plan_analysis
+from bsynth.checks import LeaveFutureOut
 from bsynth.cli import main
+from bsynth.effects import check_level
+from bsynth.findings.question import ask
 from bsynth.findings.specifications import plan_curve
 from bsynth.frequentist import with_weights
 from bsynth.reporting.notebook import write_notebook
@@ -78,10 +85,126 @@ def test_a_wrong_object_where_a_fit_belongs(name: str) -> None:
             verb(wrong)
 
 
+def test_what_is_given_beside_a_fit_is_of_its_panel() -> None:
+    other = PANEL.without(3)
+    fit: Any = bs.Fit(None, None, None, None, other)  # type: ignore[arg-type]
+    calibration: Any = bs.Calibration(fit, (), None, (), 0.0)  # type: ignore[arg-type]
+    future = LeaveFutureOut("level", pd.DataFrame(), other)
+    for call in (
+        lambda: bs.check(STUB, calibration=calibration),
+        lambda: bs.check(STUB, future=future),
+        lambda: bs.audit_donors(STUB, calibration=calibration),
+    ):
+        with pytest.raises(
+            bs.PanelError, match=r"is of another panel, Panel\(0 against 7 donors.*, or leave it out"
+        ) as caught:
+            call()
+        one_line(caught.value)
+    for call in (
+        lambda: bs.check(STUB, calibration=STUB),
+        lambda: bs.check(STUB, future=STUB),
+        lambda: bs.audit_donors(STUB, calibration=STUB),
+        lambda: bs.compare(PANEL, ["sc"], certificate=STUB),
+    ):
+        with pytest.raises(
+            bs.SpecError, match=r"(calibration|future|certificate) is a Fit; give what bsynth\."
+        ) as caught:
+            call()
+        one_line(caught.value)
+
+
 def test_a_report_is_of_an_analysis(tmp_path: Path) -> None:
     with pytest.raises(bs.SpecError, match=r"an Analysis is needed and a Panel came; bsynth.analyse\(panel\)"):
         bs.report(PANEL, tmp_path / "report.html")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+FLAGS = {"progress", "calibrated", "cumulative", "cointegrated", "donors"}
+"""Yes or no, where anything is one or the other."""
+BESIDE: dict[str, dict[str, Any]] = {
+    "bootstrap": {"cluster": "time"},
+    "export": {"result": bs.classical(PANEL), "folder": "folder"},
+    "plot_effects": {"effects": bs.classical(PANEL).effects()},
+    "report": {"analysis": bs.analyse(PANEL, models=["none"], methods=["sc"], findings="none", progress=False)},
+    "decide": {"cost": 1.0, "value_per_unit": 1.0, "estimand": "total"},
+    "plot_bootstrap": {"boot": bs.bootstrap(PANEL, cluster="time", replicates=20, progress=False)},
+    "plot_comparison": {"comparison": bs.compare(PANEL, ["sc", "did"], progress=False)},
+    "plot_donor_audit": {"audit": bs.audit_donors(PANEL, progress=False)},
+    "plot_leave_one_out": {"loo": bs.leave_one_out(PANEL, progress=False)},
+    "plot_leave_two_out": {"result": bs.leave_two_out(PANEL, progress=False)},
+    "plot_placebo": {"placebo": bs.placebo_space(PANEL, progress=False)},
+    "plot_placebo_time": {"placebo": bs.placebo_time(PANEL)},
+}
+"""What else a verb is given that is not wrong."""
+SAMPLED = {"curve": "stack plot_specification_curve", "certificate": "plot_certificate", "audit": "plot_prior_audit",
+           "found": "plot_uncertainty"}  # fmt: skip
+"""These take what many fits make: of them the first parameter alone is walked here."""
+
+
+def parameters() -> list[Any]:
+    """Each public verb and picture with each of its parameters."""
+    public = {name: getattr(room, name) for room in (bs, bs.plots) for name in room.__all__}
+    functions = {name: each for name, each in public.items() if inspect.isfunction(each)}
+    found = [(each, name) for each in functions.values() for name in inspect.signature(each).parameters]
+    flags = {(each, name) for each, name in found if name in FLAGS and each is not bs.simulate_factor}
+    flags |= {(each, name) for each, name in found for first, verbs in SAMPLED.items()
+              if each.__name__ in verbs.split() and name != first}  # fmt: skip
+    return [pytest.param(each, name, id=f"{each.__name__}-{name}") for each, name in found if (each, name) not in flags]
+
+
+@pytest.mark.parametrize(("verb", "name"), parameters())
+def test_every_parameter_of_every_verb_and_picture_refuses_another_kind(verb: Any, name: str, sampled: bs.Fit) -> None:
+    usual = {"panel": PANEL, "data": sampled, "fit": sampled, "result": sampled}
+    if verb in (bs.plots.plot_decision, bs.plots.plot_path_band):
+        usual |= {"decision": bs.decide(sampled), "band": bs.path_band(sampled)}
+    known = {key: usual[key] for key in inspect.signature(verb).parameters if key in usual}
+    given = known | BESIDE.get(verb.__name__, {}) | {name: object()}
+    with pytest.raises(bs.BsynthError) as caught:
+        verb(**given)
+    message = one_line(caught.value)
+    assert "object" in message
+
+
+@pytest.fixture(scope="module")
+def sampled() -> bs.Fit:
+    """A fit that was sampled once, with the panel of another: refused before that is looked at."""
+    fit = bs.load(Path(__file__).parent / "data" / "fit-format-1.nc")
+    return replace(fit, panel=PANEL)
+
+
+def test_numbers_of_numpy_are_kept_as_plain_ones() -> None:
+    how = bs.Sampling(np.int64(200), np.int32(200), np.int8(3), np.float32(0.5), np.uint8(1), np.int64(2))  # type: ignore[arg-type]
+    assert [type(value) for value in vars(how).values()] == [int, int, int, float, int, int, str]
+    assert json.loads(json.dumps(how.decides()))["target_accept"] == 0.5
+    request = plan_analysis(PANEL, level=np.float32(0.5), replicates=np.int64(50), seed=np.int64(1))  # type: ignore[arg-type]
+    assert [type(x) for x in (request.level, request.replicates, request.seed)] == [float, int, int]
+    for level in (np.float64(0.75), np.float32(0.75), Fraction(3, 4)):
+        assert type(check_level(level)) is float
+        assert check_level(level) == 0.75
+        assert bs.placebo_space(PANEL, progress=False).effects(level)["level"].tolist() == [0.75] * 3  # type: ignore[arg-type]
+    asked = ask(calibrated=False, rope=np.float32(0.5), threshold=np.int64(1))  # type: ignore[arg-type]
+    assert (asked.region, asked.threshold) == ((-0.5, 0.5), 1.0)
+    assert {type(x) for x in (*asked.region, asked.threshold)} == {float}
+    for wrong in (np.float64(1.0), -1.0, 1.5, True, "1"):
+        with pytest.raises(bs.SpecError, match="n_jobs is"):
+            bs.Sampling(n_jobs=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", [95, "x", None, 0, 1.0, float("nan"), np.array([0.5, 0.6]), True])
+def test_a_level_is_checked_where_it_changes_nothing(level: Any) -> None:
+    analysis = BESIDE["report"]["analysis"]
+    for result in (bs.classical(PANEL), bs.leave_one_out(PANEL, progress=False), bs.placebo_time(PANEL), analysis):
+        if result is analysis and level is None:
+            continue
+        with pytest.raises(bs.SpecError, match=r"level is .*give a probability between 0 and 1") as caught:
+            result.effects(level)
+        one_line(caught.value)
+
+
+def test_a_half_width_is_a_number_of_at_least_0(sampled: bs.Fit) -> None:
+    for wrong in ("x", -1, float("nan")):
+        with pytest.raises(bs.SpecError, match="rope is"):
+            sampled.effects(rope=wrong)  # type: ignore[arg-type]
 
 
 IMPOSSIBLE = ["below a file", "proc", "name too long", "nothing", "NUL", "none", "number"]

@@ -21,8 +21,9 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.model.catalogue import models_folder
 from bsynth.reporting.notebook import execute_notebook, write_notebook
-from bsynth.reporting.run import write_run
+from bsynth.reporting.run import note_written, write_run
 from bsynth.text.card import html_card
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
@@ -75,6 +76,23 @@ def pictures_of(notebook: Any) -> int:
     return sum("image/png" in o.get("data", {}) for cell in notebook.cells for o in cell.get("outputs", []))
 
 
+def test_what_the_gallery_changes_in_a_model_is_there_to_be_changed() -> None:
+    """A replacement that matches nothing would leave a cell that shows nothing."""
+    tree = ast.parse((FOLDER / "05_your_own_model.py").read_text(encoding="utf-8"))
+    (changes,) = [n.iter.func.value for n in ast.walk(tree) if isinstance(n, ast.For) and isinstance(n.iter, ast.Call)
+                  and isinstance(n.iter.func, ast.Attribute) and isinstance(n.iter.func.value, ast.Dict)]  # fmt: skip
+    text = (models_folder() / "default" / "model.toml").read_text(encoding="utf-8")
+    for old, new in ast.literal_eval(changes).items():
+        assert old in text
+        text = text.replace(old, new)
+    (refused,) = [n.args for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+                  and n.func.attr == "replace" and len(n.args) == 2 and isinstance(n.args[0], ast.Constant)]  # fmt: skip
+    old, new = map(ast.literal_eval, refused)
+    assert old in text
+    with pytest.raises(bs.SpecError, match="stroll"):
+        bs.ModelSpec.from_toml(text.replace(old, new))
+
+
 @pytest.fixture(scope="module")
 def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame = bs.simulate_factor(donors=len(NAMES) - 1, n_pre=15, n_post=4, seed=1, effect=2.0)
@@ -103,6 +121,7 @@ def test_a_run_comes_back_from_its_notebook(data_file: Path, tmp_path: Path, pyt
     assert "Warning" not in words
     assert str(tmp_path) not in words
     (tmp_path / "run" / "notebook.ipynb").write_text("of an earlier run")
+    note_written(tmp_path / "run", [tmp_path / "run" / "notebook.ipynb"])
     write_run(analysis, tmp_path / "run")
     assert not (tmp_path / "run" / "notebook.ipynb").exists()
 
@@ -174,7 +193,7 @@ def test_cards_keep_everything_and_let_nothing_through() -> None:
     page = html_card("<i>", ["a & b"], table)
     assert re.findall(r"<(\w+)", page).count("td") == 6
     assert not {"<i>", "<b>", "nan"} & set(re.findall(r"<[ib]>|nan", page))
-    assert all(text in page for text in ("&lt;b&gt;", NAMES[-1], ">1.5<", ">1,234,567<", ">∞<", "a &amp; b"))
+    assert all(text in page for text in ("&lt;b&gt;", NAMES[-1], ">1.50<", ">1,234,567<", ">∞<", "a &amp; b"))
     assert html_card("<i>", ["a & b"], table) == page, "no names drawn by chance: a notebook is the same each time"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bsynth.text.numbers import exact, fixed, number, p_value, percent
+from bsynth.text.numbers import chance, exact, fixed, number, numbers, p_alone, p_value, percent, percents, probability
 
 PACKAGE = Path(__file__).parent.parent / "bsynth"
 ELSEWHERE = {
@@ -24,7 +24,6 @@ ELSEWHERE = {
     "panel/panel.py": "an error about a value, as it came",
     "plots/style.py": "whole numbers along an axis, among them years, which have no thousands",
     "reporting/charts.py": "data: digits of the numbers that a chart reads",
-    "reporting/export.py": "LaTeX, which has a minus of its own",
 }
 """Files with a format of their own, and why."""
 FORMAT = re.compile(r"[gGeEfF%]$")
@@ -77,3 +76,26 @@ def test_missing_and_unbounded_numbers_have_words() -> None:
     assert [p_value(v) for v in (0.0, 0.001, 0.05, 0.9995, 1.0)] == [
         "p < 0.001", "p = 0.0010", "p = 0.0500", "p > 0.999", "p = 1",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [0.9996, 9.999, 99.96, 0.00099996, 999.6, 1.0, 4.07e-15, 2.5e-7])
+@pytest.mark.parametrize("signed", [False, True])
+def test_three_digits_are_three(value: float, signed: bool) -> None:
+    for text in (number(value, signed=signed), numbers(value, signed=signed)[0]):
+        shown = text.partition("e")[0].replace(",", "").replace(".", "").lstrip("+0")
+        assert len(shown) == 3 or float(text.replace(",", "")) == 1000, text
+        assert float(text.replace("−", "-").replace(",", "")) == pytest.approx(value, rel=0.006)
+
+
+def test_a_probability_is_written_alike_everywhere() -> None:
+    for p in (0.0, 0.0004, 0.0123, 0.5, 0.9721, 0.9996, 1.0):
+        assert chance(p).removeprefix("= ") == probability(p)
+        assert probability(p) not in ("0", "1", "0.000", "1.000")
+        if 0 < p < 1:
+            assert p_value(p) == f"p {chance(p)}"
+    assert (p_value(1.0), p_alone(1.0)) == ("p = 1", "1")
+
+
+def test_no_share_is_rounded_to_all_or_nothing() -> None:
+    assert percents(0.99999, 0.5) == ["99.999%", "50.000%"]
+    assert (percent(1.0), percent(0.0), percent(0.9996), percent(4e-5)) == ("100%", "0%", "99.96%", "0.004%")

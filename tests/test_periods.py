@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import bsynth as bs
@@ -189,7 +189,7 @@ def test_periods_are_read_and_named_as_they_are_written(spelling: str, how: str,
 def test_a_note_says_how_codes_were_read(labels: list[Any], note: str) -> None:
     panel = bs.Panel.from_long(frame(labels), **ROLES, start=labels[6])
     assert note in panel.notes()[0]
-    assert note in " ".join(bs.classical(panel).notes)
+    assert note in " ".join(bs.classical(panel).notes())
     assert note in panel._repr_html_()
 
 
@@ -201,7 +201,7 @@ def test_plain_whole_numbers_stay_whole_numbers(labels: Any) -> None:
     panel = bs.Panel.from_long(frame(labels), **ROLES, start=labels[5])
     assert panel.period_labels() == labels
     assert panel.frequency == "period"
-    assert panel.notes() == []
+    assert panel.notes() == ()
 
 
 @pytest.mark.parametrize(
@@ -349,7 +349,7 @@ def test_gaps_are_said_in_panel_summary_and_verdict(times: pd.Index, start: Any,
     panel = bs.Panel.from_long(frame(times), **ROLES, start=start)
     analysis = bs.analyse(panel, models=["none"], methods=["sc"], findings="none", progress=False)
     expected = [] if said is None else [said]
-    assert panel.notes() == panel.gaps() == panel.to_dict()["notes"] == expected
+    assert list(panel.notes()) == panel.gaps() == panel.to_dict()["notes"] == expected
     assert [note for note in analysis.to_dict()["notes"] if "no row" in note] == expected
     assert [sentence for sentence in analysis.comparison.sentences() if "no row" in sentence] == expected
     json.dumps(analysis.to_dict(), allow_nan=False)
@@ -383,6 +383,8 @@ def test_any_label_finds_its_own_period(kind: str, since: datetime.date, gone: s
         with pytest.raises(PanelError, match="could be a day or a year"):
             read_column(pd.Series(labels), "data", "time")
         return
+    # Two digits of a year are 1969 to 2068, as POSIX has it: no series of them goes from 68 to 69.
+    assume(kind != "%b-%y" or not {68, 69} <= {(first + i).year % 100 for i in places})
     read, spelling = read_column(pd.Series(labels[::-1]), "data", "time")
     times = pd.Index(read[::-1])
     calendar = Calendar.of(times, spelling)

@@ -13,7 +13,7 @@ import rich.console
 
 import bsynth as bs
 from bsynth._base import progress
-from bsynth.pieces import Store, digest, run_pieces
+from bsynth.pieces import Store, check_store, digest, run_pieces
 
 JOBS = {f"piece {k}": k for k in range(8)}
 
@@ -77,6 +77,57 @@ def test_a_cut_line_costs_its_own_piece_alone(tmp_path: Path) -> None:
         # With nothing but its newline cut off the second piece is whole.
         kept = {"zwei é": {"x": 2}} if length >= len(whole) - 1 else {}
         assert store.read() == {"one": {"x": 1}, **kept, "three": {"x": 3}}, length
+
+
+def test_what_is_no_record_is_passed_over(tmp_path: Path) -> None:
+    store = Store(tmp_path / "pieces.jsonl", "k", frozenset({"square"}))
+    store.add("piece 1", square(1))
+    with store.file.open("ab") as out:
+        out.write(
+            b'\xff\xfe\x00\n[1, 2]\n3\n{"key": "k"}\n{"key": "k", "piece": [1], "square": 1}\n{"piece": "piece 2"}\n'
+        )
+    Store(store.file, "k").add("piece 2", {})
+    Store(store.file, "k").add("piece 3", square(3) | {"more": 1})
+    store.add("piece 4", square(4))
+    assert store.read() == {"piece 1": square(1), "piece 4": square(4)}
+    calls: list[int] = []
+    found = run(lambda k: (calls.append(k), square(k))[1], n_jobs=1, store=store)
+    assert calls == [0, 2, 3, 5, 6, 7]
+    assert found == [square(k) for k in JOBS.values()]
+    assert list(store.read().values()) == [square(k) for k in (1, 4, *calls)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"unit,time\na,1\n",
+        b"\n",
+        b"\x89HDF\r\n\x1a\n\xff",
+        b'{"key": "a", "value": 1}\n',
+        b'[{"key": "k", "piece": "p"}]',
+        b"{}",
+        b"3",
+    ],
+)
+def test_a_file_of_something_else_is_no_store(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "data.csv"
+    file.write_bytes(content)
+    with pytest.raises(bs.SpecError, match=r"data\.csv' is a file of something else; give a new path") as caught:
+        check_store(file)
+    assert "\n" not in str(caught.value)
+    assert file.read_bytes() == content
+
+
+def test_a_store_is_one_empty_or_cut_anywhere(tmp_path: Path) -> None:
+    store = Store(tmp_path / "pieces.jsonl", "k")
+    assert check_store(store.file) == store.file
+    store.add("one", {"x": 1})
+    whole = store.file.read_bytes()
+    for length in range(len(whole) + 1):
+        store.file.write_bytes(whole[:length])
+        assert check_store(store.file) == store.file
+        store.add("two", {"x": 2})
+        assert check_store(store.file) == store.file, length
 
 
 def test_a_run_goes_on_after_a_kill(tmp_path: Path) -> None:

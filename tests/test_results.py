@@ -1,8 +1,11 @@
 """Whoever knows one result knows all: the face of every result, on a real one of each class."""
 
+import copy
 import dataclasses
 import importlib
+import inspect
 import json
+import pickle
 import pkgutil
 import warnings
 from collections.abc import Callable
@@ -155,6 +158,7 @@ def test_a_result_has_numbers_and_words(kind: type[Result], found: Callable[[typ
     assert said
     assert all(isinstance(sentence, str) and sentence.strip().endswith((".", ")")) for sentence in said)
     assert result.title
+    assert isinstance(result.notes(), tuple)
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.table = None  # type: ignore[misc]
 
@@ -201,12 +205,58 @@ def test_a_result_of_a_failed_gate_says_so(kind: type[Result], given: Given) -> 
     json.dumps(result.to_dict(), allow_nan=False)
 
 
+def test_what_rests_on_placebo_fits_says_that_these_failed(given: Given) -> None:
+    """The treated unit's own fit passed its gate, and nothing says otherwise."""
+    first, *rest = given.calibration.placebos
+    calibration = replace(given.calibration, placebos=(replace(first, status="unreliable"), *rest))
+    fit = calibration.fit
+    assert fit.status == "ok"
+    whole = Analysis(given.panel, (fit,), {}, {}, 0.95, 0, calibration=calibration)
+    results = [
+        calibration, bs.decide(calibration), bs.audit_donors(fit, calibration=calibration, progress=False),
+        bs.check(fit, calibration=calibration), bs.path_band(calibration), whole, whole.comparison,
+    ]  # fmt: skip
+    reason = "1 of 6 placebo fits did not pass the convergence gate"
+    for result in results:
+        words = " ".join(result.sentences())
+        assert result.status == "unreliable", type(result)
+        assert result.sentences()[0] == f"{UNRELIABLE}: {reason}, so do not use these numbers."
+        assert words.count("convergence gate") == 1, words
+        if isinstance(result, Pictured) and result is not whole:
+            assert any(text.get_text() == f"{UNRELIABLE}: {reason}" for text in result.plot().texts), type(result)
+    assert "The calibrated interval is UNRELIABLE" in whole.verdict
+    assert "Until a posterior has passed its gate" not in whole.verdict
+
+
+def test_an_unreliable_finding_makes_the_analysis_unreliable_and_is_marked_where_it_is_cited(given: Given) -> None:
+    pit = given.certificate.pit
+    certificate = replace(given.certificate, pit=pit.assign(status=["unreliable"] * 2 + ["ok"] * (len(pit) - 2)))
+    audit = bs.audit_prior(given.fit, alphas=(1.0,), progress=False)
+    audit = replace(audit, table=audit.table.assign(status="unreliable"))
+    whole = Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0)
+    assert whole.status == "ok"
+    cited = whole.with_findings({"certificate": certificate, "prior_audit": audit})
+    reason = "2 of 6 pseudo-treated fits did not pass the convergence gate"
+    assert cited.status == cited.to_dict()["status"] == "unreliable"
+    assert f"The certificate, itself UNRELIABLE ({reason}), finds" in cited.verdict
+    assert cited.sentences()[0] == f"{UNRELIABLE}: in the certificate {reason}, so do not use what it says."
+    assert "in the prior audit the fit at α = 1 did not pass its convergence gate" in cited.sentences()[1]
+    # The effects themselves rest on fits that passed.
+    assert cited.effects_reason == ""
+    assert cited.comparison.status == "ok"
+    mark = f"{UNRELIABLE}: the fit at α = 1 did not pass its convergence gate"
+    assert any(text.get_text() == mark for text in audit.plot().texts)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in MAKERS if hasattr(kind, "effects")], ids=lambda kind: kind.__name__)
 def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
     result = found(kind)
     table = result.effects(level=0.8)
     assert tuple(table.columns[: len(EFFECT_COLUMNS)]) == EFFECT_COLUMNS
-    assert table["estimand"].tolist()[:3] == ["average", "cumulative", "lift"]
+    assert set(table["status"]) == {result.status}
+    # A comparison and a curve are of the average alone.
+    alone = kind in (Comparison, SpecificationCurve)
+    assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
     assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
 
@@ -222,6 +272,50 @@ def test_a_pictured_result_draws_itself(kind: type[Result], found: Callable[[typ
     assert axes.has_data() or any(child.has_data() for child in axes.child_axes) or len(axes.figure.axes) > 1
     figure, own = plt.subplots()
     assert result.plot(ax=own).figure is figure
+    if "level" in inspect.signature(PICTURES[kind]).parameters:
+        assert result.plot(level=0.5).has_data()
+        with pytest.raises(bs.SpecError, match="level is 95"):
+            result.plot(level=95)
+    with pytest.raises(bs.SpecError, match="the picture has no setting 'shade'"):
+        result.plot(shade=0.5)
+
+
+@each
+def test_a_result_can_be_copied_and_pickled(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    for again in (copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert type(again) is kind
+        assert again.to_dict() == result.to_dict()
+        assert again.sentences() == result.sentences()
+
+
+def _emptied(data: object) -> None:
+    """Take everything out of plain data, however deep."""
+    for inner in list(data.values()) if isinstance(data, dict) else list(data) if isinstance(data, list) else []:
+        _emptied(inner)
+    if isinstance(data, dict | list):
+        data.clear()
+
+
+@each
+def test_a_result_is_not_changed_through_what_it_hands_out(
+    kind: type[Result], found: Callable[[type[Result]], Result]
+) -> None:
+    result = found(kind)
+    before, table = json.dumps(result.to_dict()), result.table
+    _emptied(result.to_dict())
+    tables = [name for name in dir(kind) if isinstance(getattr(result, name, None), pd.DataFrame)]
+    tables += [
+        field.name for field in dataclasses.fields(kind) if isinstance(getattr(result, field.name), pd.DataFrame)
+    ]
+    assert "table" in tables
+    for name in {*tables, "effects"} if hasattr(kind, "effects") else tables:
+        handed = getattr(result, name)
+        handed = handed() if callable(handed) else handed
+        for column in handed:
+            handed[column] = 0
+    assert json.dumps(result.to_dict()) == before
+    pd.testing.assert_frame_equal(result.table, table)
 
 
 def test_weights_are_an_array_and_a_table(given: Given) -> None:
@@ -239,12 +333,24 @@ def test_weights_are_an_array_and_a_table(given: Given) -> None:
 
 
 def test_a_line_survives_the_names_of_units() -> None:
-    frame = simulate_factor(donors=3, n_pre=8, n_post=2, seed=1).replace({"unit": {0: "new\nline " * 60}})
+    frame = simulate_factor(donors=3, n_pre=8, n_post=2, seed=1).replace({"unit": {0: "new\nline \u202e" * 60}})
     panel = bs.Panel.from_long(
         frame.assign(unit=frame["unit"].astype(str)), unit="unit", time="time", outcome="outcome",
         treated=max(map(str, frame["unit"].unique()), key=len), start=8,
     )  # fmt: skip
-    line = repr(bs.classical(panel))
+    result = bs.classical(panel)
+    for words in (
+        repr(panel),
+        result.title,
+        *result.sentences(),
+        *result.notes(),
+        *panel.notes(),
+    ):
+        assert "\n" not in words
+        assert "\u202e" not in words
+    assert panel.treated[0] == "new\nline \u202e" * 60
+    assert result.to_dict()["treated"] == panel.treated_name
+    line = repr(result)
     assert "\n" not in line
     assert len(line) <= LINE
     assert line.endswith("effective donors>")

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
@@ -62,6 +64,15 @@ def test_the_retry_is_stricter_and_keeps_the_rest() -> None:
     assert strict == replace(LITTLE, draws=200, tune=330, target_accept=0.99)
 
 
+def test_going_on_costs_no_more_tuning_than_the_start_and_is_careful_after_divergences() -> None:
+    whole = bs.Sampling(draws=300, tune=600, seed=3)
+    assert whole.onward(900, careful=False) == replace(whole, draws=900, tune=200)
+    assert whole.onward(300, careful=True) == replace(whole, tune=200, target_accept=0.98)
+    assert bs.Sampling(target_accept=0.995).onward(300, careful=True).target_accept == 0.995
+    assert bs.Sampling().as_needed() == bs.Sampling(draws=300, tune=300)
+    assert bs.Sampling(draws=200, tune=100).as_needed() == bs.Sampling(draws=200, tune=100)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -72,7 +83,7 @@ def test_the_retry_is_stricter_and_keeps_the_rest() -> None:
         ({"target_accept": "x"}, "target_accept is 'x'; give a finite number"),
         ({"seed": -1}, "seed is -1"),
         ({"n_jobs": 0}, "n_jobs is 0"),
-        ({"engine": "nutpy"}, "unknown engine 'nutpy', did you mean 'nutpie'"),
+        ({"engine": "nutpy"}, "unknown engine 'nutpy'; allowed: auto, pymc"),
     ],
 )
 def test_bad_settings_are_one_line(settings: dict[str, Any], message: str) -> None:
@@ -96,6 +107,35 @@ def test_the_number_of_jobs_is_not(panel: bs.Panel) -> None:
     assert len({curve_key(each) for each in plans}) == 1
 
 
+def test_panels_share_stored_fits_when_they_are_the_same_to_a_model() -> None:
+    rng = np.random.default_rng(1)
+    log = pd.DataFrame({"team": np.tile(np.arange(6), 160), "week": np.repeat(np.arange(10), 96)})
+    log = log.assign(
+        done=rng.random(len(log)), user=np.arange(len(log)), crew=log["team"] * 3 + rng.integers(3, size=960)
+    )
+    log["done"] += log["crew"] % 3
+    log = log.assign(rain=rng.random(len(log)), sun=rng.random(len(log)))
+    roles: dict[str, Any] = {"unit": "team", "time": "week", "outcome": "done", "treated": 0, "start": 7}
+    made = [
+        {}, {"cluster": "user"}, {"cluster": "crew"}, {"covariates": ["rain"]}, {"covariates": ["sun"]}, {"start": 6},
+        {"treated": 1}, {"donors": [1, 2, 3, 4]}, {"end": 8},
+    ]  # fmt: skip
+    panels = [bs.Panel.from_events(log, **(roles | each)) for each in made]
+    panels.append(bs.Panel.from_events(log.assign(done=2 * log["done"]), **roles))
+    spec = bs.load_model("level")
+    keys = [placebo_key(panel, spec, LITTLE) for panel in panels]
+    # One row per user and cell: this cluster column leaves the sampling noise of the cells as it is.
+    assert panels[1].cells.design_effect == panels[0].cells.design_effect == 1.0
+    assert panels[2].cells.design_effect != 1.0
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == len(panels) - 1
+    renamed = bs.Panel.from_events(log.rename(columns={"done": "finished"}), **(roles | {"outcome": "finished"}))
+    assert placebo_key(renamed, spec, LITTLE) == keys[0]
+    curves = [curve_key(plan_curve(panel, **CURVE)) for panel in (panels[0], panels[2], panels[3], renamed)]
+    assert curves[0] == curves[3]
+    assert len(set(curves)) == 3
+
+
 @pytest.fixture
 def sampled(monkeypatch: pytest.MonkeyPatch) -> list[bs.Sampling]:
     """The settings of each fit that is sampled, as the engine is given them."""
@@ -104,20 +144,20 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[bs.Sampling]:
     seen: list[bs.Sampling] = []
     real = bayes.sample
 
-    def recorded(design: Any, spec: Any, sampling: bs.Sampling, seed: int) -> Any:
+    def recorded(design: Any, spec: Any, sampling: bs.Sampling, *others: Any) -> Any:
         seen.append(sampling)
-        return real(design, spec, sampling, seed)
+        return real(design, spec, sampling, *others)
 
     monkeypatch.setattr(bayes, "sample", recorded)
     return seen
 
 
 def taken(sampled: list[bs.Sampling], settings: bs.Sampling = LITTLE) -> int:
-    """How many fits were sampled since the last call; each with these settings, or with the stricter ones of a retry."""
+    """How many times a fit was sampled since the last call, with these settings or those with which it goes on."""
     count = len(sampled)
-    assert {replace(each, seed=0) for each in sampled} <= {
-        replace(each, seed=0) for each in (settings, settings.stricter())
-    }
+    onward = {settings.onward(settings.draws, careful=careful) for careful in (False, True)}
+    allowed = {replace(each, seed=0, draws=100) for each in {settings, *onward}}
+    assert {replace(each, seed=0, draws=100) for each in sampled} <= allowed
     sampled.clear()
     return count
 

@@ -20,5 +20,5 @@ def test_effect_is_the_only_thing_it_moves() -> None:
 
 
 def test_users_must_be_positive() -> None:
-    with pytest.raises(bs.PanelError, match="users is 0"):
+    with pytest.raises(bs.SpecError, match="users is 0"):
         bs.simulate_rollout(users=0)

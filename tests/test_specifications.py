@@ -122,7 +122,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
         ({"scales": ["trated"]}, "scales has 'trated', did you mean 'treated'\\?; allowed: treated, each"),
         ({"level_shifts": "shift"}, "level_shifts is 'shift'; give a list"),
         ({"drifts": []}, "drifts is \\[\\]; give a list with at least one of none, walk"),
-        ({"alphas": [1.0, -1]}, "alphas has -1; give positive numbers"),
+        ({"alphas": [1.0, -1]}, "alphas has −1; give positive numbers"),
         ({"alphas": []}, "alphas is empty"),
         ({"pools": ["top-40"]}, "pool 'top-40' of 12 donors; give top-2 to top-11"),
         ({"pools": ["nearest"]}, "unknown pool 'nearest'; it can be all, top-5"),
@@ -202,7 +202,7 @@ def test_unreliable_fits_are_marked_and_told_apart(panel: bs.Panel, rng: np.rand
     assert marked.sentences()[0].startswith("UNRELIABLE: 1 of 36 fits")
     assert "UNRELIABLE" in repr(marked)
     found = stack(marked)
-    assert any("unreliable fits carry" in s for s in found.sentences())
+    assert any("1 unreliable fit with" in s for s in found.sentences())
     kept = marked.reliable
     scores = np.stack([r.log_density for r in marked.runs], axis=1)[:, kept]
     assert found.reliable_estimate == pytest.approx(stacking_weights(scores) @ marked.estimates[kept])

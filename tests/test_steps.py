@@ -16,7 +16,8 @@ from bsynth.analysis import Analysis, analyse
 from bsynth.analysis.steps import Steps, reason_of
 from bsynth.checks import hull
 from bsynth.cli import main
-from bsynth.reporting.run import write_run
+from bsynth.reporting.export import export
+from bsynth.reporting.run import note_written, write_run
 
 # By name, since packages export functions that are called like their modules.
 run_module = importlib.import_module("bsynth.analysis.run")
@@ -115,7 +116,7 @@ def test_steps_that_raise_cost_themselves_alone(
     for name, reason in expected.items():
         assert f"{name}: {reason}" in done.output
     # Everything else is there.
-    assert {"summary.json", "fit.nc", "report.html", "figures"} == {p.name for p in out.iterdir()}
+    assert {"summary.json", "fit.nc", "report.html", "figures", ".written"} == {p.name for p in out.iterdir()}
     drawn = {p.stem for p in (out / "figures").glob("*.png")}
     assert {"trajectory", "weights", "effects", "placebo", "decision", "donor-audit"} <= drawn
     assert "gap" not in drawn
@@ -204,6 +205,29 @@ def test_an_earlier_run_stays_until_the_new_answer_is_there(
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
     write_run(_classical(small_csv, methods=["sc", "placebo"]), out)
     assert (out / "figures" / "placebo.png").exists()
+
+
+def test_a_run_removes_what_an_earlier_one_wrote_and_nothing_else(small_csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    write_run(_classical(small_csv, methods=["sc", "placebo"]), out)
+    export(bs.classical(_classical(small_csv).panel), out / "tables")
+    written = out / "tables" / "of-the-run.csv"
+    written.write_text("x")
+    note_written(out, [written])
+    outside = tmp_path / "outside.txt"
+    mine = [out / "fit-mine.nc", out / "notes.txt", out / "figures" / "mine.png", out / "tables" / "mine.csv", outside]
+    for file in mine:
+        file.write_text("mine")
+    with (out / ".written").open("a") as noted:
+        noted.write(f"../outside.txt\n{outside}\nfigures\n")
+    assert (out / "figures" / "placebo.png").exists()
+    write_run(_classical(small_csv, methods=["sc"]), out)
+    assert [file.read_text() for file in mine] == ["mine"] * len(mine)
+    assert not written.exists()
+    assert not (out / "figures" / "placebo.png").exists()
+    noted = set((out / ".written").read_text().splitlines())
+    assert noted >= {"summary.json", "report.html", "figures/effects.png"}
+    assert all((out / name).is_file() for name in noted)
 
 
 def test_a_verdict_that_breaks_down_leaves_the_numbers(

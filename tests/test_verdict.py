@@ -134,8 +134,8 @@ def test_it_does_not_contradict_itself(name: str, request: pytest.FixtureRequest
 def test_rollout_names_the_hull_and_whom_to_trust(rollout: Analysis) -> None:
     words = rollout.verdict
     assert "sc DISAGREES with the posterior: its estimate lies above its whole predictive interval" in words
-    assert "lies outside the hull of its donors by 0.0374" in words
-    assert "it sits 0.0449 above the best weighted donors" in words
+    assert "outside the hull of its donors: before the start the best weighted donors miss it by 0.0374 (RMS)" in words
+    assert "with a free offset (+0.0449, other weights)" in words
     assert "That is why it disagrees with the posterior" in words
     assert "Trust the posterior, with which demeaned, did and sdid agree, rather than sc." in words
     assert "single donors, noisier than a mean of 25 units" in words
@@ -197,7 +197,7 @@ def numbers(prop99: Analysis) -> dict[str, Any]:
 
 def test_p_against_its_own_interval_is_said(numbers: dict[str, Any]) -> None:
     numbers["table"][1]["p"] = 0.01
-    assert "The placebo interval of sc and its p of 0.0100 contradict each other about zero." in verdict(numbers)
+    assert "The placebo interval of sc and its p = 0.0100 contradict each other about zero." in verdict(numbers)
 
 
 def test_intervals_that_leave_out_or_lose_their_estimate_are_said(numbers: dict[str, Any]) -> None:
@@ -233,7 +233,7 @@ def test_a_sign_change_and_intervals_apart_are_said(numbers: dict[str, Any]) -> 
     [("overconfident", "OVERCONFIDENT"), ("too wide", "wider than it needs"), ("borne out", "nothing against")],
 )
 def test_a_certificate_is_weighed(numbers: dict[str, Any], finding: str, said: str) -> None:
-    numbers["certificate"] = {"model": "level", "finding": finding, "factor": 2.66}
+    numbers["certificate"] = {"model": "level", "finding": finding, "factor": 2.66, "status": "ok", "reason": ""}
     (sentence,) = [s for s in verdict(numbers) if "certificate" in s]
     assert said in sentence
     assert "2.66 times" in sentence

@@ -1,32 +1,42 @@
 """Progress on stderr: bars in a terminal and a notebook, lines now and then in a log; silent when asked."""
 
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-EVERY = 20.0
+EVERY = 10.0
 """Seconds between two lines of a log."""
 
 
-class _Lines(Progress):
-    """Progress where nobody watches: a line in the log when some seconds have gone by, never a bar."""
+@contextmanager
+def _lines(say: Callable[[float], str]) -> Iterator[None]:
+    """While the block runs, write a line in the log every few seconds: ``say`` of the seconds gone by."""
+    began, over = time.monotonic(), threading.Event()
+    console = Console(stderr=True)
 
-    said = 0.0
+    def speak() -> None:
+        pause = min(1.0, EVERY)
+        while not over.wait(pause):
+            pause = EVERY
+            console.print(say(time.monotonic() - began), highlight=False, markup=False, soft_wrap=True)
+            console.file.flush()
 
-    def advance(self, task_id: TaskID, advance: float = 1) -> None:
-        """Advance, and say so now and then."""
-        super().advance(task_id, advance)
-        task, now = self.tasks[task_id], time.monotonic()
-        self.said = self.said or task.start_time or now
-        if now - self.said >= EVERY:
-            self.said = now
-            Console(stderr=True).print(
-                f"{task.description}: {int(task.completed)} of {int(task.total or 0)}", highlight=False
-            )
+    speaker = threading.Thread(target=speak, daemon=True)
+    speaker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        speaker.join()
+
+
+def _so_far(text: str, done: int, total: int, seconds: float) -> str:
+    left = f", about {round(seconds * (total - done) / done)} s left" if done else ""
+    return f"{text}: {done} of {total} after {round(seconds)} s{left}"
 
 
 def _console(shown: bool) -> Console:
@@ -39,11 +49,14 @@ def _console(shown: bool) -> Console:
 def status(text: str, shown: bool = True) -> Iterator[None]:
     """Show ``text`` with a spinner while the block runs."""
     console = _console(shown)
-    if console.quiet:
+    if not shown:
         yield
-        return
-    with console.status(text):
-        yield
+    elif console.quiet:
+        with _lines(lambda seconds: f"{text}: {round(seconds)} s"):
+            yield
+    else:
+        with console.status(text):
+            yield
 
 
 @contextmanager
@@ -53,8 +66,11 @@ def progress_bar(text: str, total: int, shown: bool = True) -> Iterator[Progress
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     console = _console(shown)
-    watched: type[Progress] = Progress if console.is_terminal or console.is_jupyter or not shown else _Lines
-    settings: dict[str, Any] = {"console": console, "transient": True, "disable": console.quiet}
-    with watched(*columns, **settings) as bar:
-        bar.add_task(text, total=total)
-        yield bar
+    with Progress(*columns, console=console, transient=True, disable=console.quiet) as bar:
+        task = bar.add_task(text, total=total)
+
+        def said(seconds: float) -> str:
+            return _so_far(text, int(bar.tasks[task].completed), total, seconds)
+
+        with _lines(said) if shown and console.quiet else nullcontext():
+            yield bar

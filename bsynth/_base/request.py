@@ -3,48 +3,67 @@
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bsynth.errors import SpecError
+from bsynth.errors import SpecError, came, nearest
 
 
-def check_seed(seed: object) -> None:
-    """Refuse a seed that random generators do not take.
+def check_seed(seed: object) -> int:
+    """Return a seed as a plain number; refuse one that random generators do not take.
 
     Examples
     --------
-    >>> check_seed(0)
+    >>> check_seed(np.int64(1))
+    1
     """
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise SpecError(f"seed is {seed!r}; give a whole number from 0, such as 1")
+        raise SpecError(f"seed is {_brief(seed)}; give a whole number from 0, such as 1")
+    return int(seed)
 
 
-def check_whole(value: object, name: str, least: int, why: str) -> None:
-    """Refuse what is no whole number of at least ``least``; ``why`` ends the message.
+def check_whole(value: object, name: str, least: int, why: str) -> int:
+    """Return a whole number of at least ``least`` as a plain one and refuse all else; ``why`` ends the message.
 
     Examples
     --------
-    >>> check_whole(100, "draws", 100, "the convergence gate needs them")
+    >>> check_whole(np.int64(100), "draws", 100, "the convergence gate needs them")
+    100
     """
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise SpecError(f"{name} is {value!r}; give at least {least}, {why}; whole numbers only")
+        raise SpecError(f"{name} is {_brief(value)}; give at least {least}, {why}; whole numbers only")
+    return int(value)
 
 
-def check_number(value: object, name: str) -> None:
-    """Refuse what is no finite number.
+def check_number(value: object, name: str, instead: str = "a finite number") -> float:
+    """Return a finite number as a plain one and refuse all else.
 
     Examples
     --------
-    >>> check_number(2.5, "threshold")
+    >>> check_number(np.float32(2.5), "threshold")
+    2.5
     """
-    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
-    if not real or not math.isfinite(value):  # type: ignore[arg-type]
-        raise SpecError(f"{name} is {_brief(value)}; give a finite number")
+    if not isinstance(value, Real) or isinstance(value, bool | np.bool) or not math.isfinite(value):
+        raise SpecError(f"{name} is {_brief(value)}; give {instead}")
+    return float(value)
+
+
+def check_kind(value: object, kind: type | tuple[type, ...], name: str, instead: str) -> None:
+    """Refuse what is not of the kind that ``name`` takes; ``instead`` says what is, and what returns it.
+
+    Examples
+    --------
+    >>> check_kind("x", Path, "folder", "a path")
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: folder is the text 'x'; give a path
+    """
+    if not isinstance(value, kind):
+        raise SpecError(f"{name} is {came(value)}; give {instead}")
 
 
 def names_in(given: object, what: str, kinds: str) -> list[Any]:
@@ -62,10 +81,37 @@ def names_in(given: object, what: str, kinds: str) -> list[Any]:
     return list(given)
 
 
-def check_jobs(n_jobs: object) -> None:
-    """Refuse what is no number of parallel jobs; None and −1 take every core."""
-    if n_jobs is not None and n_jobs != -1:
-        check_whole(n_jobs, "n_jobs", 1, "or leave it out for all cores")
+def choose_names(
+    given: object, what: str, allowed: Sequence[str], sets: Mapping[str, Sequence[str]], verbs: Mapping[str, str]
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Resolve names and sets of names: what they stand for, in the order of ``allowed``, and what was asked by name.
+
+    ``sets`` and names combine, but ``"none"`` stands alone; ``verbs`` are names of functions that a reader may take
+    for those of ``allowed``.
+
+    Examples
+    --------
+    >>> chosen, named = choose_names(["few", "c"], "letters", "abc", {"few": ["a"], "none": []}, {})
+    >>> chosen, sorted(named)
+    (('a', 'c'), ['c'])
+    """
+    names = names_in(given, what, f"names, or {' or '.join(map(repr, sets))}")
+    known = (*allowed, *sets)
+    for name in names:
+        if name not in known:
+            hint = f", did you mean {verbs[name]!r}?" if name in verbs else nearest(name, known)
+            raise SpecError(f"unknown {what.removesuffix('s')} {name!r}{hint}; allowed: {', '.join(known)}")
+    if "none" in names and len(names) > 1:
+        raise SpecError(f"{what} has 'none' beside other names; 'none' stands alone")
+    wanted = {each for name in names for each in sets.get(name, (name,))}
+    return tuple(name for name in allowed if name in wanted), frozenset(name for name in names if name not in sets)
+
+
+def check_jobs(n_jobs: object) -> int | None:
+    """Return a number of parallel jobs and refuse all else; None and −1 take every core."""
+    if n_jobs is None or (isinstance(n_jobs, int | np.integer) and n_jobs == -1):
+        return None if n_jobs is None else -1
+    return check_whole(n_jobs, "n_jobs", 1, "or leave it out for all cores")
 
 
 def as_path(path: object, what: str) -> Path:

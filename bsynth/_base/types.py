@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 type FloatArray = NDArray[np.float64]
+type AnyArray = NDArray[Any]
 type IntArray = NDArray[np.int64]
 type Label = Any
 """A unit or period as it stands in the user's data: str, int, float or Timestamp."""

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from bsynth._base.request import check_kind, names_in
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
-from bsynth.analysis.result import Finding
 from bsynth.analysis.run import run_analysis
+from bsynth.calibration.certificate import Certificate
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -14,7 +16,7 @@ from bsynth.frequentist.estimators import ESTIMATORS, Method, Predictors, find
 from bsynth.model.catalogue import DEFAULT, list_models
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
+from bsynth.panel.given import require_panel, require_same_panel
 
 DEFAULT_METHODS: tuple[str, ...] = (DEFAULT, "sc", "demeaned", "did", "sdid")
 
@@ -29,7 +31,7 @@ def compare(
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
-    certificate: Finding | None = None,
+    certificate: Certificate | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Answer the same question by several methods, and say whether they agree and which to trust.
@@ -72,7 +74,7 @@ def compare(
     SpecError
         An unknown or repeated method, or an interval that cannot be had for one; before anything is computed.
     PanelError
-        A certificate of another panel.
+        A certificate of another panel: other data, roles or periods.
 
     References
     ----------
@@ -97,8 +99,10 @@ def compare(
         seed=seed,
         sampling=sampling,
     )
-    if certificate is not None and certificate.to_dict()["panel"]["sha256"] != panel.to_dict()["sha256"]:
-        raise PanelError(f"the certificate is of another panel than {panel!r}; certify this one, or leave it out")
+    if certificate is not None:
+        check_kind(certificate, Certificate, "certificate", "what bsynth.certify(panel) returns, or leave it out")
+        certified = certificate.windows[0].panel
+        require_same_panel(panel, certified, "the certificate", "certify this one, or leave it out")
     analysis = run_analysis(request, progress=progress)
     return analysis.with_findings({} if certificate is None else {"certificate": certificate}).comparison
 
@@ -117,12 +121,14 @@ def plan_comparison(
     """Validate a request; nothing is computed. Parameters as `compare`."""
     require_panel(panel)
     how = resolve(sampling, draws, seed)
-    check_level(level)
+    level = check_level(level)
     if interval not in INTERVALS:
         raise SpecError(
             f"interval {interval!r} is unknown{nearest(interval, INTERVALS)}; it can be {some_of(INTERVALS)}"
         )
-    given = list(DEFAULT_METHODS if methods is None else [methods] if isinstance(methods, str) else methods)
+    asked = DEFAULT_METHODS if methods is None else methods
+    single = isinstance(asked, ModelSpec) or hasattr(asked, "solve")
+    given: list[Any] = [asked] if single else names_in(asked, "methods", "names of models and estimators")
     if not given:
         raise SpecError("no method was named; name models or estimators, or leave methods out for the usual ones")
     models: list[str | Path | ModelSpec] = []

@@ -1,6 +1,6 @@
 """Every method on one estimand and window, side by side, and what the numbers say together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,13 +16,14 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
+from bsynth.effects import EFFECT_COLUMNS, check_level
 from bsynth.engines import hull
 from bsynth.engines.series import lag1
 from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.text.marks import mark
+from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
 
@@ -45,7 +46,7 @@ SHORT = (
 )
 _LEFT_OUT = ("mean", "leave-one-out-range", "placebo-time")
 """Rows of effects that are no interval for what was observed."""
-_CERTIFIED = ("model", "finding", "factor", "status", "donors", "resolution")
+_CERTIFIED = ("model", "finding", "factor", "status", "reason", "donors", "resolution")
 """What the words use of a certificate."""
 
 
@@ -64,6 +65,8 @@ class Comparison(Pictured):
     facts : mapping
         What the words use besides: the window, the distance from the hull, calibration, checks, the truth, and how
         often intervals of procedures that fail were ``measured`` to hold it.
+    rows : callable
+        The table at another level.
 
     Examples
     --------
@@ -77,11 +80,22 @@ class Comparison(Pictured):
 
     table: pd.DataFrame
     facts: Mapping[str, Any]
+    rows: Callable[[float], pd.DataFrame]
+
+    def effects(self, level: float | None = None) -> pd.DataFrame:
+        """The rows of ``table`` at a level, by default the comparison's own, in the columns of every effects table."""
+        table = self.table if level is None else self.rows(check_level(level))
+        return table[[*EFFECT_COLUMNS, *(c for c in COLUMNS if c not in EFFECT_COLUMNS)]]
 
     @property
     def status(self) -> Status:
-        """``"unreliable"`` when a row comes from a fit that failed its convergence gate."""
-        return "unreliable" if (self.table["status"] == "unreliable").any() else "ok"
+        """``"unreliable"`` when a row or the calibration comes from a fit that failed its convergence gate."""
+        return status_of(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """Whose gate failed, as the analysis knows it."""
+        return str(self.facts["reason"])
 
     def sentences(self) -> tuple[str, ...]:
         """What each side says, whether they agree and where they do not, and which to trust."""
@@ -89,7 +103,7 @@ class Comparison(Pictured):
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
-        return (*mark(self.status), *verdict(self.numbers()))
+        return (*mark(self.reason), *verdict(self.numbers()))
 
     @property
     def verdict(self) -> str:
@@ -158,7 +172,7 @@ def _key(method: str, model: object) -> str:
 def _of_estimate(estimate: Estimate) -> dict[str, Any]:
     """How a classical point fits the pre-period."""
     return {
-        "presumes": estimate.notes[0],
+        "presumes": estimate.remarks[0],
         "pre_rmspe": estimate.pre_rmspe,
         "drift": False,
         "intercept": estimate.intercept,
@@ -192,6 +206,7 @@ def facts_of(
     truth: float | None,
     unavailable: Mapping[str, str],
     notes: Sequence[str],
+    reason: str,
     measured: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
@@ -220,6 +235,7 @@ def facts_of(
         "truth": truth,
         "unavailable": {name: reason for name, reason in unavailable.items() if _compared(name)},
         "notes": list(notes),
+        "reason": reason,
         "measured": list(measured),
     }  # fmt: skip
 

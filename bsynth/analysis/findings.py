@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from bsynth._base.request import names_in
+from bsynth._base.request import choose_names
 from bsynth.analysis.result import Finding
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
@@ -75,6 +75,8 @@ class Kind:
         Heading of its section in a report, and what is told when it begins.
     caption : str
         Of its table.
+    verb : str
+        The function that makes it from Python.
     make : callable
         From a `Basis` to the finding.
     standard : bool
@@ -90,6 +92,7 @@ class Kind:
     name: str
     title: str
     caption: str
+    verb: str
     make: Callable[[Basis], Finding]
     standard: bool = False
     needs_model: bool = True
@@ -117,7 +120,8 @@ def _specification_curve(basis: Basis) -> Finding:
     # Half the draws, as by its own default: it fits by the hundred.
     fewer = replace(basis.sampling, draws=max(100, basis.sampling.draws // 2))
     base = basis.plans[0].spec
-    return specification_curve(basis.panel, base=base, sampling=fewer, store=store, progress=basis.progress)
+    curve = specification_curve(basis.panel, base=base, sampling=fewer, store=store, progress=basis.progress)
+    return replace(curve, level=basis.level)
 
 
 def _donor_audit(basis: Basis) -> Finding:
@@ -130,18 +134,19 @@ def _prior_audit(basis: Basis) -> Finding:
 
 
 KINDS = (
-    Kind("bands", "Bands for the whole path", "Bands by period",
+    Kind("bands", "Bands for the whole path", "Bands by period", "path_band",
          lambda basis: path_band(basis.answer, level=basis.level)),
-    Kind("uncertainty", "Where the uncertainty comes from", "Share of the variance by source",
+    Kind("uncertainty", "Where the uncertainty comes from", "Share of the variance by source", "decompose_uncertainty",
          lambda basis: decompose_uncertainty(basis.fits[0]), standard=True),
-    Kind("donor_audit", "Donor audit", "Each donor, and what speaks against it", _donor_audit,
+    Kind("donor_audit", "Donor audit", "Each donor, and what speaks against it", "audit_donors", _donor_audit,
          standard=True, needs_model=False, donors=FEW_DONORS),
-    Kind("decision", "Decision", "What the decision rests on",
+    Kind("decision", "Decision", "What the decision rests on", "decide",
          lambda basis: decide(basis.answer, **basis.questions), standard=True, numbers="curve"),
-    Kind("prior_audit", "Prior against data", "The effect under other priors", _prior_audit),
-    Kind("certificate", "The certificate", "What the donors show as pseudo-treated units", _certificate,
+    Kind("prior_audit", "Prior against data", "The effect under other priors", "audit_prior", _prior_audit),
+    Kind("certificate", "The certificate", "What the donors show as pseudo-treated units", "certify", _certificate,
          needs_calibration=True),
-    Kind("specification_curve", "Specification curve", "The effect under each specification", _specification_curve),
+    Kind("specification_curve", "Specification curve", "The effect under each specification", "specification_curve",
+         _specification_curve),
 )  # fmt: skip
 FINDINGS = MappingProxyType({kind.name: kind for kind in KINDS})
 
@@ -149,7 +154,7 @@ FINDINGS = MappingProxyType({kind.name: kind for kind in KINDS})
 def choose_findings(
     wanted: str | Sequence[str], *, has_model: bool, lacks: Mapping[str, str]
 ) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names, and say which of a set cannot be had.
+    """Resolve ``"standard"``, ``"all"``, ``"none"`` and names, and say which of a set cannot be had.
 
     ``lacks`` are the findings that this panel cannot have, with the reason.
 
@@ -158,22 +163,16 @@ def choose_findings(
     SpecError
         An unknown name, or one by name that needs a model or cannot be had.
     """
-    names = names_in(wanted, "findings", "'standard', 'all', 'none' or names")
-    if names == ["none"]:
-        return (), {}
     possible = tuple(kind.name for kind in KINDS if has_model or not kind.needs_model)
-    if names in (["all"], ["standard"]):
-        asked = tuple(name for name in possible if names == ["all"] or FINDINGS[name].standard)
-        return tuple(n for n in asked if n not in lacks), {n: lacks[n] for n in asked if n in lacks}
-    for name in names:
-        if name not in FINDINGS:
-            allowed = (*FINDINGS, "standard", "all", "none")
-            raise SpecError(f"unknown finding {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
+    standard = tuple(name for name in possible if FINDINGS[name].standard)
+    sets = {"standard": standard, "all": possible, "none": ()}
+    asked, named = choose_names(wanted, "findings", tuple(FINDINGS), sets, {kind.verb: kind.name for kind in KINDS})
+    for name in asked:
         if name not in possible:
             raise SpecError(f"finding {name!r} needs a Bayesian model; leave it out")
-        if name in lacks:
+        if name in lacks and name in named:
             raise SpecError(f"finding {name!r} cannot be had on this panel: {lacks[name]}; leave it out")
-    return tuple(name for name in FINDINGS if name in names), {}
+    return tuple(n for n in asked if n not in lacks), {n: lacks[n] for n in asked if n in lacks}
 
 
 def check_questions(questions: Mapping[str, Any], *, calibrated: bool) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._base.request import check_whole, names_in
+from bsynth._base.request import check_kind, check_whole, choose_names, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
-from bsynth.errors import PanelError, SpecError, nearest, some_of
+from bsynth.errors import PanelError, SpecError, some_of
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.inference import INFERENCES
 from bsynth.model.catalogue import DEFAULT
@@ -97,7 +97,7 @@ class AnalysisPlan:
 
 
 def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
-    """Resolve ``"standard"``, ``"all"``, ``"none"`` or a list of names; the sets leave out what a panel cannot have.
+    """Resolve ``"standard"``, ``"all"``, ``"none"`` and names; the sets leave out what a panel cannot have.
 
     Raises
     ------
@@ -107,28 +107,16 @@ def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...
         A method by name that cannot be had on this panel.
     """
     impossible = frequentist.conditions(panel)
-    names = _asked(methods)
-    if isinstance(methods, str) or [*methods] in _SETS:
-        return tuple(name for name in names if name not in impossible)
+    names, named = _asked(methods)
     for name in names:
-        if name in impossible:
+        if name in impossible and name in named:
             raise PanelError(f"method {name!r} cannot be had on this panel: {impossible[name]}; leave it out")
-    return names
+    return tuple(name for name in names if name not in impossible)
 
 
-_SETS = (["all"], ["standard"], ["none"])
-
-
-def _asked(methods: str | Sequence[str]) -> tuple[str, ...]:
-    """Names that a request stands for, whether the panel can have them or not."""
-    names = names_in(methods, "methods", "'standard', 'all', 'none' or names")
-    if names in _SETS:
-        return {"all": METHODS, "standard": STANDARD, "none": ()}[names[0]]
-    for name in names:
-        if name not in METHODS:
-            allowed = (*METHODS, "standard", "all", "none")
-            raise SpecError(f"unknown method {name!r}{nearest(name, allowed)}; allowed: {', '.join(allowed)}")
-    return tuple(m for m in METHODS if m in names)
+def _asked(methods: str | Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Names that a request stands for, whether the panel can have them or not, and those that it names."""
+    return choose_names(methods, "methods", METHODS, {"standard": STANDARD, "all": METHODS, "none": ()}, {})
 
 
 def plan_analysis(
@@ -151,12 +139,14 @@ def plan_analysis(
     cannot be had on it, is in ``unavailable`` with its reason.
     """
     require_panel(panel)
-    check_level(level)
+    level = check_level(level)
     how = resolve(sampling, draws, seed)
-    check_whole(replicates, "replicates", 2, "better 500 or more")
+    replicates = check_whole(replicates, "replicates", 2, "better 500 or more")
+    if questions is not None:
+        check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
     impossible = frequentist.conditions(panel)
-    unavailable = {name: impossible[name] for name in _asked(methods) if name in impossible}
+    unavailable = {name: impossible[name] for name in _asked(methods)[0] if name in impossible}
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]

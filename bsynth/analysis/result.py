@@ -16,11 +16,11 @@ from bsynth.analysis.verdict import fell_short
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
-from bsynth.effects import EFFECT_COLUMNS, lift_notes
+from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
-from bsynth.text.marks import mark
+from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 2
@@ -69,8 +69,17 @@ class Analysis(Pictured):
     unavailable : mapping of name to reason
         What was asked for and cannot be had on this panel, or broke down: methods and findings by their names,
         ``"posterior NAME"``, ``"calibration"``, ``"check NAME"``, ``"picture NAME"`` and so on.
-    notes : tuple of str
+    remarks : tuple of str
         What should be known of the panel beside the answer.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
+    >>> list(analysis.estimates), analysis.status
+    (['sc', 'sc-slsqp', 'did'], 'ok')
     """
 
     panel: Panel
@@ -84,15 +93,36 @@ class Analysis(Pictured):
     checks: CheckReport | None = None
     findings: Mapping[str, Finding] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
-        """``"unreliable"`` when a fit failed its convergence gate, or the calibration's placebo fits did."""
-        statuses = [fit.status for fit in self.fits]
-        if self.calibration is not None:
-            statuses.append(self.calibration.status)
-        return "unreliable" if "unreliable" in statuses else "ok"
+        """``"unreliable"`` when a fit, the calibration or a finding is."""
+        return status_of(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """What of it failed its convergence gate: fits, the calibration's placebo fits, findings."""
+        return "; ".join([reason for reason in (self.effects_reason, *self._of_findings.values()) if reason])
+
+    @property
+    def effects_reason(self) -> str:
+        """Why the effects themselves are unreliable."""
+        failed = [repr(fit.spec.name) for fit in self.fits if fit.status != "ok"]
+        reasons = [] if self.calibration is None else [self.calibration.reason]
+        if failed and len(self.fits) > 1:
+            reasons.insert(0, f"the posterior of {' and of '.join(failed)} did not pass its convergence gate")
+        elif failed:
+            reasons.insert(0, OF_FIT)
+        return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+    @property
+    def _of_findings(self) -> dict[str, str]:
+        """Why findings are unreliable for a reason of their own, by name."""
+        inherited = {each.reason for each in (*self.fits, *filter(None, [self.calibration]))}
+        found = {name: str(getattr(each, "reason", "")) for name, each in self.findings.items()}
+        words = {name: reason for name, reason in found.items() if reason not in inherited | {""}}
+        return {name: f"in the {name.replace('_', ' ')} {reason}" for name, reason in words.items()}
 
     @property
     def main(self) -> Fit | Estimate:
@@ -123,7 +153,8 @@ class Analysis(Pictured):
 
     def effects(self, level: float | None = None) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level."""
-        return self._effects.copy() if level in (None, self.level) else self._effects_at(level)
+        level = self.level if level is None else check_level(level)
+        return self._effects if level == self.level else self._effects_at(level)
 
     @cached_property
     def _effects(self) -> pd.DataFrame:
@@ -145,16 +176,10 @@ class Analysis(Pictured):
     def comparison(self) -> Comparison:
         """Every method on the average effect, side by side, with the verdict."""
         certificate = self.findings.get("certificate")
-        around = {each.estimate.estimator: each.estimate for each in self.inferences.values()}
-        kinds = {name: str(each.effects(self.level)["interval"].iloc[0]) for name, each in self.inferences.items()}
+        kinds = self._kinds()
         return Comparison(
-            table=compared_rows(
-                self.effects(),
-                self.fits,
-                # The same weights by the reference solver are no further answer.
-                {name: each for name, each in {**self.estimates, **around}.items() if each.solver != "slsqp"},
-                {kinds[name]: each.conditions for name, each in self.inferences.items()},
-            ),
+            table=self._compared(self.level),
+            rows=self._compared,
             facts=facts_of(
                 self.panel,
                 level=self.level,
@@ -163,7 +188,8 @@ class Analysis(Pictured):
                 certificate=None if certificate is None else certificate.to_dict(),
                 truth=self.truth,
                 unavailable=self.unavailable,
-                notes=self.notes,
+                notes=self.remarks,
+                reason=self.effects_reason,
                 # How often intervals of the procedures used held the truth, for those that were measured to fail.
                 measured=[
                     {"method": each.estimate.estimator, "interval": kinds[name], "found": shares}
@@ -171,6 +197,22 @@ class Analysis(Pictured):
                     if (shares := measured(each))
                 ],
             ),
+        )
+
+    def _kinds(self) -> dict[str, str]:
+        """Kind of interval of each inference."""
+        return {name: str(each.effects(self.level)["interval"].iloc[0]) for name, each in self.inferences.items()}
+
+    def _compared(self, level: float) -> pd.DataFrame:
+        """The table of `comparison` at a level."""
+        around = {each.estimate.estimator: each.estimate for each in self.inferences.values()}
+        kinds = self._kinds()
+        return compared_rows(
+            self.effects(level),
+            self.fits,
+            # The same weights by the reference solver are no further answer.
+            {name: each for name, each in {**self.estimates, **around}.items() if each.solver != "slsqp"},
+            {kinds[name]: each.conditions for name, each in self.inferences.items()},
         )
 
     @property
@@ -182,12 +224,11 @@ class Analysis(Pictured):
         return {name: part for name, part in found.items() if part is not None}
 
     def sentences(self) -> tuple[str, ...]:
-        """Return the verdict, sentence by sentence, behind the mark of an unreliable fit."""
+        """Return the verdict, sentence by sentence, behind the marks of what is unreliable."""
+        of_findings = [f"{marked(reason)}, so do not use what it says." for reason in self._of_findings.values()]
         if "verdict" in self.unavailable:
-            return (*mark(self.status), self.verdict)
-        said = self.comparison.sentences()
-        # The calibration's gate is the analysis's own.
-        return said if self.comparison.status == self.status else (*mark(self.status), *said)
+            return (*mark(self.effects_reason), *of_findings, self.verdict)
+        return (*of_findings, *self.comparison.sentences())
 
     @property
     def verdict(self) -> str:
@@ -195,6 +236,12 @@ class Analysis(Pictured):
         if "verdict" in self.unavailable:
             return f"The verdict in words is not available: {self.unavailable['verdict']}."
         return self.comparison.verdict
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the panel, of the methods on it, and of the lift."""
+        by_method = [note for each in self.estimates.values() for note in each.notes()]
+        # What two estimates, or panel and analysis, say alike is said once.
+        return tuple(dict.fromkeys([*self.panel.notes(), *self.remarks, *by_method, *lift_notes(self.effects())]))
 
     def with_findings(self, findings: Mapping[str, Finding]) -> Self:
         """Return the analysis with further results; one of a name that is there is replaced.
@@ -227,7 +274,7 @@ class Analysis(Pictured):
             "calibration": self._calibration(),
             "weights": self._weights(),
             "pre_fit": self._pre_fit(),
-            "inferences": {name: each.to_dict() for name, each in self.inferences.items()},
+            "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
                 for fit in self.fits
@@ -239,21 +286,13 @@ class Analysis(Pictured):
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
-            # What two estimates, or panel and analysis, say alike is said once.
-            "notes": list(
-                dict.fromkeys(
-                    [
-                        *self.panel.notes(),
-                        *self.notes,
-                        *(note for each in self.estimates.values() for note in each.notes),
-                        *lift_notes(self.effects()),
-                    ]
-                )
-            ),
+            "notes": list(self.notes()),
             "unavailable": dict(self.unavailable),
             "level": self.level,
             "truth": self.truth,
             "status": self.status,
+            "reason": self.reason,
+            "effects_reason": self.effects_reason,
             "versions": versions(),
             "seed": self.seed,
             "verdict": self.verdict,
@@ -265,7 +304,7 @@ class Analysis(Pictured):
             return None
         path = self.calibration.path(self.level)
         labels = self.panel.period_labels()[self.panel.n_pre :]
-        return clean(self.calibration.to_dict()) | {
+        return clean(self.calibration.to_dict(self.level)) | {
             "table": records(self.calibration.table),
             "path": records(path.assign(time=labels)),
         }

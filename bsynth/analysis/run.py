@@ -10,6 +10,7 @@ from typing import Any
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
+from bsynth._base.request import check_number
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
@@ -109,7 +110,7 @@ def analyse(
         seed=seed,
         sampling=sampling,
     )
-    return run_analysis(request, truth=truth, progress=progress)
+    return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
 
 
 def run_analysis(
@@ -140,7 +141,7 @@ def _run(
         raise BsynthError(f"nothing that was asked for can be had on this panel: {reasons}")
     analysis = Analysis(
         panel, fits, estimates, inferences, request.level, request.seed, truth=truth, calibration=calibration,
-        checks=_checked(fits, calibration, request, steps), notes=request.notes,
+        checks=_checked(fits, calibration, request, steps), remarks=request.notes,
     )  # fmt: skip
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
@@ -274,7 +275,9 @@ def _checked(
     if case is None:
         return None
     found = [steps.attempt(f"check {part.NAME}", partial(part.check, case)) for part in REGISTRY]
-    return CheckReport(fits[0].spec.name, tuple(answer for answer in found if answer is not None), fits[0].status)
+    return CheckReport(
+        fits[0].spec.name, tuple(answer for answer in found if answer is not None), (calibration or fits[0]).reason
+    )
 
 
 def _finding(kind: Kind, basis: Basis) -> Finding:

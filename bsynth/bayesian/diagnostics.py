@@ -14,6 +14,7 @@ from typing import Any
 import arviz_stats as azs
 import numpy as np
 import xarray as xr
+from arviz_stats.base import array_stats
 
 from bsynth._base.types import FloatArray, Status
 from bsynth.text.numbers import fixed
@@ -56,6 +57,11 @@ class Diagnostics:
     bfmi_min: float
     retried: bool = False
 
+    @property
+    def strayed(self) -> bool:
+        """Whether the sampler itself went astray: more draws of its kind would not help."""
+        return self.divergences > 0 or self.saturated > 0
+
     def failed(self, limit: int = 3) -> str:
         """Return the first failures and the count of the others, for one line of text."""
         more = len(self.failures) - limit
@@ -84,24 +90,23 @@ def gate(
     sample_stats : Dataset
         ``diverging``, ``maxdepth_reached`` and ``energy`` per draw.
     """
-    varying = {name: q for name, q in quantities.items() if float(q.max()) > float(q.min())}
-    scalars = xr.Dataset({name: q.reset_coords(drop=True) for name, q in varying.items()})
-    moving = (weights.max(("chain", "draw")) > weights.min(("chain", "draw"))).to_numpy()
+    varying = {name: np.asarray(q) for name, q in quantities.items() if float(q.max()) > float(q.min())}
+    stacked = np.stack(list(varying.values())) if varying else np.empty((0, 2, 4))
+    each = weights.transpose("donor", "chain", "draw").to_numpy()
+    moving = np.ptp(each, axis=(1, 2)) > 0
     # A chain that stands still divides by its own variance of 0: the answer is infinite or missing, and fails below.
     with np.errstate(divide="ignore", invalid="ignore"):
-        rhat = azs.rhat(scalars)
+        rhat = array_stats.rhat(stacked)
         # Named, since ArviZ's own tails follow a setting of the user's.
-        ess = {"bulk": azs.ess(scalars, method="bulk"), "tail": azs.ess(scalars, method="tail", prob=TAILS)}
-        rhat_weight = float(azs.rhat(weights.isel(donor=moving)).max(skipna=False)) if moving.any() else 1.0
+        ess = {"bulk": array_stats.ess(stacked), "tail": array_stats.ess(stacked, method="tail", prob=TAILS)}
+        rhat_weight = float(array_stats.rhat(each[moving]).max()) if moving.any() else 1.0
     failures = []
-    for name in varying:
-        value = float(rhat[name])
-        if not value < RHAT_MAX:
-            failures.append(f"R-hat of {name} is {fixed(value, 3)} (must be below {RHAT_MAX})")
-        for kind, found in ess.items():
-            size = float(found[name])
-            if not size >= ESS_MIN:
-                failures.append(f"{kind} ESS of {name} is {fixed(size, 0)} (must be at least {ESS_MIN})")
+    for k, name in enumerate(varying):
+        if not rhat[k] < RHAT_MAX:
+            failures.append(f"R-hat of {name} is {fixed(rhat[k], 3)} (must be below {RHAT_MAX})")
+        for kind, sizes in ess.items():
+            if not sizes[k] >= ESS_MIN:
+                failures.append(f"{kind} ESS of {name} is {fixed(sizes[k], 0)} (must be at least {ESS_MIN})")
     if not rhat_weight < RHAT_MAX_WEIGHT:
         failures.append(f"R-hat of a weight is {fixed(rhat_weight, 3)} (must be below {RHAT_MAX_WEIGHT})")
     divergences = int(sample_stats["diverging"].sum())
@@ -113,12 +118,11 @@ def gate(
     bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
     if not bfmi > BFMI_MIN:
         failures.append(f"BFMI is {fixed(bfmi, 2)} (must be above {BFMI_MIN})")
-    sizes = [float(found[name]) for name in varying for found in ess.values()]
     return Diagnostics(
         status="unreliable" if failures else "ok",
         failures=tuple(failures),
-        rhat_max=max((float(rhat[name]) for name in varying), default=1.0),
-        ess_min=min(sizes, default=float("inf")),
+        rhat_max=float(rhat.max(initial=1.0)),
+        ess_min=float(min(sizes.min(initial=np.inf) for sizes in ess.values())),
         rhat_max_weight=rhat_weight,
         divergences=divergences,
         saturated=saturated,

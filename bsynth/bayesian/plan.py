@@ -2,13 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bsynth.bayesian import averaging
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.engines.sampling import Sampling, resolve
+from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, require_panel
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,3 +61,44 @@ def plan(
     choice = choose_model(panel, model)
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
     return Plan(panel, choice.spec, choice.reason, design, chosen)
+
+
+def pymc_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> "pm.Model":
+    """Return the model of a panel as a PyMC model: what defines the posterior that `fit` samples.
+
+    For prior draws, ``pymc.model_to_graphviz`` or any sampler of PyMC's. Its variables are on the scale of the design,
+    where one unit is the treated series' standard deviation before the start, and level and drift are integrated out;
+    the equations stand in `bsynth.engines.bayes`.
+
+    Parameters
+    ----------
+    panel : Panel
+    model : str, path or ModelSpec
+        As of `fit`.
+
+    Returns
+    -------
+    pymc.Model
+
+    Raises
+    ------
+    PanelError, SpecError
+        As `fit`, before anything is built.
+
+    Examples
+    --------
+    >>> import pandas as pd, pymc as pm
+    >>> wide = pd.DataFrame({"a": [1., 2, 4, 3, 9], "b": [1., 2, 3, 4, 5], "c": [0., 2, 3, 4, 4]})
+    >>> panel = Panel.from_wide(wide, treated="a", start=4)
+    >>> [variable.name for variable in pymc_model(panel, "level").free_RVs]
+    ['gamma', 'total_z']
+    """
+    request = plan(panel, model)
+    if averaging.is_averaged(request.spec):
+        alphas = some_of(averaging.GRID)
+        raise SpecError(
+            f"an averaged alpha is several models, one for each alpha of {alphas}; give one of these alphas"
+        )
+    from bsynth.engines import graph
+
+    return graph.build(request.design, request.spec)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import clean, records
-from bsynth._base.request import as_path, check_file, writing
+from bsynth._base.request import as_path, check_file, check_number, writing
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
@@ -20,7 +20,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, numbers
+from bsynth.text.numbers import bracket, chance, exact, numbers
 from bsynth.text.result import Pictured
 
 FORMAT = 2
@@ -67,6 +67,15 @@ class Fit(Pictured):
     provenance : Provenance
     panel : Panel or None
         What was fitted, without its clusters; None for a fit read from a file that an earlier version wrote.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> fit.effects(level=0.9)["estimand"].tolist(), fit.weights.shape
+    (['average', 'cumulative', 'lift'], (6,))
     """
 
     tree: xr.DataTree
@@ -114,9 +123,11 @@ class Fit(Pictured):
             ``predictive`` adds the noise of the periods seen; ``mean`` is the uncertainty of the
             counterfactual mean alone.
         rope : float, optional
-            Adds P(|average effect| > rope), outcome units.
+            Adds P(|average effect| > rope), outcome units; not negative.
         """
-        effects.check_level(level)
+        if rope is not None and (rope := check_number(rope, "rope")) < 0:
+            raise SpecError(f"rope is {exact(rope)}; give a half-width, 0 or more")
+        level = effects.check_level(level)
         observed = float(self.observed.isel(time=slice(self.n_pre, None)).mean(skipna=False))
         table = effects.posterior_table(
             self.effect_draws(interval), observed=observed, level=level, interval=interval, rope=rope
@@ -130,7 +141,7 @@ class Fit(Pictured):
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
@@ -143,7 +154,7 @@ class Fit(Pictured):
 
     def weights_table(self, level: float = 0.95) -> pd.DataFrame:
         """Each ``donor`` with its posterior mean ``weight`` and equal-tailed ``lower``, ``upper``, largest first."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         draws = effects.variable(self.tree, "posterior", "weights")
         lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
         table = pd.DataFrame(
@@ -178,7 +189,7 @@ class Fit(Pictured):
         return float((1.0 / (weights**2).sum("donor")).mean())
 
     def save(self, path: str | Path) -> None:
-        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read.
+        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read, in a folder that is made if need be.
 
         Raises
         ------
@@ -197,6 +208,7 @@ class Fit(Pictured):
             tree[_PANEL] = _stored(self.panel)
         part = file.with_name(file.name + ".part")
         with writing(file, "path"):
+            file.parent.mkdir(parents=True, exist_ok=True)
             tree.to_netcdf(part, engine="h5netcdf")
             part.replace(file)
 
@@ -216,7 +228,7 @@ class Fit(Pictured):
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         attrs, failed = self.tree.attrs, self.diagnostics.failed()
         return (
-            *mark(self.status),
+            *mark(self.reason),
             f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% predictive interval "
             f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}, by {self.spec.name!r}: "
             f"{self.spec.title}.",
@@ -255,6 +267,19 @@ def load(path: str | Path) -> Fit:
     ------
     PanelError
         The file is missing, unreadable, or not a bsynth fit.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fit.save(f"{folder}/fit.nc")
+    ...     again = load(f"{folder}/fit.nc")
+    >>> again.effects().equals(fit.effects())
+    True
     """
     file = as_path(path, "path")
     if not os.path.isfile(file):

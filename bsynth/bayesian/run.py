@@ -13,7 +13,8 @@ from bsynth.bayesian import averaging
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.tree import assemble, judge
-from bsynth.engines import predict
+from bsynth.engines import bayes, predict
+from bsynth.engines.draws import Draws, State
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
@@ -77,13 +78,11 @@ def fit(
     return run(request, progress=progress)
 
 
-def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
-    """Carry out a plan; without ``retry`` a fit that fails its gate is not sampled again more strictly."""
-    with status("Loading the sampler", progress):
-        from bsynth.engines import bayes  # noqa: F401  # PyMC: seconds to import, which are none of the fit's
+def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:
+    """Carry out a plan; while the fit fails its gate it is sampled further, ``rounds`` times at most."""
     started = time.perf_counter()
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
-    result = whole(request, progress=progress, retry=retry)
+    result = whole(request, progress=progress, rounds=rounds)
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     if result.status == "unreliable":
         warnings.warn(
@@ -94,15 +93,27 @@ def run(request: Plan, *, progress: bool = True, retry: bool = True) -> Fit:
     return result
 
 
-def _gated(request: Plan, *, progress: bool, retry: bool) -> Fit:
-    """Fit, and once more with stricter settings when the convergence gate fails."""
-    result = _attempt(request, request.sampling, retried=False, progress=progress)
-    if retry and result.status == "unreliable":
-        result = _attempt(request, request.sampling.stricter(), retried=True, progress=progress)
+def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
+    """Fit; while the convergence gate fails go on from the state reached, or start again more strictly."""
+    draws = _draw(request, request.sampling, None, 0, progress)
+    result = _judged(request, request.sampling, draws, attempt=0)
+    for attempt in range(1, rounds + 1):
+        if result.status == "ok":
+            break
+        if draws.state is None:
+            settings = request.sampling.stricter()
+            draws = _draw(request, settings, None, attempt, progress)
+        else:
+            strayed = result.diagnostics.strayed
+            settings = request.sampling.onward(len(draws), careful=strayed)
+            more = _draw(request, settings, draws.state, attempt, progress)
+            # Draws among which some diverged are left out: around them is what the sampler did not reach.
+            draws = more if strayed else draws.and_then(more)
+        result = _judged(request, settings, draws, attempt=attempt)
     return result
 
 
-def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
+def _averaged(request: Plan, *, progress: bool, rounds: int) -> Fit:
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
     *seeds, mixing = np.random.SeedSequence(request.sampling.seed).generate_state(len(specs) + 1)
@@ -112,7 +123,7 @@ def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
     }
     fits = run_pieces(
         jobs,
-        lambda each: _gated(each, progress=False, retry=retry),
+        lambda each: _gated(each, progress=False, rounds=rounds),
         title=f"Compiling and sampling {request.spec.name} at each concentration",
         n_jobs=1,
         progress=progress,
@@ -126,20 +137,24 @@ def _averaged(request: Plan, *, progress: bool, retry: bool) -> Fit:
     return Fit(tree, request.spec, diagnostics, provenance, fits[0].panel)
 
 
-def _attempt(request: Plan, sampling: Sampling, *, retried: bool, progress: bool) -> Fit:
-    from bsynth.engines import bayes
+def _draw(request: Plan, sampling: Sampling, start: State | None, attempt: int, progress: bool) -> Draws:
+    """Sample once, by a seed of this attempt's own."""
+    (seed,) = np.random.SeedSequence([request.sampling.seed, attempt]).spawn(2)[0].generate_state(1)
+    with status(f"Sampling {request.spec.name}" + (" further" if attempt else ""), progress):
+        return bayes.sample(request.design, request.spec, sampling, int(seed), start)
 
+
+def _judged(request: Plan, sampling: Sampling, drawn: Draws, *, attempt: int) -> Fit:
+    """Predict the counterfactual from draws and put them through the convergence gate; ``sampling`` drew the last."""
     design, spec = request.design, request.spec
-    sampler_seed, predictive_seed = np.random.SeedSequence([sampling.seed, int(retried)]).spawn(2)
-    with status(f"Compiling and sampling {spec.name}" + (" again, stricter" if retried else ""), progress):
-        raw = bayes.sample(design, spec, sampling, int(sampler_seed.generate_state(1)[0]))
-    parameters = bayes.parameters(raw, design, spec)
+    parameters = bayes.parameters(drawn.values, design, spec)
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
+    predictive_seed = np.random.SeedSequence([sampling.seed, attempt]).spawn(2)[1]
     draws = predict.counterfactual(flat, design, spec, np.random.default_rng(predictive_seed))
-    tree = assemble(request.panel, design, raw, parameters, draws)
-    diagnostics = judge(tree, request.panel.n_pre, retried=retried)
+    tree = assemble(request.panel, design, drawn.stats, parameters, draws)
+    diagnostics = judge(tree, request.panel.n_pre, retried=attempt > 0)
     provenance = Provenance(
-        **sampling.decides(),
+        **replace(sampling, draws=len(drawn)).decides(),
         seconds=0.0,
         reason=request.reason,
         panel=request.panel.to_dict(),

@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
-from bsynth._base.types import FloatArray
+from bsynth._base.types import AnyArray, FloatArray
 from bsynth.bayesian.diagnostics import Diagnostics, gate
 from bsynth.engines import predict
 from bsynth.model.design import Design
@@ -18,7 +18,7 @@ from bsynth.panel import Panel
 def assemble(
     panel: Panel,
     design: Design,
-    raw: xr.DataTree,
+    stats: Mapping[str, AnyArray],
     parameters: Mapping[str, FloatArray],
     draws: predict.Counterfactual,
 ) -> xr.DataTree:
@@ -51,14 +51,15 @@ def assemble(
     donors = xr.DataArray(
         panel.donor_matrix, dims=("time", "donor"), coords={"time": time_index, "donor": list(panel.donors)}
     )
-    sample_stats = raw["sample_stats"].to_dataset()
-    numeric = [name for name, v in sample_stats.items() if v.dtype != object]
+    sample_stats = xr.Dataset(
+        {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in stats.items()}
+    )
     tree = xr.DataTree.from_dict(
         {
             "posterior": posterior,
             "posterior_predictive": xr.Dataset({"counterfactual": predictive}),
             "log_likelihood": xr.Dataset({"outcome": named(draws.log_likelihood, slice(0, panel.n_pre))}),
-            "sample_stats": sample_stats[numeric],
+            "sample_stats": sample_stats,
             "observed_data": xr.Dataset({"outcome": observed}),
             "constant_data": xr.Dataset({"donors": donors, "slope": slope}),
         }

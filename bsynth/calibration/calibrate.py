@@ -27,8 +27,8 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
-from bsynth.text.marks import UNRELIABLE, mark
-from bsynth.text.numbers import bracket, chance, fixed, numbers
+from bsynth.text.marks import mark
+from bsynth.text.numbers import bracket, chance, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 MIN_PLACEBOS = 4
@@ -55,6 +55,15 @@ class Calibration(Pictured):
         Donors of the panel, when the placebos are a random draw of them; None when they are all that can play.
     seed : int or None
         Of that draw.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> calibration = bs.calibrate(panel, "level", draws=300, progress=False)
+    >>> calibration.table[["unit", "status"]].shape, round(calibration.resolution, 3)
+    ((6, 2), 0.143)
     """
 
     fit: Fit
@@ -106,7 +115,7 @@ class Calibration(Pictured):
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         mean, sd = self._centre(self.fit.effect_draws("predictive")["average"])
         lower, upper = (self.scale * bound for bound in self.inflation.interval(level, mean, sd))
         positive = 1 - self.inflation.cdf(0.0, mean, sd)
@@ -138,21 +147,33 @@ class Calibration(Pictured):
     @property
     def status(self) -> Status:
         """Unreliable when the treated unit's fit or more than one placebo in ten failed its gate."""
-        failed = sum(p.status != "ok" for p in self.placebos)
-        return "unreliable" if self.fit.status != "ok" or failed > 0.1 * len(self.placebos) else "ok"
+        return "unreliable" if self.fit.status != "ok" or self.failed > 0.1 * len(self.placebos) else "ok"
+
+    @property
+    def failed(self) -> int:
+        """How many placebo fits did not pass their gate."""
+        return sum(p.status != "ok" for p in self.placebos)
+
+    @property
+    def reason(self) -> str:
+        """Whose gate failed, the treated unit's fit first."""
+        if self.status == "ok" or self.fit.status != "ok":
+            return self.fit.reason
+        return f"{self.failed} of {len(self.placebos)} placebo fits did not pass the convergence gate"
 
     @property
     def resolution(self) -> float:
         """1/(J + 1): no coverage can be told apart more finely with J donors."""
         return 1.0 / (len(self.placebos) + 1)
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """What the donors say, and what this cannot prove, in words."""
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}c = {fixed(c, 2)}, "
-            f"d = {fixed(d, 2)} pre-period sd; resolution 1/{len(self.placebos) + 1}."
+            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}the model's sd is "
+            f"multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
+            f"shows, is added. So few donors cannot tell probabilities finer than 1/{len(self.placebos) + 1} apart."
         ]
         if self.drawn_from is not None:
             words.append(
@@ -165,9 +186,11 @@ class Calibration(Pictured):
             "It presumes that the treated unit is exchangeable with its donors; coverage on those same donors is "
             "close to automatic and proves nothing about the model."
         )
-        failed = [p.unit for p in self.placebos if p.status != "ok"]
-        if failed:
-            words.append(f"{len(failed)} placebo fits did not pass the convergence gate and are used as they are.")
+        if self.failed and self.status == "ok":
+            words.append(
+                f"{self.failed} of {len(self.placebos)} placebo fits did not pass the convergence gate, few enough to "
+                "be used as they are."
+            )
         if len(self.skipped) <= SAID:
             words += [f"Donor {unit} could not play the treated unit: {reason}." for unit, reason in self.skipped]
         else:
@@ -176,45 +199,40 @@ class Calibration(Pictured):
                 f"{len(self.skipped)} donors could not play the treated unit: {units}; the first since "
                 f"{self.skipped[0][1]}."
             )
-        return (*words, *effects.lift_notes(self.effects()))
+        return (*words, *effects.lift_notes(self.effects(level)))
 
     @property
     def title(self) -> str:
         """What it is, of which model, and of which unit."""
         return f"Donor calibration of {self.fit.spec.name!r}: {self.fit.tree.attrs['treated']}"
 
-    def sentences(self) -> tuple[str, ...]:
+    def sentences(self, level: float = 0.95) -> tuple[str, ...]:
         """The calibrated average effect, and `notes`."""
-        row, attrs = self.effects().iloc[0], self.fit.tree.attrs
+        row, attrs = self.effects(level).iloc[0], self.fit.tree.attrs
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         return (
-            *self._mark(),
-            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% calibrated interval "
-            f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
-            *self.notes(),
+            *mark(self.reason),
+            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, {percent(level)} "
+            f"calibrated interval {bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
+            *self.notes(level),
         )
 
-    def _mark(self) -> tuple[str, ...]:
-        if self.status == "ok" or self.fit.status != "ok":
-            return mark(self.status)
-        failed = sum(p.status != "ok" for p in self.placebos)
-        return (f"{UNRELIABLE}: {failed} of {len(self.placebos)} placebo fits did not pass the convergence gate.",)
-
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
         """Return plain JSON data: besides the face of every result its effects and what the donors teach."""
         return super().to_dict() | {
-            "effects": records(self.effects()),
+            "sentences": list(self.sentences(level)),
+            "effects": records(self.effects(level)),
             "model": self.fit.spec.name,
             "pi": self.share,
             "shares": None if self.lesson.shares is None else dict(self.lesson.shares),
             "c": self.inflation.c_mean,
-            "c_interval": list(self.inflation.spread(self.inflation.c)),
+            "c_interval": list(self.inflation.spread(self.inflation.c, level)),
             "d": self.inflation.d_mean,
-            "d_interval": list(self.inflation.spread(self.inflation.d)),
+            "d_interval": list(self.inflation.spread(self.inflation.d, level)),
             "donors": len(self.placebos),
             "drawn_from": self.drawn_from,
             "resolution": self.resolution,
-            "notes": list(self.notes()),
+            "notes": list(self.notes(level)),
         }
 
     def _gist(self) -> str:
@@ -265,6 +283,15 @@ def calibrate(
     ------
     PanelError
         With fewer than 4 usable donors, or a treated unit on which the model has no posterior.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> calibration = bs.calibrate(panel, "level", draws=300, progress=False)
+    >>> len(calibration.placebos), calibration.effects()["interval"].tolist()
+    (6, ['calibrated', 'calibrated', 'calibrated'])
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)

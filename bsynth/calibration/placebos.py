@@ -1,7 +1,7 @@
 """Fits of untreated units as pseudo-treated: one compiled model, resumable, in parallel."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +13,15 @@ from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
-from bsynth.engines.sampling import Sampling
+from bsynth.engines.sampling import ROUNDS, Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.panel.archive import fingerprint
 from bsynth.pieces import Record, Store, digest, run_pieces
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""
-_FORMAT = 4
+_FORMAT = 5
 """Of a store's lines. It is part of their key: lines of another format are computed again, not misread."""
 
 
@@ -74,6 +75,10 @@ class PlaceboFit:
         return float(lower), float(upper)
 
 
+_FIELDS = frozenset(each.name for each in fields(PlaceboFit)) - {"unit"}
+"""Of a record in a store: everything but the unit, which is the name of the piece."""
+
+
 def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[float]) -> FloatArray:
     """(len(at), K) quantiles of each column of ``values`` (n, K) under the weights (n,).
 
@@ -109,7 +114,7 @@ def placebo_fits(
         {str(unit): unit for unit in units},
         lambda unit: _to_record(_placebo(panel, spec, unit, replace(sampling, seed=int(seeds[unit])), periods)),
         title=f"{spec.name}: units as if treated from {show(panel.start)}",
-        store=None if store is None else Store(Path(store), _key(panel, spec, sampling)),
+        store=None if store is None else Store(Path(store), _key(panel, spec, sampling), _FIELDS),
         n_jobs=sampling.n_jobs,
         progress=progress,
     )
@@ -120,8 +125,8 @@ def _placebo(panel: Panel, spec: ModelSpec, unit: Label, sampling: Sampling, per
     """Fit one unit as pseudo-treated and keep what calibration needs."""
     own = panel.as_treated(unit) if unit in panel.donors else panel
     # Room for every donor: the treated unit's own fit then needs no compilation of its own.
-    request = plan(own, spec, sampling=sampling, slots=panel.n_donors, periods=periods)
-    return summarise_placebo(run(request, progress=False), unit)
+    request = plan(own, spec, sampling=sampling.as_needed(), slots=panel.n_donors, periods=periods)
+    return summarise_placebo(run(request, progress=False, rounds=ROUNDS), unit)
 
 
 def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
@@ -150,13 +155,12 @@ def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
 
 
 def _key(panel: Panel, spec: ModelSpec, sampling: Sampling) -> str:
-    return digest([_FORMAT, panel.to_dict(), spec.to_dict(), sampling.decides()], panel.outcome.tobytes())
+    return digest([_FORMAT, fingerprint(panel), spec.to_dict(), sampling.decides()])
 
 
 def _to_record(placebo: PlaceboFit) -> Record:
-    """Everything but the unit, which is the name of the piece."""
-    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(placebo).items()}
-    return {name: value for name, value in plain.items() if name != "unit"}
+    found = {name: getattr(placebo, name) for name in sorted(_FIELDS)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
 
 def _from_record(unit: Label, record: Record) -> PlaceboFit:

@@ -28,8 +28,8 @@ calibration       c > 1.5, or d > 2 sd of the effect              as autocorrela
 ================  ==============================================  ==============================================
 """
 
-from bsynth._base.request import check_seed
-from bsynth.bayesian.result import Fit
+from bsynth._base.request import check_kind, check_seed
+from bsynth.bayesian.result import Fit, panel_of
 from bsynth.calibration import Calibration
 from bsynth.checks import (
     autocorrelation,
@@ -44,6 +44,7 @@ from bsynth.checks import (
 )
 from bsynth.checks.base import Case, Check, CheckReport
 from bsynth.checks.leave_future_out import LeaveFutureOut, leave_future_out
+from bsynth.panel.given import require_same_panel
 
 __all__ = ["Check", "CheckReport", "LeaveFutureOut", "check", "leave_future_out"]
 
@@ -90,7 +91,7 @@ def check(
     Raises
     ------
     PanelError
-        A fit that holds no panel, from a file of an earlier format.
+        A fit that holds no panel, from a file of an earlier format; a calibration or forecasts of another panel.
 
     Examples
     --------
@@ -103,7 +104,14 @@ def check(
     >>> report["hull"].status
     'ok'
     """
-    check_seed(seed)
+    seed = check_seed(seed)
+    panel = panel_of(fit)
+    if calibration is not None:
+        check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")
+        require_same_panel(panel, panel_of(calibration.fit), "the calibration", "calibrate this one, or leave it out")
+    if future is not None:
+        check_kind(future, LeaveFutureOut, "future", "what bsynth.leave_future_out(panel) returns, or leave it out")
+        require_same_panel(panel, future.panel, "future", "forecast this one, or leave it out")
     case = Case(fit, calibration, future, seed)
     found = [answer for part in REGISTRY if (answer := part.check(case)) is not None]
-    return CheckReport(fit.spec.name, tuple(found), fit.status)
+    return CheckReport(fit.spec.name, tuple(found), (calibration or fit).reason)

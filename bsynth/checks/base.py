@@ -13,8 +13,9 @@ from bsynth.bayesian.result import Fit, panel_of
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.text.marks import mark
-from bsynth.text.result import Result
+from bsynth.text.labels import plain
+from bsynth.text.marks import mark, status_of
+from bsynth.text.result import LINE, Result
 
 if TYPE_CHECKING:
     from bsynth.calibration import Calibration
@@ -26,7 +27,7 @@ DRIFTING = ("drift", "default")
 type Answer = Literal["ok", "warning"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Check:
     """One question asked of a fit, and its answer.
 
@@ -51,6 +52,9 @@ class Check:
     status: Answer
     sentence: str
     suggestion: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<Check {self.name} {self.status}: {plain(self.sentence, LINE)}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -112,13 +116,18 @@ class CheckReport(Result):
     ----------
     model : str
     checks : tuple of Check
-    status : {"ok", "unreliable"}
-        Of the fit; what the checks say of its model is the `answer`.
+    reason : str
+        Of the fit, or of the calibration where it has a say. What the checks say of its model is the `answer`.
     """
 
     model: str
     checks: tuple[Check, ...]
-    status: Status
+    reason: str = ""
+
+    @property
+    def status(self) -> Status:
+        """Of what it rests on."""
+        return status_of(self.reason)
 
     @property
     def answer(self) -> Answer:
@@ -138,9 +147,9 @@ class CheckReport(Result):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per check: name, title, status, suggestion, sentence."""
-        columns = ["name", "title", "status", "suggestion", "sentence"]
-        return pd.DataFrame([[getattr(check, c) for c in columns] for check in self.checks], columns=columns)
+        """One row per check: name, title, answer ("ok" or "warning"), suggestion, sentence."""
+        rows = [(c.name, c.title, c.status, c.suggestion, c.sentence) for c in self.checks]
+        return pd.DataFrame(rows, columns=["name", "title", "answer", "suggestion", "sentence"])
 
     @property
     def title(self) -> str:
@@ -150,8 +159,8 @@ class CheckReport(Result):
     def sentences(self) -> tuple[str, ...]:
         """The warnings in words and the model they name; one sentence when there is none."""
         if not self.warnings:
-            return (*mark(self.status), f"No check contradicts the model {self.model!r}.")
-        words = (*mark(self.status), *(check.sentence for check in self.warnings))
+            return (*mark(self.reason), f"No check contradicts the model {self.model!r}.")
+        words = (*mark(self.reason), *(check.sentence for check in self.warnings))
         return words if self.suggestion is None else (*words, f"Use the model {self.suggestion!r} instead.")
 
     def to_dict(self) -> dict[str, Any]:
@@ -173,4 +182,4 @@ class CheckReport(Result):
         return f"{len(self.checks)} checks, {', '.join(check.name for check in self.warnings) or 'no warnings'}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
-        return (self.table[["title", "status", "sentence"]],)
+        return (self.table[["title", "answer", "sentence"]],)

@@ -1,5 +1,8 @@
 """Can any weights reproduce the treated pre-period?"""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from bsynth._base.types import FloatArray
@@ -44,6 +47,23 @@ def check(case: Case) -> Check:
     return Check(NAME, TITLE, values, "ok", f"The treated pre-period lies {where} the hull of its donors{tail}.")
 
 
+def misses(values: Mapping[str, Any]) -> str:
+    """Say how far the best weighted donors stay from the treated pre-period, and the best with a free offset.
+
+    ``values`` are those of `bsynth.engines.hull.measure`. The offset belongs to the second weights alone.
+
+    Examples
+    --------
+    >>> misses({"distance": 371.2, "distance_centred": 187.1, "offset": -8120.0})
+    'the best weighted donors miss it by 371 (RMS), and by 187 with a free offset (−8,120, other weights)'
+    """
+    return (
+        f"the best weighted donors miss it by {number(values['distance'])} (RMS), and by "
+        f"{number(values['distance_centred'])} with a free offset ({number(values['offset'], signed=True)}, other "
+        "weights)"
+    )
+
+
 def _pre_period(case: Case) -> tuple[FloatArray, FloatArray]:
     """Return the treated (T0,) and donors (T0, J), on the treated unit's scale when each has its own."""
     pre, design = slice(0, case.panel.n_pre), case.design
@@ -53,12 +73,9 @@ def _pre_period(case: Case) -> tuple[FloatArray, FloatArray]:
 
 
 def _outside(case: Case, values: dict[str, float], *, autocorrelated: bool) -> Check:
-    offset = values["offset"]
-    side = "above" if offset > 0 else "below"
     sentence = (
-        f"The treated unit lies outside the hull of its donors: it sits {number(abs(offset))} {side} the best weighted "
-        f"donors, which leaves {number(values['distance'])} (RMS) without an offset and "
-        f"{number(values['distance_centred'])} with one, and {case.spec.name!r} has no level to take it up."
+        f"The treated unit lies outside the hull of its donors: {misses(values)}; {case.spec.name!r} has no level to "
+        "take that up."
     )
     suggestion = for_level(case, autocorrelated=autocorrelated)
     return Check(NAME, TITLE, values, "warning", sentence, suggestion)

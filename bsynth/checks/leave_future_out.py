@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
+from bsynth._base.request import check_whole
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
@@ -21,8 +22,8 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
-from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import number
+from bsynth.text.marks import marked
+from bsynth.text.numbers import count, number
 from bsynth.text.result import Result
 
 MIN_LAST = 3
@@ -38,10 +39,13 @@ class LeaveFutureOut(Result):
     table : DataFrame
         One row per period: ``time``, ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome
         units) and ``pit``, the predictive probability below the observed value; ``status`` of the refit.
+    panel : Panel
+        Whose periods they are.
     """
 
     model: str
     table: pd.DataFrame
+    panel: Panel
 
     @property
     def elpd(self) -> float:
@@ -64,17 +68,23 @@ class LeaveFutureOut(Result):
         return "ok" if (self.table["status"] == "ok").all() else "unreliable"
 
     @property
+    def reason(self) -> str:
+        """How many refits failed their gate."""
+        failed = int((self.table["status"] != "ok").sum())
+        return f"{failed} of {len(self.table)} refits did not pass the convergence gate" if failed else ""
+
+    @property
     def title(self) -> str:
         """What it is, and of which model."""
         return f"Leave-future-out of {self.model!r}"
 
     def sentences(self) -> tuple[str, ...]:
         """How well the periods were forecast, and how often the 90% interval missed."""
-        periods, failed, outside = len(self.table), int((self.table["status"] != "ok").sum()), self.outside()
+        periods, outside = len(self.table), self.outside()
         far = f"{outside} of them {'falls' if outside == 1 else 'fall'}" if outside else "none of them falls"
         return (
-            *([f"{UNRELIABLE}: {failed} of {periods} refits did not pass the convergence gate."] if failed else []),
-            f"{periods} pre-periods, each forecast by {self.model!r} from those before it, have an elpd of "
+            *([f"{marked(self.reason)}."] if self.reason else []),
+            f"{count(periods, 'pre-period')}, forecast by {self.model!r} from those before: an elpd of "
             f"{number(self.elpd)} (s.e. {number(self.se, 2)}); {far} outside the 90% predictive interval.",
             "A larger elpd on the same periods is a better forecast; a difference of few standard errors is none.",
         )
@@ -84,7 +94,7 @@ class LeaveFutureOut(Result):
         return super().to_dict() | {"model": self.model, "elpd": self.elpd, "se": self.se}
 
     def _gist(self) -> str:
-        return f"{len(self.table)} periods, elpd {number(self.elpd)} ± {number(self.se, 2)}"
+        return f"{count(len(self.table), 'period')}, elpd {number(self.elpd)} ± {number(self.se, 2)}"
 
 
 def leave_future_out(
@@ -138,6 +148,7 @@ def leave_future_out(
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
+    last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
         most = panel.n_pre - MIN_PRE
         raise PanelError(
@@ -157,7 +168,7 @@ def leave_future_out(
     # Where nothing was observed there is nothing to score.
     held = {str(t): t for t in range(panel.n_pre - last, panel.n_pre) if seen[t]}
     rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
-    return LeaveFutureOut(spec.name, pd.DataFrame(rows))
+    return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel)
 
 
 def score_forecast(found: Fit, panel: Panel, t: int) -> dict[str, float]:

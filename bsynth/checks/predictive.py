@@ -8,7 +8,7 @@ from bsynth.checks.choice import for_level, for_tails
 from bsynth.checks.prior import draw_untreated, is_simple
 from bsynth.checks.replicates import residuals, tail, two_sided
 from bsynth.engines.series import lag1
-from bsynth.text.numbers import number
+from bsynth.text.numbers import probability
 
 NAME = "predictive"
 TITLE = "Could the model have produced the pre-period?"
@@ -36,10 +36,10 @@ def check(case: Case) -> Check:
         values |= _prior(case)
     impossible = [name for name in ("prior_rmse", "prior_extreme") if values.get(name, 1.0) < P_PRIOR]
     wild = values["posterior_extreme"] < P_EXTREME
-    figures = f"posterior p of RMSE {number(values['posterior_rmse'], 2)}, of the largest deviation "
-    figures += number(values["posterior_extreme"], 2)
+    figures = f"posterior p of RMSE {probability(values['posterior_rmse'])}, of the largest deviation "
+    figures += probability(values["posterior_extreme"])
     if "prior_rmse" in values:
-        figures += f"; prior p of the distance to the donors {number(values['prior_rmse'], 2)}"
+        figures += f"; prior p of the distance to the donors {probability(values['prior_rmse'])}"
     if not impossible and not wild:
         return Check(NAME, TITLE, values, "ok", f"The model could have produced this pre-period: {figures}.")
     words = []

@@ -14,7 +14,9 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.labels import one_line
+from bsynth.text.marks import marked
+from bsynth.text.numbers import fixed, number, p_alone, percent, probability
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
@@ -31,11 +33,11 @@ SUMMARY = "summary.json"
 @click.option(
     "--methods", multiple=True, default=("standard",), show_default=True, callback=options.listed,
     cls=options.Choosing, names=options.methods,
-    help="Classical methods, separated by commas: NAMES; or standard, all, none.",
+    help="Classical methods, separated by commas: NAMES; standard, all; or none.",
 )  # fmt: skip
 @click.option(
     "--calibrate/--no-calibrate", "calibrated", default=True, show_default=True,
-    help="Widen the main interval by what the donors as pseudo-treated show.",
+    help="Move the main interval to what the donors as pseudo-treated show.",
 )  # fmt: skip
 @click.option(
     "--findings", multiple=True, default=("standard",), show_default=True, callback=options.listed,
@@ -78,7 +80,7 @@ def run(
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable
+    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable, note_written
 
     check_out(out, SUMMARY)
     check_formats(formats)
@@ -95,9 +97,10 @@ def run(
     steps = Steps(analysis.unavailable)
     if formats:
         stage("tables")
-        steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats))
+        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats)) or ())
     if notebook:
         stage("notebook: the same once more, cell by cell")
+        note_written(out, [out / NOTEBOOK])
         steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
     _finish(ctx, note_unavailable(analysis, out, steps), out, stage)
 
@@ -148,7 +151,7 @@ class _Stages:
 
     def __call__(self, text: str) -> None:
         if not self.quiet:
-            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {one_line(text)}", err=True)
 
 
 def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":
@@ -190,9 +193,8 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages)
             click.echo(f"  {name}: {reason}")
     click.echo(f"\nwritten to {out}: {', '.join(written)}")
     if analysis.status != "ok":
-        failed = [*analysis.fits, *([] if analysis.calibration is None else [analysis.calibration])]
-        said = [each.sentences()[0] for each in failed if each.status != "ok"][-1]
-        click.echo(f"bsynth: {said} Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99.", err=True)
+        longer = "Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99."
+        click.echo(f"bsynth: {marked(analysis.reason)}. {longer}", err=True)
         ctx.exit(UNRELIABLE)
 
 
@@ -216,8 +218,10 @@ def _print_table(analysis: "Analysis") -> None:
             number(row["estimate"]),
             f"[{number(row['lower'])}, {number(row['upper'])}]".replace("[", r"\[") if has_bounds else "",
             f"{level}{row['interval']}",
-            number(row["p"]) if row["p"] == row["p"] else "",
-            number(row["probability_positive"]) if row["probability_positive"] == row["probability_positive"] else "",
+            p_alone(row["p"]) if row["p"] == row["p"] else "",
+            probability(row["probability_positive"])
+            if row["probability_positive"] == row["probability_positive"]
+            else "",
         )
     click.echo()
     Console(width=None if sys.stdout.isatty() else 120).print(table)

@@ -1,7 +1,6 @@
 """``bsynth certify``: the certificate of a model on the user's own panel."""
 
 import json
-import shutil
 import sys
 import time
 import warnings
@@ -15,6 +14,7 @@ from bsynth.cli.base import UNRELIABLE, check_out
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.text.labels import one_line
 from bsynth.text.numbers import fixed, number, percent
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ JSON, UNITS, STORE, FIGURES = "certificate.json", "certificate.csv", "placebos.j
     "--windows", type=click.IntRange(0), default=1, show_default=True,
     help="Earlier windows in which all units, the treated one too, are as if treated.",
 )  # fmt: skip
+@click.option(
+    "--levels", multiple=True, default=("0.5,0.8,0.9,0.95",), show_default=True, callback=options.numbers,
+    help="Probabilities of the intervals, separated by commas.",
+)  # fmt: skip
 @options.sampling_options
 @options.quiet
 @options.out
@@ -41,6 +45,7 @@ def certify(
     request: PanelRequest,
     model: str,
     windows: int,
+    levels: list[float],
     sampling: Sampling,
     quiet: bool,
     out: Path,
@@ -58,7 +63,7 @@ def certify(
 
     def stage(text: str) -> None:
         if not quiet:
-            click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {text}", err=True)
+            click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {one_line(text)}", err=True)
 
     stage(str(panel))
     stage(f"{panel.n_donors} donors as if treated (the first fit compiles)")
@@ -69,7 +74,7 @@ def certify(
         out.mkdir(parents=True, exist_ok=True)
         try:
             certificate = certifying.certify(
-                panel, model, sampling=sampling, windows=windows, store=out / STORE, progress=not quiet
+                panel, model, sampling=sampling, windows=windows, levels=levels, store=out / STORE, progress=not quiet
             )
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
@@ -97,7 +102,8 @@ def _write(certificate: "Certificate", out: Path) -> dict[str, str]:
     steps = Steps()
     certificate.units.to_csv(out / UNITS, index=False)
     _write_json(certificate, out, steps.unavailable)
-    shutil.rmtree(out / FIGURES, ignore_errors=True)
+    for kind in ("png", "svg"):
+        (out / FIGURES / f"certificate.{kind}").unlink(missing_ok=True)
     steps.attempt("picture certificate", lambda: _draw(certificate, out / FIGURES))
     if steps.unavailable:
         _write_json(certificate, out, steps.unavailable)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsynth.engines.sampling import Sampling
+from bsynth.errors import SpecError
 
 if TYPE_CHECKING:
     from bsynth.panel import Panel
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 def listed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
     """Split comma-separated names; quotes protect a comma inside a name."""
     return [name for text in value for name in split(text)]
+
+
+def numbers(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> list[float]:
+    """Split comma-separated numbers."""
+    texts = listed(ctx, parameter, value)
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        raise SpecError(f"{parameter.opts[0]} is {','.join(texts)!r}; give numbers separated by commas") from None
 
 
 def typed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:

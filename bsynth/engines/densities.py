@@ -55,3 +55,8 @@ def persistent(rho: pt.TensorVariable, z: pt.TensorVariable, in_panel: pt.Tensor
         powers(rho, abs(steps[:, None] - steps[None, :])) * pt.ge(steps[:, None], steps[None, :])
     ) @ pt.concatenate([z[:1], pt.sqrt(1 - rho**2) * z[1:]])
     return series - (in_panel * series).sum() / in_panel.sum()
+
+
+def spread(series: pt.TensorVariable, in_panel: pt.TensorVariable) -> pt.TensorVariable:
+    """The graph's form of `bsynth.engines.drift.spread`."""
+    return pt.sqrt((in_panel * series**2).sum() / in_panel.sum())

@@ -136,6 +136,11 @@ def persistent(rho: FloatArray, z: FloatArray) -> FloatArray:
     return np.asarray(series - series.mean(axis=-1, keepdims=True))
 
 
+def spread(series: FloatArray) -> FloatArray:
+    """Root mean square of a series (..., T), what data tell of its scale; (..., 1)."""
+    return np.asarray(np.sqrt((series**2).mean(axis=-1, keepdims=True)))
+
+
 def split(total: FloatArray, share: FloatArray, span: float) -> tuple[FloatArray, FloatArray]:
     """Return σ and q of draws that drift, from the residual's scale and the share of its variance that is drift.
 

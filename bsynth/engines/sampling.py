@@ -6,7 +6,9 @@ from typing import Any
 from bsynth._base.request import check_jobs, check_number, check_seed, check_whole
 from bsynth.errors import SpecError, came, nearest, some_of
 
-ENGINES = ("nutpie",)
+ENGINES = ("auto", "pymc")
+FIRST_DRAWS, FIRST_TUNE, ROUNDS = 300, 300, 3
+"""Of fits that are sampled only as far as they are needed: up to eight times the draws of the first round."""
 _WHY = "the convergence gate needs them"
 
 
@@ -28,7 +30,9 @@ class Sampling:
         Fits that run side by side where there are many, through joblib: threads by default, since one compiled model
         serves all of them; ``joblib.parallel_config`` moves them to processes or a cluster. None and −1: all cores.
         It changes no draw.
-    engine : {"nutpie"}
+    engine : {"auto", "pymc"}
+        ``"auto"`` samples a density that needs no compilation for a new panel, ``"pymc"`` the model's PyMC graph. The
+        two densities are the same, and nutpie draws from either.
 
     Raises
     ------
@@ -50,16 +54,16 @@ class Sampling:
     target_accept: float = 0.9
     seed: int = 0
     n_jobs: int | None = None
-    engine: str = "nutpie"
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         for name, least in (("draws", 100), ("tune", 100), ("chains", 2)):
-            check_whole(getattr(self, name), name, least, _WHY)
-        check_number(self.target_accept, "target_accept")
+            object.__setattr__(self, name, check_whole(getattr(self, name), name, least, _WHY))
+        object.__setattr__(self, "target_accept", check_number(self.target_accept, "target_accept"))
         if not 0.5 <= self.target_accept < 1:
             raise SpecError(f"target_accept is {self.target_accept}; give a number from 0.5 to below 1, such as 0.9")
-        check_seed(self.seed)
-        check_jobs(self.n_jobs)
+        object.__setattr__(self, "seed", check_seed(self.seed))
+        object.__setattr__(self, "n_jobs", check_jobs(self.n_jobs))
         if self.engine not in ENGINES:
             hint = nearest(self.engine, ENGINES)
             raise SpecError(f"unknown engine {self.engine!r}{hint}; allowed: {some_of(ENGINES)}")
@@ -67,6 +71,22 @@ class Sampling:
     def stricter(self) -> "Sampling":
         """Return the settings of the one retry after a failed convergence gate."""
         return replace(self, draws=self.draws * 2, tune=self.tune * 3, target_accept=0.99)
+
+    def onward(self, drawn: int, *, careful: bool) -> "Sampling":
+        """Return the settings with which chains of ``drawn`` draws go on from where they stand after a failed gate.
+
+        As many draws again, after less tuning than a start from nowhere needs; ``careful``, after divergences, with
+        small steps.
+        """
+        accept = max(self.target_accept, 0.98) if careful else self.target_accept
+        return replace(self, draws=drawn, tune=max(100, self.tune // 3), target_accept=accept)
+
+    def as_needed(self) -> "Sampling":
+        """Return the settings to begin with where a fit serves a mean, a standard deviation and shares.
+
+        It is then sampled further until its convergence gate is met, `ROUNDS` times at most.
+        """
+        return replace(self, draws=min(self.draws, FIRST_DRAWS), tune=min(self.tune, FIRST_TUNE))
 
     def decides(self) -> dict[str, Any]:
         """Return what decides the draws, for the key of a stored fit: every setting but ``n_jobs``."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.diagnostics import RHAT_MAX
 from bsynth.calibration import component_of
-from bsynth.engines import predict
+from bsynth.engines import bayes, predict
 from bsynth.evidence.record import Settings
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
@@ -43,11 +43,9 @@ class Posterior:
 
 def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) -> Posterior:
     """Sample the model on a design and predict its post-period."""
-    from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
-
     sampler_seed, predictive_seed = np.random.SeedSequence(seed).spawn(2)
-    tree = bayes.sample(design, spec, settings.at(seed), int(sampler_seed.generate_state(1)[0]))
-    raw = bayes.parameters(tree, design, spec)
+    sampled = bayes.sample(design, spec, settings.at(seed), int(sampler_seed.generate_state(1)[0]))
+    raw = bayes.parameters(sampled.values, design, spec)
     shape = raw["total"].shape
     parameters = {name: values.reshape(-1, *values.shape[2:]) for name, values in raw.items()}
     drawn = predict.counterfactual(parameters, design, spec, np.random.default_rng(predictive_seed))
@@ -59,7 +57,7 @@ def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) ->
             parameters["rho"] = drawn.form.rho
         component = component_of(drawn.drifting, drawn.form.rho, tuple(spec.drift.components))
     mean, predictive = (values[:, design.n_pre :].mean(axis=1) for values in (drawn.mean, drawn.predictive))
-    divergences = int(np.asarray(tree["sample_stats"]["diverging"]).sum())
+    divergences = int(sampled.stats["diverging"].sum())
     rhat = float(azs.rhat(predictive.reshape(shape)))
     healthy = divergences == 0 and rhat < RHAT_MAX
     return Posterior(parameters, mean, predictive, drawn.drifting, component, divergences, healthy)

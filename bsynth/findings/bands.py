@@ -14,8 +14,8 @@ from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit
 from bsynth.errors import FitError, some_of
-from bsynth.text.marks import mark
-from bsynth.text.numbers import number, percent
+from bsynth.text.marks import mark, status_of
+from bsynth.text.numbers import count, number, percent
 from bsynth.text.result import Pictured
 
 MEASURED: Mapping[str, tuple[int, int]] = {
@@ -49,6 +49,8 @@ class PathBand(Pictured):
     held, units : int or None
         Of the donors as pseudo-treated, to which nothing happened, those whose whole path such a band held, of all;
         only with a calibration.
+    reason : str
+        Of the fit or calibration that it rests on.
     """
 
     fit: Fit
@@ -59,11 +61,12 @@ class PathBand(Pictured):
     interval: IntervalKind
     held: int | None = None
     units: int | None = None
+    reason: str = ""
 
     @property
     def status(self) -> Status:
-        """Status of the fit."""
-        return self.fit.status
+        """Of what it rests on."""
+        return status_of(self.reason)
 
     @property
     def title(self) -> str:
@@ -75,8 +78,8 @@ class PathBand(Pictured):
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
             f"{percent(self.level)} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
-            f"{number(self.factor)} posterior sd to either side in each of {len(self.table)} periods; the interval of "
-            "one period alone is for a question about that period only."
+            f"{number(self.factor)} posterior sd to either side in each of {count(len(self.table), 'period')}; the "
+            "interval of one period alone is for a question about that period only."
         ]
         if len(away) == 0:
             words.append(
@@ -88,7 +91,7 @@ class PathBand(Pictured):
         else:
             periods = some_of([show(t) for t in away], limit=4)
             words.append(f"By the model alone it excludes zero in {len(away)} of them ({periods}).")
-        return (*mark(self.status), *words, *self.measured())
+        return (*mark(self.reason), *words, *self.measured())
 
     def measured(self) -> tuple[str, ...]:
         """How often such bands held the whole path of units to which nothing happened, in words."""
@@ -116,7 +119,7 @@ class PathBand(Pictured):
     def _gist(self) -> str:
         return (
             f"{percent(self.level)} of whole {self.interval} paths, ±{number(self.factor)} sd, excludes zero in "
-            f"{int(self.table['excludes_zero'].sum())} of {len(self.table)} periods"
+            f"{int(self.table['excludes_zero'].sum())} of {count(len(self.table), 'period')}"
         )
 
 
@@ -160,7 +163,7 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     """
     if not isinstance(result, Calibration):
         require_fit(result)
-    effects.check_level(level)
+    level = effects.check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     path = fit.path(level, interval=interval).iloc[fit.n_pre :]
     gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))
@@ -182,7 +185,7 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     held = units = None
     if isinstance(result, Calibration) and interval == "predictive":
         held, units = sum(_holds_nothing(p, result.lesson, level) for p in result.placebos), len(result.placebos)
-    return PathBand(fit, table, level, inside, factor, interval, held, units)
+    return PathBand(fit, table, level, inside, factor, interval, held, units, result.reason)
 
 
 def _band(draws: FloatArray, level: float) -> tuple[FloatArray, FloatArray, float, float]:

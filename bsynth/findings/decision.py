@@ -15,8 +15,8 @@ from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
-from bsynth.text.marks import mark
-from bsynth.text.numbers import chance, number, percent
+from bsynth.text.marks import mark, status_of
+from bsynth.text.numbers import chance, count, number, percent
 from bsynth.text.result import Pictured
 
 POINTS = 201
@@ -48,7 +48,8 @@ class Decision(Pictured):
         period, outcome units), ``breakdown_residual_mads, breakdown_treated_mads`` (in pre-period median absolute
         deviations of the residual and of the treated series), ``breakdown_residual_sds, breakdown_treated_sds`` (in
         standard deviations), ``residual_mad, treated_mad, residual_sd, treated_sd``.
-    status : {"ok", "unreliable"}
+    reason : str
+        Of the fit or calibration that it rests on.
     """
 
     estimand: str
@@ -60,7 +61,12 @@ class Decision(Pictured):
     periods: int
     curve: pd.DataFrame
     values: Mapping[str, float]
-    status: Status
+    reason: str = ""
+
+    @property
+    def status(self) -> Status:
+        """Of what it rests on."""
+        return status_of(self.reason)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -104,7 +110,7 @@ def name_of(decision: Decision) -> str:
 def title_of(decision: Decision, outcome: str) -> str:
     """Return what the decision is about, with the units and periods that it is taken over where they matter."""
     periods, units = decision.periods, decision.units
-    over = f"{periods} period{'' if periods == 1 else 's'}"
+    over = count(periods, "period")
     if decision.estimand == "total":
         over = over if units == 1 else f"{units} units and {over}"
         return f"total over {over} of the effect on {outcome}"
@@ -136,7 +142,7 @@ def _sentences(decision: Decision) -> tuple[str, ...]:
             f"expected value is {number(v['expected_value'])} and P(loss) {chance(v['probability_loss'])}; it "
             f"breaks even at {_show(decision, v['break_even'])}."
         )
-    return (*mark(decision.status), *words, _overturned(decision))
+    return (*mark(decision.reason), *words, _overturned(decision))
 
 
 def _overturned(decision: Decision) -> str:
@@ -263,7 +269,7 @@ def decide(
         periods=fit.observed.sizes["time"] - fit.n_pre,
         curve=_curve(law, [x for x in (asked.threshold, *(region or ())) if x is not None]),
         values=values | _breakdown(fit, law_of(result, "average")),
-        status=result.status,
+        reason=result.reason,
     )
 
 

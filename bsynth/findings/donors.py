@@ -9,11 +9,13 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean
+from bsynth._base.request import check_kind, check_whole
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
 from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
+from bsynth.checks.hull import misses
 from bsynth.effects import POSTERIOR_DIMS, variable
 from bsynth.engines.hull import FAR, P_OFFSET, measure
 from bsynth.engines.sampling import Sampling, resolve
@@ -22,9 +24,9 @@ from bsynth.findings.standing import CHANCE, FEW_DONORS, calibrated_p, outliers
 from bsynth.frequentist import LeaveOneOut, PlaceboSpace, leave_one_out, placebo_space
 from bsynth.frequentist.estimators import Method
 from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
+from bsynth.panel.given import require_panel, require_same_panel
 from bsynth.pieces import run_pieces
-from bsynth.text.marks import mark
+from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import exact, fixed, number, p_value
 from bsynth.text.result import Pictured
 
@@ -60,7 +62,8 @@ class DonorAudit(Pictured):
     treated, outcome : str
     noise : str
         What the changes are compared with, in words.
-    status : {"ok", "unreliable"}
+    reason : str
+        Of the fit or calibration that it rests on.
     """
 
     table: pd.DataFrame
@@ -69,7 +72,12 @@ class DonorAudit(Pictured):
     treated: str
     outcome: str
     noise: str
-    status: Status
+    reason: str = ""
+
+    @property
+    def status(self) -> Status:
+        """Of what it rests on."""
+        return status_of(self.reason)
 
     def flagged(self, flag: str) -> list[Label]:
         """Donors with that flag, largest weight first."""
@@ -93,25 +101,24 @@ class DonorAudit(Pictured):
                 rows = self.table.set_index("donor").loc[named]
                 words.append(f"{text}: {self._named(flag, rows)}.")
         quiet = "No donor dominates, moves the answer much, looks treated itself or moved against the treated unit."
-        return (*mark(self.status), *words, *([] if len(words) > facts else [quiet]))
+        return (*mark(self.reason), *words, *([] if len(words) > facts else [quiet]))
 
     def _hull(self) -> str:
         v = self.values
         if v["inside"]:
             return "Some weights reproduce its pre-period exactly: it lies inside the hull of its donors."
+        if v["p"] < P_OFFSET and v["distance"] > FAR * v["sd"]:
+            return (
+                f"Its pre-period lies outside the hull of its donors: {misses(v)}, {p_value(v['p'])}. So weights "
+                "need a level beside them."
+            )
         words = f"Its pre-period lies {number(v['distance'])} (RMS) from the hull of its donors"
         if v["p"] >= P_OFFSET:
             return (
                 f"{words}; a free offset does not shorten that surely (F test, {p_value(v['p'])}, not below "
                 f"{exact(P_OFFSET)})."
             )
-        if v["distance"] <= FAR * v["sd"]:
-            return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
-        side = "above" if v["offset"] > 0 else "below"
-        return (
-            f"{words} and {number(v['distance_centred'])} with a free offset ({p_value(v['p'])}): it sits "
-            f"{number(abs(v['offset']))} {side} them, so weights need a level beside them."
-        )
+        return f"{words}, which is little beside its own pre-period sd of {number(v['sd'])}."
 
     def _named(self, flag: str, rows: pd.DataFrame) -> str:
         told: Callable[[pd.Series], str] = {
@@ -147,7 +154,7 @@ class DonorAudit(Pictured):
 
 _SAID = {
     "dominant": "Most of the counterfactual is one donor, whose own shocks count as the effect",
-    "influential": "Leaving one of these out moves the effect by more than half the sd of its noise",
+    "influential": "Influential, since the effect moves by more than half the sd of its noise when one is left out",
     "looks treated": "Their own gaps after the start stand out from the other donors', as if something had happened "
     "to them too; find out, or exclude them",
     "opposed": "These moved against the treated unit before the start, beyond chance",
@@ -194,9 +201,10 @@ def audit_donors(
     Raises
     ------
     PanelError
-        With fewer than three donors, a fit that holds no panel, or ``refit`` or a calibration without a fit.
+        With fewer than three donors, a fit that holds no panel, ``refit`` or a calibration without a fit, or a
+        calibration of another panel.
     SpecError
-        Unknown estimator.
+        Unknown estimator, or something else than a calibration or a number of donors.
 
     References
     ----------
@@ -213,6 +221,7 @@ def audit_donors(
     """
     panel, fit = _given(data)
     chosen = resolve(sampling, draws, seed)
+    refit = check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     _check(panel, fit, calibration, refit)
     if estimator is None:
         estimator = "demeaned" if fit is not None and fit.spec.level.prior == "shift" else "sc"
@@ -238,7 +247,7 @@ def audit_donors(
         treated=panel.treated_name,
         outcome=panel.source.outcome,
         noise=words,
-        status="ok" if fit is None else (fit if calibration is None else calibration).status,
+        reason="" if fit is None else (calibration or fit).reason,
     )
 
 
@@ -292,12 +301,15 @@ def _given(data: Fit | Panel) -> tuple[Panel, Fit | None]:
 def _check(panel: Panel, fit: Fit | None, calibration: Calibration | None, refit: int) -> None:
     if panel.n_donors < FEW_DONORS:
         raise PanelError(f"{panel.n_donors} donors: none can be left out with two remaining; give at least three")
-    if fit is None and calibration is not None:
-        raise PanelError("a calibration is of a fit and a panel came; give calibration.fit in the place of the panel")
+    if calibration is not None:
+        if fit is None:
+            raise PanelError(
+                "a calibration is of a fit and a panel came; give calibration.fit in the place of the panel"
+            )
+        check_kind(calibration, Calibration, "calibration", "what bsynth.calibrate(panel) returns, or leave it out")
+        require_same_panel(panel, panel_of(calibration.fit), "the calibration", "calibrate this one, or leave it out")
     if fit is None and refit:
         raise PanelError(f"refit is {refit} and there is no fit to do again; give the fit, or leave refit at 0")
-    if refit < 0:
-        raise PanelError(f"refit is {refit}; give a number of donors, 0 for none")
 
 
 def _weight(table: pd.DataFrame) -> str:

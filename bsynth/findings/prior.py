@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
+from bsynth._base.request import check_number, names_in
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
@@ -23,7 +23,7 @@ from bsynth.frequentist import classical
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.pieces import run_pieces
-from bsynth.text.marks import UNRELIABLE, mark
+from bsynth.text.marks import OF_FIT, UNRELIABLE, mark
 from bsynth.text.numbers import exact, number
 from bsynth.text.result import Pictured
 
@@ -40,7 +40,9 @@ class PriorAudit(Pictured):
     table : DataFrame
         The sweep, one row per concentration α of the weights: ``alpha, estimate, lower, upper, level, sd,
         effective_donors, pre_rmspe, status`` of the average predictive effect, and ``own`` where it is the fit itself.
-        Empty for weights without a concentration.
+        Empty for weights without a concentration, and when no sweep was asked for.
+    concentrated : bool
+        Whether the weights have a concentration.
     least_squares : float
         Average effect under weights that no prior touches: the exact ``demeaned`` or ``sc`` estimate.
     sd : float
@@ -53,6 +55,7 @@ class PriorAudit(Pictured):
     sensitivity: Check | None
     contraction: Check | None
     table: pd.DataFrame
+    concentrated: bool
     least_squares: float
     sd: float
     model: str
@@ -62,14 +65,14 @@ class PriorAudit(Pictured):
     seconds: float
 
     @property
-    def range(self) -> float:
-        """Largest less smallest estimate of the sweep, outcome units; 0 without a sweep."""
-        return 0.0 if self.table.empty else float(self.table["estimate"].max() - self.table["estimate"].min())
+    def range(self) -> float | None:
+        """Largest less smallest estimate of the sweep, outcome units; None without a sweep."""
+        return None if self.table.empty else float(self.table["estimate"].max() - self.table["estimate"].min())
 
     @property
     def moved(self) -> bool:
         """Whether the sweep moves the effect by more than half a posterior sd."""
-        return self.range > SHIFT * self.sd
+        return (self.range or 0.0) > SHIFT * self.sd
 
     @property
     def answer(self) -> Answer:
@@ -90,20 +93,23 @@ class PriorAudit(Pictured):
 
     def sentences(self) -> tuple[str, ...]:
         """Prior against data, in words."""
-        words = [*mark(self.fit_status), *self._failed()]
+        words = list(mark(OF_FIT)) if self.fit_status != "ok" else []
+        words += [f"{UNRELIABLE} in the sweep: {self._failed}."] if self._failed else []
         words += [c.sentence for c in (self.sensitivity, self.contraction) if c is not None]
         if not self.table.empty:
             words.append(self._swept())
+        elif self.concentrated:
+            words.append("No sweep of the weights' concentration was asked for.")
         else:
             words.append("The weights of this model have no concentration, so there is none to vary.")
         return tuple(words)
 
     def _swept(self) -> str:
-        first, last = self.table.iloc[0], self.table.iloc[-1]
+        first, last, width = self.table.iloc[0], self.table.iloc[-1], self.range or 0.0
         figures = (
             f"the average effect is {number(first['estimate'])} at α = {exact(first['alpha'])} and "
-            f"{number(last['estimate'])} at α = {exact(last['alpha'])}, a range of {number(self.range)} or "
-            f"{number(self.range / self.sd, 2)} posterior sd; weights that no prior touches give "
+            f"{number(last['estimate'])} at α = {exact(last['alpha'])}, a range of {number(width)} or "
+            f"{number(width / self.sd, 2)} posterior sd; weights that no prior touches give "
             f"{number(self.least_squares)}"
         )
         lead = "The concentration of the weights hardly matters"
@@ -113,12 +119,17 @@ class PriorAudit(Pictured):
             lead += " decides part of the effect"
         return f"{lead}: {figures}."
 
-    def _failed(self) -> list[str]:
-        """The mark of the sweep."""
+    @property
+    def reason(self) -> str:
+        """Whose gate failed, the fit's own first."""
+        return OF_FIT if self.fit_status != "ok" else self._failed
+
+    @property
+    def _failed(self) -> str:
+        """Which fits of the sweep failed, as a clause."""
         failed = [] if self.table.empty else self.table.loc[self.table["status"] != "ok", "alpha"].tolist()
         listed = ", ".join(map(exact, failed))
-        said = f"{UNRELIABLE} in the sweep: the fit at α = {listed} did not pass its convergence gate."
-        return [said] if failed else []
+        return f"the fit at α = {listed} did not pass its convergence gate" if failed else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -128,13 +139,14 @@ class PriorAudit(Pictured):
             "sensitivity": None if self.sensitivity is None else self.sensitivity.to_dict(),
             "contraction": None if self.contraction is None else self.contraction.to_dict(),
             "range": self.range,
-            "range_sd": self.range / self.sd,
+            "range_sd": None if self.range is None else self.range / self.sd,
             "least_squares": self.least_squares,
             "sd": self.sd,
         }
 
     def _gist(self) -> str:
-        return f"{self.model!r}, {self.answer}, range {number(self.range)} over the sweep"
+        swept = "no sweep" if self.range is None else f"range {number(self.range)} over the sweep"
+        return f"{self.model!r}, {self.answer}, {swept}"
 
 
 def audit_prior(
@@ -190,16 +202,20 @@ def audit_prior(
     panel = panel_of(fit)
     chosen = resolve(sampling, draws, seed)
     began = time.perf_counter()
-    check_level(level)
-    if wrong := [a for a in alphas if not 0 < a < np.inf]:
-        raise SpecError(f"alphas has {wrong[0]}; give positive concentrations such as .3, 1 and 3")
+    level = check_level(level)
+    instead = "positive concentrations such as .3, 1 and 3"
+    alphas = [check_number(alpha, "alphas", instead) for alpha in names_in(alphas, "alphas", instead)]
+    if wrong := [a for a in alphas if a <= 0]:
+        raise SpecError(f"alphas has {exact(wrong[0])}; give {instead}")
     case = Case(fit, seed=chosen.seed)
-    swept = sorted({float(a) for a in alphas}) if fit.spec.weights.prior == "dirichlet" else []
+    concentrated = fit.spec.weights.prior == "dirichlet"
+    swept = sorted(set(alphas)) if concentrated else []
     levelled = fit.spec.level.prior == "shift"
     return PriorAudit(
         sensitivity=sensitivity.check(case),
         contraction=contraction.check(case),
         table=_sweep(fit, panel, swept, chosen, level=level, progress=progress),
+        concentrated=concentrated,
         least_squares=float(classical(panel, "demeaned" if levelled else "sc").gap[panel.n_pre :].mean()),
         sd=float(fit.effect_draws("predictive")["average"].std()),
         model=fit.spec.name,

@@ -28,7 +28,7 @@ from bsynth.effects import variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
 from bsynth.text.marks import mark
-from bsynth.text.numbers import number, percent
+from bsynth.text.numbers import count, number, percent
 from bsynth.text.result import Pictured
 
 NAMES = {
@@ -59,7 +59,7 @@ class Decomposition(Pictured):
     names : tuple of str
         The sources of this model, columns of ``table``.
     outcome, treated, model, time : str
-    notes : tuple of str
+    remarks : tuple of str
     status : {"ok", "unreliable"}
     """
 
@@ -69,7 +69,7 @@ class Decomposition(Pictured):
     treated: str
     model: str
     time: str
-    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
     status: Status
 
     @property
@@ -89,8 +89,8 @@ class Decomposition(Pictured):
         order = sorted(self.names, key=lambda name: -float(whole[name]))
         listed = ", ".join(f"{NAMES[name]} {_percent(whole[name])}" for name in order)
         words = [
-            f"The average effect over {int(whole['horizon'])} periods has a predictive sd of {number(whole['sd'])} "
-            f"({self.outcome}); of its variance: {listed}."
+            f"The average effect over {count(int(whole['horizon']), 'period')} has a predictive sd of "
+            f"{number(whole['sd'])} ({self.outcome}); of its variance: {listed}."
         ]
         if len(rows) > 1:
             top = max(self.names, key=lambda name: float(first[name]))
@@ -107,7 +107,11 @@ class Decomposition(Pictured):
                 f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
             )
         words.append(_advice(order[0]))
-        return (*mark(self.status), *words, *self.notes)
+        return (*mark(self.reason), *words, *self.notes())
+
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the shares."""
+        return self.remarks
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -182,7 +186,7 @@ def decompose_uncertainty(fit: Fit) -> Decomposition:
         treated=panel.treated_name,
         model=fit.spec.name,
         time=panel.source.time,
-        notes=_notes(variances),
+        remarks=_notes(variances),
         status=fit.status,
     )
 

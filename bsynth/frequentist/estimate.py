@@ -41,7 +41,7 @@ class Estimate(Pictured):
         Relative ridge that picked one of several optimal weight vectors; 0 when the optimum is unique.
     seconds : float
         Time it took.
-    notes : tuple of str
+    remarks : tuple of str
         Sentences that belong beside the numbers.
     time_weights : (T0,) array or None
         Weight of each pre-period (``sdid``): the intercept is the gap's mean under them.
@@ -72,7 +72,7 @@ class Estimate(Pictured):
     duality_gap: float
     regularised: float
     seconds: float
-    notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     time_weights: FloatArray | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     predictors: pd.DataFrame | None = None
@@ -110,6 +110,7 @@ class Estimate(Pictured):
         ``level`` is taken as by every result and changes nothing: a point has no interval, so its bounds and their
         level are NaN.
         """
+        effects.check_level(level)
         post = slice(self.panel.n_pre, None)
         points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
         table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})
@@ -162,9 +163,13 @@ class Estimate(Pictured):
             f"point without an interval ({name}).",
             f"Before the start its gap has an RMSPE of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
             f"{number(self.effective_donors)} of {self.panel.n_donors} donors effectively share the weight.",
-            *self.notes,
+            *self.notes(),
             *effects.lift_notes(self.effects()),
         )
+
+    def notes(self) -> tuple[str, ...]:
+        """What the estimator presumes, and what should be known of its weights and of the panel."""
+        return self.remarks
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data: besides the face of every result the path, the weights and how they were found."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._base.request import check_number
 from bsynth._base.types import Label
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
@@ -78,7 +79,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
         duality_gap=float(fit.duality_gap[0]),
         regularised=float(fit.regularised[0]),
         seconds=time.perf_counter() - began,
-        notes=(
+        remarks=(
             chosen.CONDITIONS,
             *panel.notes(),
             *_ridge_notes(float(fit.regularised[0])),
@@ -132,21 +133,20 @@ def with_weights(panel: Panel, weights: Mapping[Label, float] | pd.Series, *, in
             raise SpecError(f"weights name {name!r}, which is no donor{hint}; donors are {some_labels(panel.donors)}")
         if not isinstance(value, Real) or not np.isfinite(float(value)):
             raise SpecError(f"the weight of {name!r} is {value!r}; give finite numbers")
-    if not np.isfinite(intercept):
-        raise SpecError(f"intercept is {intercept}; give a finite number")
+    intercept = check_number(intercept, "intercept")
     vector = np.array([float(given.get(donor, 0.0)) for donor in panel.donors])
     total = f"The weights were given, not fitted; they sum to {exact(float(vector.sum()))}."
     return Estimate(
         estimator="given",
         panel=panel,
         weights=vector,
-        intercept=float(intercept),
+        intercept=intercept,
         counterfactual=intercept + panel.donor_matrix @ vector,
         solver="given",
         duality_gap=np.nan,
         regularised=0.0,
         seconds=0.0,
-        notes=(total, *panel.notes()),
+        remarks=(total, *panel.notes()),
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bsynth._base.request import check_kind
 from bsynth.errors import SpecError, nearest
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -35,9 +36,15 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
     ------
     SpecError
         Unknown name (with the nearest one), unreadable file, or a key outside the vocabulary.
+
+    Examples
+    --------
+    >>> load_model("level").level.prior
+    'shift'
     """
     if isinstance(model, ModelSpec):
         return model
+    check_kind(model, (str, Path), "model", f"a name ({', '.join(list_models())}), a path or a ModelSpec")
     text = str(model)
     if text in list_models():
         return ModelSpec.from_file(models_folder() / text)
@@ -51,7 +58,13 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
 
 
 def model_card(name: str) -> str:
-    """Return the card of a catalogue model, Markdown."""
+    """Return the card of a catalogue model, Markdown.
+
+    Examples
+    --------
+    >>> model_card("level").startswith("#")
+    True
+    """
     load_model(name)
     return (models_folder() / name / "card.md").read_text(encoding="utf-8")
 

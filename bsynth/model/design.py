@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bsynth._base.request import check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.errors import PanelError
 from bsynth.model.covariates import Movements, PredictorRows, movements, predictors
@@ -104,6 +105,8 @@ def make_design(
     PanelError
         When the specification needs cell counts or covariates that the panel does not have.
     """
+    for name, room in (("slots", slots), ("periods", periods)):
+        check_whole(room, name, 0, "what to make room for")
     known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
     pre = slice(0, panel.n_pre)
     treated, donors = panel.treated_series, panel.donor_matrix

@@ -1,4 +1,4 @@
-"""A panel as plain arrays and JSON data, and back: how a fit's file holds it."""
+"""A panel as plain arrays and JSON data, and back: how a fit's file holds it; and the digest of a panel."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -13,6 +13,7 @@ from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Covariates, Source
 from bsynth.panel.panel import Panel
 from bsynth.panel.spelling import Spelling
+from bsynth.pieces import digest
 
 _SUMS = ("n", "total", "total_sq")
 """Arrays of the cells."""
@@ -51,8 +52,6 @@ def pack(panel: Panel) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
 
 def unpack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Panel:
     """Return the panel that `pack` took apart."""
-    for values in arrays.values():
-        values.setflags(write=False)
     units = tuple(_of_label(each) for each in facts["units"])
     times = _of_times(facts["times"])
     cells, covariates = facts.get("cells"), facts.get("covariates")
@@ -70,6 +69,28 @@ def unpack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Pane
         covariates=None if covariates is None else Covariates(tuple(covariates), arrays["covariates"]),
         calendar=_of_calendar(facts["calendar"]),
     )
+
+
+def fingerprint(panel: Panel) -> str:
+    """Return a digest of everything in a panel that enters a model; panels of one digest have the same fits.
+
+    Roles, periods and their places on the calendar, outcomes, cells and covariates: not where the data came from, nor
+    how they were written, nor the clusters, which enter by the design effect of the cells.
+
+    Examples
+    --------
+    >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 4, 5], "c": [0., 2, 3, 4], "d": [1., 0, 3, 4]})
+    >>> panel = Panel.from_wide(wide, treated="a", start=3)
+    >>> fingerprint(panel) == fingerprint(unpack(*pack(panel))), fingerprint(panel) == fingerprint(panel.without("d"))
+    (True, False)
+    """
+    arrays, facts = pack(panel)
+    entering = {name: value for name, value in facts.items() if name not in ("source", "calendar")}
+    entering |= {
+        "positions": panel.positions.tolist(),
+        "arrays": [[name, *each.shape] for name, each in arrays.items()],
+    }
+    return digest(entering, *(each.tobytes() for each in arrays.values()))
 
 
 def _label(label: Label) -> Any:

@@ -52,5 +52,5 @@ def panel_dict(panel: PanelData) -> dict[str, Any]:
         "rows_used": panel.source.rows_used,
         "sha256": panel.source.sha256,
         "missing": panel.source.missing,
-        "notes": panel.notes(),
+        "notes": list(panel.notes()),
     }

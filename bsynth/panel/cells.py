@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,26 @@ from bsynth.panel.alike import pair
 from bsynth.panel.calendar import Calendar
 
 
+class Frozen:
+    """What holds arrays that nobody changes: each in C order and read-only, however it was made or copied.
+
+    One order in memory, so that sums over a panel and over its copy from a file are the same to the last bit.
+    """
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray) and (value.flags.writeable or not value.flags.c_contiguous):
+                fixed = np.array(value, order="C")
+                fixed.setflags(write=False)
+                object.__setattr__(self, name, fixed)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__post_init__()
+
+
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Cells(Frozen):
     """What is known of each cell when the panel was built from users or events.
 
     Attributes
@@ -77,7 +96,7 @@ class Cells:
 
 
 @dataclass(frozen=True, eq=False)
-class Clusters:
+class Clusters(Frozen):
     """Sums per cluster (a user) and cell: what the cluster bootstrap resamples.
 
     Attributes
@@ -115,7 +134,7 @@ class Clusters:
 
 
 @dataclass(frozen=True, eq=False)
-class Covariates:
+class Covariates(Frozen):
     """Further columns of the data, beside the outcome.
 
     Attributes
@@ -132,9 +151,7 @@ class Covariates:
 
     def take(self, periods: int, columns: Sequence[int]) -> "Covariates":
         """The first ``periods`` rows of some columns."""
-        values = self.values[:, :periods, columns]
-        values.setflags(write=False)
-        return replace(self, values=values)
+        return replace(self, values=self.values[:, :periods, columns])
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ import pandas as pd
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
+from bsynth.text.labels import one_line
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PanelData:
+class PanelData(Frozen):
     """The arrays and labels of a `Panel`, which describes them, and what is read off them."""
 
     outcome: FloatArray
@@ -68,9 +69,9 @@ class PanelData:
         """Position of a period, written as in the data or as an ISO date; an error names the nearest ones."""
         return self._keeps_to.locate(self.times, period, role, self.source.name)
 
-    def notes(self) -> list[str]:
+    def notes(self) -> tuple[str, ...]:
         """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
-        return [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]
+        return tuple(map(one_line, [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]))
 
     def gaps(self) -> list[str]:
         """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""

@@ -1,6 +1,7 @@
-"""What a verb was given where a panel belongs."""
+"""What a verb was given where a panel, or a result of one, belongs."""
 
 from bsynth.errors import PanelError, came
+from bsynth.panel.archive import fingerprint
 from bsynth.panel.panel import Panel
 
 _BUILD = (
@@ -28,3 +29,23 @@ def require_panel(panel: object) -> None:
     if isinstance(getattr(panel, "panel", None), Panel):
         raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")
     raise PanelError(f"a Panel is needed and {came(panel)} came; build one with {_BUILD}")
+
+
+def require_same_panel(panel: Panel, other: Panel, what: str, instead: str) -> None:
+    """Refuse a result of another panel: of other roles, periods or data. ``instead`` ends the message.
+
+    Raises
+    ------
+    PanelError
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 4, 5], "c": [0., 2, 3, 4], "d": [1., 0, 3, 4]})
+    >>> panel = Panel.from_wide(wide, treated="a", start=3)
+    >>> require_same_panel(panel, panel.without("d"), "the certificate", "certify this one, or leave it out")
+    Traceback (most recent call last):
+    bsynth.errors.PanelError: the certificate is of another panel, Panel(a against 2 donors, 0 to 3, start 3: ...
+    """
+    if fingerprint(panel) != fingerprint(other):
+        raise PanelError(f"{what} is of another panel, {other!r}, than {panel!r}; {instead}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
 from bsynth._base.plain import show
 from bsynth._base.types import Label, Missing, PlaceboPool
@@ -15,6 +16,7 @@ from bsynth.panel.data import PanelData
 from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
 from bsynth.panel.missing import complete
 from bsynth.panel.read import read_events, read_long, read_wide
+from bsynth.text.labels import one_line
 
 MIN_DONORS = 2
 
@@ -220,7 +222,6 @@ class Panel(PanelData):
                 f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
                 f"{show(start)}; nothing can be matched to it, choose another unit or outcome"
             )
-        outcome.setflags(write=False)
         times = self.times[:periods]
         cells = None if self.cells is None else self.cells.take(periods, columns)
         filled = tuple((u, t) for u, t in self.source.filled if u in units and t <= times[-1])
@@ -274,6 +275,18 @@ class Panel(PanelData):
             )
         return self._take(self.treated, self.donors, self.n_pre, self.times[position])
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The data, tidy: `to_frame`."""
+        return self.to_frame()
+
+    def sentences(self) -> tuple[str, ...]:
+        """Who is compared with whom and when, and `notes`."""
+        who = f"{self.source.outcome} of {self.treated_name} is compared with {self.n_donors} donors"
+        window = f"from {show(self.times[0])} to {show(self.end)}"
+        periods = f"{self.n_pre} periods before {show(self.start)}, the first treated one, and {self.n_post} from it on"
+        return (one_line(f"{who} {window}: {periods}."), *self.notes())
+
     def to_dict(self) -> dict[str, Any]:
         """What a run folder records of the panel, JSON-ready: counts, labels, the rule for holes, and `notes`."""
         return panel_dict(self)
@@ -281,7 +294,7 @@ class Panel(PanelData):
     def __repr__(self) -> str:
         window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"
         roles = f"{self.treated_name} against {self.n_donors} donors"
-        return f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)"
+        return one_line(f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)")
 
     def _repr_html_(self) -> str:
         return panel_card(self)

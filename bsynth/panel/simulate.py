@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_number, check_seed, check_whole
 from bsynth.errors import PanelError
+from bsynth.text.numbers import exact
 
 ROLLOUT_EFFECT = 0.05
 """True effect of the upgrade on the completion rate of `simulate_rollout`."""
@@ -59,9 +60,9 @@ def simulate_rollout(*, users: int = 50_000, seed: int = 42, effect: float = ROL
     >>> len(log), int(log["workspace_id"].nunique())
     (1000, 50)
     """
-    check_seed(seed)
-    if users < 1:
-        raise PanelError(f"users is {users}; give a whole number of at least 1")
+    seed = check_seed(seed)
+    users = check_whole(users, "users", 1, "one row each")
+    effect = check_number(effect, "effect")
     # The order of the draws is part of the definition: a seed names one log, bit for bit.
     rng = np.random.default_rng(seed)
     tier = rng.choice(_TIERS, size=users, p=[0.55, 0.30, 0.15])
@@ -148,7 +149,7 @@ def simulate_factor(
 
     Raises
     ------
-    PanelError
+    PanelError, SpecError
         A setting outside its range.
 
     Examples
@@ -156,11 +157,13 @@ def simulate_factor(
     >>> simulate_factor(donors=3, n_pre=4, n_post=2).shape
     (24, 3)
     """
-    check_seed(seed)
-    if min(donors, n_pre, n_post) < 1 or factors < 0 or not -1 < rho < 1 or not noise >= 0:
+    seed = check_seed(seed)
+    for name, value in (("donors", donors), ("n_pre", n_pre), ("n_post", n_post), ("factors", factors)):
+        check_whole(value, name, 0 if name == "factors" else 1, "so many are simulated")
+    rho, noise, effect = (check_number(x, name) for x, name in ((rho, "rho"), (noise, "noise"), (effect, "effect")))
+    if not -1 < rho < 1 or noise < 0:
         raise PanelError(
-            f"donors {donors}, n_pre {n_pre}, n_post {n_post} must be at least 1, factors {factors} and noise {noise} "
-            f"at least 0, rho {rho} between -1 and 1"
+            f"noise is {exact(noise)} and rho {exact(rho)}; give noise of at least 0 and rho between -1 and 1"
         )
     rng = np.random.default_rng(seed)
     units, periods = donors + 1, n_pre + n_post

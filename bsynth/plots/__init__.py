@@ -28,7 +28,7 @@ from bsynth.plots.certificate import plot_certificate
 from bsynth.plots.comparison import plot_comparison
 from bsynth.plots.decision import plot_decision
 from bsynth.plots.diagnostics import plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
-from bsynth.plots.forest import plot_effects
+from bsynth.plots.forest import forest, plot_effects
 from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
 from bsynth.plots.gap import plot_gap
 from bsynth.plots.leave_out import plot_leave_one_out
@@ -43,14 +43,15 @@ from bsynth.text.result import Pictured
 type Draw = Callable[..., Axes]
 
 
-def _calibrated(calibration: Calibration, *, ax: Axes | None = None) -> Axes:
+def _calibrated(calibration: Calibration, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
     """The fit's own interval and the calibrated one, as in the card."""
-    return plot_effects(pd.concat([calibration.fit.effects(), calibration.effects()], ignore_index=True), ax=ax)
+    rows = pd.concat([calibration.fit.effects(level), calibration.effects(level)], ignore_index=True)
+    return forest(rows, ax=ax, estimand="average", truth=None, with_p=False, say="", reason=calibration.reason)
 
 
-def _plot_main(analysis: Analysis, *, ax: Axes | None = None) -> Axes:
-    """Draw the trajectory of an analysis's main result."""
-    return plot_trajectory(analysis.main, ax=ax, level=analysis.level)
+def _plot_main(analysis: Analysis, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+    """Draw the trajectory of an analysis's main result, by default at its own level."""
+    return plot_trajectory(analysis.main, ax=ax, level=analysis.level if level is None else level)
 
 
 PICTURES: Mapping[type, Draw] = {

@@ -5,13 +5,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from bsynth._base.request import check_kind, check_whole
 from bsynth.findings import DonorAudit, PriorAudit
 from bsynth.findings.donors import INFLUENCE
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, GREY, ORANGE, RED, VERMILION, EndLabel
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import exact, fixed, number
+from bsynth.text.numbers import count, exact, fixed, number
 
 _FLAGS = {"looks treated": (VERMILION, "s"), "influential": (BLUE, "o"), "dominant": (GREEN, "D"),
           "opposed": (ORANGE, "v")}  # fmt: skip
@@ -45,6 +46,8 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
     >>> plot_donor_audit(audit_donors(panel)).get_ylabel()
     'donor'
     """
+    check_kind(audit, DonorAudit, "audit", "what bsynth.audit_donors(fit) returns")
+    top = check_whole(top, "top", 1, "how many donors are shown")
     table = audit.table
     quiet = table["flags"] == ""
     shown = pd.concat([table.loc[~quiet], table.loc[quiet].head(max(0, top - int((~quiet).sum())))])
@@ -71,9 +74,9 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
                 + ("; diamonds: the posterior, refitted" if "posterior_change" in table else "")
                 + (f". Shaded: less than half the {audit.noise}" if np.isfinite(limit) else ""),
                 f"Right: weight{' (posterior)' if weight != 'weight' else ''}, correlation before the start, flags"
-                + (f". {hidden} donors without a flag are not shown" if hidden else ""),
+                + (f". {count(hidden, 'donor')} without a flag not shown" if hidden else ""),
             ],
-            unreliable=audit.status == "unreliable",
+            reason=audit.reason,
         )
     return ax
 
@@ -118,6 +121,7 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
     >>> plot_prior_audit(audit_prior(fit, alphas=[1.0])).get_xscale()
     'log'
     """
+    check_kind(audit, PriorAudit, "audit", "what bsynth.audit_prior(fit) returns")
     table = audit.table
     with style.house():
         ax = style.new_axes(ax)
@@ -138,7 +142,7 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
             right = float(ax.get_xlim()[1])
         ax.margins(y=0.08)
         style.end_labels(ax, [EndLabel(right, audit.least_squares, "no prior:\nleast squares", VERMILION)])
-        style.heading(ax, _title(audit), _subtitle(audit), unreliable=audit.fit_status == "unreliable")
+        style.heading(ax, _title(audit), _subtitle(audit), reason=audit.reason)
     return ax
 
 
@@ -161,8 +165,9 @@ def _concentration(ax: Axes, row: pd.Series) -> None:
 
 
 def _title(audit: PriorAudit) -> str:
-    if audit.table.empty:
-        return f"Prior against data: {drawn(audit.treated, 40)}, no concentration to vary"
+    if audit.range is None:
+        why = "no sweep was asked for" if audit.concentrated else "no concentration to vary"
+        return f"Prior against data: {drawn(audit.treated, 40)}, {why}"
     words = "moves the effect by" if audit.moved else "hardly matters:"
     return f"Prior against data: α {words} {number(audit.range)}, {number(audit.range / audit.sd)} posterior sd"
 

@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind
 from bsynth.findings import PathBand
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -9,7 +10,7 @@ from bsynth.plots.style import BLACK, BLUE, EndLabel
 from bsynth.plots.view import view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import interval_words
-from bsynth.text.numbers import percent
+from bsynth.text.numbers import count, percent
 
 
 def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
@@ -38,6 +39,7 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
     >>> len(plot_path_band(path_band(fit)).get_lines())
     3
     """
+    check_kind(band, PathBand, "band", "what bsynth.path_band(fit) returns")
     seen = view(band.fit, level=band.level, interval=band.interval)
     table, path = band.table, seen.path
     with style.house():
@@ -72,9 +74,9 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
             [
                 f"{seen.method}. {window_words(seen.times, seen.n_pre)}.",
                 f"Light: {percent(band.level)} of whole paths by the model, which leave zero out in {away} of "
-                f"{len(table)} periods. Dark: {interval_words(band.interval, band.level)} of each period",
+                f"{count(len(table), 'period')}. Dark: {interval_words(band.interval, band.level)} of each period",
                 " ".join(band.measured()),
             ],
-            unreliable=seen.unreliable,
+            reason=band.reason,
         )
     return ax

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from bsynth._base.request import check_kind
 from bsynth.calibration.certificate import Certificate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -45,6 +46,7 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
     >>> [child.get_xlabel() for child in ax.child_axes]  # doctest: +SKIP
     ['probability that the interval states', 'where the truth falls in the prediction']
     """
+    check_kind(certificate, Certificate, "certificate", "what bsynth.certify(panel) returns")
     with style.house():
         ax = style.new_axes(ax, SIZE)
         ax.set_axis_off()
@@ -57,12 +59,12 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
             f"Certificate of {drawn(certificate.spec.name)} for {name}: the model alone is {certificate.finding}",
             [
                 f"{int(row['units'])} donors as if treated, where nothing happened. The model's own "
-                f"{percent(certificate.level)} interval held the truth in {percent(row['coverage'])} of them, the "
-                f"calibrated one in {percent(certificate.row('calibrated')['coverage'])}.",
+                f"{percent(certificate.level)} interval held the truth in {percent(row['coverage'], 0)} of them, the "
+                f"calibrated one in {percent(certificate.row('calibrated')['coverage'], 0)}.",
                 _missed(certificate),
                 "Grey: where honest intervals fall with probability 95%",
             ],
-            unreliable=certificate.status != "ok",
+            reason=certificate.reason,
         )
     return ax
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind
 from bsynth.analysis import Comparison
 from bsynth.plots.forest import forest
 from bsynth.plots.labels import drawn
@@ -32,13 +33,14 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in plot_comparison(comparison).get_yticklabels()]
     ['Synthetic control\\n95% inverted placebo test', 'Difference in differences\\n95% inverted placebo test']
     """
+    check_kind(comparison, Comparison, "comparison", "what bsynth.compare(panel) returns")
     table, facts = comparison.table, comparison.facts
     first = table.iloc[0]
     main = first["method"] == "bayes" and bool(np.isfinite([first["lower"], first["upper"]]).all())
     say = f"Outcome {drawn(facts['outcome'])}, {drawn(facts['treated'])}"
     if main:
         say += f". Shaded: the {interval_words(first['interval'], float(first['level']))}"
-    ax = forest(table, ax=ax, estimand="average", truth=facts["truth"], with_p=True, say=say)
+    ax = forest(table, ax=ax, estimand="average", truth=facts["truth"], with_p=True, say=say, reason=comparison.reason)
     if main:
         ax.axvspan(first["lower"], first["upper"], color=BLUE, alpha=0.09, linewidth=0, zorder=0.5, gid="main")
     return ax

@@ -3,12 +3,13 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from bsynth._base.request import check_kind
 from bsynth.findings import Decision
 from bsynth.findings.decision import SURE, name_of, title_of, yardsticks
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from bsynth.text.numbers import number, percent, percents, probability
+from bsynth.text.numbers import chance, number, percent, percents
 
 
 def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
@@ -37,6 +38,7 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
     >>> plot_decision(decide(fit)).get_ylabel()
     'P(average effect > x)'
     """
+    check_kind(decision, Decision, "decision", "what bsynth.decide(fit) returns")
     v, name = decision.values, name_of(decision)
     with style.house():
         ax = style.new_axes(ax)
@@ -63,16 +65,11 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
         style.heading(
             ax,
             f"{name[:1].upper()}{name[1:]} of {drawn(decision.treated, 40)}: P({sign} 0) "
-            f"{_related(v['probability_direction'])}",
+            f"{chance(v['probability_direction'])}",
             [f"Bayesian, {decision.model}, {decision.interval} distribution.", _words(decision)],
-            unreliable=decision.status == "unreliable",
+            reason=decision.reason,
         )
     return ax
-
-
-def _related(value: float) -> str:
-    text = probability(value)
-    return text if text[0] in "<>" else f"=\u00a0{text}"
 
 
 def _shown(decision: Decision, value: float) -> str:
@@ -91,7 +88,7 @@ def _point(ax: Axes, decision: Decision, at: tuple[float, float], gid: str, colo
     first = gid == "threshold"
     level = y * (0.75 if first else 0.5) if y > 0.4 else y + (0.16 if first else 0.32)
     ax.annotate(
-        f"{gid} {_shown(decision, x)}\nP(above) {_related(y)}",
+        f"{gid} {_shown(decision, x)}\nP(above) {chance(y)}",
         (x, level),
         (7 * side, 0),
         textcoords="offset points",
@@ -128,7 +125,7 @@ def _words(decision: Decision) -> str:
     if "rope_low" in v:
         bounds = [v["rope_low"], v["rope_high"]]
         low, high = percents(*bounds) if decision.estimand == "lift" else [number(b) for b in bounds]
-        words.append(f"Shaded: practically nothing, {low} to {high}, P {_related(v['probability_inside_rope'])}")
+        words.append(f"Shaded: practically nothing, {low} to {high}, P {chance(v['probability_inside_rope'])}")
     if v["breakdown"] > 0:
         beside = f"{found}, " if (found := yardsticks(decision, treated=False)) else ""
         words.append(f"A bias of {number(v['breakdown'])} per period, {beside}would overturn it")

@@ -17,8 +17,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from bsynth._base.request import check_whole, names_in
 from bsynth.bayesian.diagnostics import BFMI_MIN
-from bsynth.bayesian.result import Fit
+from bsynth.bayesian.result import Fit, require_fit
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -31,15 +32,10 @@ AVERAGE = "average_effect"
 DEFAULT = (AVERAGE, "level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd")
 """What is shown unless asked otherwise, as far as the model has it."""
 WORDS = {
-    AVERAGE: "average effect",
-    "level_shift": "level shift",
-    "donor_noise": "donor noise",
-    "drift_sd": "drift sd",
-    "slope_sd": "slope sd",
-    "predictor_sd": "predictor sd",
-    "drift_log_odds": "log odds of a drift",
+    AVERAGE: "average effect", "level_shift": "level shift", "donor_noise": "donor noise", "drift_sd": "drift sd",
+    "slope_sd": "slope sd", "predictor_sd": "predictor sd", "drift_log_odds": "log odds of a drift",
     "walk_log_odds": "log odds of a walk",
-}
+}  # fmt: skip
 NEGLIGIBLE = 0.05
 """Share of draws with a drift up to which leaving one period out by importance sampling is taken at its word."""
 EACH = (2.9, 2.2)
@@ -176,6 +172,7 @@ def plot_energy(fit: Fit) -> azp.PlotCollection:
     >>> [ax.get_xlabel() for ax in plot_energy(fit).viz["figure"].item().axes]
     ['fraction of missing information', 'energy less its mean']
     """
+    require_fit(fit)
     with _house():
         collection = azp.plot_energy(
             xr.DataTree.from_dict({"sample_stats": fit.tree["sample_stats"].to_dataset()}),
@@ -224,6 +221,7 @@ def plot_ppc(fit: Fit, *, samples: int = 60) -> azp.PlotCollection:
     >>> len(plot_ppc(fit, samples=20).viz["plot"]["outcome"].item().get_lines())
     21
     """
+    samples = check_whole(samples, "samples", 1, "how many replicated series are drawn")
     tree = _pre_period(fit)
     predictive = tree["posterior_predictive"]["outcome"]
     shown = min(samples, predictive.sizes["chain"] * predictive.sizes["draw"])
@@ -306,10 +304,12 @@ def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
 
 def _chains(fit: Fit, variables: Sequence[str] | None) -> xr.DataTree:
     """The variables to show and the sampler's record, as ArviZ wants them."""
+    require_fit(fit)
     posterior = fit.tree["posterior"].to_dataset()
     posterior[AVERAGE] = fit.effect_draws()["average"]
     names = [str(name) for name in posterior.data_vars]
-    chosen = [name for name in DEFAULT if name in names] if variables is None else list(variables)
+    usual = [name for name in DEFAULT if name in names]
+    chosen = usual if variables is None else names_in(variables, "variables", "names")
     if not chosen:
         raise SpecError(f"variables is empty; give some of {some_of(names, 20)}")
     for name in chosen:
@@ -328,6 +328,7 @@ def _most() -> int:
 
 def _pre_period(fit: Fit) -> xr.DataTree:
     """Posterior predictive, observed and log likelihood of the pre-periods that the treated series was seen in."""
+    require_fit(fit)
     log_likelihood = fit.tree["log_likelihood"]["outcome"].dropna("time", how="all")
     seen = {"time": log_likelihood["time"]}
     return xr.DataTree.from_dict(
@@ -380,7 +381,7 @@ def _finished(collection: azp.PlotCollection, fit: Fit, title: str, *said: str) 
         _frame(ax)
     attrs = fit.tree.attrs
     whose = f"{fit.spec.name} on {drawn(attrs['outcome'])}, {drawn(attrs['treated'], 40)}"
-    style.figure_heading(figure, title, [f"{whose}.", *said], unreliable=fit.status == "unreliable")
+    style.figure_heading(figure, title, [f"{whose}.", *said], reason=fit.reason)
     return collection
 
 

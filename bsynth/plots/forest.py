@@ -7,18 +7,20 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
+from bsynth._base.request import check_number
 from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, came, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import bracket, decimals_of, numbers, p_value, percents, probability
+from bsynth.text.numbers import bracket, chance, numbers, p_value, percents
 
 ROW = 0.46
 """Height of a row of two lines, inches."""
 WIDEST = 8.0
 """Intervals wider than this many median widths are cut, with an arrow, so that the others stay readable."""
+OF_ROWS = "what is behind the red rows did not pass its convergence gate"
 _LOOK = {"bayes": (BLUE, "o"), "placebo": (GREEN, "s"), "bootstrap-percentile": (ORANGE, "^")}
 """Colour and marker: of a posterior, else of the interval's kind."""
 
@@ -62,58 +64,60 @@ def plot_effects(
     >>> [text.get_text() for text in plot_effects(bs.classical(panel).effects()).get_yticklabels()]
     ['Synthetic control\\npoint, no interval']
     """
-    return forest(effects, ax=ax, estimand=estimand, truth=truth, with_p=False, say="")
+    return forest(effects, ax=ax, estimand=estimand, truth=truth, with_p=False, say="", reason="")
 
 
 def forest(
-    effects: pd.DataFrame, *, ax: Axes | None, estimand: str, truth: float | None, with_p: bool, say: str
+    effects: pd.DataFrame, *, ax: Axes | None, estimand: str, truth: float | None, with_p: bool, say: str, reason: str
 ) -> Axes:
-    """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle."""
+    """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle.
+
+    ``reason`` is why rows are unreliable, where it is known; the rows themselves do not tell whose gate failed.
+    """
     if estimand not in ESTIMANDS:
         raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
     if not isinstance(effects, pd.DataFrame) or "estimand" not in effects:
         raise PanelError(f"a table of effects is needed and {came(effects)} came; .effects() of any result returns one")
+    truth = None if truth is None else check_number(truth, "truth")
     rows = effects.loc[effects["estimand"] == estimand].reset_index(drop=True)
     if rows.empty:
         raise PanelError(f"the table has no row of the estimand {estimand!r}; give a table of effects")
     with style.house():
         ax = style.new_axes(ax, style.row_size(len(rows), each=ROW))
         ax.set_xlim(*_limits(rows, truth))
-        decimals = decimals_of(rows["estimate"].to_list())
         bad = _unreliable(rows)
         for y, (_, row) in enumerate(rows.iterrows()):
-            _draw(ax, y, row, _words(row, decimals, with_p=with_p), bad=bool(bad.iloc[y]))
+            _draw(ax, y, row, _words(row, with_p=with_p), bad=bool(bad.iloc[y]))
         ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
         if truth is not None:
             ax.axvline(truth, color=VERMILION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
         style.row_axis(ax, [_name(row) for _, row in rows.iterrows()])
         for tick, marked in zip(ax.get_yticklabels(), bad, strict=True):
             tick.set_color(RED if marked else style.INK)
-        _name_axes(ax, estimand, truth, say=say, unreliable=bool(bad.any()))
+        _name_axes(ax, estimand, truth, say=say, reason=(reason or OF_ROWS) if bad.any() else "")
     return ax
 
 
-def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, unreliable: bool) -> None:
+def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, reason: str) -> None:
     """Axis label, title, and what the dashed line and arrows mean, where there are any."""
     name = "lift" if estimand == "lift" else f"{estimand} effect"
     ax.set_xlabel(name, color=style.INK)
     if estimand == "lift":
         ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-    known = "" if truth is None else f"Dashed line: truth, {_format(estimand, None, truth)[0]}. "
+    known = "" if truth is None else f"Dashed line: truth, {_format(estimand, truth)[0]}. "
     cut = any(line.get_gid() == "cut" for line in ax.get_lines())
     arrows = "Arrow: the interval goes on; its bounds are at the right" if cut else ""
-    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], unreliable=unreliable)
+    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], reason=reason)
 
 
-def _words(row: pd.Series, decimals: int, *, with_p: bool) -> str:
+def _words(row: pd.Series, *, with_p: bool) -> str:
     """The numbers of a row, and on a second line its p or P(> 0)."""
-    words = _format(row["estimand"], decimals, *(float(row[key]) for key in ("estimate", "lower", "upper")))
+    words = _format(row["estimand"], *(float(row[key]) for key in ("estimate", "lower", "upper")))
     text = words[0] if math.isnan(float(row["lower"])) else f"{words[0]}  {bracket(words[1:])}"
     if with_p and not pd.isna(row["p"]):
         return f"{text}\n{p_value(float(row['p']))}"
     if with_p and not pd.isna(row["probability_positive"]):
-        p = probability(float(row["probability_positive"]))
-        return f"{text}\nP(> 0) {p if p[0] in '<>' else f'= {p}'}"
+        return f"{text}\nP(> 0) {chance(float(row['probability_positive']))}"
     return text
 
 
@@ -187,5 +191,5 @@ def _limits(rows: pd.DataFrame, truth: float | None) -> tuple[float, float]:
     return float(min(values) - pad), float(max(values) + pad)
 
 
-def _format(estimand: str, decimals: int | None, *values: float) -> list[str]:
-    return percents(*values, signed=True) if estimand == "lift" else numbers(*values, signed=True, decimals=decimals)
+def _format(estimand: str, *values: float) -> list[str]:
+    return percents(*values, signed=True) if estimand == "lift" else numbers(*values, signed=True)

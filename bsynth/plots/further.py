@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -37,6 +38,7 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Placebo in time: mean of 25 units with 5 backdated starts'
     """
+    check_kind(placebo, PlaceboTime, "placebo", "what bsynth.placebo_time(panel) returns")
     estimate, panel = placebo.estimate, placebo.estimate.panel
     gaps = np.asarray(placebo.gaps.transpose("replicate", "time"))
     with style.house():
@@ -50,7 +52,8 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
                     markevery=[0], gid="backdated")  # fmt: skip
             shown.append(line)
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
-        ax.plot(x, estimate.gap, color=BLACK, linewidth=2.0, zorder=5, gid="treated")
+        # Under the backdated lines, which lie close to it before the start.
+        ax.plot(x, estimate.gap, color=BLACK, linewidth=1.6, zorder=1.8, gid="treated")
         style.time_axis(ax, panel.times, panel.source.time)
         ax.set_ylabel(f"gap in {drawn(panel.source.outcome)}", color=style.INK)
         focus(ax, np.concatenate([estimate.gap, [0.0], *shown])[:, None], None)
@@ -92,6 +95,7 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
     >>> sorted(c.get_gid() for c in ax.collections)
     ['lost', 'won']
     """
+    check_kind(result, LeaveTwoOut, "result", "what bsynth.leave_two_out(panel) returns")
     table, estimate = result.table, result.estimate
     lost = table["lost"].to_numpy(dtype=bool)
     x, y = table["largest"].to_numpy(dtype=float), np.abs(table["treated"].to_numpy(dtype=float))

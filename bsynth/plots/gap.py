@@ -71,7 +71,7 @@ def plot_gap(
             ax,
             f"Gap in {drawn(seen.outcome)}, observed less counterfactual: {drawn(seen.treated, 40)}",
             [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", band],
-            unreliable=seen.unreliable,
+            reason=seen.reason,
         )
     return ax
 

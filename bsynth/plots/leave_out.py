@@ -2,12 +2,13 @@
 
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind, check_whole
 from bsynth.frequentist import LeaveOneOut
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, VERMILION
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import bracket, numbers
+from bsynth.text.numbers import bracket, count, numbers
 
 
 def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 30) -> Axes:
@@ -35,6 +36,8 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
     >>> plot_leave_one_out(bs.leave_one_out(panel, progress=False)).get_ylabel()
     'donor left out'
     """
+    check_kind(loo, LeaveOneOut, "loo", "what bsynth.leave_one_out(panel) returns")
+    top = check_whole(top, "top", 1, "how many donors are shown")
     estimate = loo.estimate
     shown = loo.table.loc[loo.table["change"].abs().nlargest(top).index].sort_values("mean_gap")
     low, high = loo.range
@@ -63,7 +66,7 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. Dashed line: {words[0]} with all "
                 f"{len(estimate.panel.donors)} donors; shaded: range {bracket(words[1:])}, "
                 "not a confidence interval",
-                f"{hidden} donors that move the answer less are not shown" if hidden else "",
+                f"{count(hidden, 'donor')} of less influence not shown" if hidden else "",
             ],
         )
     return ax

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind
 from bsynth.frequentist import PlaceboSpace
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -38,6 +39,7 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
     >>> sum(line.get_gid() == "placebo" for line in ax.get_lines())
     25
     """
+    check_kind(placebo, PlaceboSpace, "placebo", "what bsynth.placebo_space(panel) returns")
     estimate, panel = placebo.estimate, placebo.estimate.panel
     gaps = np.asarray(placebo.gaps.transpose("time", "replicate"))
     kept = placebo.table["kept"].to_numpy()

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from bsynth._base.request import check_kind, check_number
 from bsynth.frequentist import Bootstrap
 from bsynth.frequentist.inference.bootstrap import RESAMPLED
 from bsynth.plots import style
@@ -40,6 +41,8 @@ def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.
     >>> plot_bootstrap(bs.bootstrap(panel, replicates=20, progress=False)).get_ylabel()
     'replicates'
     """
+    check_kind(boot, Bootstrap, "boot", "what bsynth.bootstrap(panel) returns")
+    truth = None if truth is None else check_number(truth, "truth")
     table = boot.effects(level)
     row = table.loc[table["estimand"] == "average"].iloc[0]
     replicates = boot.table.loc[~boot.table["failed"], "mean_gap"]

@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from bsynth._base.request import check_kind
 from bsynth.errors import PanelError
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.findings.specifications.curve import column
@@ -24,7 +25,7 @@ WORST = 0.1
 """Scores below this share of the specifications have the last colour, so that one failure does not hide the rest."""
 
 
-def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = None, level: float = 0.95) -> Axes:
+def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = None, level: float | None = None) -> Axes:
     """Show how far the average effect hangs on choices, and on which.
 
     Parameters
@@ -33,8 +34,8 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     ax : Axes, optional
         Draw here instead of in a new figure; it is divided, so it must stand in a grid, as those of
         ``plt.subplots`` do.
-    level : float
-        Probability inside the intervals.
+    level : float, optional
+        Probability inside the intervals; by default the curve's.
 
     Returns
     -------
@@ -58,7 +59,9 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     >>> plot_specification_curve(curve).get_ylabel()
     'average effect on outcome'
     """
-    table = curve.at(level).sort_values("estimate", kind="stable", ignore_index=True)
+    check_kind(curve, SpecificationCurve, "curve", "what bsynth.specification_curve(panel) returns")
+    level = curve.level if level is None else level
+    table = curve.effects(level).sort_values("estimate", kind="stable", ignore_index=True)
     rows = _rows(curve)
     with style.house():
         size = (max(style.SIZE[0], min(14.0, 3.4 + 0.075 * len(table))), TOP + 1.3 + ROW * len(rows))
@@ -184,5 +187,5 @@ def _head(ax: Axes, curve: SpecificationCurve, table: pd.DataFrame, level: float
             f"lightest for the worst {percent(WORST)}",
             f"{bad} of {len(table)} fits (red crosses) did not pass the convergence gate" if bad else "",
         ],
-        unreliable=bool(bad),
+        reason=curve.reason,
     )

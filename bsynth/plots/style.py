@@ -19,18 +19,19 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from bsynth.errors import SpecError, came
 from bsynth.plots.labels import drawn, families
+from bsynth.text.marks import marked
+from bsynth.text.numbers import exact
 
 BLACK, BLUE, VERMILION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
 GREY, PALE, INK = "#767676", "#BDBDBD", "#333333"
 RED = "#B00020"
 SIZE = (8.0, 4.6)
-UNRELIABLE = "UNRELIABLE: convergence gate failed"
 _LINE = 12.5
 """Height of a line of subtitle in points."""
 
@@ -78,6 +79,10 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
     ax.grid(True, color="#E8E8E8", linewidth=0.7)
     ax.set_axisbelow(True)
     ax.tick_params(colors=INK, length=3, color=PALE, labelsize=9)
+    for axis in (ax.xaxis, ax.yaxis):
+        # Axes that name their ticks otherwise, as of dates, keep their way.
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: exact(value, 9)))
     return ax
 
 
@@ -87,8 +92,8 @@ def new_figure(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool = False) -> None:
-    """Write title and subtitle at the left above the axes, and the red mark above both when asked."""
+def heading(ax: Axes, title: str, subtitle: Sequence[str], *, reason: str = "") -> None:
+    """Write title and subtitle at the left above the axes; above both, in red, the reason not to use what is shown."""
     points = _heading_width(ax)
     head = _wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
     small = FontProperties(family=families(), size=9)
@@ -106,9 +111,9 @@ def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool =
         va="bottom",
         annotation_clip=False,
     )
-    if unreliable:
+    if reason:
         ax.annotate(
-            UNRELIABLE,
+            marked(reason),
             (0, 1),
             (4, above + 12 + 16.5 * len(head)),
             xycoords="axes fraction",
@@ -122,16 +127,16 @@ def heading(ax: Axes, title: str, subtitle: Sequence[str], *, unreliable: bool =
         )
 
 
-def figure_heading(figure: Figure, title: str, said: Sequence[str], *, unreliable: bool) -> None:
+def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: str) -> None:
     """Write title, subtitle and mark at the top left of a figure, which grows by their height."""
     width, height = figure.get_size_inches()
     points = 72.0 * float(width) - 16.0
     small = FontProperties(family=families(), size=9)
     lines = [line for text in said if text for line in _wrapped(text, points, small)]
     rows: list[tuple[str, float, dict[str, Any]]] = []
-    if unreliable:
+    if reason:
         box = {"facecolor": RED, "edgecolor": RED, "pad": 4}
-        rows.append((UNRELIABLE, 24.0, {"fontsize": 11, "fontweight": "bold", "color": "white", "bbox": box}))
+        rows.append((marked(reason), 24.0, {"fontsize": 11, "fontweight": "bold", "color": "white", "bbox": box}))
     rows.append((title, 17.0, {"fontsize": 12, "fontweight": "bold", "color": BLACK}))
     rows += [(line, 12.5, {"fontsize": 9, "color": "#555555"}) for line in lines]
     above = sum(each for _, each, _ in rows) + 12.0

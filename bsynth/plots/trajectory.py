@@ -70,7 +70,7 @@ def plot_trajectory(
             ax,
             f"Observed and counterfactual {drawn(seen.outcome)}: {drawn(seen.treated, 40)}",
             [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", background],
-            unreliable=seen.unreliable,
+            reason=seen.reason,
         )
     return ax
 

@@ -3,6 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from bsynth._base.request import check_kind
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings import Decomposition
 from bsynth.findings.uncertainty import NAMES
@@ -58,6 +59,7 @@ def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str 
     >>> plot_uncertainty(decompose_uncertainty(fit)).get_ylabel()
     'share of the variance'
     """
+    check_kind(found, Decomposition, "found", "what bsynth.decompose_uncertainty(fit) returns")
     if span not in SPANS:
         raise SpecError(f"span {span!r}{nearest(span, SPANS)}; it can be {some_of(SPANS)}")
     rows = found.table.loc[found.table["span"] == span]
@@ -92,6 +94,6 @@ def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str 
                 f"Bayesian, {drawn(found.model)}. Predictive variance of the {of};",
                 f"its sd is {first} at h = {horizon[0]} and {last} at h = {horizon[-1]} ({drawn(found.outcome)})",
             ],
-            unreliable=found.status == "unreliable",
+            reason=found.reason,
         )
     return ax

@@ -8,6 +8,7 @@ import pandas as pd
 
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
+from bsynth.effects import check_level
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.text.labels import METHODS, interval_words
@@ -43,7 +44,8 @@ class View:
         Names, as the user gave them.
     interval : str
         Level and kind of the bounds in words; empty for a point.
-    unreliable : bool
+    reason : str
+        Why it is unreliable; empty when it is not.
     """
 
     path: pd.DataFrame
@@ -55,7 +57,7 @@ class View:
     time: str
     method: str
     interval: str
-    unreliable: bool
+    reason: str
 
     @property
     def times(self) -> pd.Index:
@@ -66,6 +68,7 @@ class View:
 
 def view(result: Fit | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
     """Return the view of any result over time; a point keeps NaN bounds, inference brings its own."""
+    level = check_level(level)
     if isinstance(result, Fit):
         attrs = result.tree.attrs
         donors = result.tree["constant_data"].to_dataset()["donors"]
@@ -79,7 +82,7 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
             time=str(attrs.get("time", "time")),
             method=f"{METHODS['bayes']}, {result.spec.name}",
             interval=interval_words(interval, level),
-            unreliable=result.status == "unreliable",
+            reason=result.reason,
         )
     require_result(result)
     if not isinstance(result, Estimate):
@@ -95,17 +98,21 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
         time=panel.source.time,
         method=METHODS.get(result.estimator, result.estimator),
         interval="",
-        unreliable=False,
+        reason="",
     )
 
 
 def require_result(result: object) -> None:
     """Refuse what is no fit, estimate or inference around one, and say where these come from."""
-    if not isinstance(result, Fit | Estimate) and not (hasattr(result, "estimate") and hasattr(result, "effects")):
+    if not isinstance(result, Fit | Estimate) and not _has_path(result):
         raise SpecError(
             f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "
             "bsynth.classical(panel) and bsynth.conformal(panel) return one each"
         )
+
+
+def _has_path(result: object) -> bool:
+    return all(hasattr(result, name) for name in ("estimate", "effects", "path"))
 
 
 def _inferred(result: PathInference, level: float) -> View:

@@ -3,14 +3,16 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
+from bsynth._base.request import check_kind, check_whole
 from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
+from bsynth.panel.given import require_same_panel
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, ORANGE
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import fixed
+from bsynth.text.numbers import count, fixed
 
 
 def plot_weights(
@@ -50,6 +52,7 @@ def plot_weights(
     >>> len(plot_weights(bs.classical(panel), top=4).get_yticklabels())
     4
     """
+    top = check_whole(top, "top", 1, "how many donors are shown")
     table = _table(result, estimate, level)
     size = table[["weight", "classical"]].max(axis=1)
     shown = table.loc[size.nlargest(top).index].sort_values("weight", ascending=False, kind="stable")
@@ -66,7 +69,7 @@ def plot_weights(
             ax,
             "Donor weights",
             [_key(result, estimate, level), _hidden_words(hidden, posterior)],
-            unreliable=isinstance(result, Fit) and result.status == "unreliable",
+            reason=result.reason,
         )
     return ax
 
@@ -118,6 +121,9 @@ def _table(result: Fit | Estimate, estimate: Estimate | None, level: float) -> p
         table = result.weights_table(level)
         if estimate is None:
             return table.assign(classical=float("nan"))
+        check_kind(estimate, Estimate, "estimate", "what bsynth.classical(panel) returns, or leave it out")
+        if result.panel is not None:
+            require_same_panel(result.panel, estimate.panel, "the estimate", "give one of the fit's, or leave it out")
         # By position of the label, since labels may be of any type.
         classical = dict(zip(estimate.panel.donors, estimate.weights, strict=True))
         return table.assign(classical=[classical.get(d, float("nan")) for d in table["donor"]])
@@ -149,6 +155,6 @@ def _key(result: Fit | Estimate, estimate: Estimate | None, level: float) -> str
 def _hidden_words(hidden: pd.DataFrame, posterior: bool) -> str:
     if hidden.empty:
         return "All donors are shown"
-    words = f"{len(hidden)} donors are not shown; together they weigh {fixed(hidden['weight'].sum(), 3)}"
+    words = f"{count(len(hidden), 'donor')} not shown, of total weight {fixed(hidden['weight'].sum(), 3)}"
     classical = hidden["classical"].sum(min_count=1)
     return words if not posterior or pd.isna(classical) else f"{words} (posterior mean) and {fixed(classical, 3)} (◆)"

@@ -14,14 +14,14 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_folder, writing
+from bsynth._base.request import check_folder, check_kind, names_in, writing
 from bsynth.bayesian.result import Fit
-from bsynth.errors import SpecError, nearest
+from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.panel import Panel
-from bsynth.text.numbers import exact
+from bsynth.text.numbers import exact, number
 
-NAMES = ("effects", "path", "weights_table", "table", "ranks", "units", "contrasts", "to_frame")
+NAMES = ("effects", "path", "weights_table", "to_frame", "table", "ranks", "units", "contrasts")
 """Under these names results offer tables, as attributes or as methods without a required argument."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is run by spreadsheets as a formula."""
@@ -113,7 +113,8 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
     ...     [file.name for file in bs.export(bs.classical(panel), folder, formats=["csv", "latex"])]
     ['effects.csv', 'effects.tex', 'path.csv', 'path.tex', 'weights.csv', 'weights.tex']
     """
-    wanted = [formats] if isinstance(formats, str) else list(formats)
+    wanted = names_in(formats, "formats", f"names of {some_of(WRITERS)}")
+    check_kind(prefix, str, "prefix", "a text that the names of the files begin with")
     check_formats(wanted)
     found = tables(result)
     target = check_folder(folder, "folder")
@@ -190,7 +191,12 @@ def latex(table: pd.DataFrame) -> str:
     <BLANKLINE>
     """
     plain = dated(table).map(lambda value: " ".join(value.split()) if isinstance(value, str) else value)
-    return str(plain.to_latex(index=False, escape=True, float_format="{:.4g}".format, na_rep=""))
+    return str(plain.to_latex(index=False, escape=True, float_format=_ascii, na_rep=""))
+
+
+def _ascii(value: float) -> str:
+    """A number as LaTeX takes it in text."""
+    return number(value, 4).replace("\u2212", "-").replace("∞", "inf")
 
 
 def markdown(table: pd.DataFrame) -> str:

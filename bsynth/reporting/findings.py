@@ -64,9 +64,9 @@ def findings_of(analysis: Analysis) -> tuple[tuple[Part, Finding], ...]:
     return tuple((_part(name, analysis.findings[name]), analysis.findings[name]) for name in order)
 
 
-def unreliable(finding: Finding) -> bool:
-    """Whether a fit behind a finding failed its convergence gate."""
-    return bool(getattr(finding, "status", "ok") == "unreliable")
+def reason_of(finding: Finding) -> str:
+    """Whose convergence gate failed behind a finding; empty when none did."""
+    return str(getattr(finding, "reason", ""))
 
 
 def _part(name: str, finding: Finding) -> Part:

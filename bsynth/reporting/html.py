@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
-from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.figures import figures, picture_name
 from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import unit_words
 from bsynth.text.labels import plain
+from bsynth.text.marks import marked
 
 HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]? ?[+−-]?[\d.,∞]+%?|\[.*\]|–|")
@@ -66,7 +66,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None, ste
             pictures=shown,
             lacking={key: lacking(key, steps) for part in parts for key in part.figures if key not in shown},
             unreliable=summary["status"] != "ok",
-            mark=UNRELIABLE,
+            mark=marked(summary["reason"]),
             failures=failures,
             version=summary["versions"]["bsynth"],
             style=Markup(_text("vendor/uPlot.min.css") + "\n" + _text("templates/report.css")),

@@ -8,8 +8,8 @@ from bsynth.frequentist.inference import INFERENCES
 from bsynth.reporting import tables
 from bsynth.reporting.section import Section
 from bsynth.reporting.tables import Table
-from bsynth.reporting.words import as_float, find, p_words, slug_of, unit_words
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.reporting.words import as_float, find, slug_of, unit_words
+from bsynth.text.numbers import bracket, count, numbers, p_value, percent
 
 
 def _placebo(summary: dict[str, Any]) -> Section | None:
@@ -20,8 +20,8 @@ def _placebo(summary: dict[str, Any]) -> Section | None:
     row = find(summary, found["estimator"], kind="placebo")
     words = (
         f"Every donor was treated as if it had started at the same time. By the size of its mean gap "
-        f"{unit_words(summary['panel'])} has rank {rank['rank']} against {rank['placebos']} placebos, "
-        f"p = {p_words(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
+        f"{unit_words(summary['panel'])} has rank {rank['rank']} against {count(rank['placebos'], 'placebo')}, "
+        f"{p_value(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
     )
     level = percent(as_float(row["level"]))
     if isinstance(row["lower"], str):
@@ -55,12 +55,12 @@ def _bootstrap(summary: dict[str, Any]) -> Section | None:
     row = find(summary, boot["estimator"], kind="bootstrap-percentile")
     estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
     words = (
-        f"Users were drawn again with replacement {boot['replicates']} times (seed {boot['seed']}), the panel "
+        f"Users were drawn again with replacement {count(boot['replicates'], 'time')} (seed {boot['seed']}), the panel "
         f"rebuilt and the weights refitted each time. The middle {percent(as_float(row['level']))} of the average "
         f"effects is {bracket(bounds)}, around an estimate of {estimate}. It holds the sampling of users alone: "
         "an estimator that is off by its design is off in every resample too."
     )
-    lost = f"{boot['failed']} replicates had a unit without any user and have no answer." if boot["failed"] else ""
+    lost = f"{count(boot['failed'], 'replicate')} had a unit without any user and no answer." if boot["failed"] else ""
     short = f"It is {row['measured']}." if row.get("measured") else ""
     said = tuple(w for w in (words, short, lost) if w)
     return _of_inference("bootstrap", said)
@@ -85,5 +85,5 @@ def further(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
     if not others:
         return None
     words = tuple(summary["inferences"][name]["sentences"][0] for name in others)
-    found = tuple(tables.listed(each.table, f"Table of {name}") for name, each in others.items())
+    found = tuple(tables.listed(each.table_at(analysis.level), f"Table of {name}") for name, each in others.items())
     return Section("Further classical inference", "further", words, found, tuple(map(slug_of, others)))

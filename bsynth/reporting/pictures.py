@@ -17,8 +17,9 @@ from bsynth.frequentist import PlaceboSpace
 from bsynth.plots.view import PathInference
 from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
 from bsynth.reporting.figures import encoded, picture_name
-from bsynth.reporting.findings import findings_of, unreliable
+from bsynth.reporting.findings import findings_of, reason_of
 from bsynth.reporting.words import slug_of
+from bsynth.text.marks import marked
 
 SVG_LIMIT = 1_500_000
 """Bytes above which the page shows a picture as PNG, and packs the SVG for its download: thousands of lines."""
@@ -41,8 +42,8 @@ class Picture:
         The picture in words.
     numbers : dict or None
         ``columns`` and ``data`` by column, and ``chart`` where it answers the pointer; plain JSON data.
-    unreliable : bool
-        Whether it shows a fit that failed its convergence gate.
+    reason : str
+        Why what it shows is unreliable; empty when it is not.
     """
 
     key: str
@@ -51,7 +52,12 @@ class Picture:
     packed: str | None
     alternative: str
     numbers: dict[str, Any] | None
-    unreliable: bool
+    reason: str
+
+    @property
+    def mark(self) -> str:
+        """What stands above it when it is unreliable."""
+        return marked(self.reason) if self.reason else ""
 
 
 def pictures(
@@ -62,22 +68,22 @@ def pictures(
     One whose numbers cannot be had comes without them, one that cannot be written not at all; ``steps`` keeps why.
     """
     steps = Steps() if steps is None else steps
-    behind, bad = numbers_behind(analysis, summary), _unreliable(analysis)
+    behind, bad = numbers_behind(analysis, summary), _reasons(analysis)
     made = {}
     for key, figure in drawn.items():
         numbers = steps.attempt(f"numbers of the picture {key}", behind[key]) if key in behind else None
-        picture = steps.attempt(picture_name(key), partial(_picture, key, figure, numbers, bad=key in bad))
+        picture = steps.attempt(picture_name(key), partial(_picture, key, figure, numbers, bad.get(key, "")))
         if picture is not None:
             made[key] = picture
     return made
 
 
-def _picture(key: str, figure: Figure, numbers: dict[str, Any] | None, *, bad: bool) -> Picture:
+def _picture(key: str, figure: Figure, numbers: dict[str, Any] | None, reason: str) -> Picture:
     svg = encoded(figure, "svg")
     large = len(svg) > SVG_LIMIT
     address = _address("png", encoded(figure, "png")) if large else _address("svg+xml", svg)
     packed = _base64(gzip.compress(svg, mtime=0)) if large else None
-    return Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, bad)
+    return Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, reason)
 
 
 def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
@@ -122,7 +128,7 @@ def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
         "effects": lambda: pd.DataFrame(summary["effects"]),
     }
     # Those that are charts have the numbers of these.
-    found |= {slug_of(name): partial(getattr, result, "table") for name, result in analysis.asked.items()}
+    found |= {slug_of(name): partial(result.table_at, analysis.level) for name, result in analysis.asked.items()}
     for part, finding in findings_of(analysis):
         found[part.slug] = partial(part.frame, finding, drawn=True)
     return found
@@ -150,15 +156,13 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
     return table.merge(bounds, on="donor", how="left")
 
 
-def _unreliable(analysis: Analysis) -> set[str]:
-    """Keys of the pictures that show a fit which failed its convergence gate."""
+def _reasons(analysis: Analysis) -> dict[str, str]:
+    """Why pictures, by key, show what is unreliable."""
     keys = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
     if isinstance(main := analysis.main, Fit):
         keys |= dict.fromkeys(("trajectory", "gap", "weights"), main)
-    found = {key for key, fit in keys.items() if fit.status == "unreliable"}
-    if analysis.status == "unreliable":
-        found.add("effects")
-    return found | {part.slug for part, finding in findings_of(analysis) if unreliable(finding)}
+    found = {key: fit.reason for key, fit in keys.items()} | {"effects": analysis.effects_reason}
+    return found | {part.slug: reason_of(finding) for part, finding in findings_of(analysis)}
 
 
 def _address(kind: str, content: bytes) -> str:

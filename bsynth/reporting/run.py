@@ -1,9 +1,8 @@
 """The run folder: ``summary.json``, ``fit.nc``, ``report.html``, ``figures/``."""
 
 import json
-import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +19,12 @@ from bsynth.reporting.html import write_report
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
 TABLES = "tables"
+WRITTEN = ".written"
+"""Lists what a run wrote, one path a line: this, and nothing else, is what the next run of the folder removes."""
 
 
 def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None] | None = None) -> Analysis:
-    """Write the run folder of an analysis; an earlier run of the same folder is replaced once the answer is there.
+    """Write the run folder of an analysis; what an earlier run wrote there is replaced once the answer is there.
 
     ``summary.json`` and ``fit.nc`` (the main fit; further fits are ``fit-NAME.nc``) come first and whole, then the
     pictures one by one, then the report. A picture or a report that cannot be had costs itself alone.
@@ -53,7 +54,9 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
         if out.is_dir():
             _remove_earlier(out)
         out.mkdir(exist_ok=True)
-        for item in sorted(part.iterdir()):
+        items = sorted(part.iterdir())
+        note_written(out, (out / item.name for item in items))
+        for item in items:
             item.replace(out / item.name)
     if "summary" in steps.unavailable:
         kept = f"; finished fits are in {str(out)!r}" if analysis.fits else ""
@@ -61,8 +64,15 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     say("figures")
     drawn = _pictures(analysis, out / FIGURES, steps)
     say("report")
+    note_written(out, [out / REPORT])
     steps.attempt("report", lambda: write_report(analysis, out / REPORT, drawn=drawn, steps=steps))
     return note_unavailable(analysis, out, steps)
+
+
+def note_written(out: Path, files: Iterable[Path]) -> None:
+    """Add files to the list of what this run wrote into its folder."""
+    with (out / WRITTEN).open("a", encoding="utf-8") as noted:
+        noted.writelines(f"{file.relative_to(out).as_posix()}\n" for file in files)
 
 
 def note_unavailable(analysis: Analysis, out: str | Path, steps: Steps) -> Analysis:
@@ -94,17 +104,25 @@ def _pictures(analysis: Analysis, folder: Path, steps: Steps) -> dict[str, Figur
         figure = steps.attempt(picture_name(key), draw)
         if figure is None:
             continue
-        if steps.attempt(picture_name(key), partial(save_figure, figure, key, folder)) is not None:
+        saved = steps.attempt(picture_name(key), partial(save_figure, figure, key, folder))
+        if saved is not None:
+            note_written(folder.parent, saved)
             drawn[key] = figure
     return drawn
 
 
 def _remove_earlier(out: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
-    for item in [out / SUMMARY, out / REPORT, out / NOTEBOOK, *out.glob("fit*.nc")]:
-        item.unlink(missing_ok=True)
-    for folder in (FIGURES, TABLES):
-        shutil.rmtree(out / folder, ignore_errors=True)
+    noted = out / WRITTEN
+    lines = noted.read_text(encoding="utf-8").splitlines() if noted.is_file() else []
+    # A list that was changed by hand reaches nothing outside of the folder.
+    files = [out / line for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts]
+    for file in (*files, noted):
+        if file.is_file():
+            file.unlink()
+    for folder in (out / FIGURES, out / TABLES):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def report(analysis: Analysis, path: str | Path = "report.html") -> Path:

@@ -13,25 +13,25 @@ import pandas as pd
 
 from bsynth.analysis import Analysis, Finding
 from bsynth.analysis.steps import Steps
-from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting import tables
-from bsynth.reporting.findings import Part, findings_of, unreliable
+from bsynth.reporting.findings import Part, findings_of, reason_of
 from bsynth.reporting.inference import AT_LENGTH, further
 from bsynth.reporting.section import Section
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
     ASSUMPTIONS,
     as_float,
+    chance_words,
     estimand_words,
     find,
     gate_words,
     model_words,
-    p_words,
     title_of,
     unit_words,
 )
 from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.text.marks import UNRELIABLE, mark, marked
+from bsynth.text.numbers import bracket, count, numbers, percent
 
 ORDER = (
     "answer", "picture", "bands",
@@ -127,9 +127,9 @@ def headline(summary: dict[str, Any], outcome: str) -> str:
     row = find(summary, summary["path_method"])
     panel = summary["panel"]
     estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
-    mark = f"{UNRELIABLE}. " if summary["status"] != "ok" else ""
+    bad = f"{marked(summary['effects_reason'])}. " if row.get("status") == "unreliable" else ""
     words = (
-        f"{mark}From {plain(panel['start'])} to {plain(panel['end'])}, {plain(outcome)} of "
+        f"{bad}From {plain(panel['start'])} to {plain(panel['end'])}, {plain(outcome)} of "
         f"{unit_words(panel)} differed on average by {estimate} from what it would have been without the treatment"
     )
     if row["lower"] is None:
@@ -148,19 +148,18 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
                 "Estimate": words[0],
                 "Interval": "–" if r["lower"] is None else bracket(words[1:]),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
-                "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
+                "P(effect\u00a0>\u00a00)": chance_words(r["probability_positive"]),
             }
             for r in rows
             for words in [tables.effect_words(r)]
         ]
     )
     caption = f"{title_of(rows[0])}: the effect over the treated window"
-    bad = any(r.get("status") == "unreliable" for r in rows)
     return Section(
         "The answer",
         "answer",
         (headline(summary, analysis.panel.source.outcome),),
-        (Table(frame, caption, unreliable=bad),),
+        (Table(frame, caption, analysis.main.reason if analysis.calibration is None else analysis.calibration.reason),),
         points=(analysis.verdict,) if "verdict" in analysis.unavailable else analysis.comparison.sentences(),
     )
 
@@ -208,7 +207,7 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
         paragraphs.append(
             f"The {percent(as_float(row['level']))} calibrated interval {bracket(bounds)} is the model's own, "
             "moved to what the donors show when each of them plays the treated unit: how far their gaps stray "
-            "after the start although nothing was done to them. Famous results widen this way."
+            "after the start although nothing was done to them."
         )
         paragraphs += summary["calibration"]["notes"]
     if summary["checks"] is not None:
@@ -236,7 +235,7 @@ def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
     data = analysis.panel.notes()
     own: dict[object, str] = {}
     for name, each in analysis.estimates.items():
-        for at, note in enumerate(note for note in each.notes if note not in data):
+        for at, note in enumerate(note for note in each.notes() if note not in data):
             # A condition, which comes first, is said once of several estimates that rest on it.
             own.setdefault((name, note) if at else note, _condition(name, note))
     words = "Every method answers the same question on the same panel: the average effect over the treated window."
@@ -268,16 +267,16 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "The counterfactual is made of these donors. The effect may be well known although single weights are "
         "not: donors that move together can stand in for each other."
     )
-    return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.status),), ("weights",))
+    return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.main.reason),), ("weights",))
 
 
 def _finding(part: Part, finding: Finding) -> Section:
     """What was found besides: its words, its table and its picture."""
-    bad, frame = unreliable(finding), part.frame(finding)
+    reason, frame = reason_of(finding), part.frame(finding)
     words = tuple(finding.sentences())
-    if bad and not words[0].startswith("UNRELIABLE"):
-        words = (f"{UNRELIABLE}. Do not use these numbers.", *words)
-    found = () if frame is None else (tables.listed(frame, part.caption, unreliable=bad),)
+    if not words[0].startswith(UNRELIABLE):
+        words = (*mark(reason), *words)
+    found = () if frame is None else (tables.listed(frame, part.caption, reason=reason),)
     figures = () if part.plot is None else (part.slug,)
     return Section(part.title, part.slug, words, found, figures)
 
@@ -304,8 +303,8 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
 def _data(analysis: Analysis, summary: dict[str, Any]) -> Section:
     panel = summary["panel"]
     words = (
-        f"{panel['rows_used']:,} of {panel['rows_in']:,} rows were used: {panel['units']} units over "
-        f"{panel['times']} periods, {panel['n_pre']} before the start and {panel['n_post']} from it on."
+        f"{panel['rows_used']:,} of {panel['rows_in']:,} rows were used: {count(panel['units'], 'unit')} over "
+        f"{count(panel['times'], 'period')}, {panel['n_pre']} before the start and {panel['n_post']} from it on."
     )
     found = (tables.data(analysis, summary), tables.versions(summary))
     return Section("Data and versions", "data", (words, *panel["notes"]), found)

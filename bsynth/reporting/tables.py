@@ -10,9 +10,9 @@ from bsynth._base.plain import show
 from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
-from bsynth.plots.style import UNRELIABLE
-from bsynth.reporting.words import as_float, p_words, title_of
-from bsynth.text.labels import METHODS, interval_words, plain
+from bsynth.reporting.words import as_float, chance_words, p_words, title_of
+from bsynth.text.labels import METHODS, heading, interval_words, plain
+from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import bracket, fixed, number, numbers, percents
 
 ROWS = 20
@@ -23,17 +23,17 @@ ROWS = 20
 class Table:
     """A table of a report: the first column names the rows.
 
-    ``unreliable`` marks a table that holds numbers of a fit which failed its convergence gate.
+    ``reason`` marks a table that holds numbers of a fit which failed its convergence gate, and says whose.
     """
 
     frame: pd.DataFrame
     caption: str
-    unreliable: bool = False
+    reason: str = ""
 
     @property
     def title(self) -> str:
         """Caption, behind the mark when unreliable."""
-        return f"{UNRELIABLE}. {self.caption}" if self.unreliable else self.caption
+        return f"{marked(self.reason)}. {self.caption}" if self.reason else self.caption
 
 
 def effect_words(row: dict[str, Any]) -> list[str]:
@@ -53,7 +53,7 @@ def methods(summary: dict[str, Any]) -> Table:
                 "Interval": "–" if r["lower"] is None else bracket(words[1:]),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
                 "p": p_words(r["p"]),
-                "P(effect\u00a0>\u00a00)": p_words(r["probability_positive"]),
+                "P(effect\u00a0>\u00a00)": chance_words(r["probability_positive"]),
                 "Seconds": fixed(as_float(r["seconds"]), 1),
                 "Status": r.get("status") or "–",
             }
@@ -65,8 +65,7 @@ def methods(summary: dict[str, Any]) -> Table:
         truth = dict.fromkeys(frame.columns, "–") | {"Method": "Truth of the simulation"}
         truth["Average effect"] = number(as_float(summary["truth"]), signed=True)
         frame = pd.concat([pd.DataFrame([truth]), frame], ignore_index=True)
-    bad = any(r.get("status") == "unreliable" for r in rows)
-    return Table(frame, "The average effect by method", unreliable=bad)
+    return Table(frame, "The average effect by method", summary["effects_reason"])
 
 
 def diagnostics(summary: dict[str, Any]) -> Table:
@@ -86,11 +85,12 @@ def diagnostics(summary: dict[str, Any]) -> Table:
         | {"Gate": gate}
         for key, (title, gate, decimals) in asked.items()
     ]
-    bad = any(m["status"] == "unreliable" for m in found)
-    return Table(pd.DataFrame(rows), "Health of the sampling", unreliable=bad)
+    bad = [repr(plain(m["model"])) for m in found if m["status"] == "unreliable"]
+    whose = OF_FIT if len(found) == 1 else f"the posterior of {' and of '.join(bad)} did not pass its convergence gate"
+    return Table(pd.DataFrame(rows), "Health of the sampling", whose if bad else "")
 
 
-def weights(summary: dict[str, Any], status: str) -> Table:
+def weights(summary: dict[str, Any], reason: str) -> Table:
     """One row per donor with a column per method, the main method's largest first."""
     names = list(summary["weights"])
     main = summary["weights"][names[0]]
@@ -104,7 +104,7 @@ def weights(summary: dict[str, Any], status: str) -> Table:
     )
     rest = len(main) - len(order)
     further = f"; {rest} further donors with smaller weights are in summary.json" if rest else ""
-    return Table(frame, f"Weights by method (posterior means for models){further}", status == "unreliable")
+    return Table(frame, f"Weights by method (posterior means for models){further}", reason)
 
 
 def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
@@ -142,16 +142,16 @@ def leave_one_out(found: dict[str, Any]) -> Table:
     return Table(frame, f"The average effect without each donor, the largest weight first{further}")
 
 
-def listed(frame: pd.DataFrame, caption: str, *, unreliable: bool = False) -> Table:
+def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
         # Each row is a quantity of its own, and its number is read by itself.
-        frame = frame.assign(quantity=frame["quantity"].map(_heading), value=frame["value"].map(_alone))
+        frame = frame.assign(quantity=frame["quantity"].map(heading), value=frame["value"].map(_alone))
     shown = frame.head(ROWS)
-    made = {_heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
+    made = {heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
     further = f"; {rest} further rows are in summary.json" if rest else ""
-    return Table(pd.DataFrame(made), caption + further, unreliable)
+    return Table(pd.DataFrame(made), caption + further, reason)
 
 
 def sampler(analysis: Analysis) -> Table | None:
@@ -205,14 +205,8 @@ def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...])
     """One row per donor, each column with common decimals."""
     frame = pd.DataFrame({name.capitalize(): [plain(r[name]) for r in rows]})
     for column in columns:
-        frame[_heading(column)] = numbers(*(as_float(r[column]) for r in rows))
+        frame[heading(column)] = numbers(*(as_float(r[column]) for r in rows))
     return frame
-
-
-def _heading(name: str) -> str:
-    """Return a column's name as a heading."""
-    words = name.replace("_", " ").replace("rmspe", "RMSPE")
-    return words if len(words) == 1 else words[:1].upper() + words[1:]
 
 
 def _alone(value: object) -> str:

@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from bsynth.plots.style import UNRELIABLE
 from bsynth.text.labels import METHODS, plain
-from bsynth.text.numbers import exact, fixed, numbers, probability
+from bsynth.text.marks import UNRELIABLE
+from bsynth.text.numbers import exact, fixed, numbers, p_alone, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (
@@ -42,7 +42,12 @@ def title_of(row: dict[str, Any]) -> str:
 
 
 def p_words(value: float | None) -> str:
-    """Format a probability of a summary; a dash where there is none."""
+    """Write the p of a test as a cell; a dash where there is none."""
+    return "–" if value is None else p_alone(value)
+
+
+def chance_words(value: float | None) -> str:
+    """Write a probability as a cell; a dash where there is none."""
     return "–" if value is None else probability(value)
 
 
@@ -129,6 +134,7 @@ def gate_words(model: dict[str, Any]) -> list[str]:
         return [f"The sampler passed its convergence gate for model {name}: {worst}."]
     failures = "; ".join(model["failures"])
     return [
-        f"{UNRELIABLE} for model {name}, also on the stricter second attempt ({worst}). Do not use its numbers. "
+        f"{UNRELIABLE}: the fit of model {name} did not pass its convergence gate, also on the stricter second attempt "
+        f"({worst}). Do not use its numbers. "
         f"What failed: {failures}."
     ]

@@ -1,6 +1,6 @@
 """Results as small cards in a notebook."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 from zlib import crc32
@@ -9,8 +9,9 @@ import pandas as pd
 from pandas.io.formats.style import Styler
 
 from bsynth._base.plain import show
+from bsynth.text.labels import heading
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import exact
+from bsynth.text.numbers import number, p_alone, percent, probability
 
 
 def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> str:
@@ -21,7 +22,7 @@ def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> st
     Examples
     --------
     >>> page = html_card("A & B", ["It fell."], pd.DataFrame({"unit": ["<i>"], "gap": [-0.5]}))
-    >>> "A &amp; B" in page, "&lt;i&gt;" in page, "−0.5" in page
+    >>> "A &amp; B" in page, "&lt;i&gt;" in page, "−0.500" in page
     (True, True, True)
     """
     words = "".join(f"<p style='margin:.3em 0;max-width:46em{_mark_look(s)}'>{escape(s)}</p>" for s in sentences)
@@ -36,9 +37,10 @@ def _mark_look(sentence: str) -> str:
 
 def _html_table(table: pd.DataFrame) -> str:
     # A styler needs unique labels, so rows and columns go by their place.
-    cells = pd.DataFrame({at: [_cell(value) for value in table.iloc[:, at]] for at in range(table.shape[1])}, dtype=str)
-    names = [str(name) for name in table.columns]
-    looks = {at: [{"selector": "", "props": _look(list(table.iloc[:, at]))}] for at in range(table.shape[1])}
+    written = [[_cell(name, value) for value in table.iloc[:, at]] for at, name in enumerate(table.columns)]
+    cells = pd.DataFrame(dict(enumerate(written)), dtype=str)
+    names = [heading(str(name)) for name in table.columns]
+    looks = {at: [{"selector": "", "props": _look(names[at], list(table.iloc[:, at]))}] for at in range(table.shape[1])}
     # Its id in the page comes from what it shows, so that the same notebook gives the same file.
     shown = "\n".join([*names, *cells.to_numpy().ravel()])
     styler: Any = Styler(cells, uuid=f"{crc32(shown.encode()):08x}", cell_ids=False)
@@ -46,15 +48,20 @@ def _html_table(table: pd.DataFrame) -> str:
     return str(styler.set_table_styles(looks).set_table_attributes("class='dataframe'").to_html())
 
 
-def _look(column: Sequence[object]) -> str:
-    """Text to the left, numbers to the right; long names break, but no narrower than a short one is."""
+def _look(name: str, column: Sequence[object]) -> str:
+    """Text to the left, numbers to the right; long names break, but no narrower than a short one or the heading is."""
     lengths = [len(value) for value in column if isinstance(value, str)]
     if not any(lengths):
-        return "text-align: right; white-space: nowrap"
-    return f"text-align: left; min-width: {min(max(lengths), 16)}ch; max-width: 46em; overflow-wrap: anywhere"
+        return "text-align: right; white-space: normal"
+    narrowest = max(*(len(word) for word in name.split()), min(max(lengths), 16))
+    return f"text-align: left; min-width: {narrowest}ch; max-width: 46em; overflow-wrap: anywhere"
 
 
-def _cell(value: object) -> str:
+WRITERS: dict[str, Callable[[float], str]] = {"p": p_alone, "probability_positive": probability, "level": percent}
+"""Columns that are no plain numbers."""
+
+
+def _cell(name: object, value: object) -> str:
     if value is None or value is pd.NA or value != value:
         return ""
-    return exact(value) if isinstance(value, float) else str(show(value))
+    return WRITERS.get(str(name), number)(value) if isinstance(value, float) else str(show(value))

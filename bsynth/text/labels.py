@@ -33,6 +33,20 @@ INTERVALS = {
 _JOINERS = "\u200c\u200d"
 
 
+def one_line(text: str) -> str:
+    """Return a text without line breaks and control characters; a character that reverses what follows is dropped.
+
+    Names of units and outcomes are the user's and stay keys as they are; it is in words that they must do no harm.
+
+    Examples
+    --------
+    >>> one_line("new\\nline of \\u202eunit 3")
+    'new line of unit 3'
+    """
+    spaced = "".join(" " if c.isspace() and unicodedata.category(c) != "Zs" else c for c in text)
+    return "".join(c for c in spaced if c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+
+
 def plain(label: object, limit: int = 60) -> str:
     """Return a label on one line without control characters, its middle cut out beyond ``limit``.
 
@@ -44,8 +58,7 @@ def plain(label: object, limit: int = 60) -> str:
     >>> plain("a\\nb"), plain("x" * 20 + "end", limit=9)
     ('a b', 'xxxxx…end')
     """
-    text = " ".join(str(label).split())
-    text = "".join(c for c in text if c in _JOINERS or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    text = one_line(" ".join(str(label).split()))
     if len(text) <= limit:
         return text
     tail = (limit - 1) * 2 // 5
@@ -61,6 +74,31 @@ def decapitalised(title: str) -> str:
     'leave one out'
     """
     return title[:1].lower() + title[1:]
+
+
+HEADINGS = {
+    "p": "p",
+    "probability_positive": "P(>\u00a00)",
+    "p_min": "smallest p there can be",
+    "measured": "as measured",
+    "sd": "sd",
+    "z": "z",
+    "pit": "PIT",
+    "elpd": "elpd",
+}
+"""Columns whose names are no words."""
+
+
+def heading(name: str) -> str:
+    """Return the name of a table's column as a heading.
+
+    Examples
+    --------
+    >>> heading("pre_rmspe"), heading("effective_donors"), heading("p")
+    ('Pre RMSPE', 'Effective donors', 'p')
+    """
+    words = name.replace("_", " ").replace("rmspe", "RMSPE")
+    return HEADINGS.get(name, words[:1].upper() + words[1:] if len(words) > 1 else words)
 
 
 def interval_words(kind: str, level: float) -> str:

@@ -1,13 +1,29 @@
-"""The mark of a result that did not pass its convergence gate."""
+"""The mark of a result that did not pass its convergence gate, and whose gate it was."""
 
 from bsynth._base.types import Status
 
 UNRELIABLE = "UNRELIABLE"
 """How the first sentence of an unreliable result begins, whoever words it."""
+OF_FIT = "the fit did not pass its convergence gate"
+"""Why a result is unreliable that rests on one fit."""
 
 
-def mark(status: Status) -> tuple[str, ...]:
-    """Return the sentence that goes before all others when the fit is unreliable, else nothing."""
-    if status == "ok":
-        return ()
-    return (f"{UNRELIABLE}: the fit did not pass its convergence gate, so do not use these numbers before it does.",)
+def status_of(reason: str) -> Status:
+    """Return the status of a result that has a reason not to be used, or none."""
+    return "unreliable" if reason else "ok"
+
+
+def marked(reason: str) -> str:
+    """Return the mark of a picture, a table or a page: that it is unreliable, and why.
+
+    Examples
+    --------
+    >>> marked(OF_FIT)
+    'UNRELIABLE: the fit did not pass its convergence gate'
+    """
+    return f"{UNRELIABLE}: {reason}"
+
+
+def mark(reason: str) -> tuple[str, ...]:
+    """Return the sentence that goes before all others when there is a reason not to use a result, else nothing."""
+    return (f"{marked(reason)}, so do not use these numbers.",) if reason else ()

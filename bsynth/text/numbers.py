@@ -7,18 +7,22 @@ _MINUS = "\u2212"
 
 
 def number(value: float | str | None, digits: int = 3, *, signed: bool = False) -> str:
-    """Write a number to ``digits`` significant figures, with a true minus sign, thousands parted and no exponent.
+    """Write a number to ``digits`` significant figures, with a true minus sign and thousands parted.
+
+    Only a number below a millionth has an exponent.
 
     Examples
     --------
     >>> number(-0.0829), number(1234.567), number(None), number("-inf"), number(12.3, signed=True)
     ('−0.0829', '1,235', 'not available', '−∞', '+12.3')
+    >>> number(0.9996), number(9.999), number(-4.07e-12)
+    ('1.00', '10.0', '−4.07e−12')
     """
     if value is None or math.isnan(given := float(value)):
         return "not available"
     if given == 0 or math.isinf(given):
         return _number(given, 0, signed)
-    return _number(given, max(0, digits - 1 - math.floor(math.log10(abs(given)))), signed)
+    return _number(given, max(0, digits - 1 - _size(given, digits)), signed, digits)
 
 
 def numbers(*values: float, signed: bool = False, decimals: int | None = None) -> list[str]:
@@ -30,6 +34,8 @@ def numbers(*values: float, signed: bool = False, decimals: int | None = None) -
     ['−17.7', '−31.2', '4.1']
     >>> numbers(0.0502, signed=True), numbers(0.0829, 0.0511, 0.1215)
     (['+0.0502'], ['0.0829', '0.0511', '0.1215'])
+    >>> numbers(9.999), numbers(1.2e-15, -3.4e-15, 0.0)
+    (['10.0'], ['1.20e−15', '−3.40e−15', '0'])
     """
     decimals = decimals_of(values) if decimals is None else decimals
     return [_number(v, decimals, signed) for v in values]
@@ -50,8 +56,7 @@ def decimals_of(values: Sequence[float]) -> int:
     if largest == 0:
         return 0
     spread = (max(finite) - min(finite)) or largest
-    wanted = 2 - math.floor(math.log10(spread))
-    return max(0, min(wanted, 5 - math.floor(math.log10(largest)), 12))
+    return max(0, min(2 - _size(spread, 3), 5 - _size(largest, 6)))
 
 
 def fixed(value: float, decimals: int, *, signed: bool = False) -> str:
@@ -94,10 +99,20 @@ def percent(value: float, decimals: int | None = None, *, signed: bool = False) 
 
 
 def percents(*values: float, signed: bool = False) -> list[str]:
-    """Format shares that are read together as percentages."""
-    rounded = [round(100 * v, 1) for v in values]
-    decimals = 0 if all(v == round(v) for v in rounded if math.isfinite(v)) else 1
-    return [_number(v, decimals, signed) + "%" for v in rounded]
+    """Format shares that are read together as percentages; none becomes 0% or 100% that is not.
+
+    Examples
+    --------
+    >>> percents(0.5, 0.25), percents(0.99999), percents(0.0004)
+    (['50%', '25%'], ['99.999%'], ['0.04%'])
+    """
+    finite = [100 * v for v in values if math.isfinite(v)]
+    decimals = 0 if all(round(v, 1) == round(v) for v in finite) else 1
+    while decimals < 9 and any(
+        round(v, decimals) in (0, 100) and not math.isclose(v, round(v, decimals)) for v in finite
+    ):
+        decimals += 1
+    return [_number(100 * v, decimals, signed) + "%" for v in values]
 
 
 def probability(value: float) -> str:
@@ -123,9 +138,18 @@ def p_value(p: float) -> str:
     >>> p_value(0.03846), p_value(0.25), p_value(1.0), p_value(0.0002)
     ('p = 0.0385', 'p = 0.250', 'p = 1', 'p < 0.001')
     """
-    if p < 0.001:
-        return "p < 0.001"
-    return "p = 1" if p == 1 else "p > 0.999" if p > 0.999 else f"p = {probability(p)}"
+    return "p = 1" if p == 1 else f"p {chance(p)}"
+
+
+def p_alone(p: float) -> str:
+    """Write the p of a test where its name stands elsewhere, such as above its column.
+
+    Examples
+    --------
+    >>> p_alone(0.03846), p_alone(1.0), p_alone(0.0002)
+    ('0.0385', '1', '< 0.001')
+    """
+    return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
 def chance(p: float) -> str:
@@ -134,11 +158,21 @@ def chance(p: float) -> str:
     Examples
     --------
     >>> chance(0.9721), chance(1.0), chance(0.0), chance(0.0123)
-    ('= 0.972', '> 0.999', '< 0.001', '= 0.012')
+    ('= 0.972', '> 0.999', '< 0.001', '= 0.0123')
     """
-    if p > 0.999:
-        return "> 0.999"
-    return "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    text = probability(p)
+    return text if text[0] in "<>" else f"= {text}"
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """Write a number of things, its noun in the plural where that is due.
+
+    Examples
+    --------
+    >>> count(1, "period"), count(1200, "period"), count(2, "range of time", "ranges of time")
+    ('1 period', '1,200 periods', '2 ranges of time')
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def bracket(values: Sequence[str]) -> str:
@@ -146,12 +180,20 @@ def bracket(values: Sequence[str]) -> str:
     return f"[{values[0]},\u00a0{values[1]}]"
 
 
-def _number(value: float, decimals: int, signed: bool) -> str:
+def _size(value: float, digits: int) -> int:
+    """The power of ten of a number that is rounded to so many digits: .9996 to three is 1.00."""
+    return int(f"{value:.{digits - 1}e}".partition("e")[2])
+
+
+def _number(value: float, decimals: int, signed: bool, digits: int = 3) -> str:
     if math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else f"{_MINUS}∞"
-    text = f"{value:{'+' if signed else ''},.{decimals}f}"
+    if decimals > 8 and value != 0 and _size(value, digits) < -6:
+        mantissa, _, power = f"{value:{'+' if signed else ''}.{digits - 1}e}".partition("e")
+        return f"{mantissa}e{int(power)}".replace("-", _MINUS)
+    text = "0" if value == 0 and decimals > 8 else f"{value:{'+' if signed else ''},.{decimals}f}"
     if not any(c in "123456789" for c in text):
         text = text.lstrip("+-")
     return text.replace("-", _MINUS)

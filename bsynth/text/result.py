@@ -1,16 +1,21 @@
 """The face that every result has, so that whoever knows one knows all."""
 
+import copy
 import importlib
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bsynth._base.plain import records
 from bsynth._base.types import Status
+from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
-from bsynth.text.labels import plain
-from bsynth.text.marks import UNRELIABLE
+from bsynth.text.labels import one_line, plain
+from bsynth.text.marks import OF_FIT, UNRELIABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,9 +31,12 @@ class Result(ABC):
     A subclass is a frozen dataclass, with ``repr=False`` so that it keeps the one line of this class. It has
 
     - ``status``: ``"ok"``, or ``"unreliable"`` when a fit behind it failed its convergence gate;
+    - ``reason``: whose gate that was, in words; whatever rests on a result hands its reason on;
     - ``table``: its numbers, tidy, one row per thing;
     - `sentences`: its words, the most important first; when it is unreliable, that it is (`bsynth.text.marks`);
     - `title`: what it is and of what, a few words;
+
+    none of which can be changed through what they hand out: tables and dicts are the caller's own;
 
     and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
     `_gist` and `_card_tables` may be made shorter than what they are here.
@@ -45,6 +53,20 @@ class Result(ABC):
     ['average', 'cumulative', 'lift']
     """
 
+    def __init_subclass__(cls) -> None:
+        """Make what `to_dict` of a subclass returns the caller's own, and its words safe for one line each."""
+        super().__init_subclass__()
+        for name, made in vars(cls).copy().items():
+            if name == "title":
+                setattr(cls, name, property(_then(made.fget, one_line), doc=made.__doc__))
+            elif name in _HANDED_OUT:
+                setattr(cls, name, _then(made, _HANDED_OUT[name]))
+
+    def __getattribute__(self, name: str) -> Any:
+        value = super().__getattribute__(name)
+        # Whoever changes a table that was handed out changes no result.
+        return value.copy() if isinstance(value, pd.DataFrame) else value
+
     if TYPE_CHECKING:
 
         @property
@@ -56,6 +78,11 @@ class Result(ABC):
             """Its numbers, tidy."""
 
     @property
+    def reason(self) -> str:
+        """Why it is unreliable, as a clause that says whose gate failed; empty when it is not."""
+        return "" if self.status == "ok" else OF_FIT
+
+    @property
     @abstractmethod
     def title(self) -> str:
         """What this is and of what, a few words."""
@@ -64,9 +91,18 @@ class Result(ABC):
     def sentences(self) -> tuple[str, ...]:
         """Return what it says, the most important first."""
 
+    def notes(self) -> tuple[str, ...]:
+        """Return sentences that belong beside the numbers; often none."""
+        return ()
+
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON data: ``status``, ``sentences`` and ``table``."""
-        return {"status": self.status, "sentences": list(self.sentences()), "table": records(self.table)}
+        """Return it as plain JSON data: ``status``, its ``reason`` (empty when ok), ``sentences`` and ``table``."""
+        return {
+            "status": self.status,
+            "reason": self.reason,
+            "sentences": list(self.sentences()),
+            "table": records(self.table),
+        }
 
     def __repr__(self) -> str:
         mark = "" if self.status == "ok" else f" {UNRELIABLE}"
@@ -89,13 +125,42 @@ class Result(ABC):
         return (self.table,)
 
 
+def _in_lines(sentences: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(one_line, sentences))
+
+
+_HANDED_OUT: dict[str, Callable[[Any], Any]] = {"to_dict": copy.deepcopy, "sentences": _in_lines, "notes": _in_lines}
+"""What is done to what these methods of a result return, whatever class defines them."""
+
+
+def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
+    @wraps(method)
+    def both(*given: Any, **named: Any) -> Any:
+        return last(method(*given, **named))
+
+    return both
+
+
 class Pictured(Result):
     """A result that has a picture."""
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes."""
+    def plot(self, ax: "Axes | None" = None, **settings: Any) -> "Axes":
+        """Draw its picture, the first that `bsynth.plots` has of it, and return the axes.
+
+        ``settings`` are those of that picture, such as ``level``.
+
+        Raises
+        ------
+        SpecError
+            A setting that the picture does not have.
+        """
         # The one place where what is drawn finds what draws it: results know no plotting, and matplotlib is
         # loaded with the first picture.
         draw = importlib.import_module("bsynth.plots").picture_of(self)
-        axes: Axes = draw(self, ax=ax)
+        allowed = [name for name in inspect.signature(draw).parameters if name != "ax"][1:]
+        for name in settings:
+            if name not in allowed:
+                has = f"it can be {some_of(allowed)}" if allowed else "it has none"
+                raise SpecError(f"the picture has no setting {name!r}{nearest(name, allowed)}; {has}")
+        axes: Axes = draw(self, ax=ax, **settings)
         return axes

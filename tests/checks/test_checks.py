@@ -63,8 +63,10 @@ def test_dirichlet_on_the_rollout_log_is_outside_the_hull(rollout_panel: bs.Pane
     assert hull.status == "warning"
     assert hull.values["offset"] == pytest.approx(0.04, abs=0.01)  # wave 1 sits .04 above wave 2 by construction
     assert hull.suggestion == report.suggestion == "default"
-    assert "0.04" in hull.sentence
+    # 0.0374 is the distance of the best weights; the offset of .0449 belongs to other weights.
     assert "outside the hull" in hull.sentence
+    assert "the best weighted donors miss it by 0.0374 (RMS)" in hull.sentence
+    assert "with a free offset (+0.0449, other weights)" in hull.sentence
 
 
 def test_level_on_prop99_has_autocorrelated_residuals(prop99_report: CheckReport) -> None:
@@ -147,7 +149,7 @@ def test_calibration_speaks_when_donors_drift(clean: tuple[Fit, bs.Panel], sprea
 
 
 def test_report_is_data_and_words(prop99_report: CheckReport) -> None:
-    assert list(prop99_report.table.columns) == ["name", "title", "status", "suggestion", "sentence"]
+    assert list(prop99_report.table.columns) == ["name", "title", "answer", "suggestion", "sentence"]
     plain = json.loads(json.dumps(prop99_report.to_dict(), allow_nan=False))
     assert plain["suggestion"] == "default"
     page = prop99_report._repr_html_()

@@ -69,7 +69,7 @@ def _estimator(panel: bs.Panel, name: str) -> Rows:
         for proxy in ("all", "pre"):
             test = conformal(panel, name, permutations=permutations, proxy=proxy, replicates=999, progress=False)
             label = f"conformal {permutations}, fitted on {proxy}"
-            rows[f"{label}, joint"] = [test.p]
+            rows[f"{label}, joint"] = [test.p_joint]
             rows[f"{label}, average"] = _average(test)
             if permutations == "moving-block" and name == "sc":
                 rows |= {f"conformal, fitted on {proxy}, {k}": v for k, v in _periods(test).items()}

@@ -6,7 +6,6 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-import xarray as xr
 
 import bsynth as bs
 from bsynth.bayesian.diagnostics import Diagnostics
@@ -54,9 +53,7 @@ def make_fit(panel: bs.Panel, spec: ModelSpec, *, parameters: dict[str, np.ndarr
     parameters = draw_parameters(panel, spec, rng) if parameters is None else parameters
     flat = {name: values.reshape(-1, *values.shape[2:]) for name, values in parameters.items()}
     draws = predict.counterfactual(flat, request.design, spec, rng)
-    dims = ("chain", "draw")
-    raw = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"energy": (dims, np.zeros((CHAINS, DRAWS)))})})
-    tree = assemble(panel, request.design, raw, parameters, draws)
+    tree = assemble(panel, request.design, {"energy": np.zeros((CHAINS, DRAWS))}, parameters, draws)
     fine = Diagnostics("ok", (), 1.0, 4000.0, 1.0, 0, 0, 1.0, retried=False)
     return Fit(tree, spec, fine, Provenance(0, DRAWS, 100, CHAINS, 0.9, 1.0, "made", panel.to_dict(), {}), panel)
 

@@ -16,11 +16,11 @@ from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError
 from bsynth.findings import PriorAudit, audit_donors, decide, decompose_uncertainty, path_band
 from bsynth.model.spec import ModelSpec
-from bsynth.plots import style
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.decision import plot_decision
 from bsynth.plots.uncertainty import plot_uncertainty
+from bsynth.text.marks import OF_FIT, marked
 
 HOSTILE = ("$x_1$ costs $", "<b>bold</b>", "東京", "a" * 20, "Société d'énergie — région " + "x" * 40)
 
@@ -65,7 +65,7 @@ def prior() -> PriorAudit:
             "own": [False, False, True, False],
         }
     )
-    return PriorAudit(None, None, table, -11.1, 2.7, "level", "Calif$rnia", "packs", "ok", 1.0)
+    return PriorAudit(None, None, table, True, -11.1, 2.7, "level", "Calif$rnia", "packs", "ok", 1.0)
 
 
 def drawn_by_all(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> dict[str, Callable[..., Axes]]:
@@ -112,9 +112,9 @@ def test_each_is_drawn_within_its_figure(fit: Fit, panel: bs.Panel, prior: Prior
 def test_an_unreliable_fit_is_stamped_on_each(fit: Fit, panel: bs.Panel, prior: PriorAudit) -> None:
     failed = replace(fit, diagnostics=replace(fit.diagnostics, status="unreliable", failures=("R-hat",)))
     for name, draw in drawn_by_all(failed, panel, prior).items():
-        assert style.UNRELIABLE in texts(draw()), name
+        assert marked(OF_FIT) in texts(draw()), name
     for name, draw in drawn_by_all(fit, panel, prior).items():
-        assert style.UNRELIABLE not in texts(draw()), name
+        assert marked(OF_FIT) not in texts(draw()), name
 
 
 def lines(ax: Axes, gid: str) -> list[np.ndarray]:
@@ -163,7 +163,7 @@ def test_donor_audit_shows_the_flagged_first_and_counts_the_hidden(fit: Fit, pan
     flagged = int((found.table["flags"] != "").sum())
     shown = max(10, flagged)
     assert len(lines(ax, "donor")) == shown
-    assert f"{45 - shown} donors without a flag are not shown" in texts(ax).replace("\n", " ")
+    assert f"{45 - shown} donors without a flag not shown" in texts(ax).replace("\n", " ")
     assert lines(ax, "donor")[0][0, 0] == found.table.loc[found.table["flags"] != "", "change"].iloc[0]
 
 
@@ -174,4 +174,5 @@ def test_prior_audit_marks_what_failed_and_the_fit_itself(prior: PriorAudit) -> 
     assert lines(ax, "least-squares")[0][0, 1] == -11.1
     assert "1 of the fits failed" in texts(ax)
     empty = replace(prior, table=prior.table.iloc[:0])
-    assert "no concentration to vary" in plot_prior_audit(empty).get_title(loc="left")
+    for concentrated, why in ((True, "no sweep was asked for"), (False, "no concentration to vary")):
+        assert why in plot_prior_audit(replace(empty, concentrated=concentrated)).get_title(loc="left")

@@ -11,6 +11,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.errors import PanelError, SpecError
 from bsynth.findings import audit_donors
 from bsynth.model.spec import ModelSpec
+from bsynth.text.numbers import number
 
 J, T0, H = 12, 30, 10
 
@@ -97,7 +98,9 @@ def test_constant_donors_and_perfect_fits_do_not_look_treated() -> None:
 def test_the_rollout_log_lies_outside_the_hull(rollout_panel: bs.Panel, rollout_fit: Fit) -> None:
     found = audit_donors(rollout_fit, progress=False)
     assert found.values["distance"] == pytest.approx(0.037, abs=0.002)
-    assert "above them, so weights need a level" in found.sentences()[1]
+    v = found.values
+    assert f"the best weighted donors miss it by {number(v['distance'])} (RMS)" in found.sentences()[1]
+    assert f"with a free offset ({number(v['offset'], signed=True)}, other weights)" in found.sentences()[1]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.errors import PanelError, SpecError
 from bsynth.findings import PriorAudit, audit_prior
 from bsynth.model.spec import ModelSpec
+from bsynth.text.numbers import percent
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +34,17 @@ def test_on_prop99_the_effect_moves_with_the_concentration(prop99_audit: PriorAu
     assert table["effective_donors"].is_monotonic_increasing
 
 
-def test_it_says_that_the_prior_decides(prop99_audit: PriorAudit) -> None:
+def test_it_says_that_the_prior_decides(prop99_audit: PriorAudit, prop99_fit: Fit) -> None:
     assert prop99_audit.moved
     assert prop99_audit.answer == "warning"
     words = " ".join(prop99_audit.sentences())
     assert "The prior of the weights decides part of the effect" in words
     assert "α = 0.3" in words
     assert "power-scaling sensitivity" in words
-    assert "a contraction of" in words
+    left = 1 - prop99_audit.contraction.values["contraction"]
+    assert f"which leaves {percent(left)} of the variance" in words
+    # One fit has one draw of its prior, whoever asks.
+    assert prop99_audit.contraction == bs.check(prop99_fit, seed=3)["contraction"]
     assert prop99_audit.range == pytest.approx(
         prop99_audit.table["estimate"].max() - prop99_audit.table["estimate"].min()
     )
@@ -65,7 +69,11 @@ def test_without_a_sweep_nothing_is_sampled(made, world: bs.Panel) -> None:
         warnings.simplefilter("ignore", UserWarning)
         found = audit_prior(made(world, ModelSpec()), alphas=(), progress=False)
     assert found.table.empty
-    assert found.range == 0.0
+    assert found.range is None
+    assert found.to_dict()["range"] is None
+    assert found.to_dict()["range_sd"] is None
+    assert found.sentences()[-1] == "No sweep of the weights' concentration was asked for."
+    assert "no sweep was asked for" in found.plot().get_title(loc="left")
     assert found.contraction is not None
     softmax = ModelSpec.model_validate({"weights": {"prior": "softmax-normal"}})
     with warnings.catch_warnings():

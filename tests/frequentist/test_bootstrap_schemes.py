@@ -95,7 +95,7 @@ def test_kinds_of_interval(cluster: str) -> None:
     }
     for kind, bounds in expected.items():
         table = found.effects(0.9, kind=kind)
-        assert tuple(table.columns) == EFFECT_COLUMNS
+        assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
         assert (table["interval"] == f"bootstrap-{kind}").all()
         assert table.loc[0, ["lower", "upper"]].tolist() == pytest.approx(list(bounds))
         assert table.loc[1, "upper"] == pytest.approx(10 * table.loc[0, "upper"])

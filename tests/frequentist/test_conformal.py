@@ -15,6 +15,7 @@ from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import SpecError
 from bsynth.frequentist import classical, conformal, with_weights
 from bsynth.panel.simulate import simulate_factor
+from bsynth.text.numbers import bracket, numbers, p_value
 
 PYSYNCON = {"USA": 0.21624982, "Austria": 0.414522077, "Netherlands": 0.09841208, "Switzerland": 0.107654851,
             "Japan": 0.163161172}  # fmt: skip
@@ -80,7 +81,7 @@ def test_joint_p_is_the_share_of_cyclic_shifts(prop99_panel: bs.Panel) -> None:
     u = np.abs(u - u.mean())
     np.testing.assert_allclose(np.abs(found.gaps), u, atol=1e-10)
     shifts = np.array([np.roll(u, -j)[19:].sum() for j in range(31)])
-    assert found.p == pytest.approx((shifts >= shifts[0] - 1e-9).mean())
+    assert found.p_joint == pytest.approx((shifts >= shifts[0] - 1e-9).mean())
     np.testing.assert_allclose(found.statistics, shifts)
     largest = conformal(prop99_panel, "did", q=math.inf)
     assert float(largest.statistics[0]) == pytest.approx(u[19:].max())
@@ -91,10 +92,10 @@ def test_joint_p_is_the_share_of_cyclic_shifts(prop99_panel: bs.Panel) -> None:
 def test_a_large_effect_is_found_and_p_is_never_zero(permutations: str, proxy: str) -> None:
     found = conformal(factor_panel(3, effect=50.0), permutations=permutations, proxy=proxy, replicates=199)
     floor = 1 / len(found.statistics)
-    assert found.p == pytest.approx(floor)
+    assert found.p_joint == found.p == pytest.approx(floor)
     assert len(found.statistics) == (40 if permutations == "moving-block" else 200)
     table = found.effects(0.9)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert table.loc[0, "p"] == pytest.approx(floor)
     assert 48 < table.loc[0, "lower"] < table.loc[0, "upper"] < 52
     assert table.loc[1, "lower"] == pytest.approx(10 * table.loc[0, "lower"])
@@ -107,6 +108,19 @@ def test_a_large_effect_is_found_and_p_is_never_zero(permutations: str, proxy: s
 def test_average_interval_and_p_agree(seed: int, level: float) -> None:
     row = conformal(factor_panel(seed), proxy="pre").effects(level).iloc[0]
     assert (row["lower"] <= 0 <= row["upper"]) == (row["p"] > 1 - level)
+
+
+def test_one_p_and_one_interval_in_words_and_numbers(germany_panel: bs.Panel, prop99_panel: bs.Panel) -> None:
+    """The p is the one whose inversion is the interval; the joint statistic has its own."""
+    for found in (conformal(germany_panel, "did"), conformal(prop99_panel, "demeaned")):
+        row = found.effects(0.9).iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        assert found.p == row["p"] == found.to_dict()["p"]
+        said = found.sentences(0.9)[0]
+        assert f"is {estimate}, 90% conformal interval {bracket(bounds)}" in said
+        assert p_value(found.p) in said
+        assert p_value(found.p) in repr(found)
+    assert found.p != found.p_joint
 
 
 def test_effects_shift_with_the_treated_series() -> None:

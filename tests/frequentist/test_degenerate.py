@@ -131,7 +131,7 @@ def test_a_prediction_is_one_procedure(cases_dir: Path, name: str, errors: Any) 
     found = prediction_interval(_case(cases_dir, name), errors=errors, draws=40)
     for level in (0.5, 0.8, 0.95):
         table = found.effects(level)
-        assert tuple(table.columns) == EFFECT_COLUMNS
+        assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
         row = table.iloc[0]
         assert row["lower"] <= row["estimate"] + 1e-9
         assert row["upper"] >= row["estimate"] - 1e-9

@@ -169,7 +169,7 @@ def test_level_shift(name: str) -> None:
 def test_effects_and_path(prop99_panel: bs.Panel, name: str) -> None:
     estimate = classical(prop99_panel, request_for(name, prop99_panel))
     table = estimate.effects()
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert tuple(table["estimand"]) == ESTIMANDS
     assert (table["method"] == name).all()
     assert table["model"].isna().all()
@@ -191,7 +191,7 @@ def test_several_optima_are_said() -> None:
     once, twice = classical(make_panel(frame)), classical(make_panel(pd.concat([frame, twin])))
     np.testing.assert_allclose(twice.gap, once.gap, atol=1e-7)
     assert twice.regularised > 0
-    assert any("equally well" in note for note in twice.notes)
+    assert any("equally well" in note for note in twice.notes())
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,6 +10,7 @@ from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import UnreliableWarning
 from bsynth.frequentist import bootstrap, classical, leave_one_out, placebo_space, refit
 from bsynth.frequentist.inference.schemes import filled_in_time
+from bsynth.text.numbers import numbers
 
 
 def make_log(users: int, seed: int, *, rows: int = 1, units: int = 6, weeks: int = 8) -> pd.DataFrame:
@@ -79,7 +80,7 @@ def test_bootstrap_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) ->
 def test_bootstrap_effects() -> None:
     result = bootstrap(log_panel(make_log(1500, seed=2)), "did", replicates=60, seed=1, progress=False)
     table = result.effects(0.9)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     lower, upper = np.quantile(result.table["mean_gap"], [0.05, 0.95])
     assert table.loc[0, ["lower", "upper"]].tolist() == pytest.approx([lower, upper])
     assert (table["interval"] == "bootstrap-percentile").all()
@@ -190,7 +191,7 @@ def test_placebo_shapes(prop99_panel: bs.Panel) -> None:
     assert placebo.gaps.dims == ("replicate", "time")
     assert placebo.gaps.shape == (38, 31)
     assert placebo.gaps.sel(replicate="Utah", time=2000) == placebo.table.set_index("unit").loc["Utah", "last_gap"]
-    assert tuple(placebo.effects().columns) == EFFECT_COLUMNS
+    assert tuple(placebo.effects().columns) == (*EFFECT_COLUMNS, "status")
     assert "exchangeable" in placebo.sentences()[0]
 
 
@@ -204,7 +205,7 @@ def test_a_filter_that_leaves_nothing_says_so(prop99_panel: bs.Panel) -> None:
 def test_leave_one_out_effects(prop99_panel: bs.Panel) -> None:
     result = leave_one_out(prop99_panel, progress=False)
     table = result.effects()
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert table["level"].isna().all()
     assert table["p"].isna().all()
     assert (table["interval"] == "leave-one-out-range").all()
@@ -225,3 +226,16 @@ def test_leave_out_all_and_two_donors(prop99_panel: bs.Panel) -> None:
         unit="unit", time="time", outcome="outcome", treated="California", start=1989,
     )  # fmt: skip
     assert len(leave_one_out(pair, which="all", progress=False).table) == 2
+
+
+def test_the_line_of_a_robustness_check_holds_what_it_found(prop99_panel: bs.Panel) -> None:
+    dropped, earlier = bs.leave_one_out(prop99_panel, progress=False), bs.placebo_time(prop99_panel)
+    low, high = dropped.range
+    estimate = float(dropped.effects()["estimate"].iloc[0])
+    shown = numbers(estimate, low, high)
+    assert (
+        f"average effect {shown[0]}, without {len(dropped.table)} donors in turn from {shown[1]} to {shown[2]}"
+        in repr(dropped)
+    )
+    largest = numbers(estimate, float(earlier.table["mean_gap"].abs().max()))[1]
+    assert f"largest of {len(earlier.table)} backdated starts {largest}>" in repr(earlier)

@@ -56,7 +56,7 @@ def test_interval_and_p_agree(name: str) -> None:
 def test_effect_table_and_words(germany_panel: bs.Panel) -> None:
     found = jackknife_plus(germany_panel, progress=False)
     table = found.effects(0.9)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     low, high = table.loc[0, "lower"], table.loc[0, "upper"]
     assert low < table.loc[0, "estimate"] < high
     assert table.loc[1, "lower"] == pytest.approx(14 * low)

@@ -64,7 +64,7 @@ def test_one_pair_by_hand(basque_panel: bs.Panel) -> None:
 def test_interval_is_the_inverted_test(prop99_panel: bs.Panel, statistic: str, level: float) -> None:
     found = leave_two_out(prop99_panel, statistic=statistic, progress=False)
     table = found.effects(level)
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     low, high = table.loc[0, "lower"], table.loc[0, "upper"]
     gaps, largest = found.gaps.to_numpy(), found.table["largest"].to_numpy()
 

@@ -32,7 +32,7 @@ def test_placebo_ranks_are_uniform(panels: list[bs.Panel]) -> None:
 
 
 def test_joint_conformal_test_keeps_its_level(panels: list[bs.Panel]) -> None:
-    p = np.array([conformal(panel, "did").p for panel in panels])
+    p = np.array([conformal(panel, "did").p_joint for panel in panels])
     assert p.min() >= 1 / 40
     assert 0.08 <= (p <= 0.2 + 1e-9).mean() <= 0.34
 

@@ -29,7 +29,7 @@ def test_default_starts(prop99_panel: bs.Panel) -> None:
     assert found.table["start"].tolist() == [1979, 1981, 1984, 1986, 1988]
     assert (found.table["n_pre"] >= 3).all()
     table = found.effects()
-    assert tuple(table.columns) == EFFECT_COLUMNS
+    assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert table[["lower", "upper", "level", "p"]].isna().all(axis=None)
     assert "0 show a mean gap at least as large" in found.sentences()[0]
     assert "Placebo in time" in found._repr_html_()

@@ -66,7 +66,7 @@ def test_v_is_told_apart_from_the_weights(california: bs.Estimate, prop99_panel:
     assert matched is not None
     assert matched["v"].sum() == pytest.approx(1)
     assert ((matched["v_low"] <= matched["v"]) & (matched["v"] <= matched["v_high"])).all()
-    assert any("V is not unique" in note and "retprice_1980_88" in note for note in california.notes)
+    assert any("V is not unique" in note and "retprice_1980_88" in note for note in california.notes())
     again = classical(prop99_panel, Predictors(table, v=matched["v"].to_dict()))
     np.testing.assert_allclose(again.weights, california.weights, atol=1e-7)
     tight = matched["v"] * [1, 1, 1, 1, 1, 1, 100]

@@ -11,7 +11,7 @@ from arviz_plots import PlotCollection
 import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.plots.diagnostics import CHAINS, plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
-from bsynth.plots.style import UNRELIABLE
+from bsynth.text.marks import OF_FIT, marked
 
 PLOTS = (plot_trace, plot_rank, plot_energy, plot_ppc, plot_loo_pit)
 
@@ -48,8 +48,8 @@ def test_heading_says_whose_and_whether_to_trust(
     assert isinstance(good, PlotCollection)
     words = " ".join(texts_of(good))
     assert "rollout on task_completed, mean of 25 units." in words
-    assert UNRELIABLE not in words
-    assert UNRELIABLE in texts_of(bad)
+    assert marked(OF_FIT) not in words
+    assert marked(OF_FIT) in texts_of(bad)
     assert figure_of(bad).get_size_inches()[1] > figure_of(good).get_size_inches()[1]
     save(bad, plot.__name__)
 

@@ -20,6 +20,7 @@ from bsynth.plots import (
     plot_weights,
     style,
 )
+from bsynth.text.marks import OF_FIT, marked
 
 
 def lines(ax: Axes, gid: str) -> list[Line2D]:
@@ -54,13 +55,13 @@ def test_weights_say_what_is_not_shown(rollout_fit: Fit, rollout_sc: bs.Estimate
     names = [int(name) for name in rows(ax)]
     hidden = rollout_fit.weights_table().set_index("donor")["weight"].drop(names).sum()
     classical = rollout_sc.weights_table().set_index("donor")["weight"].drop(names).sum()
-    words = f"15 donors are not shown; together they weigh {hidden:.3f} (posterior mean) and {classical:.3f} (◆)"
+    words = f"15 donors not shown, of total weight {hidden:.3f} (posterior mean) and {classical:.3f} (◆)"
     assert words in texts(ax).replace("\n", " ")
     assert "All donors are shown" in texts(plot_weights(rollout_sc, top=25))
 
 
 def test_unreliable_weights_are_marked(unreliable_fit: Fit) -> None:
-    assert style.UNRELIABLE in texts(plot_weights(unreliable_fit))
+    assert marked(OF_FIT) in texts(plot_weights(unreliable_fit))
 
 
 def test_placebo_draws_every_gap_and_says_the_rank(rollout_placebo: PlaceboSpace) -> None:
@@ -94,7 +95,7 @@ def test_leave_one_out_draws_range_and_full_estimate(rollout_leave_one_out: Leav
     full = rollout_leave_one_out.estimate.effects()["estimate"][0]
     assert lines(ax, "full")[0].get_xdata()[0] == pytest.approx(full, rel=1e-12)
     assert ax.get_title(loc="left") == "Leave one out: average effect between +0.0739 and +0.0945"
-    assert "9 donors that move the answer less" in texts(plot_leave_one_out(rollout_leave_one_out, top=3))
+    assert "9 donors of less influence not shown" in texts(plot_leave_one_out(rollout_leave_one_out, top=3))
 
 
 def test_bootstrap_draws_interval_estimate_and_truth(rollout_bootstrap: Bootstrap) -> None:
@@ -139,7 +140,7 @@ def test_forest_points_have_no_bar_and_endless_intervals_arrows(table: pd.DataFr
 def test_forest_marks_the_unreliable_row(unreliable_fit: Fit, rollout_sc: bs.Estimate) -> None:
     tables = [unreliable_fit.effects(), rollout_sc.effects()]
     ax = plot_effects(pd.DataFrame([row for t in tables for row in t.to_dict("records")]))
-    assert style.UNRELIABLE in texts(ax)
+    assert "UNRELIABLE: what is behind the red rows did not pass its convergence gate" in texts(ax)
     assert [label.get_color() for label in ax.get_yticklabels()] == [style.RED, style.INK]
 
 

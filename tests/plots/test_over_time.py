@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 
 import bsynth as bs
 from bsynth.bayesian.result import Fit
-from bsynth.plots import plot_gap, plot_trajectory, style
+from bsynth.plots import plot_gap, plot_trajectory
+from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import numbers
 
 
@@ -89,9 +90,9 @@ def test_gap_draws_the_path_table_and_the_average(rollout_fit: Fit) -> None:
 
 def test_unreliable_fits_are_marked(rollout_fit: Fit, unreliable_fit: Fit) -> None:
     for plot in (plot_trajectory, plot_gap):
-        assert style.UNRELIABLE not in texts(plot(rollout_fit))
+        assert marked(OF_FIT) not in texts(plot(rollout_fit))
         ax = plot(unreliable_fit)
-        (mark,) = [t for t in ax.texts if t.get_text() == style.UNRELIABLE]
+        (mark,) = [t for t in ax.texts if t.get_text() == marked(OF_FIT)]
         assert mark.get_bbox_patch().get_facecolor()[:3] == pytest.approx((0.690, 0, 0.125), abs=0.01)
 
 

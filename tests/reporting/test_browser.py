@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page
 
 from bsynth.analysis import Analysis
-from bsynth.plots.style import UNRELIABLE
+from bsynth.text.marks import OF_FIT, marked
 
 SERIOUS = {"serious", "critical"}
 
@@ -218,7 +218,7 @@ def test_print_has_the_pictures_and_no_controls(open_page: Callable[..., Page], 
     assert 3 < sheets < 30
     if tool := shutil.which("pdftotext"):
         text = subprocess.run([tool, tmp_path / "page.pdf", "-"], capture_output=True, text=True, check=True).stdout
-        assert text.count(UNRELIABLE) >= sheets
+        assert text.count(marked(OF_FIT)) >= sheets
         assert "Data and versions" in text
         assert "Copy" not in text
 
@@ -232,7 +232,7 @@ def test_unreliable_is_seen_at_once_and_everywhere(open_page: Callable[..., Page
     assert box["y"] == 0
     marks = page.locator("figure .mark:visible")
     assert marks.count() == 2
-    assert set(marks.all_inner_texts()) == {UNRELIABLE}
+    assert set(marks.all_inner_texts()) == {marked(OF_FIT)}
     assert page.title().startswith("UNRELIABLE")
     page.evaluate(KEEP)
     for place in ("figure[data-key=weights]", "#answer .table"):

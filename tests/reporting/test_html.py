@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.figures import save_figures
 from bsynth.reporting.html import render, write_report
 from bsynth.reporting.pictures import pictures as page_pictures
+from bsynth.text.marks import OF_FIT, marked
 
 VOID = {"meta", "img", "input"}
 
@@ -142,10 +142,10 @@ def test_unreliable_cannot_be_overlooked(pages: dict[str, Path], source: str) ->
     page = Page(pages["unreliable"].read_text(encoding="utf-8"))
     (banner,) = [attrs for _, attrs in page.tags if attrs.get("class") == "banner"]
     assert banner["role"] == "alert"
-    assert "".join(page.text).count(UNRELIABLE) >= 6
+    assert "".join(page.text).count(marked(OF_FIT)) >= 6
     assert "3 divergences (must be 0)" in "".join(page.text)
     assert 'class="banner"' not in source
-    assert UNRELIABLE not in "".join(Page(source).text)
+    assert marked(OF_FIT) not in "".join(Page(source).text)
 
 
 def test_hostile_names_are_text(pages: dict[str, Path]) -> None:

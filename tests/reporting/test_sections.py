@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from bsynth.analysis import Analysis
 from bsynth.analysis.findings import FINDINGS
 from bsynth.findings import decide
-from bsynth.plots.style import UNRELIABLE
 from bsynth.reporting.figures import figures
 from bsynth.reporting.pictures import alternative
 from bsynth.reporting.sections import ORDER, sections
 from bsynth.reporting.words import slug_of
+from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import number
 
 NUMBER = re.compile(r"[+−-]?\d[\d,]*(?:\.\d+)?%?")
@@ -104,7 +104,7 @@ def test_a_finding_of_an_unreliable_fit_is_marked(unreliable: Analysis) -> None:
     found = sections(unreliable.with_findings({"decision": decide(unreliable.fits[0])}))
     section = next(s for s in found if s.slug == "decision")
     assert section.paragraphs[0].startswith("UNRELIABLE")
-    assert section.tables[0].unreliable
+    assert section.tables[0].reason
 
 
 def test_the_answer_has_its_interval_and_the_verdict(analysis: Analysis) -> None:
@@ -140,16 +140,16 @@ def test_alternative_text_says_what_the_picture_shows(pictures: dict[str, Figure
 
 
 def test_unreliable_marks_every_table_made_from_the_fit(analysis: Analysis, unreliable: Analysis) -> None:
-    marked = {t.caption.split(":")[0].split(" (")[0] for s in sections(unreliable) for t in s.tables if t.unreliable}
-    assert marked >= {
+    red = {t.caption.split(":")[0].split(" (")[0] for s in sections(unreliable) for t in s.tables if t.reason}
+    assert red >= {
         "Bayesian, rollout",
         "Health of the sampling",
         "The average effect by method",
         "Weights by method",
     }
-    assert all(t.title.startswith(UNRELIABLE) for s in sections(unreliable) for t in s.tables if t.unreliable)
-    assert sections(unreliable)[0].paragraphs[0].startswith(UNRELIABLE)
-    assert not any(t.unreliable for s in sections(analysis) for t in s.tables)
+    assert all(t.title.startswith(marked(OF_FIT)) for s in sections(unreliable) for t in s.tables if t.reason)
+    assert sections(unreliable)[0].paragraphs[0].startswith(marked(OF_FIT))
+    assert not any(t.reason for s in sections(analysis) for t in s.tables)
 
 
 def test_the_table_of_methods_has_every_row(analysis: Analysis) -> None:

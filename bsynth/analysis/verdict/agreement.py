@@ -5,6 +5,7 @@ from itertools import combinations
 from bsynth.analysis.verdict.naming import capital, listed, names
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, holds, overlap, sign
+from bsynth.checks.hull import misses
 from bsynth.text.numbers import number
 
 CLOSER = 2.0
@@ -63,12 +64,7 @@ def on_hull(s: Sides) -> list[str]:
     hull, main = s.facts["hull"], s.main
     if not hull["outside"]:
         return []
-    side = "above" if hull["offset"] > 0 else "below"
-    words = [
-        f"The treated series lies outside the hull of its donors by {number(hull['distance'])} (root mean square "
-        f"before the start, units of the outcome): it sits {number(abs(hull['offset']))} {side} the best weighted "
-        f"donors, and an offset brings the distance down to {number(hull['distance_centred'])}."
-    ]
+    words = [f"The treated series lies outside the hull of its donors: before the start {misses(hull)}."]
     lacking = s.unlevelled()
     if not lacking:
         return words

@@ -3,7 +3,7 @@
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row, fell_short, interval, probability
 from bsynth.analysis.verdict.sides import BY_USERS, Sides, bounded, holds, mute
-from bsynth.text.numbers import number, percent
+from bsynth.text.numbers import number, p_value, percent
 
 
 def of_posterior(s: Sides) -> list[str]:
@@ -21,16 +21,9 @@ def of_posterior(s: Sides) -> list[str]:
             f"{probability(s.main['probability_positive'])}."
         )
     if s.base["status"] == "unreliable":
-        return [
-            words,
-            "This posterior is UNRELIABLE: the sampler did not pass its convergence gate, so do not use its numbers "
-            "before the diagnostics are resolved.",
-        ]
+        return [words, "This posterior is UNRELIABLE; the diagnostics say what failed."]
     if s.main["status"] == "unreliable":
-        return [
-            words,
-            "The calibration is UNRELIABLE: too many of the donors' own fits did not pass the convergence gate.",
-        ]
+        return [words, f"The calibrated interval is UNRELIABLE; the {s.base['interval']} one does not rest on that."]
     return [words]
 
 
@@ -86,7 +79,7 @@ def _answer(row: Row, *, named: bool) -> str:
     words = f"{row['method']} {number(row['estimate'])}"
     if row["lower"] is not None and not mute(row):
         words += f", {interval(row)}" if named else f" [{number(row['lower'])}, {number(row['upper'])}]"
-    return words if row["p"] is None else f"{words}, p = {number(row['p'])}"
+    return words if row["p"] is None else f"{words}, {p_value(row['p'])}"
 
 
 def of_truth(s: Sides) -> list[str]:

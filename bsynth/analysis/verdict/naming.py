@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.text.numbers import number
+from bsynth.text.numbers import p_value
 
 
 def names(rows: Sequence[Row]) -> str:
@@ -15,7 +15,7 @@ def names(rows: Sequence[Row]) -> str:
 def tests(rows: Sequence[Row]) -> str:
     """Name tests with their p: "the placebo tests around sc (p = 0.04) and did (p = 0.2)"."""
     kind = f"{rows[0]['interval']} test{'s' if len(rows) > 1 else ''}"
-    return f"the {kind} around {listed([f'{row["method"]} (p = {number(row["p"])})' for row in rows])}"
+    return f"the {kind} around {listed([f'{row["method"]} ({p_value(row["p"])})' for row in rows])}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bsynth.text.numbers import number, percent
+from bsynth.text.numbers import probability as alone
 
 type Row = dict[str, Any]
 """A row of a table as plain JSON data."""
@@ -17,11 +18,11 @@ def probability(p: float) -> str:
     >>> probability(0.972), probability(1.0)
     ('the probability that it is positive is 0.972', 'a positive effect is practically certain')
     """
-    if p > 0.9995:
+    if p > 0.999:
         return "a positive effect is practically certain"
-    if p < 0.0005:
+    if p < 0.001:
         return "a negative effect is practically certain"
-    return f"the probability that it is positive is {number(p)}"
+    return f"the probability that it is positive is {alone(p)}"
 
 
 def interval(row: Row) -> str:

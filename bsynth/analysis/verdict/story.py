@@ -23,7 +23,9 @@ def _checks(s: Sides) -> list[str]:
     checks = s.facts["checks"]
     if checks is None or checks["status"] != "warning" or s.main is None:
         return []
-    words = [f"Of the checks of this model, {listed(checks['warnings'])} warned"]
+    words = [
+        f"Checks that warn about the model {s.main['model']!r} (check(fit) says why): {listed(checks['warnings'])}"
+    ]
     if "autocorrelation" in checks["warnings"]:
         words.append(
             f"its residuals before the start are autocorrelated ({number(s.main['lag1'])} from one period to the "
@@ -61,21 +63,21 @@ def _certificate(s: Sides) -> list[str]:
     found = s.facts["certificate"]
     if found is None or s.base is None or found["model"] != s.base["model"]:
         return []
+    bad = found["status"] == "unreliable"
+    who = f"The certificate, itself UNRELIABLE ({found['reason']})," if bad else "The certificate"
     size = f"the errors of untreated units are {number(found['factor'])} times what it expects"
     if found["finding"] == "overconfident":
-        return [
-            f"The certificate finds this model OVERCONFIDENT on this panel: {size}; do not report its own interval."
-        ]
+        return [f"{who} finds this model OVERCONFIDENT on this panel: {size}; do not report its own interval."]
     if found["finding"] == "too wide":
-        return [f"The certificate finds this model wider than it needs to be on this panel: {size}."]
-    return [f"The certificate finds nothing against the intervals of this model: {size}."]
+        return [f"{who} finds this model wider than it needs to be on this panel: {size}."]
+    return [f"{who} finds nothing against the intervals of this model: {size}."]
 
 
 def _trust(s: Sides) -> list[str]:
     """Which of the answers to report."""
     lacking, outside, main = s.unlevelled(), s.facts["hull"]["outside"], s.main
     levelled = [row for row in s.others if row["free_level"]]
-    if main is not None and main["status"] == "unreliable":
+    if main is not None and s.base is not None and s.base["status"] == "unreliable":
         if outside and lacking and levelled:
             return [f"Until a posterior has passed its gate, trust {names(levelled)}, rather than {names(lacking)}."]
         said = "Until a posterior has passed its gate, trust the classical estimates, each under its conditions."

@@ -3,7 +3,7 @@
 from bsynth.analysis.verdict.naming import capital, tests
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, holds, mute, rejects
-from bsynth.text.numbers import number
+from bsynth.text.numbers import p_value
 
 ROUNDING = 1e-9
 """Share of an estimate by which it may lie outside its interval and still be at its end."""
@@ -83,7 +83,7 @@ def on_contradictions(s: Sides) -> list[str]:
         elif _outside(row) > ROUNDING * abs(row["estimate"]):
             words.append(f"The {name} leaves out its own estimate, so do not rely on it.")
         elif row["p"] is not None and rejects(row) == holds(row, 0.0):
-            words.append(f"The {name} and its p of {number(row['p'])} contradict each other about zero.")
+            words.append(f"The {name} and its {p_value(row['p'])} contradict each other about zero.")
     return words
 
 

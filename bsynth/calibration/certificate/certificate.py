@@ -45,6 +45,15 @@ class Certificate(CertificateData, Pictured):
         As ``units``, average effect alone, of ``demeaned-placebo`` and ``demeaned-conformal``.
     skipped : tuple of (unit, start, reason)
     seconds : float
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
+    ...     outcome="outcome", treated=0, start=30)
+    >>> certificate = bs.certify(panel, "level", draws=300, windows=0, progress=False)
+    >>> certificate.level, sorted(set(certificate.units["kind"]))
+    (0.9, ['base', 'calibrated', 'conformal'])
     """
 
     @property

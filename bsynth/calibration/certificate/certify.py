@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from bsynth._base.request import check_whole, names_in
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.calibration import (
     MIN_PLACEBOS,
@@ -95,14 +96,13 @@ def certify(
     >>> panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=12)
     >>> certify(panel, windows=-1)
     Traceback (most recent call last):
-    bsynth.errors.SpecError: windows is -1; give the number of earlier windows to try, 0 or more
+    bsynth.errors.SpecError: windows is -1; give at least 0, the number of earlier windows to try; whole numbers only
     """
     require_panel(panel)
     how = resolve(sampling, draws, seed)
     check_store(store)
     chosen = _levels(levels)
-    if windows < 0:
-        raise SpecError(f"windows is {windows}; give the number of earlier windows to try, 0 or more")
+    windows = check_whole(windows, "windows", 0, "the number of earlier windows to try")
     began = time.perf_counter()
     spec = choose_model(panel, model).spec
     calibration = calibrate(panel, spec, sampling=how, store=store, progress=progress)
@@ -133,11 +133,10 @@ def certify(
 
 
 def _levels(levels: Sequence[float]) -> tuple[float, ...]:
-    for level in levels:
-        check_level(level)
-    if not levels:
+    listed = names_in(levels, "levels", "probabilities such as (0.5, 0.8, 0.9, 0.95)")
+    if not listed:
         raise SpecError("levels is empty; give probabilities such as (0.5, 0.8, 0.9, 0.95)")
-    return tuple(sorted({float(level) for level in levels}))
+    return tuple(sorted({check_level(level) for level in listed}))
 
 
 def _window(

@@ -56,6 +56,14 @@ class CertificateData:
         return "unreliable" if self.calibration.status != "ok" or failed > 0.1 else "ok"
 
     @property
+    def reason(self) -> str:
+        """Whose gate failed, the treated unit's fit first."""
+        failed = self.pit["status"] != "ok"
+        if self.calibration.fit.status != "ok" or failed.mean() <= 0.1:
+            return self.calibration.reason
+        return f"{int(failed.sum())} of {len(failed)} pseudo-treated fits did not pass the convergence gate"
+
+    @property
     def resolution(self) -> float:
         """1/(J + 1): no coverage can be told apart more finely with J donors."""
         return self.calibration.resolution

@@ -3,11 +3,14 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
 from bsynth.calibration.certificate.summary import EARLIER
 from bsynth.errors import some_of
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.marks import mark
+from bsynth.text.numbers import fixed, number, p_value, percent
 
 MARGIN = 0.05
 """Intervals by period do not hold when their pooled coverage misses the level by more."""
@@ -18,21 +21,10 @@ _FOR = {"period": "for single periods", "cumulative-path": "for the cumulative e
 
 def sentences(found: CertificateData) -> tuple[str, ...]:
     """The finding first, what is behind it, the treated unit's own intervals, and what is not proven."""
-    said = [_unreliable(found), _finding(found), _coverage(found), _scores(found), _errors(found), _learned(found)]
+    said = [*mark(found.reason), _finding(found), _coverage(found), _scores(found), _errors(found), _learned(found)]
     said += [_by_period(found, estimand) for estimand in _NAMES]
     said += [_pit(found), _earlier(found), _before(found), _own(found), *_limits(found)]
     return tuple(text for text in said if text)
-
-
-def _unreliable(found: CertificateData) -> str:
-    if found.status == "ok":
-        return ""
-    own = found.calibration.fit.status != "ok"
-    return f"UNRELIABLE: {'the fit of the treated unit' if own else _failed(found)} did not pass the convergence gate."
-
-
-def _failed(found: CertificateData) -> str:
-    return f"{int((found.pit['status'] != 'ok').sum())} of {len(found.pit)} pseudo-treated fits"
 
 
 def _finding(found: CertificateData) -> str:
@@ -101,7 +93,9 @@ def _errors(found: CertificateData) -> str:
 def _learned(found: CertificateData) -> str:
     inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
     c, d = fixed(inflation.c_mean, 2), fixed(inflation.d_mean, 2)
-    words = f"Learned from all of them: {shares}c = {c}, d = {d} pre-period sd."
+    words = (
+        f"Learned from all of them: {shares}the model's sd times c = {c}, and a further error of d = {d} pre-period sd."
+    )
     own = found.calibration.average_sd
     if inflation.c_mean > 1.5 or inflation.d_mean > 2 * own:
         words += " The donors drift more after the start than their own fits expect."
@@ -138,7 +132,7 @@ def _conformal_own(found: CertificateData, estimand: str) -> str:
 def _pit(found: CertificateData) -> str:
     p = float(found.errors["pit_p_calibrated"].to_numpy()[-1])
     shape = "is not flat" if p < FLAT else "shows no departure from a flat one"
-    return f"The PIT histogram of the calibrated distributions {shape} (Kolmogorov-Smirnov p = {number(p)})."
+    return f"The PIT histogram of the calibrated distributions {shape} (Kolmogorov-Smirnov {p_value(p)})."
 
 
 def _earlier(found: CertificateData) -> str:
@@ -163,8 +157,8 @@ def _before(found: CertificateData) -> str:
         return ""
     if len(found.own_missed):
         return f"The treated unit itself contradicts it too: {_missed(found)}"
-    p = number(float(found.own["p"].min()))
-    return f"The treated unit's own earlier windows do not contradict the model (smallest p of no effect {p})."
+    p = p_value(float(found.own["p"].min()))
+    return f"The treated unit's own earlier windows do not contradict the model (of no effect {p} at the smallest)."
 
 
 def _own(found: CertificateData) -> str:
@@ -185,12 +179,19 @@ def _limits(found: CertificateData) -> list[str]:
         "these very donors is close to automatic and proves nothing about the model: width, score and RMSE do. All "
         "of it presumes that the treated unit is exchangeable with its donors, and that nothing happened to them."
     ]
-    widths = found.coverage("conformal")["median_width"]
+    widths, own = found.coverage("conformal")["median_width"], found.treated.query("kind == 'conformal'")
     if unbounded := [percent(level) for level in found.levels if widths[level] == math.inf]:
-        levels = ", ".join(unbounded)
-        said.append(f"With {donors} donors the conformal interval is unbounded at {levels}.")
-    if found.status == "ok" and (found.pit["status"] != "ok").any():
-        said.append(f"{_failed(found)} did not pass the convergence gate and count as they are.")
+        treated = sorted(set(own.loc[np.isinf(own["upper"]), "level"]))
+        at = f"at {', '.join(map(percent, treated))}" if treated else "at none"
+        said.append(
+            f"The conformal interval of a donor, made from the {donors - 1} others, is unbounded at "
+            f"{', '.join(unbounded)}; the treated unit's, made from all {donors}, {at}."
+        )
+    failed = int((found.pit["status"] != "ok").sum())
+    if found.status == "ok" and failed:
+        said.append(
+            f"{failed} of {len(found.pit)} pseudo-treated fits did not pass the convergence gate and count as they are."
+        )
     if found.skipped:
         units = some_of(f"{unit} from {start}" for unit, start, _ in found.skipped)
         said.append(f"{len(found.skipped)} units could not play the treated unit: {units} ({found.skipped[0][2]}).")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bsynth._base.plain import records, show
 from bsynth._base.types import FloatArray, Label, Status
-from bsynth.effects import check_level, positive_share
+from bsynth.effects import EFFECT_COLUMNS, check_level, positive_share
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
@@ -21,7 +21,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
-from bsynth.text.marks import UNRELIABLE
+from bsynth.text.marks import marked
 from bsynth.text.numbers import exact, number, numbers, percent
 from bsynth.text.result import Pictured
 
@@ -37,26 +37,28 @@ class SpecificationCurve(Pictured):
     plan : CurvePlan
     runs : tuple of SpecificationRun
         One per specification, in the plan's order.
+    level : float
+        Of the intervals of ``table`` and picture.
     """
 
     plan: CurvePlan
     runs: tuple[SpecificationRun, ...]
+    level: float = LEVEL
 
     @property
     def seconds(self) -> float:
         """Time of all specifications together, also of those that were read from a store or ran side by side."""
         return sum(run.seconds for run in self.runs)
 
-    def at(self, level: float) -> pd.DataFrame:
-        """One row per specification, in the plan's order, with equal-tailed intervals of probability ``level``.
+    def effects(self, level: float = LEVEL) -> pd.DataFrame:
+        """The average effect by each specification, in the plan's order: the columns of every effects table, and more.
 
-        The switches (``scale, level_shift, drift, alpha, pool, start, since``), then ``estimate`` (posterior mean
-        of the average effect), ``lower``, ``upper``, ``level``, ``interval`` (``"predictive"``),
-        ``probability_positive``; ``elpd`` of the held-out pre-periods and its difference ``elpd_diff`` from the
-        best; ``status``, ``unreliable_forecasts``, ``pre_rmspe``, ``effective_donors``, ``seconds``, and whether the
-        row is the ``reference``.
+        ``estimate`` is the posterior mean, the interval the equal-tailed predictive one. Besides: the switches
+        (``scale, level_shift, drift, alpha, pool, start, since``); ``elpd`` of the held-out pre-periods and its
+        difference ``elpd_diff`` from the best; ``unreliable_forecasts``, ``pre_rmspe``, ``effective_donors``,
+        ``status``, and whether the row is the ``reference``.
         """
-        check_level(level)
+        level = check_level(level)
         tails = [(1 - level) / 2, (1 + level) / 2]
         bounds = np.array([np.quantile(run.average, tails) for run in self.runs])
         elpd = np.array([run.elpd for run in self.runs])
@@ -64,20 +66,25 @@ class SpecificationCurve(Pictured):
             {column(s): [self.plan.label(run.specification, s) for run in self.runs] for s in SWITCHES}
             | {"estimate": self.estimates, "lower": bounds[:, 0], "upper": bounds[:, 1]}
         )
-        return table.assign(
+        table = table.assign(
+            method="bayes",
+            model=self.plan.base.name,
+            estimand="average",
             level=level,
             interval="predictive",
+            p=np.nan,
             probability_positive=[positive_share(run.average) for run in self.runs],
             elpd=elpd,
             elpd_diff=elpd - elpd.max(),
             **{name: [getattr(run, name) for run in self.runs] for name in _KEPT},
             reference=[run.specification == self.plan.reference for run in self.runs],
         )
+        return table[[*EFFECT_COLUMNS, *(c for c in table if c not in EFFECT_COLUMNS)]]
 
     @cached_property
     def table(self) -> pd.DataFrame:
-        """`at` 95%."""
-        return self.at(LEVEL)
+        """`effects` at the curve's level."""
+        return self.effects(self.level)
 
     @cached_property
     def estimates(self) -> FloatArray:
@@ -93,6 +100,12 @@ class SpecificationCurve(Pictured):
     def status(self) -> Status:
         """``"unreliable"`` when any fit behind an effect did not pass its convergence gate."""
         return "ok" if self.reliable.all() else "unreliable"
+
+    @property
+    def reason(self) -> str:
+        """How many fits failed their gate."""
+        failed = int((~self.reliable).sum())
+        return f"{failed} of {len(self.runs)} fits did not pass the convergence gate" if failed else ""
 
     @property
     def median(self) -> float:
@@ -167,7 +180,7 @@ class SpecificationCurve(Pictured):
         ]
         failed = count - int(self.reliable.sum())
         if failed:
-            words.insert(0, self._without(failed))
+            words.insert(0, self._without())
         refits = int(table["unreliable_forecasts"].sum())
         if refits:
             words.append(
@@ -210,12 +223,9 @@ class SpecificationCurve(Pictured):
             f"{self.describe(worst)} (elpd {number(worst['elpd'])}, effect {number(worst['estimate'])})."
         )
 
-    def _without(self, failed: int) -> str:
+    def _without(self) -> str:
         kept = self.estimates[self.reliable]
-        words = (
-            f"{UNRELIABLE}: {failed} of {len(self.runs)} fits did not pass the convergence gate. They are shown, "
-            "marked and counted below; "
-        )
+        words = f"{marked(self.reason)}. They are shown, marked and counted below; "
         if not len(kept):
             return words + "no fit is left without them."
         low, high = number(kept.min()), number(kept.max())

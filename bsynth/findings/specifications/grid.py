@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from bsynth._base.plain import show
+from bsynth._base.request import check_number, check_whole, names_in
 from bsynth._base.types import Label
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.checks.leave_future_out import MIN_LAST
@@ -21,6 +22,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
+from bsynth.text.numbers import exact
 
 DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
 SWITCHED = ("switched", "ar1-or-walk")
@@ -166,6 +168,7 @@ def plan_curve(
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed, default=SAMPLING)
+    last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
@@ -221,7 +224,7 @@ def _alpha_of(spec: ModelSpec) -> float:
 def _chosen(name: str, given: Sequence[str] | None, default: Sequence[str], allowed: Sequence[str]) -> Sequence[str]:
     if given is None:
         return default
-    if isinstance(given, str) or not given:
+    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         raise SpecError(f"{name} is {given!r}; give a list with at least one of {some_of(allowed)}")
     for value in given:
         if value not in allowed:
@@ -230,12 +233,13 @@ def _chosen(name: str, given: Sequence[str] | None, default: Sequence[str], allo
 
 
 def _concentrations(alphas: Sequence[float]) -> tuple[float, ...]:
-    for alpha in alphas:
-        if isinstance(alpha, str | bool) or not 0 < alpha < float("inf"):
-            raise SpecError(f"alphas has {alpha!r}; give positive numbers, such as 0.3, 1 and 3")
-    if not alphas:
+    instead = "positive numbers, such as 0.3, 1 and 3"
+    found = [check_number(alpha, "a value of alphas", instead) for alpha in names_in(alphas, "alphas", instead)]
+    if wrong := [alpha for alpha in found if alpha <= 0]:
+        raise SpecError(f"alphas has {exact(wrong[0])}; give {instead}")
+    if not found:
         raise SpecError("alphas is empty; give at least one positive number, such as 1")
-    return tuple(dict.fromkeys(float(alpha) for alpha in alphas))
+    return tuple(dict.fromkeys(found))
 
 
 def _windows(

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from bsynth._base.plain import show
+from bsynth._base.request import names_in
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import SpecError, some_of
 from bsynth.frequentist import classical
@@ -89,7 +90,8 @@ def read_pools(panel: Panel, pools: Sequence[str] | Mapping[str, Sequence[Label]
                 raise SpecError(f"pool {name!r} has {len(given)} donors; give at least {MIN_DONORS}")
             found.append(Pool(str(name), "given", given))
         return tuple(found)
-    return tuple(pool for name in pools for pool in _read(panel, name) if pool != ALL)
+    kinds = "a list such as ['top-5', 'leave-one-out'] or {name: donors}"
+    return tuple(pool for name in names_in(pools, "pools", kinds) for pool in _read(panel, name) if pool != ALL)
 
 
 def _read(panel: Panel, name: str) -> list[Pool]:

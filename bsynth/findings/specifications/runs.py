@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -14,9 +14,11 @@ from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run as run_fit
 from bsynth.checks.leave_future_out import score_forecast
+from bsynth.engines.structure import structure
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
 from bsynth.panel import Panel
+from bsynth.panel.archive import fingerprint
 from bsynth.pieces import Record, Store, check_store, digest, run_pieces
 
 KEPT = 2000
@@ -62,6 +64,10 @@ class SpecificationRun:
         return float(self.log_density.sum())
 
 
+_FIELDS = frozenset(each.name for each in fields(SpecificationRun)) - {"specification"}
+"""Of a record in a store: everything but the specification, which is the name of the piece."""
+
+
 def run_specifications(
     plan: CurvePlan, *, store: str | Path | None = None, progress: bool = True
 ) -> tuple[SpecificationRun, ...]:
@@ -71,7 +77,7 @@ def run_specifications(
         {_name(plan, each): each for each in plan.specifications},
         lambda each: _to_record(_run(plan, each)),
         title=f"{len(plan.specifications)} specifications, {plan.fits} fits",
-        store=None if file is None else Store(file, _key(plan)),
+        store=None if file is None else Store(file, _key(plan), _FIELDS),
         n_jobs=plan.sampling.n_jobs,
         progress=progress,
         compiled=lambda each: _structure(plan, each),
@@ -80,10 +86,8 @@ def run_specifications(
 
 
 def _structure(plan: CurvePlan, specification: Specification) -> Hashable:
-    from bsynth.engines import bayes  # PyMC: seconds to import, so not before it is needed
-
     model = specification.model(plan.base)
-    return bayes.structure(make_design(plan.panel, model), model)
+    return structure(make_design(plan.panel, model), model)
 
 
 def _run(plan: CurvePlan, specification: Specification) -> SpecificationRun:
@@ -131,12 +135,12 @@ def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int 
         slots=plan.panel.n_donors,
         periods=len(plan.panel.times),
     )
-    return run_fit(request, progress=False, retry=t is None)
+    return run_fit(request, progress=False, rounds=int(t is None))
 
 
 def _key(plan: CurvePlan) -> str:
     """Name what all pieces of a plan have in common."""
-    return digest([_FORMAT, plan.panel.to_dict(), plan.held, plan.sampling.decides()], plan.panel.outcome.tobytes())
+    return digest([_FORMAT, fingerprint(plan.panel), plan.held, plan.sampling.decides()])
 
 
 def _name(plan: CurvePlan, specification: Specification) -> str:
@@ -147,9 +151,8 @@ def _name(plan: CurvePlan, specification: Specification) -> str:
 
 
 def _to_record(found: SpecificationRun) -> Record:
-    """Everything but the specification, which is the name of the piece."""
-    plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(found).items()}
-    return {name: value for name, value in plain.items() if name != "specification"}
+    plain = {name: getattr(found, name) for name in sorted(_FIELDS)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
 
 
 def _from_record(specification: Specification, record: Record) -> SpecificationRun:

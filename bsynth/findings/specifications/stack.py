@@ -18,12 +18,13 @@ from arviz_stats.utils import ELPDDataLFO
 
 from bsynth import effects
 from bsynth._base.plain import records
+from bsynth._base.request import check_seed
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import bracket, number, numbers, percent
+from bsynth.text.numbers import bracket, count, number, numbers, percent
 from bsynth.text.result import Result
 
 SHARE = 0.005
@@ -94,12 +95,19 @@ class Stack(Result):
     @property
     def table(self) -> pd.DataFrame:
         """The curve's table with ``weight``, heaviest first, and the order of the curve for those without."""
-        return self.curve.table.assign(weight=self.weights).sort_values("weight", ascending=False, kind="stable")
+        return self.curve.table.assign(weight=self.weights).sort_values(
+            "weight", ascending=False, kind="stable", ignore_index=True
+        )
 
     @property
     def status(self) -> Status:
         """``"unreliable"`` when a specification with weight is."""
         return "unreliable" if (self.weights[~self.curve.reliable] > 0).any() else "ok"
+
+    @property
+    def reason(self) -> str:
+        """That of the curve, when a specification with weight is among those that failed."""
+        return self.curve.reason if self.status != "ok" else ""
 
     @cached_property
     def leave_one_out(self) -> FloatArray:
@@ -119,7 +127,7 @@ class Stack(Result):
 
     def effects(self, level: float = LEVEL) -> pd.DataFrame:
         """One row per estimand (average, cumulative, lift) in the columns of every effects table."""
-        effects.check_level(level)
+        level = effects.check_level(level)
         panel = self.curve.plan.panel
         observed = float(panel.treated_series[panel.n_pre :].mean())
         draws = xr.DataArray(self.average.reshape(_CHAINS, -1), dims=effects.POSTERIOR_DIMS)
@@ -137,26 +145,26 @@ class Stack(Result):
 
     def sentences(self) -> tuple[str, ...]:
         """The stacked effect, who carries the weight, and how firmly the weights stand."""
-        row, count, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
+        row, total, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
         carriers = self.table[self.table["weight"] >= SHARE]
         listed = "; ".join(f"{number(r['weight'], 2)} {self.curve.describe(r)}" for _, r in carriers.head(4).iterrows())
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
         verb = "carries" if len(carriers) == 1 else "carry"
         low, high = self.leave_one_out.min(), self.leave_one_out.max()
-        share = percent(len(carriers) / count, 0)
         words = [
-            f"Stacked by {m} forecasts of the pre-period the average effect is {number(row['estimate'])}, "
+            f"Stacked by {count(m, 'forecast')} of the pre-period the average effect is {number(row['estimate'])}, "
             f"{percent(row['level'])} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
-            f"{len(carriers)} of {count} specifications {verb} weight ({share}): {listed}{more}.",
+            f"{len(carriers)} of {count(total, 'specification')} {verb} at least {percent(SHARE)} of the weight each: "
+            f"{listed}{more}.",
             f"When one forecast at a time does not count, the stacked effect lies between {number(low)} and "
-            f"{number(high)}: {m} forecasts settle the weights no better than that, and at most {m} specifications "
-            "need any.",
+            f"{number(high)}: {count(m, 'forecast')} can settle the weights no better than that, and give weight to no "
+            f"more than {count(m, 'specification')}.",
         ]
         failed = int((~self.curve.reliable).sum())
         if failed:
             share = number(float(self.weights[~self.curve.reliable].sum()), 2)
             without = self.reliable_estimate
-            said = f"{failed} unreliable fits carry {share} of the weight; "
+            said = f"{count(failed, 'unreliable fit')} with {share} of the weight; "
             said += "no fit is left without them." if without is None else f"without them it is {number(without)}."
             words = [*words, said] if self.status == "ok" else [f"{UNRELIABLE}: {said}", *words]
         return tuple(words)
@@ -225,6 +233,7 @@ def stack(curve: SpecificationCurve, *, seed: int = 0) -> Stack:
         raise SpecError(
             f"a SpecificationCurve is needed and {came(curve)} came; specification_curve(panel) returns one"
         )
+    seed = check_seed(seed)
     scores = _scores(curve)
     if not np.isfinite(scores).all():
         run = curve.runs[int(np.argmin(np.isfinite(scores).all(axis=0)))]

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import TIES, gap_of
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import Estimator
+from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.refit import find_for_series
 
 type BoolArray = NDArray[np.bool_]
 type Accepts = Callable[[FloatArray], BoolArray]
@@ -26,7 +27,8 @@ BISECTIONS = 32
 class NullTest:
     """p of null effects, and the sets of effects with a p above 1 − level."""
 
-    estimator: Estimator
+    method: Method
+    """A name, or an estimator with settings: what it stands for may be a module, which cannot be copied."""
     estimate: Estimate
     proxy: str
     order: IntArray
@@ -40,7 +42,8 @@ class NullTest:
             return gap_of(y, self.estimate.counterfactual[kept])
         X = self.estimate.panel.donor_matrix[kept]
         X = np.broadcast_to(X, (len(y), *X.shape))
-        return gap_of(y, self.estimator.solve(y, X, y.shape[1]).counterfactual(X))
+        estimator = find_for_series(self.method, self.estimate.panel)
+        return gap_of(y, estimator.solve(y, X, y.shape[1]).counterfactual(X))
 
     def period_p(self, t: int, effect: FloatArray) -> FloatArray:
         """(B,) p of the effects ``effect`` (B,) in treated period ``t`` alone."""

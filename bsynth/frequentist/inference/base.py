@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bsynth._base.plain import clean
+from bsynth._base.plain import clean, records
 from bsynth._base.types import Status
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
@@ -88,17 +88,22 @@ class Inference(Pictured):
         """Sentences that belong beside the numbers at this level; often none."""
         return ()
 
-    def sentences(self) -> tuple[str, ...]:
-        """Return what it found and what it conditions on, then what belongs beside the numbers at 95%."""
-        return (self._sentence(), *self.notes())
+    def table_at(self, level: float = 0.95) -> pd.DataFrame:
+        """Return ``table`` with intervals of this level, where it has any."""
+        return self.table
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON data: ``status, sentences, table`` and ``estimator``; most add settings and findings."""
-        return super().to_dict() | {"estimator": self.estimate.estimator} | clean(self._facts())
+    def sentences(self, level: float = 0.95) -> tuple[str, ...]:
+        """Return what it found and what it conditions on, then what belongs beside the numbers at this level."""
+        return (self._sentence(level), *self.notes(level))
+
+    def to_dict(self, level: float = 0.95) -> dict[str, Any]:
+        """Return plain JSON data: the face of every result at this level, ``estimator``, settings and findings."""
+        said = {"sentences": list(self.sentences(level)), "table": records(self.table_at(level))}
+        return super().to_dict() | said | {"estimator": self.estimate.estimator} | clean(self._facts())
 
     @abstractmethod
-    def _sentence(self) -> str:
-        """What it found and what it conditions on."""
+    def _sentence(self, level: float) -> str:
+        """What it found, with intervals of this level, and what it conditions on."""
 
     def _facts(self) -> dict[str, Any]:
         """Settings and findings that no table has."""

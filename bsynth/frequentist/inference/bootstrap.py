@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
@@ -29,7 +29,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Clusters, Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, number, numbers, percent
+from bsynth.text.numbers import bracket, count, number, numbers, percent
 
 NAME = "bootstrap"
 TITLE = "User-level bootstrap"
@@ -119,7 +119,7 @@ class Bootstrap(Inference):
         replicates are too few for the level, and the interval is unbounded. The lift is the average's image: its
         bounds are the lifts at which the average would be at its own, with the treated outcome as observed.
         """
-        check_level(level)
+        level = check_level(level)
         if kind not in KINDS:
             raise SpecError(f"kind is {kind!r}{nearest(kind, KINDS)}; it can be {some_of(KINDS)}")
         usable, panel = ~self.table["failed"].to_numpy(), self.estimate.panel
@@ -161,8 +161,8 @@ class Bootstrap(Inference):
         notes, filled = [], self.table["filled"]
         if filled.any():
             notes.append(
-                f"{int(filled.sum())} cells without a drawn user, in {int((filled > 0).sum())} of "
-                f"{len(filled)} replicates, were interpolated linearly in time."
+                f"{count(int(filled.sum()), 'cell')} without a drawn user, in {int((filled > 0).sum())} of "
+                f"{count(len(filled), 'replicate')}: interpolated linearly in time."
             )
         if self.smallest_p > 1 - level:
             notes.append(
@@ -173,13 +173,13 @@ class Bootstrap(Inference):
             notes.append(_failure(self.failed, len(self.table)))
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
-        average = self.effects().iloc[0]
+    def _sentence(self, level: float) -> str:
+        average = self.effects(level).iloc[0]
         what, conditions = RESAMPLED[self.cluster]
-        count = len(self.table) - self.failed
+        kept = len(self.table) - self.failed
         return (
-            f"{TITLES[self.cluster]} bootstrap: over {count} resamples of {what} the middle 95% of the average "
-            f"effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
+            f"{TITLES[self.cluster]} bootstrap: over {kept} resamples of {what} the middle {percent(level)} of the "
+            f"average effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def bootstrap(
     (20, 6)
     """
     require_panel(panel)
-    check_seed(seed)
+    seed = check_seed(seed)
     chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
     length = _check_block(panel, cluster, block)
@@ -279,10 +279,13 @@ def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> 
     """Check the request and return the sums per user, when users are resampled."""
     if cluster not in CLUSTERS:
         raise SpecError(f"cluster {cluster!r} is unknown{nearest(cluster, CLUSTERS)}; it can be {some_of(CLUSTERS)}")
-    if replicates < 2:
-        raise SpecError(f"replicates is {replicates}; give at least 2, better 500 or more")
+    check_whole(replicates, "replicates", 2, "better 500 or more")
     if cluster != "user":
         return None
+    if panel.clusters is None and panel.source.cluster is not None:
+        raise PanelError(
+            "a fit's panel holds no sums per user, so users cannot be resampled; give the panel that was fitted itself"
+        )
     if panel.clusters is None:
         raise PanelError(
             "the panel holds no sums per user, so users cannot be resampled; build it with "
@@ -298,7 +301,7 @@ def _check_block(panel: Panel, cluster: str, block: int | None) -> int:
         return default_block(panel.n_pre)
     if cluster != "time":
         raise SpecError(f"block is {block} and cluster {cluster!r}; a block of periods goes with cluster='time'")
-    if not 1 <= block <= panel.n_pre:
+    if check_whole(block, "block", 1, "a number of pre-periods") > panel.n_pre:
         raise SpecError(f"block is {block}; give between 1 and the {panel.n_pre} pre-periods")
     return block
 

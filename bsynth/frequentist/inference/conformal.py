@@ -6,13 +6,15 @@ period, so the counterfactual is fitted on all of them and its residuals are per
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
+from numbers import Real
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -24,7 +26,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows, find_for_series
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import p_value, percent
+from bsynth.text.numbers import bracket, count, numbers, p_value, percent
 
 NAME = "conformal"
 TITLE = "Conformal test"
@@ -59,8 +61,8 @@ class Conformal(Inference):
         Residuals under no effect, outcome units.
     statistics : DataArray (replicate,)
         Joint statistic of each permutation; replicate 0 is the data as they are.
-    p : float
-        Joint test of no effect in any period; the data count as one permutation, so it is never 0.
+    p_joint : float
+        Of the joint statistic: no effect in any period. The data count as one permutation, so it is never 0.
     table : DataFrame
         One row per treated period: ``time, gap, p``; p tests that this period has no effect.
     seconds : float
@@ -74,7 +76,7 @@ class Conformal(Inference):
     q: float
     gaps: xr.DataArray
     statistics: xr.DataArray
-    p: float
+    p_joint: float
     table: pd.DataFrame
     seconds: float
     _test: NullTest = field(repr=False)
@@ -83,6 +85,11 @@ class Conformal(Inference):
     def procedure(self) -> str:
         """The estimator and the procedure with its settings, as the measurement of its coverage names them."""
         return f"{self.estimate.estimator}: conformal {self.permutations}, fitted on {self.proxy}, average"
+
+    @cached_property
+    def p(self) -> float:
+        """Of no average effect: the one whose interval is that of `effects`, the largest 1 − level that holds zero."""
+        return self._test.interval_p(None)
 
     @property
     def p_min(self) -> float:
@@ -97,7 +104,7 @@ class Conformal(Inference):
         and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under that of
         ``table``.
         """
-        check_level(level)
+        level = check_level(level)
         post, tests = slice(self.estimate.panel.n_pre, None), range(len(self.table))
         bounds = np.array([self._test.interval(t, level) for t in tests])
         observed = self.estimate.panel.treated_series[post]
@@ -121,18 +128,17 @@ class Conformal(Inference):
         NaN bounds mean that every constant effect is rejected. Where the effects that are not rejected have holes,
         the interval closes them, and p is the largest 1 − level at which it holds zero.
         """
-        check_level(level)
+        level = check_level(level)
         low, high = self._test.interval(None, level)
-        p = self._test.interval_p(None)
-        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=p, seconds=self.seconds)
+        return constant_rows(self.estimate, low, high, level=level, interval=NAME, p=self.p, seconds=self.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences about resolution that belong beside the numbers."""
         notes, n_pre = [], self.estimate.panel.n_pre
         if 1 - level < 1 / (n_pre + 1):
             notes.append(
-                f"With {n_pre} pre-periods the p of one period cannot fall below 1/{n_pre + 1}, so at {percent(level)} "
-                "the intervals by period are unbounded."
+                f"With {count(n_pre, 'pre-period')} the p of one period cannot fall below 1/{n_pre + 1}, so at "
+                f"{percent(level)} the intervals by period are unbounded."
             )
         row = self.effects(level).iloc[0]
         if np.isnan(row["lower"]):
@@ -144,12 +150,12 @@ class Conformal(Inference):
             )
         elif np.isinf([row["lower"], row["upper"]]).any():
             notes.append(
-                f"With {len(self.statistics)} permutations and {self.estimate.panel.n_post} treated periods the "
-                f"{percent(level)} interval of the average is unbounded."
+                f"With {len(self.statistics)} permutations and {count(self.estimate.panel.n_post, 'treated period')} "
+                f"the {percent(level)} interval of the average is unbounded."
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         fitted = "on all periods under each null" if self.proxy == "all" else "once, before the start"
         scheme = "cyclic shifts" if self.permutations == "moving-block" else "random permutations"
         presumes = (
@@ -157,14 +163,24 @@ class Conformal(Inference):
             if self.permutations == "moving-block"
             else "exchangeable in time"
         )
+        row = self.effects(level).iloc[0]
+        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+        interval = "empty" if np.isnan(row["lower"]) else bracket(bounds)
         return (
-            f"Conformal test: among {len(self.statistics)} {scheme} of the residuals {p_value(self.p)} for no effect "
-            f"in any treated period; the counterfactual is fitted {fitted}, and it presumes that its residuals are "
-            f"{presumes}, and conditions on the donors; the interval of the average presumes a constant effect."
+            f"Conformal test: the average effect is {estimate}, {percent(level)} conformal interval {interval}, and "
+            f"among {len(self.statistics)} {scheme} of the residuals {p_value(self.p)} for no average effect; the "
+            f"counterfactual is fitted {fitted}, and it presumes that its residuals are {presumes}, and conditions on "
+            "the donors; the interval presumes a constant effect."
         )
 
     def _facts(self) -> dict[str, Any]:
-        return {"permutations": self.permutations, "proxy": self.proxy, "q": self.q, "p": self.p}
+        return {
+            "permutations": self.permutations,
+            "proxy": self.proxy,
+            "q": self.q,
+            "p": self.p,
+            "p_joint": self.p_joint,
+        }
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (*super()._card_tables(), self.table)
@@ -222,13 +238,13 @@ def conformal(
     0.2
     """
     require_panel(panel)
-    check_seed(seed)
+    seed = check_seed(seed)
     chosen = find_for_series(estimator, panel)
     _check(chosen.NAME, permutations, proxy, q, replicates)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     order = _orders(panel, permutations, replicates, seed)
-    test = NullTest(chosen, estimate, proxy, order)
+    test = NullTest(estimator, estimate, proxy, order)
     residuals = test.residuals(panel.treated_series[None, :])[0]
     statistics = _norm(residuals[order], q)
     times = panel.times[panel.n_pre :]
@@ -240,7 +256,7 @@ def conformal(
         q=q,
         gaps=xr.DataArray(residuals, dims="time", coords={"time": panel.times}),
         statistics=xr.DataArray(statistics, dims="replicate", coords={"replicate": range(len(order))}),
-        p=float(share(statistics[None, :])[0]),
+        p_joint=float(share(statistics[None, :])[0]),
         table=pd.DataFrame({"time": times, "gap": estimate.gap[panel.n_pre :], "p": by_period}),
         seconds=time.perf_counter() - began,
         _test=test,
@@ -268,10 +284,9 @@ def _check(estimator: str, permutations: str, proxy: str, q: float, replicates: 
         raise SpecError(
             f"estimator {estimator!r} cannot be fitted on all periods; give proxy='pre', or another such as 'sc'"
         )
-    if not q >= 1:
-        raise SpecError(f"q is {q}; give a norm of at least 1, such as 1, 2 or math.inf")
-    if replicates < 19:
-        raise SpecError(f"replicates is {replicates}; give at least 19, better 1000 or more")
+    if not isinstance(q, Real) or not q >= 1:
+        raise SpecError(f"q is {q!r}; give a norm of at least 1, such as 1, 2 or math.inf")
+    check_whole(replicates, "replicates", 19, "better 1000 or more")
 
 
 def _orders(panel: Panel, permutations: str, replicates: int, seed: int) -> IntArray:

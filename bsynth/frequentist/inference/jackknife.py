@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import check_level, gap_of, lift_notes
 from bsynth.errors import PanelError
@@ -35,7 +36,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.text.numbers import bracket, count, numbers, percent
 
 NAME = "jackknife+"
 TITLE = "Jackknife+"
@@ -80,7 +81,7 @@ class JackknifePlus(Inference):
 
         Outcome units; infinite where 1/(n_pre + 1) is above 1 − level.
         """
-        check_level(level)
+        level = check_level(level)
         panel = self.estimate.panel
         post, size = slice(panel.n_pre, None), self.table["residual"].abs().to_numpy()
         observed = panel.treated_series[post]
@@ -104,7 +105,7 @@ class JackknifePlus(Inference):
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand: estimate, interval from left-out runs of periods, and the p that agrees with it."""
-        check_level(level)
+        level = check_level(level)
         panel = self.estimate.panel
         mean, size = float(panel.treated_series[panel.n_pre :].mean()), self.blocks["residual"].abs().to_numpy()
         predicted = mean - self.blocks["mean_gap"].to_numpy()
@@ -122,13 +123,14 @@ class JackknifePlus(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
-        row = self.effects().iloc[0]
+    def _sentence(self, level: float) -> str:
+        row = self.effects(level).iloc[0]
         return (
-            f"Jackknife+: from {len(self.blocks)} refits without {self.block} pre-periods each, the 95% interval of "
-            f"the average effect is {bracket(numbers(row['lower'], row['upper']))}; it presumes that periods after the "
-            "start are exchangeable with those before it, given the donors: no drift. The coverage that is "
-            "guaranteed is 90% (twice the error); typical is 95%."
+            f"Jackknife+: from {count(len(self.blocks), 'refit')} without {count(self.block, 'pre-period')} each, the "
+            f"{percent(level)} interval of the average effect is {bracket(numbers(row['lower'], row['upper']))}; it "
+            "presumes that periods after the start are exchangeable with those before it, given the donors: no drift. "
+            f"The coverage that is guaranteed is {percent(max(0.0, 2 * level - 1))} (twice the error); typical is "
+            f"{percent(level)}."
         )
 
     def _facts(self) -> dict[str, Any]:
@@ -179,6 +181,8 @@ def jackknife_plus(
     [3.0, 3.0]
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     chosen = find_for_series(estimator, panel)
     length = default_block(panel) if block is None else _checked_block(panel, block)
     began = time.perf_counter()
@@ -223,7 +227,7 @@ def default_block(panel: Panel) -> int:
 
 
 def _checked_block(panel: Panel, length: int) -> int:
-    if not 1 <= length <= panel.n_pre - MIN_LEFT:
+    if check_whole(length, "block", 1, "a number of pre-periods") > panel.n_pre - MIN_LEFT:
         raise PanelError(
             f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
             "give a smaller block or a longer pre-period"

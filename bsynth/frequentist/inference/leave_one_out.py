@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_number, check_seed
 from bsynth._base.types import IntArray
-from bsynth.effects import ESTIMANDS
+from bsynth.effects import ESTIMANDS, check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find
@@ -30,7 +31,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import numbers
+from bsynth.text.numbers import count, numbers
 
 NAME = "leave-one-out"
 TITLE = "Leave one out"
@@ -85,6 +86,7 @@ class LeaveOneOut(Inference):
 
         A range, not a confidence interval: its ``level`` is NaN whatever ``level`` is asked for.
         """
+        check_level(level)
         observed = (self.gaps + self.counterfactual).to_numpy()
         draws = estimand_draws(
             Refits(observed, self.counterfactual.to_numpy(), np.empty((0, 0))), self.estimate.panel.n_pre
@@ -99,19 +101,23 @@ class LeaveOneOut(Inference):
             seconds=self.seconds,
         )
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         low, high = numbers(*self.range)
         if self.cumulative:
             return (
-                f"Cumulative leave-out: dropping {len(self.table)} donors one after the other, always the one with "
-                f"the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
+                f"Cumulative leave-out: dropping {count(len(self.table), 'donor')} one after the other, always the one "
+                f"with the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
                 "and on the donors that remain, and is a range, not a confidence interval."
             )
         return (
-            f"Leave one out: without each of {len(self.table)} donors in turn the mean gap lies between "
+            f"Leave one out: without each of {count(len(self.table), 'donor')} in turn the mean gap lies between "
             f"{low} and {high}; it conditions on the data and on all other donors, and is a range, "
             "not a confidence interval."
         )
+
+    def _gist(self) -> str:
+        estimate, low, high = numbers(float(self.effects()["estimate"].iloc[0]), *self.range)
+        return f"average effect {estimate}, without {count(len(self.table), 'donor')} in turn from {low} to {high}"
 
     def _facts(self) -> dict[str, Any]:
         return {"cumulative": self.cumulative}
@@ -171,6 +177,8 @@ def leave_one_out(
     [3.0, 5.0]
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     chosen = find(estimator, panel)
     _check(which, threshold)
     began = time.perf_counter()
@@ -234,7 +242,7 @@ def _cumulative(estimate: Estimate, estimator: Method, steps: int, began: float)
 def _check(which: str, threshold: float) -> None:
     if which not in WHICH:
         raise SpecError(f"which is {which!r}{nearest(which, WHICH)}; it can be {some_of(WHICH)}")
-    if not 0 <= threshold < 1:
+    if not 0 <= check_number(threshold, "threshold") < 1:
         raise SpecError(f"threshold is {threshold}; give a weight of at least 0 and under 1, such as .001")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_seed
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import TIES, at_least, check_level, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -37,7 +38,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import p_value, percent
+from bsynth.text.numbers import count, p_value, percent
 
 NAME = "leave-two-out"
 TITLE = "Leave two out"
@@ -103,7 +104,7 @@ class LeaveTwoOut(Inference):
         Against one pair the treated unit loses on an interval of effects, so p is a step function and the
         edges are exact.
         """
-        check_level(level)
+        level = check_level(level)
         needed = math.floor(round((1 - level) * (1 + self.pairs), 9)) + 1
         if needed <= 1:
             return -math.inf, math.inf
@@ -143,8 +144,8 @@ class LeaveTwoOut(Inference):
         notes = []
         if 1 - level < 1 / (1 + self.pairs):
             notes.append(
-                f"With {self.pairs} pairs p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} interval is "
-                "unbounded."
+                f"With {count(self.pairs, 'pair')} p cannot fall below 1/{1 + self.pairs}, so the {percent(level)} "
+                "interval is unbounded."
             )
         if self.interval_p > self.p:
             notes.append(
@@ -153,7 +154,7 @@ class LeaveTwoOut(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
             f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "
@@ -215,6 +216,8 @@ def leave_two_out(
     (0, 3, 0.25)
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     chosen = find_for_series(estimator, panel)
     if statistic not in STATISTICS:
         raise SpecError(f"statistic is {statistic!r}{nearest(statistic, STATISTICS)}; it can be {some_of(STATISTICS)}")

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
+from bsynth._base.request import check_number, check_seed
 from bsynth._base.types import FloatArray, PlaceboPool
 from bsynth.effects import at_least, check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -35,7 +36,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import exact, p_value, percent
+from bsynth.text.numbers import count, exact, p_value, percent
 
 NAME = "placebo"
 TITLE = "Placebo in space"
@@ -97,7 +98,7 @@ class PlaceboSpace(Inference):
         The effect τ stays in while p(τ) = (1 + #{|placebo mean gap| ≥ |mean gap − τ|}) / (1 + N) is
         above 1 − level; infinite where even 1/(N + 1) is.
         """
-        check_level(level)
+        level = check_level(level)
         own = abs(self._average)
         sizes = self.table.loc[self.table["kept"], "mean_gap"].abs().to_numpy()
         # A tie up to rounding is one here as in p.
@@ -127,7 +128,7 @@ class PlaceboSpace(Inference):
         kept, notes = int(self.table["kept"].sum()), []
         if math.isinf(self.radius(level)):
             notes.append(
-                f"With {kept} placebos p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
+                f"With {count(kept, 'placebo')} p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
                 "unbounded: no effect can be rejected at this level."
             )
         if kept < len(self.table):
@@ -138,7 +139,7 @@ class PlaceboSpace(Inference):
             )
         return (*notes, *lift_notes(self.effects(level)))
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
         return (
@@ -198,6 +199,8 @@ def placebo_space(
     0.3333
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     chosen = find(estimator)
     _check(pool, max_pre_mspe)
     began = time.perf_counter()
@@ -238,8 +241,9 @@ def run(panel: Panel, settings: Settings) -> PlaceboSpace:
 def _check(pool: str, max_pre_mspe: float | None) -> None:
     if pool not in POOLS:
         raise SpecError(f"pool {pool!r} is unknown{nearest(pool, POOLS)}; it can be {some_of(POOLS)}")
-    if max_pre_mspe is not None and not 0 < max_pre_mspe < math.inf:
-        raise SpecError(f"max_pre_mspe is {max_pre_mspe}; give a positive multiple such as 5, or None")
+    instead = "a positive multiple such as 5, or None"
+    if max_pre_mspe is not None and check_number(max_pre_mspe, "max_pre_mspe", instead) <= 0:
+        raise SpecError(f"max_pre_mspe is {max_pre_mspe}; give {instead}")
 
 
 def _placebos(panel: Panel, pool: PlaceboPool) -> Iterator[Block]:

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.request import check_seed
 from bsynth._base.types import IntArray, Label
-from bsynth.effects import at_least
+from bsynth.effects import at_least, check_level
 from bsynth.errors import PanelError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
@@ -23,7 +24,7 @@ from bsynth.frequentist.refit import gap_statistics, interval_rows, labelled
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
-from bsynth.text.numbers import numbers
+from bsynth.text.numbers import count, numbers
 
 NAME = "placebo-time"
 TITLE = "Placebo in time"
@@ -65,11 +66,12 @@ class PlaceboTime(Inference):
         Backdated windows overlap and are no sample of anything, so there are no bounds and no p: they are NaN,
         whatever ``level`` is asked for.
         """
+        check_level(level)
         nothing = dict.fromkeys(("average", "cumulative", "lift"), (np.nan, np.nan))
         p = dict.fromkeys(nothing, np.nan)
         return interval_rows(self.estimate, nothing, level=np.nan, interval="placebo-time", p=p, seconds=self.seconds)
 
-    def _sentence(self) -> str:
+    def _sentence(self, level: float) -> str:
         real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
         sizes = self.table["mean_gap"].abs()
         shown, largest = numbers(real, float(sizes.max()))
@@ -79,6 +81,10 @@ class PlaceboTime(Inference):
             f"real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
+
+    def _gist(self) -> str:
+        real, largest = numbers(float(self.effects()["estimate"].iloc[0]), float(self.table["mean_gap"].abs().max()))
+        return f"average effect {real}, largest of {count(len(self.table), 'backdated start')} {largest}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table,)
@@ -127,6 +133,8 @@ def placebo_time(
     [[4.0, 0.0], [5.0, 0.0]]
     """
     require_panel(panel)
+    if seed is not None:
+        check_seed(seed)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     chosen = default_starts(panel) if starts is None else list(as_labels(starts))

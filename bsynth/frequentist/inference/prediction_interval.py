@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -28,7 +28,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, numbers
+from bsynth.text.numbers import bracket, numbers, percent
 
 NAME = "prediction-interval"
 TITLE = "Prediction interval"
@@ -94,16 +94,21 @@ class PredictionInterval(Inference):
         """`path` at 95%."""
         return self.path()
 
+    def table_at(self, level: float = 0.95) -> pd.DataFrame:
+        """`path`."""
+        return self.path(level)
+
     def path(self, level: float = 0.95, *, simultaneous: bool = False) -> pd.DataFrame:
         """One row per treated period: ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper``.
 
-        ``level`` holds for each source of error (as in scpi), so 1 − 2(1 − level) for both together. With
-        ``simultaneous`` the bounds hold for all treated periods at once: the draws' extremes over periods,
+        ``level`` is of the interval: each of the two sources of error, weights and the time after the start, has half
+        of 1 − level (scpi states the level of each source, .95 where .9 is asked for here). With ``simultaneous`` the
+        bounds hold for all treated periods at once: the draws' extremes over periods,
         and error bounds times √log(n_post + 1). ``counterfactual`` is the estimator's and the error expected of it,
         so that it lies within its bounds.
         """
-        check_level(level)
-        post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 2
+        level = check_level(level)
+        post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 4
         low, high = (self.draws.sel(side=side).to_numpy() for side in ("lower", "upper"))
         error_low, error_high = self._errors(tail)
         error_low, error_high = error_low[:-1], error_high[:-1]
@@ -131,10 +136,10 @@ class PredictionInterval(Inference):
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand; the mean of the treated periods is predicted like one more period.
 
-        ``level`` holds for each source of error. Estimate, interval and p are of one prediction: the estimator's
-        counterfactual and the error that its residuals before the start lead to expect.
+        ``level`` is as in `path`. Estimate, interval and p are of one prediction: the estimator's counterfactual and
+        the error that its residuals before the start lead to expect.
         """
-        check_level(level)
+        level = check_level(level)
         panel = self.estimate.panel
         mean = float(panel.treated_series[panel.n_pre :].mean())
         low, high = self._mean_bounds(level)
@@ -146,16 +151,15 @@ class PredictionInterval(Inference):
         points = estimand_bounds(point, point, observed=mean, periods=panel.n_post)
         return refuse_lift(rows.assign(estimate=[points[name][0] for name in rows["estimand"]]))
 
-    def _sentence(self) -> str:
-        row = self.effects().iloc[0]
-        estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
+    def _sentence(self, level: float) -> str:
+        row = self.effects(level).iloc[0]
+        estimate, *bounds = numbers(*row[["estimate", "lower", "upper"]])
         form = "first differences" if self.cointegrated else "levels"
         return (
-            f"Prediction interval: with 95% for the weights and 95% for the error after the start ({self.errors}) the "
-            f"average effect is in {bracket(bounds)}, 90% together, around "
-            f"{estimate}: the estimator's, less its error as residuals before the start lead to expect it. "
-            "It conditions on the "
-            f"donors, and presumes that errors depend on the donors' {form} after the start as before it."
+            f"Prediction interval: the average effect is {estimate}, {percent(level)} interval {bracket(bounds)}, "
+            f"whose error weights and the time after the start share alike ({self.errors}); the estimate is the "
+            "estimator's, less its error as residuals before the start lead to expect it. It conditions on the donors, "
+            f"and presumes that errors depend on the donors' {form} after the start as before it."
         )
 
     def _errors(self, tail: float) -> tuple[FloatArray, FloatArray]:
@@ -176,7 +180,7 @@ class PredictionInterval(Inference):
         """Bounds of the mean counterfactual of the treated periods; infinite beyond what the draws can tell."""
         if 1 - level < self.smallest_p:
             return -math.inf, math.inf
-        tail, fitted = (1 - level) / 2, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
+        tail, fitted = (1 - level) / 4, float(self.estimate.counterfactual[self.estimate.panel.n_pre :].mean())
         error_low, error_high = self._errors(tail)
         low, high = np.quantile(self._average[:, 0], tail), np.quantile(self._average[:, 1], 1 - tail)
         bounds = np.array([fitted + low + error_low[-1], fitted + high + error_high[-1]])
@@ -187,8 +191,8 @@ class PredictionInterval(Inference):
 
     @property
     def smallest_p(self) -> float:
-        """1/(1 + draws): no smaller p can be told, and at levels above 1 less it the interval is unbounded."""
-        return 1 / (1 + len(self._average))
+        """2/(1 + draws): no smaller p can be told, and at levels above 1 less it the interval is unbounded."""
+        return 2 / (1 + len(self._average))
 
     @cached_property
     def p(self) -> float:
@@ -209,8 +213,9 @@ class PredictionInterval(Inference):
         return inside
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
-        """Sentences that belong beside the numbers: how residuals were modelled, and a lift that is refused."""
-        return (*self._remarks, *lift_notes(self.effects(level)))
+        """Sentences that belong beside the numbers: how residuals were modelled, too few draws, a refused lift."""
+        few = f"With {len(self._average)} draws the {percent(level)} interval is unbounded; draw more."
+        return (*self._remarks, *([few] if 1 - level < self.smallest_p else []), *lift_notes(self.effects(level)))
 
     def _facts(self) -> dict[str, Any]:
         return {"errors": self.errors, "cointegrated": self.cointegrated, "rho": self.rho, "p": self.p}
@@ -270,7 +275,7 @@ def prediction_interval(
     True
     """
     require_panel(panel)
-    check_seed(seed)
+    seed = check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
@@ -304,8 +309,7 @@ def _check(panel: Panel, estimator: Method, errors: str, draws: int) -> None:
         raise SpecError(f"estimator is {estimator!r}; prediction intervals are built on simplex weights: give 'sc'")
     if errors not in ERROR_MODELS:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
-    if draws < 20:
-        raise SpecError(f"draws is {draws}; give at least 20, better 500 or more")
+    check_whole(draws, "draws", 20, "better 500 or more")
     check(panel)
 
 

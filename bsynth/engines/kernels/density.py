@@ -1,0 +1,78 @@
+"""The log density of a model's unconstrained parameters and its gradient, by forward and reverse passes.
+
+The same density as the graph of `bsynth.engines.graph`, term by term; the equations stand in `bsynth.engines.bayes`.
+Each part has a forward pass, which leaves what its reverse pass needs, and a reverse pass, which adds to the gradients
+of its inputs. Data, sizes and switches come from the buffer of `bsynth.engines.kernels.layout`.
+"""
+
+import numpy as np
+
+from bsynth.engines.kernels import layout as at
+from bsynth.engines.kernels.common import half_normal, standard_normal
+from bsynth.engines.kernels.latent import donors_backward, donors_forward, latent_backward, latent_forward
+from bsynth.engines.kernels.machine import Array, piece
+from bsynth.engines.kernels.treated import treated
+from bsynth.engines.kernels.weights import (
+    covariates_backward,
+    covariates_forward,
+    exact_backward,
+    exact_forward,
+    predictor_rows,
+    weights_backward,
+    weights_forward,
+)
+
+
+@piece
+def log_density(x: Array, g: Array, data: Array) -> float:
+    """Log density at the unconstrained vector x (n,); the gradient into g (n,).
+
+    The vector holds weights and total scale, then what there is of donors, covariates, predictors and the rest.
+    """
+    J, T0, T = int(data[at.DONORS]), int(data[at.PRE]), int(data[at.PERIODS])
+    K, P, known = int(data[at.COVARIATES]), int(data[at.PREDICTORS]), data[at.KNOWN] > 0.0
+    w, g_w, r, g_r, v, g_v = np.empty(J), np.zeros(J), np.empty(T0), np.zeros(T0), np.zeros(T0), np.zeros(T0)
+    value = data[at.CONSTANT] + weights_forward(x[:J], data, w, g[:J])
+    total, prior = half_normal(x[J], g, J)
+    value += prior
+    total2 = (data[at.NOISE_SD] * total) ** 2
+    k = J + 1
+    donors = x[k : k + J + T + 3] if known else x[:0]
+    g_donors = g[k : k + J + T + 3] if known else g[:0]
+    c, d, series, u = np.empty(J), np.empty(T), np.empty(T), np.empty(T)
+    noise2, rho, spread, by_log_spread = 0.0, 0.0, 0.0, 0.0
+    if known:
+        prior, noise2, rho, spread, by_log_spread = donors_forward(donors, g_donors, data, c, d, series, u)
+        value += prior
+        k += len(donors)
+        latent_forward(data, w, c, d, noise2, r, v)
+    else:
+        exact_forward(data, w, r)
+    k_beta = k
+    beta, moved, g_beta = data[at.BETA_SD] * x[k : k + K], np.empty((T0, K)), np.zeros(K)
+    if K > 0:
+        value += standard_normal(x[k : k + K], g[k : k + K])
+        covariates_forward(data, w, beta, moved, r)
+        k += K
+    if P > 0:
+        s, prior = half_normal(x[k], g, k)
+        rows, by_s = predictor_rows(data, w, s, g_w)
+        value += prior + rows
+        g[k] += by_s * s
+        k += 1
+    terms, g_total2 = treated(x[k:], g[k:], data, r, v, total2, g_r, g_v)
+    value += terms
+    g[J] += 2.0 * total2 * g_total2
+    if K > 0:
+        covariates_backward(data, beta, moved, g_r, g_w, g_beta)
+        for i in range(K):
+            g[k_beta + i] += data[at.BETA_SD] * g_beta[i]
+    if known:
+        g_c, g_d = np.zeros(J), np.zeros(T)
+        terms, g_noise2 = latent_backward(data, w, c, d, noise2, g_r, g_v, g_w, g_c, g_d)
+        value += terms
+        donors_backward(donors, g_donors, data, d, series, u, noise2, rho, spread, by_log_spread, g_c, g_d, g_noise2)
+    else:
+        exact_backward(data, g_r, g_w)
+    weights_backward(data, w, g_w, g[:J])
+    return value  # type: ignore[no-any-return]  # numbers of an array

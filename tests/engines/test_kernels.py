@@ -1,0 +1,300 @@
+"""The compiled density held to the PyMC graph, and what happens where it cannot be had."""
+
+import ctypes
+import dataclasses
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bsynth as bs
+from bsynth.engines import bayes
+from bsynth.engines.kernels import compiled, layout, nuts
+from bsynth.engines.structure import Structure
+from bsynth.model.catalogue import list_models, load_model
+from bsynth.model.covariates import Movements, PredictorRows
+from bsynth.model.design import Design, make_design
+from bsynth.model.spec import ModelSpec
+
+POINTS = 200
+BEYOND = {
+    "softmax": '[weights]\nprior = "softmax-normal"\nsd = 1.5',
+    "trend": '[drift]\nprocess = "local-trend"\nprobability = 0.5',
+    "trend-always": '[drift]\nprocess = "local-trend"\n[level]\nprior = "none"',
+    "walk": '[drift]\nprocess = "walk"\nprobability = 0.0',
+}
+"""What the vocabulary has and no model of the catalogue."""
+CELLS = '\n[cells]\nvariance = "known"'
+
+
+def _model(name: str) -> ModelSpec:
+    return ModelSpec.from_toml(BEYOND[name]) if name in BEYOND else load_model(name)
+
+
+def _known(spec: ModelSpec) -> ModelSpec:
+    return spec.model_copy(update={"cells": spec.cells.model_copy(update={"variance": "known"})})
+
+
+def _with_covariates(design: Design, use: str, rng: np.random.Generator) -> Design:
+    """Random covariates beside a panel's series; as many rows as any panel would have."""
+    T, J = design.X.shape
+    if use == "predictors":
+        return dataclasses.replace(
+            design, predictors=PredictorRows(("a", "b", "c"), rng.normal(size=3), rng.normal(size=(3, J)))
+        )
+    moved = Movements(("a", "b"), rng.normal(size=(T, 2)), rng.normal(size=(2, T, J)), np.ones(2))
+    return dataclasses.replace(design, movements=moved)
+
+
+def _log_density(x: np.ndarray, gradient: np.ndarray, data: np.ndarray) -> float:
+    """The C function that nutpie calls."""
+    pointers = [ctypes.c_void_p] * 4
+    function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_size_t, *pointers)(compiled.compiled().log_density.address)
+    value = np.empty(1)
+    assert function(x.size, *(a.ctypes.data for a in (x, gradient, value, data))) == 0
+    return float(value[0])
+
+
+def _graph(design: Design, spec: ModelSpec) -> tuple[Any, Any]:
+    from bsynth.engines import graph
+
+    with graph.build(design, spec) as model:
+        return model, model.logp_dlogp_function(ravel_inputs=True, mode="FAST_COMPILE")
+
+
+def _judge(design: Design, spec: ModelSpec, rng: np.random.Generator, points: int = POINTS) -> None:
+    """Log density to 1e-9 relative, gradient to 1e-7, at random points; missing periods and gaps included."""
+    from pymc.blocking import DictToArrayBijection
+
+    model, of_graph = _graph(design, spec)
+    of_graph.set_extra_values({})
+    found, data = layout.blocks(design, spec), layout.pack(design, spec)
+    link = {"log": "_log__", "logit": "_logodds__", "none": ""}
+    start = model.initial_point()
+    assert sorted(start) == sorted(block.name + link[block.link] for block in found)
+    for _ in range(points):
+        parts = {block.name + link[block.link]: rng.uniform(-2, 2, block.shape) for block in found}
+        x = np.concatenate([np.ravel(parts[block.name + link[block.link]]) for block in found])
+        raveled = DictToArrayBijection.map({name: parts[name] for name in start})
+        value, slope = of_graph(raveled)
+        slopes = DictToArrayBijection.rmap(type(raveled)(slope, raveled.point_map_info))
+        expected = np.concatenate([np.ravel(slopes[block.name + link[block.link]]) for block in found])
+        gradient = np.empty_like(x)
+        assert _log_density(x, gradient, data) == pytest.approx(float(value), rel=1e-9)
+        np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-7 * np.abs(expected).max())
+
+
+def _some_missing(design: Design) -> Design:
+    """A period of the treated unit and a cell of a donor without rows, and a gap in the calendar."""
+    seen = design.treated_seen.copy()
+    seen[2] = 0.0
+    precision = design.donor_precision
+    if precision is not None:
+        precision = precision.copy()
+        precision[3, 1] = precision[0, 0] = 0.0
+    positions = design.positions + (np.arange(len(design.positions)) >= 5) * 3
+    return dataclasses.replace(design, treated_seen=seen, donor_precision=precision, positions=positions)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*list_models(), *BEYOND])
+def test_density_is_the_graphs_on_annual_data(name: str, prop99_panel: bs.Panel, rng: np.random.Generator) -> None:
+    spec = _model(name)
+    if spec.cells.variance == "known":
+        pytest.skip("needs the rows of cells")
+    bare = spec.model_copy(update={"covariates": load_model("level").covariates})
+    design = make_design(prop99_panel, bare)
+    if spec.covariates.use != "none":
+        design = _with_covariates(design, spec.covariates.use, rng)
+    _judge(design, spec, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*list_models(), "trend", "ar1-known", "drift-known", "trend-known"])
+def test_density_is_the_graphs_on_a_log(name: str, rollout_panel: bs.Panel, rng: np.random.Generator) -> None:
+    known = name.endswith("-known")
+    spec = _model(name.removesuffix("-known"))
+    spec = _known(spec) if known else spec
+    bare = spec.model_copy(update={"covariates": load_model("level").covariates})
+    _judge(_some_missing(make_design(rollout_panel, bare)), bare, rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in list_models() if name != "rollout"])
+def test_density_is_the_graphs_with_covariates(name: str, basque_panel: bs.Panel, rng: np.random.Generator) -> None:
+    """Predictors with every second model, covariates that vary in time with the others."""
+    use = ("time-varying", "predictors")[list_models().index(name) % 2]
+    spec = load_model(name)
+    bare = spec.model_copy(update={"covariates": load_model("level").covariates})
+    design = _with_covariates(make_design(basque_panel, bare), use, rng)
+    covariates = spec.covariates.model_copy(update={"use": use, "sd": 0.7})
+    _judge(design, spec.model_copy(update={"covariates": covariates}), rng)
+
+
+def test_gradient_is_that_of_differences(rollout_panel: bs.Panel, rng: np.random.Generator) -> None:
+    """Independent of the graph: central differences along random directions."""
+    spec = load_model("default")
+    design = _some_missing(make_design(rollout_panel, spec))
+    data, size = layout.pack(design, spec), sum(block.size for block in layout.blocks(design, spec))
+    for _ in range(5):
+        x, along = rng.uniform(-1, 1, size), rng.normal(size=size)
+        gradient, ignored = np.empty(size), np.empty(size)
+        _log_density(x, gradient, data)
+        ahead, behind = (_log_density(x + h * along, ignored, data) for h in (1e-6, -1e-6))
+        assert gradient @ along == pytest.approx((ahead - behind) / 2e-6, rel=1e-5)
+
+
+def test_in_other_units_the_density_is_the_same(prop99_panel: bs.Panel) -> None:
+    design, spec = make_design(prop99_panel, load_model("default")), load_model("default")
+    first = bayes.sample(design, spec, bs.Sampling(draws=100, tune=100), 3)
+    data = layout.whiten(layout.pack(design, spec), first.state.scale)
+    assert data[layout.LENGTH] == data.size
+    on = bayes.sample(design, spec, bs.Sampling(draws=100, tune=100), 4, first.state)
+    both = first.and_then(on)
+    assert len(both) == 200
+    assert on.stats["logp"].mean() == pytest.approx(first.stats["logp"].mean(), abs=5)
+
+
+def test_both_engines_have_one_posterior(prop99_panel: bs.Panel, prop99_fit: bs.Fit) -> None:
+    again = bs.fit(prop99_panel, "level", sampling=bs.Sampling(seed=1, engine="pymc"), progress=False)
+    mine, other = prop99_fit.effects().iloc[0], again.effects().iloc[0]
+    sd = float(prop99_fit.effect_draws("predictive")["average"].std())
+    for name in ("estimate", "lower", "upper"):
+        assert mine[name] == pytest.approx(other[name], abs=0.25 * sd)
+    assert (prop99_fit.provenance.engine, again.provenance.engine) == ("auto", "pymc")
+
+
+def test_a_seed_gives_the_same_draws(prop99_panel: bs.Panel) -> None:
+    fits = [bs.fit(prop99_panel, "default", draws=300, seed=8, progress=False) for _ in range(2)]
+    np.testing.assert_array_equal(*[f.tree["posterior"]["weights"].values for f in fits])
+
+
+def test_structures_of_the_catalogue_are_all_served() -> None:
+    """Whatever a specification can say has a compiled density: blocks for each of its variables."""
+    assert {field.name for field in dataclasses.fields(Structure)} == {
+        "known", "softmax", "student", "drift", "covariates", "predictors",
+    }  # fmt: skip
+
+
+def _script(text: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        timeout=500,
+        check=False,
+    )
+
+
+FIT = """
+import sys
+import pandas as pd, numpy as np, bsynth as bs
+rng = np.random.default_rng(1)
+wide = pd.DataFrame(rng.normal(size=(14, 6)).cumsum(axis=0), columns=list("abcdef"))
+panel = bs.Panel.from_wide(wide, treated="a", start=10)
+found = bs.fit(panel, "level", draws=200, progress=False)
+print(found.status, round(found.effects().iloc[0]["estimate"], 6), "pymc" in sys.modules, "arviz" in sys.modules)
+"""
+
+
+def test_kernel_path_imports_neither_pymc_nor_arviz(tmp_path: Path) -> None:
+    done = _script(FIT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[2:] == ["False", "False"]
+
+
+SMALL = """
+from bsynth.engines.kernels import compiled
+from bsynth.engines.kernels.machine import piece
+
+@piece
+def log_density(x, g, data):
+    g[:] = -x
+    return -0.5 * (x * x).sum()
+
+compiled.log_density = log_density
+found = compiled.compiled()
+print(found.log_density.address > 0, found.note)
+"""
+"""The same way to disk with a density that compiles in a second instead of twenty."""
+
+
+def test_without_a_folder_for_machine_code_it_is_compiled_and_says_why(tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file")
+    done = _script(SMALL, BSYNTH_CACHE=str(blocked))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("True machine code cannot be kept in")
+    assert str(blocked) in done.stdout
+    assert blocked.read_text() == "a file"
+
+
+def test_machine_code_cut_short_is_made_again(tmp_path: Path) -> None:
+    usual = _script(SMALL, BSYNTH_CACHE=str(tmp_path))
+    assert (usual.stdout, usual.stderr) == ("True None\n", "")
+    kept = [file for file in tmp_path.rglob("*") if file.suffix in (".nbi", ".nbc")]
+    assert kept
+    for file in kept:
+        file.write_bytes(file.read_bytes()[:20])
+    assert _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout.startswith("True machine code cannot be kept in")
+    # What was broken is gone, so the next process keeps its own again, and the one after that finds it.
+    for _ in range(2):
+        assert _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout == "True None\n"
+
+
+def test_two_processes_fill_one_folder(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SMALL]
+    environment = os.environ | {"BSYNTH_CACHE": str(tmp_path)}
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for each in running:
+        out, err = each.communicate(timeout=500)
+        assert (each.returncode, out, err) == (0, "True None\n", "")
+
+
+@pytest.mark.filterwarnings("ignore::bsynth.errors.EngineWarning")
+def test_the_reason_is_said_once_and_the_fit_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, prop99_panel: bs.Panel
+) -> None:
+    usual = bs.fit(prop99_panel, "level", draws=200, progress=False)
+    bayes._kernel_lacks.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(nuts, "note", lambda: "machine code cannot be kept in '/nowhere'")
+        with pytest.warns(bs.errors.EngineWarning, match="cannot be kept in '/nowhere'") as seen:
+            again = [bs.fit(prop99_panel, "level", draws=200, progress=False) for _ in range(2)]
+    bayes._kernel_lacks.cache_clear()
+    assert len([w for w in seen if w.category is bs.errors.EngineWarning]) == 1
+    for each in again:
+        np.testing.assert_array_equal(each.tree["posterior"]["weights"], usual.tree["posterior"]["weights"])
+
+
+def test_another_nutpie_is_served_by_the_graph(monkeypatch: pytest.MonkeyPatch, prop99_panel: bs.Panel) -> None:
+    """Its private parts may have moved: the version is asked before they are touched."""
+    nuts.lacks.cache_clear()
+    bayes._kernel_lacks.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(nuts, "version", lambda name: "0.17.2")
+        with pytest.warns(bs.errors.EngineWarning, match=r"known to work with nutpie 0\.16, and 0\.17\.2 is installed"):
+            found = bs.fit(prop99_panel, "level", draws=300, progress=False)
+    nuts.lacks.cache_clear()
+    bayes._kernel_lacks.cache_clear()
+    assert found.status == "ok"
+    assert nuts.lacks() is None, "nutpie's private parts are as they are used here; see SERVED"
+
+
+def test_machine_code_has_a_folder_for_each_state_of_its_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path(compiled.__file__).parent
+    assert {file.name for file in here.glob("*.py")} - {"__init__.py", "nuts.py"} == set(compiled._SOURCES)
+    before = compiled.cache_folder()
+    monkeypatch.setattr(compiled, "version", lambda name: "9.9")
+    assert compiled.cache_folder() != before
+    monkeypatch.setenv("BSYNTH_CACHE", "/somewhere")
+    assert compiled.cache_folder().parent == Path("/somewhere")
