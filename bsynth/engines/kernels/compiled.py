@@ -1,4 +1,4 @@
-"""The density as a C function, kept on disk: compiled once on a machine, then loaded in milliseconds.
+"""The density as a C function, kept on disk: compiled once on a machine, then loaded by each process.
 
 Numba's cache notices that a file has changed, but not the files that it uses. So the machine code lies in a folder
 named after all sources of the density and the versions of the compiler.
