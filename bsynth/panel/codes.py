@@ -15,6 +15,8 @@ from bsynth.errors import PanelError
 NUMBERS = "whole numbers"
 QUARTER_SHARES, MONTH_SHARES = "quarters of years", "months of years"
 """Fractions of years, as in 1990.25 and 1990.0833."""
+POSIX = 1969
+"""The first of the hundred years that two digits stand for where nothing else is known."""
 _YEARS = (1800, 2099)
 """Years that a code of six or eight digits may begin with."""
 _WIDTHS = {"%Y": 4, "%G": 4, "%j": 3} | dict.fromkeys(("%m", "%d", "%y", "%H", "%M", "%S", "%V", "%W", "%U"), 2)
@@ -72,6 +74,24 @@ def week(year: int, number: int, form: str = "weeks", weekday: int = 0) -> Span 
     except ValueError:
         return None
     return Span(form, first, first if weekday else first + pd.Timedelta(days=7, seconds=-1))
+
+
+def century(year: int, since: int) -> int:
+    """The year that two digits stand for, in the hundred years from one on."""
+    return since + (year - since) % 100
+
+
+def first_year(years: Sequence[int]) -> int:
+    """The first of the hundred years that make a series with years of two digits the shortest; that of POSIX at best.
+
+    By POSIX alone Dec-68 is a century after Jan-69.
+    """
+    seen = sorted({century(year, POSIX) for year in years})
+    if not seen:
+        return POSIX
+    gaps = np.diff([*seen, seen[0] + 100])
+    widest = int(np.argmax(gaps))
+    return POSIX if gaps[-1] == gaps[widest] else 1900 + seen[widest + 1] % 100
 
 
 def number(text: str) -> float | None:

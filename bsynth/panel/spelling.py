@@ -16,7 +16,7 @@ from bsynth._base.plain import show
 from bsynth._base.types import Label
 from bsynth.errors import PanelError
 from bsynth.panel import codes
-from bsynth.panel.codes import Span
+from bsynth.panel.codes import POSIX, Span
 
 NUMBERS, DAYS, TIMES, FORMAT = "whole numbers", "days", "times", "format"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -70,6 +70,8 @@ class Spelling:
         What became of time zones: there are none; local days were kept; times in UTC, or with offsets, are in UTC.
     note : str
         One sentence that says so, or nothing where nothing had to be interpreted.
+    since : int
+        The first of the hundred years that two digits stand for.
     short : bool
         Years have two digits after a month's name, and could be nothing else.
     """
@@ -78,6 +80,7 @@ class Spelling:
     date_format: str | None = None
     clock: str = ""
     note: str = ""
+    since: int = POSIX
     short: bool = False
 
     def notes(self) -> list[str]:
@@ -96,11 +99,11 @@ class Spelling:
         text = "" if label is None or isinstance(label, bool | np.bool) else str(_whole(label)).strip()
         found = None
         if self.date_format is not None:
-            stamp = by_format([text], self.date_format)[0]
+            stamp = by_format([text], self.date_format, self.since)[0]
             found = None if pd.isna(stamp) else Span.moment(self.form, stamp)
         elif (number := codes.number(text)) is not None:
             found = codes.read(number, self.form) or codes.read(number, codes.form_of([text], [number]))
-        found = found or read_text(text, short=self.short)
+        found = found or read_text(text, since=self.since, short=self.short)
         if found is None:
             raise PanelError(f"{name}: {role} is {label!r}, {_why(text)}")
         return self._on_the_clock(found, label, role, name)
@@ -167,18 +170,18 @@ def in_one_type(column: pd.Series) -> pd.Series:
     return column
 
 
-def read_text(text: str, *, short: bool = False) -> Span | None:
+def read_text(text: str, *, since: int = POSIX, short: bool = False) -> Span | None:
     """Read one label that is no number; None where it is no period, or has two meanings."""
     text = _WEEKDAY.sub("", text, count=1)
     for form, pattern in _PATTERNS:
         if (found := pattern.fullmatch(text)) is not None:
             return _span(form, found.groupdict())
     if (found := _SHORT.fullmatch(text)) is not None and (short or _is_no_day(found.groupdict())):
-        return _span("months", found.groupdict())
+        return _span("months", found.groupdict(), since)
     return None
 
 
-def by_format(texts: Sequence[str], date_format: str) -> list[Any]:
+def by_format(texts: Sequence[str], date_format: str, since: int = POSIX) -> list[Any]:
     """Timestamps by a format, NaT where a text does not follow it; a week without its day is its Monday."""
     day = {"%V": ("%u", "1"), "%W": ("%w", "1"), "%U": ("%w", "0")}
     for week, (directive, first) in day.items():
@@ -190,7 +193,9 @@ def by_format(texts: Sequence[str], date_format: str) -> list[Any]:
         # A number loses the zero that it begins with.
         padded = text.zfill(width) if width and text.split(" ")[0].isdigit() and len(text) == width - 1 else text
         try:
-            found.append(pd.Timestamp(datetime.datetime.strptime(padded, date_format)))
+            moment = datetime.datetime.strptime(padded, date_format)
+            moment = moment.replace(year=codes.century(moment.year, since)) if "%y" in date_format else moment
+            found.append(pd.Timestamp(moment))
         except ValueError:
             found.append(pd.NaT)
     return found
@@ -211,7 +216,7 @@ def _written(texts: list[str], where: str) -> tuple[Any, Spelling]:
     numbers = [codes.number(text) for text in texts]
     spans = [None if number is not None else read_text(text) for text, number in zip(texts, numbers, strict=True)]
     short = _short_months(texts)
-    spans = spans if short is None else list(short)
+    spans, since = (spans, POSIX) if short is None else short
     kinds = [
         NUMBERS if number is not None else "" if span is None else TIMES if span.form == DAYS else span.form
         for number, span in zip(numbers, spans, strict=True)
@@ -237,16 +242,22 @@ def _written(texts: list[str], where: str) -> tuple[Any, Spelling]:
     longest = max(range(len(texts)), key=lambda k: len(texts[k]))
     said = f"Periods were read as {form}: {texts[longest]} is {show(known[longest].first)}."
     note = "" if form in (DAYS, TIMES) and common != NUMBERS else said
-    return _timestamps(known, Spelling(form, note=note, short=short is not None), where)
+    spelling = Spelling(form, note=note, since=since, short=short is not None)
+    return _timestamps(known, spelling, where)
 
 
 def _formatted(texts: list[str], date_format: str, where: str) -> tuple[Any, Spelling]:
     """Labels of one column by the user's format."""
     stamps = by_format(texts, date_format)
+    since = POSIX
+    if "%y" in date_format:
+        since = codes.first_year([stamp.year for stamp in stamps if not pd.isna(stamp)])
+        stamps = by_format(texts, date_format, since)
     if bad := [text for text, stamp in zip(texts, stamps, strict=True) if pd.isna(stamp)]:
         raise PanelError(f"{where} holds {bad[0]!r}, which does not follow the format {date_format!r}; change {_FLAG}")
     note = f"Periods were read by the format {date_format}: {texts[0]} is {show(stamps[0])}."
-    return _timestamps([Span.moment(FORMAT, s) for s in stamps], Spelling(FORMAT, date_format, note=note), where)
+    spelling = Spelling(FORMAT, date_format, note=note, since=since)
+    return _timestamps([Span.moment(FORMAT, stamp) for stamp in stamps], spelling, where)
 
 
 def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any, Spelling]:
@@ -296,10 +307,10 @@ def _local_days(stamps: Sequence[pd.Timestamp]) -> list[pd.Timestamp] | None:
     return found
 
 
-def _span(form: str, parts: dict[str, str | None]) -> Span | None:
+def _span(form: str, parts: dict[str, str | None], since: int = POSIX) -> Span | None:
     """Build what the groups of a pattern say; None when there is no such day."""
     full = parts.get("y")
-    year = _century(int(parts.get("yy") or 0)) if full is None else int(full)
+    year = codes.century(int(parts.get("yy") or 0), since) if full is None else int(full)
     name, month = parts.get("name"), int(parts.get("m") or 1)
     if name:
         month = _MONTHS.index(name[:3].lower()) + 1
@@ -322,26 +333,26 @@ def _span(form: str, parts: dict[str, str | None]) -> Span | None:
         return None
 
 
-def _short_months(texts: Sequence[str]) -> list[Span | None] | None:
-    """Months such as Jan-22 where they can be nothing else: Jan-00 or Feb-31, or month after month without a gap."""
+def _short_months(texts: Sequence[str]) -> tuple[list[Span | None], int] | None:
+    """Months such as Jan-22 where they can be nothing else: Jan-00 or Feb-31, or month after month without a gap.
+
+    With the first of the hundred years that their two digits stand for.
+    """
     found = [_SHORT.fullmatch(text) for text in texts]
     if not texts or not all(found):
         return None
     parts = [each.groupdict() for each in found if each is not None]
-    spans = [_span("months", each) for each in parts]
+    since = codes.first_year([int(each["yy"] or 0) for each in parts])
+    spans = [_span("months", each, since) for each in parts]
     places = sorted(span.first.year * 12 + span.first.month for span in spans if span is not None)
     gapless = len(places) > 3 and places == list(range(places[0], places[0] + len(places)))
-    return spans if gapless or any(_is_no_day(each) for each in parts) else None
+    return (spans, since) if gapless or any(_is_no_day(each) for each in parts) else None
 
 
 def _is_no_day(parts: dict[str, str | None]) -> bool:
     """Whether the number beside a month cannot be a day of it: 00, or beyond its end (in a leap year)."""
     span, number = _span("months", {**parts, "yy": "00"}), int(parts["yy"] or 0)
     return span is not None and not 1 <= number <= span.first.days_in_month
-
-
-def _century(year: int) -> int:
-    return year + (1900 if year > 68 else 2000)
 
 
 def _whole(label: Label) -> Any:
