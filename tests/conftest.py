@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +17,9 @@ from bsynth.panel.simulate import rollout_panel_arguments
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--save", default=None, help="folder in which drawn figures and pages are kept for eyes")
-    parser.addoption("--reseed", default=0, type=int, help="shift the seed of every fit: no test may hang on its draws")
+    parser.addoption(
+        "--reseed", default=0, type=int, help="shift the seed of every fit and property: no test may hang on draws"
+    )
 
 
 class Figures:
@@ -30,6 +33,10 @@ class Figures:
 def pytest_configure(config: pytest.Config) -> None:
     # As a plugin and no fixture: the examples of docstrings are not below this folder.
     config.pluginmanager.register(Figures())
+    # Without --reseed the suite tries the same examples everywhere; with it, others each time.
+    again = not config.getoption("--reseed")
+    hypothesis.settings.register_profile("suite", derandomize=again, deadline=None, database=None)
+    hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session", autouse=True)
