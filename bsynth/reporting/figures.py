@@ -3,7 +3,8 @@
 import inspect
 import io
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -32,7 +33,30 @@ from bsynth.reporting.words import slug_of
 DPI = 130
 
 
-def drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A figure that is laid out for good, and its files, each made once; the same figure gives the same bytes."""
+
+    figure: Figure
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture as PNG."""
+        return self._encoded("png", {"Software": None})
+
+    @cached_property
+    def svg(self) -> bytes:
+        """The picture as SVG."""
+        return self._encoded("svg", {"Date": None, "Creator": None})
+
+    def _encoded(self, kind: str, metadata: dict[str, None]) -> bytes:
+        buffer = io.BytesIO()
+        with style.house():
+            self.figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+        return buffer.getvalue()
+
+
+def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     """Return every picture that the analysis has results for, each as what draws it.
 
     Keys are among ``trajectory, gap, weights, effects``, ``trajectory-2`` on for further fits, and the slugs of
@@ -54,7 +78,7 @@ def drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     return {key: partial(_settled, draw) for key, draw in found.items()}
 
 
-def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Figure]:
+def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Drawing]:
     """Draw every picture that the analysis has results for.
 
     Parameters
@@ -65,7 +89,7 @@ def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Figure]
 
     Returns
     -------
-    dict of Figure
+    dict of Drawing
         By the keys of `drawings`. The figures are unknown to pyplot: nothing to close.
     """
     steps = Steps() if steps is None else steps
@@ -89,31 +113,22 @@ def _further_drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     return found
 
 
-def save_figures(analysis: Analysis, folder: str | Path, *, drawn: Mapping[str, Figure] | None = None) -> list[Path]:
+def save_figures(analysis: Analysis, folder: str | Path, *, drawn: Mapping[str, Drawing] | None = None) -> list[Path]:
     """Write every picture to ``folder`` as PNG and SVG and return the files.
 
     ``drawn`` are those of `figures`, when they are drawn already.
     """
     given = figures(analysis) if drawn is None else drawn
-    return [file for key, figure in given.items() for file in save_figure(figure, key, Path(folder))]
+    return [file for key, drawing in given.items() for file in save_figure(drawing, key, Path(folder))]
 
 
-def save_figure(figure: Figure, key: str, folder: Path) -> list[Path]:
+def save_figure(drawing: Drawing, key: str, folder: Path) -> list[Path]:
     """Write one picture to ``folder`` as PNG and SVG, both or none, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = {folder / f"{key}.{kind}": encoded(figure, kind) for kind in ("png", "svg")}
+    made = {folder / f"{key}.png": drawing.png, folder / f"{key}.svg": drawing.svg}
     for file, content in made.items():
         file.write_bytes(content)
     return list(made)
-
-
-def encoded(figure: Figure, kind: str) -> bytes:
-    """Return the bytes of a PNG or SVG file; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-    with style.house():
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-    return buffer.getvalue()
 
 
 def _drawn(draw: Callable[[Axes], Axes]) -> Figure:
@@ -131,7 +146,7 @@ def _own_size(plot: Callable[..., Axes], finding: Finding) -> Figure:
     return figure
 
 
-def _settled(draw: Callable[[], Figure]) -> Figure:
+def _settled(draw: Callable[[], Figure]) -> Drawing:
     """Draw a figure, lay it out and keep it so: a second file of it is then the same picture."""
     figure = draw()
     with style.house():
@@ -139,7 +154,7 @@ def _settled(draw: Callable[[], Figure]) -> Figure:
         figure.draw_without_rendering()
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-    return figure
+    return Drawing(figure)
 
 
 def _over_time(draw: Callable[[Axes], Axes], time: str) -> Figure:

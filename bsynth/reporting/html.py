@@ -8,12 +8,11 @@ from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
-from bsynth.reporting.figures import figures, picture_name
+from bsynth.reporting.figures import Drawing, figures, picture_name
 from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
@@ -25,13 +24,13 @@ HERE = Path(__file__).parent
 _NUMBER = re.compile(r"[<>]? ?[+−-]?[\d.,∞]+%?|\[.*\]|–|")
 
 
-def render(analysis: Analysis, *, drawn: Mapping[str, Figure] | None = None, steps: Steps | None = None) -> str:
+def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, steps: Steps | None = None) -> str:
     """Return the report as one HTML page; a picture or section that cannot be had is named in its place.
 
     Parameters
     ----------
     analysis : Analysis
-    drawn : mapping of key to Figure, optional
+    drawn : mapping of key to Drawing, optional
         Those of `bsynth.reporting.figures.figures`, when they are drawn already.
     steps : Steps, optional
         Keeps the reasons of what cannot be had.
@@ -80,7 +79,7 @@ def write_report(
     analysis: Analysis,
     path: str | Path,
     *,
-    drawn: Mapping[str, Figure] | None = None,
+    drawn: Mapping[str, Drawing] | None = None,
     steps: Steps | None = None,
 ) -> None:
     """Write the page of `render` to ``path``, whole or not at all."""

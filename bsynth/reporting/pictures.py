@@ -16,7 +16,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.frequentist import PlaceboSpace
 from bsynth.plots.view import PathInference
 from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
-from bsynth.reporting.figures import encoded, picture_name
+from bsynth.reporting.figures import Drawing, picture_name
 from bsynth.reporting.findings import findings_of, reason_of
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import marked
@@ -61,7 +61,7 @@ class Picture:
 
 
 def pictures(
-    analysis: Analysis, drawn: Mapping[str, Figure], summary: dict[str, Any], steps: Steps | None = None
+    analysis: Analysis, drawn: Mapping[str, Drawing], summary: dict[str, Any], steps: Steps | None = None
 ) -> dict[str, Picture]:
     """Return every picture of ``drawn``, which are those of `bsynth.reporting.figures.figures`, by its key.
 
@@ -70,19 +70,18 @@ def pictures(
     steps = Steps() if steps is None else steps
     behind, bad = numbers_behind(analysis, summary), _reasons(analysis)
     made = {}
-    for key, figure in drawn.items():
+    for key, drawing in drawn.items():
         numbers = steps.attempt(f"numbers of the picture {key}", behind[key]) if key in behind else None
-        picture = steps.attempt(picture_name(key), partial(_picture, key, figure, numbers, bad.get(key, "")))
+        picture = steps.attempt(picture_name(key), partial(_picture, key, drawing, numbers, bad.get(key, "")))
         if picture is not None:
             made[key] = picture
     return made
 
 
-def _picture(key: str, figure: Figure, numbers: dict[str, Any] | None, reason: str) -> Picture:
-    svg = encoded(figure, "svg")
-    large = len(svg) > SVG_LIMIT
-    address = _address("png", encoded(figure, "png")) if large else _address("svg+xml", svg)
-    packed = _base64(gzip.compress(svg, mtime=0)) if large else None
+def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason: str) -> Picture:
+    figure, large = drawing.figure, len(drawing.svg) > SVG_LIMIT
+    address = _address("png", drawing.png) if large else _address("svg+xml", drawing.svg)
+    packed = _base64(gzip.compress(drawing.svg, mtime=0)) if large else None
     return Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, reason)
 
 

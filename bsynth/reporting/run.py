@@ -7,14 +7,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from bsynth._base.request import check_file, writing
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.errors import BsynthError, SpecError, came
-from bsynth.reporting.figures import drawings, picture_name, save_figure
+from bsynth.reporting.figures import Drawing, drawings, picture_name, save_figure
 from bsynth.reporting.html import write_report
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
@@ -97,17 +95,17 @@ def _saved(fit: Fit, file: Path) -> Path:
     return file
 
 
-def _pictures(analysis: Analysis, folder: Path, steps: Steps) -> dict[str, Figure]:
+def _pictures(analysis: Analysis, folder: Path, steps: Steps) -> dict[str, Drawing]:
     """Draw and save the pictures one by one."""
     drawn = {}
     for key, draw in drawings(analysis).items():
-        figure = steps.attempt(picture_name(key), draw)
-        if figure is None:
+        drawing = steps.attempt(picture_name(key), draw)
+        if drawing is None:
             continue
-        saved = steps.attempt(picture_name(key), partial(save_figure, figure, key, folder))
+        saved = steps.attempt(picture_name(key), partial(save_figure, drawing, key, folder))
         if saved is not None:
             note_written(folder.parent, saved)
-            drawn[key] = figure
+            drawn[key] = drawing
     return drawn
 
 

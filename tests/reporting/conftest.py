@@ -10,14 +10,13 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 from playwright.sync_api import Browser, sync_playwright
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
 from bsynth.bayesian.result import Fit
 from bsynth.findings import decide, path_band
-from bsynth.reporting.figures import figures
+from bsynth.reporting.figures import Drawing, figures
 from bsynth.reporting.html import write_report
 
 matplotlib.use("Agg")
@@ -57,7 +56,7 @@ def posterior_only(analysis: Analysis) -> Analysis:
 
 
 @pytest.fixture(scope="session")
-def pictures(analysis: Analysis) -> dict[str, Figure]:
+def pictures(analysis: Analysis) -> dict[str, Drawing]:
     return figures(analysis)
 
 
@@ -97,7 +96,7 @@ def pages(
     analysis: Analysis,
     unreliable: Analysis,
     hostile: Analysis,
-    pictures: dict[str, Figure],
+    pictures: dict[str, Drawing],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Path]:
     """Pages on disk, by the name of their analysis."""

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.figure import Figure
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.reporting.figures import save_figures
+from bsynth.reporting.figures import Drawing, save_figures
 from bsynth.reporting.html import render, write_report
 from bsynth.reporting.pictures import pictures as page_pictures
 from bsynth.text.marks import OF_FIT, marked
@@ -92,7 +91,7 @@ def test_structure_is_semantic(page: Page) -> None:
     assert any(meta.get("name") == "viewport" for meta in page.all("meta"))
 
 
-def test_every_picture_is_in_the_page_with_its_numbers(pictures: dict[str, Figure], page: Page) -> None:
+def test_every_picture_is_in_the_page_with_its_numbers(pictures: dict[str, Drawing], page: Page) -> None:
     images = [image["src"] or "" for image in page.all("img")]
     assert len(images) == len(pictures) >= 8
     for image in images:
@@ -108,7 +107,7 @@ def test_every_picture_is_in_the_page_with_its_numbers(pictures: dict[str, Figur
 
 
 def test_a_picture_too_large_for_the_page_is_packed(
-    analysis: Analysis, pictures: dict[str, Figure], monkeypatch: pytest.MonkeyPatch
+    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bsynth.reporting.pictures.SVG_LIMIT", 1)
     made = page_pictures(analysis, {"weights": pictures["weights"]}, analysis.to_dict())["weights"]
@@ -174,7 +173,7 @@ def test_a_report_without_a_posterior(germany: Analysis) -> None:
 
 
 def test_the_same_analysis_gives_the_same_files(
-    analysis: Analysis, pictures: dict[str, Figure], source: str, tmp_path: Path
+    analysis: Analysis, pictures: dict[str, Drawing], source: str, tmp_path: Path
 ) -> None:
     write_report(analysis, tmp_path / "report.html", drawn=pictures)
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == source
