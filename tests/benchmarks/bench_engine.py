@@ -22,7 +22,7 @@ from speed.bench import BUILD, ROOT, Bench, tell
 from speed.record import Line
 
 from bsynth._base.versions import versions
-from bsynth.pieces import Store
+from bsynth.pieces import Store, digest
 
 ROWS: Mapping[str, Callable[[Bench], list[Line]]] = {
     "run": rows_prop99.whole_run,
@@ -50,9 +50,8 @@ def processor() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
-def sources() -> str:
-    """A digest of bsynth and of what measures it: pieces of another state are not taken for this one's."""
-    folders = (ROOT / "bsynth", ROOT / "models", Path(__file__).parent)
+def sources(*folders: Path) -> str:
+    """A digest of code: what was measured of another state is not taken for this one's."""
     files = sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in (".py", ".toml"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
@@ -82,6 +81,13 @@ def said(line: Line) -> str:
     return "; ".join([*parts, *(text for text in (line.fails, line.missing) if text)])
 
 
+def write(file: Path, results: Mapping[str, Any]) -> None:
+    """Write the results, whole or not at all."""
+    part = file.with_name(f"{file.name}.part")
+    part.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part.replace(file)
+
+
 def main() -> None:
     """Measure, and write after each row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -90,20 +96,21 @@ def main() -> None:
     options = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
     file = BUILD / "quick.json" if options.quick else RESULTS
-    about = {"processor": processor(), "python": platform.python_version(), "versions": versions()}
-    key = hashlib.sha256(json.dumps([about, sources(), options.quick]).encode()).hexdigest()[:16]
-    store = Store(BUILD / "pieces.jsonl", key)
+    about = {
+        "processor": processor(),
+        "python": platform.python_version(),
+        "versions": versions(),
+        "sources": sources(ROOT / "bsynth", ROOT / "models"),
+    }
+    store = Store(BUILD / f"pieces-{file.stem}.jsonl", digest([about, sources(Path(__file__).parent)]))
     bench = Bench(Path(os.environ.get("BSYNTH_DATA", "../shared/data")).resolve(), options.quick, store)
     before = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    # Rows of another machine or other versions would not be of one table.
+    # Rows of another machine, other versions or other code would not be of one table.
     kept = before.get("rows", {}) if all(before.get(name) == about[name] for name in about) else {}
     rows = {name: kept[name] for name in ROWS if name in kept and options.only and name not in options.only}
     for name in options.only or ROWS:
         rows[name] = measured(name, bench)
-        text = json.dumps({**about, "quick": options.quick, "rows": {n: rows[n] for n in ROWS if n in rows}}, indent=1)
-        part = file.with_name(f"{file.name}.part")
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(file)
+        write(file, {**about, "quick": options.quick, "rows": {n: rows[n] for n in ROWS if n in rows}})
     if not options.only:
         # The next bench measures anew.
         store.file.unlink(missing_ok=True)
