@@ -69,10 +69,14 @@ def _speed_lines(name: str, row: dict[str, Any]) -> list[str]:
         return [f"| {name} | – | – | – | – | did not run: {row['reason'].replace('|', '/')} |"]
     found = []
     for line in row["lines"]:
-        other = line["against"] and f"{line['against']}: {_figure(line['other'], line['unit'])}"
+        value, other = (
+            _figure(line[side], line["unit"]) + (f" ({_figure(line[cpu])} CPU)" if line[cpu] is not None else "")
+            for side, cpu in (("value", "cpu"), ("other", "other_cpu"))
+        )
+        other = line["against"] and f"{line['against']}: {other}"
         held = {True: "yes", False: "**no**", None: "–"}[line["holds"]]
         told = "; ".join([held, *(text.replace("|", "/") for text in (line["fails"], line["missing"]) if text)])
-        value, times = _figure(line["value"], line["unit"]), _figure(line["ratio"])
+        times = _figure(line["ratio"])
         found.append(f"| {line['measure']} | {value} | {other or '–'} | {times} | {line['bar'] or '–'} | {told} |")
     return found
 
@@ -101,7 +105,7 @@ def test_table_is_the_evidence(name: str) -> None:
 def test_speed_table_says_what_holds_and_what_does_not(tmp_path: Path) -> None:
     line = {
         "measure": "one fit", "value": 0.0523, "unit": "s", "other": 5.4, "against": "Other 1.0", "ratio": 103.2,
-        "bar": "≤ 0.1 s", "holds": True, "fails": None, "missing": None,
+        "bar": "≤ 0.1 s", "holds": True, "fails": None, "missing": None, "cpu": 0.0712, "other_cpu": None,
     }  # fmt: skip
     missed = line | {"measure": "another", "other": None, "ratio": None, "holds": False, "missing": "no network"}
     rows = {"fit": {"reason": None, "lines": [line, missed]}, "broken": {"reason": "it | stopped", "lines": []}}
@@ -109,8 +113,8 @@ def test_speed_table_says_what_holds_and_what_does_not(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(results))
     table = speed_table(tmp_path / "results.json").splitlines()
     assert table[2:] == [
-        "| one fit | 0.0523 s | Other 1.0: 5.4 s | 103 | ≤ 0.1 s | yes |",
-        "| another | 0.0523 s | Other 1.0: – | – | ≤ 0.1 s | **no**; no network |",
+        "| one fit | 0.0523 s (0.0712 CPU) | Other 1.0: 5.4 s | 103 | ≤ 0.1 s | yes |",
+        "| another | 0.0523 s (0.0712 CPU) | Other 1.0: – | – | ≤ 0.1 s | **no**; no network |",
         "| broken | – | – | – | – | did not run: it / stopped |",
         "",
         "On A CPU, 2 cores; Python 3.12, bsynth 1.",

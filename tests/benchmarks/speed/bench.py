@@ -66,10 +66,11 @@ class Bench:
     ) -> dict[str, list[Sample]]:
         """Measure the sides in turn, A B A B, so that what slows the machine down slows all of them.
 
-        With ``warm`` each goes once before, uncounted: caches on disk are then as they are for everyone but the first.
+        With ``warm`` each goes once before, uncounted and not in a quick bench: caches on disk are then as they are for
+        everyone but the first.
         """
         found: dict[str, list[Sample]] = {side: [] for side in sides}
-        for k in range(-1 if warm else 0, self.rounds(rounds)):
+        for k in range(-1 if warm and not self.quick else 0, self.rounds(rounds)):
             for side, work in sides.items():
                 which = "warming up" if k < 0 else f"{k + 1}"
                 sample = self.piece(f"{name}, {side}, {which}", lambda k=k, work=work: work(k))

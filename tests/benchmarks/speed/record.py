@@ -21,6 +21,8 @@ class Line:
         The same of ``against``, where it could be measured.
     against : str
         Who or what the other is; empty where there is none.
+    cpu, other_cpu : float or None
+        CPU seconds of both, children and threads included, where ``value`` is the seconds that went by.
     more : bool
         Whether more is better.
     at_most, at_least : float or None
@@ -40,6 +42,8 @@ class Line:
     unit: str
     other: float | None = None
     against: str = ""
+    cpu: float | None = None
+    other_cpu: float | None = None
     more: bool = False
     at_most: float | None = None
     at_least: float | None = None
@@ -105,7 +109,16 @@ def compared(
     unit: str = "s",
     **bars: Any,
 ) -> Line:
-    """A line from samples of both sides: medians, and everything that was seen among the details."""
+    """A line from samples of both sides: medians, and everything that was seen among the details.
+
+    ``by`` names the number; CPU seconds are taken from beside it, ``cpu`` from beside ``wall``.
+    """
     details = {"ours": list(ours)} | ({} if theirs is None else {"theirs": list(theirs)})
-    other = None if theirs is None else median(theirs, by)
-    return Line(measure, median(ours, by), unit, other, against, details=details, **bars)
+
+    def both(name: str) -> list[float | None]:
+        return [median(each, name) if each and name in each[0] else None for each in (ours, theirs)]
+
+    value, other = both(by)
+    assert value is not None
+    cpu, other_cpu = both(by.replace("wall", "cpu")) if by.endswith("wall") else (None, None)
+    return Line(measure, value, unit, other, against, cpu, other_cpu, details=details, **bars)

@@ -64,7 +64,14 @@ def many(bench: Bench) -> list[Line]:
     unreliable = f"{whole['unreliable']} fits are unreliable" if whole["unreliable"] else None
     title = f"one of {fits:,} fits in one process, `level`, 25 donors, 20 periods"
     lines = [
-        Line(title, whole["each"], "s", at_most=0.1, details=whole | {"unreliable_fits": unreliable}),
+        Line(
+            title,
+            whole["each"],
+            "s",
+            cpu=whole["fits_cpu"] / fits,
+            at_most=0.1,
+            details=whole | {"unreliable_fits": unreliable},
+        ),
         Line(f"… greatest memory after fit {fits:,} against fit {fits // 10:,}", growth, "×", at_most=1.1),
     ]
     title = "two workers, a core each, against one"

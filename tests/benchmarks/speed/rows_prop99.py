@@ -85,17 +85,19 @@ def new_size(bench: Bench) -> list[Line]:
         environment = {"BSYNTH_CACHE": str(cache)}
 
         def seen(k: int) -> Sample:
+            if not _files(cache):
+                # Here, and not as a piece of its own: this cache is gone with the process, also when it is interrupted.
+                _bsynth_run(bench.prop99, *BARE, environment=environment)
             return _bsynth_run(bench.prop99, *BARE, environment=environment)
 
         def unseen(k: int) -> Sample:
-            if not cache.is_dir():
-                # An interrupted bench has left its cache: this one's begins as that one's did.
+            if not _files(cache):
                 seen(k)
             before = _files(cache)
             sample = _bsynth_run(_smaller(bench.prop99, folder, 30 - k, 25), *BARE, environment=environment)
             return sample | {"new_files": len(_files(cache) - before)}
 
-        found = bench.alternate("size", {"first size": seen, "new size": unseen}, 5)
+        found = bench.alternate("size", {"first size": seen, "new size": unseen}, 5, warm=False)
     first, new = median(found["first size"], "wall"), median(found["new size"], "wall")
     files = sum(sample["new_files"] for sample in found["new size"])
     details = {"first": found["first size"], "new": found["new size"]}
