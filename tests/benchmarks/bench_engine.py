@@ -75,7 +75,8 @@ def said(line: Line) -> str:
     """A line of the table for the terminal."""
     parts = [f"{line.measure}: {line.value:.4g} {line.unit}".rstrip()]
     if line.other is not None:
-        parts.append(f"{line.against} {line.other:.4g}, {line.ratio or 0:.1f} times")
+        times = "" if line.ratio is None else f", {line.ratio:.1f} times"
+        parts.append(f"{line.against} {line.other:.4g}{times}")
     if line.bar:
         parts.append(f"bar {line.bar}: " + {True: "holds", False: "MISSED", None: "not judged"}[line.holds])
     return "; ".join([*parts, *(text for text in (line.fails, line.missing) if text)])
