@@ -62,10 +62,13 @@ evidence: setup
 	$(PYTHON) -m pytest -m evidence -s
 	$(PYTHON) tests/test_readme.py
 
+# The speed table of the README, against other packages in environments of their own under .build/bench; an interrupted
+# bench goes on where it stopped. Then what is timed within one process.
 bench: setup
+	$(PYTHON) tests/benchmarks/bench_engine.py
+	$(PYTHON) tests/test_readme.py
 	$(PYTHON) tests/benchmarks/bench_simplex.py
 	$(PYTHON) tests/benchmarks/bench_bootstrap.py
-	$(PYTHON) tests/benchmarks/bench_placebo.py
 	$(PYTHON) tests/benchmarks/bench_many_fits.py
 	$(PYTHON) tests/benchmarks/bench_report.py
 

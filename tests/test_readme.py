@@ -6,6 +6,7 @@ import math
 import re
 import statistics
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -52,13 +53,73 @@ def certificate_table() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"rollout-log": rollout_table, "certificates": certificate_table}
+RESULTS = ROOT / "tests" / "benchmarks" / "results.json"
+
+
+def _figure(value: float | None, unit: str = "") -> str:
+    """A number of the speed table: three digits, and no more than are there."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:,.0f}" if abs(value) >= 100 or value == round(value) else f"{value:.3g}"
+    return f"{text}{'' if unit in ('', '×', '/s') else ' '}{unit}"
+
+
+def _speed_lines(name: str, row: dict[str, Any]) -> list[str]:
+    if row["reason"] is not None:
+        return [f"| {name} | – | – | – | – | did not run: {row['reason'].replace('|', '/')} |"]
+    found = []
+    for line in row["lines"]:
+        value, other = (
+            _figure(line[side], line["unit"]) + (f" ({_figure(line[cpu])} CPU)" if line[cpu] is not None else "")
+            for side, cpu in (("value", "cpu"), ("other", "other_cpu"))
+        )
+        other = line["against"] and f"{line['against']}: {other}"
+        held = {True: "yes", False: "**no**", None: "–"}[line["holds"]]
+        told = "; ".join([held, *(text.replace("|", "/") for text in (line["fails"], line["missing"]) if text)])
+        times = _figure(line["ratio"])
+        found.append(f"| {line['measure']} | {value} | {other or '–'} | {times} | {line['bar'] or '–'} | {told} |")
+    return found
+
+
+def speed_table(file: Path = RESULTS) -> str:
+    """The README's third table, from what `make bench` measured."""
+    if not file.is_file():
+        return "Not measured yet: `make bench` writes the table."
+    results = json.loads(file.read_text(encoding="utf-8"))
+    lines = ["| measure | bsynth | other | times better | bar | held |", "|---|---|---|---|---|---|"]
+    for name, row in results["rows"].items():
+        lines += _speed_lines(name, row)
+    versions = ", ".join(f"{name} {found}" for name, found in results["versions"].items())
+    return "\n".join([*lines, "", f"On {results['processor']}; Python {results['python']}, {versions}."])
+
+
+TABLES = {"rollout-log": rollout_table, "certificates": certificate_table, "speed": speed_table}
 
 
 @pytest.mark.parametrize("name", list(TABLES))
 def test_table_is_the_evidence(name: str) -> None:
     block = README.split(f"<!-- {name} -->")[1].split(f"<!-- /{name} -->")[0].strip()
     assert block == TABLES[name]()
+
+
+def test_speed_table_says_what_holds_and_what_does_not(tmp_path: Path) -> None:
+    line = {
+        "measure": "one fit", "value": 0.0523, "unit": "s", "other": 5.4, "against": "Other 1.0", "ratio": 103.2,
+        "bar": "≤ 0.1 s", "holds": True, "fails": None, "missing": None, "cpu": 0.0712, "other_cpu": None,
+    }  # fmt: skip
+    missed = line | {"measure": "another", "other": None, "ratio": None, "holds": False, "missing": "no network"}
+    rows = {"fit": {"reason": None, "lines": [line, missed]}, "broken": {"reason": "it | stopped", "lines": []}}
+    results = {"rows": rows, "versions": {"bsynth": "1"}, "processor": "A CPU, 2 cores", "python": "3.12"}
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    table = speed_table(tmp_path / "results.json").splitlines()
+    assert table[2:] == [
+        "| one fit | 0.0523 s (0.0712 CPU) | Other 1.0: 5.4 s | 103 | ≤ 0.1 s | yes |",
+        "| another | 0.0523 s (0.0712 CPU) | Other 1.0: – | – | ≤ 0.1 s | **no**; no network |",
+        "| broken | – | – | – | – | did not run: it / stopped |",
+        "",
+        "On A CPU, 2 cores; Python 3.12, bsynth 1.",
+    ]
+    assert len({row.count("|") for row in table[:5]}) == 1
 
 
 def _scores_at_the_real_start() -> dict[str, dict[str, dict[str, float]]]:
