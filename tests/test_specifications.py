@@ -350,6 +350,24 @@ def test_picture_has_every_specification(prop99_curve: tuple[SpecificationCurve,
     plt.close("all")
 
 
+def test_picture_of_a_stack_has_who_carries_it(panel: bs.Panel, rng: np.random.Generator) -> None:
+    curve = invented(panel, rng)
+    ax = (found := stack(curve)).plot(level=0.8)
+    carriers = found.table[found.table["weight"] >= 0.005]
+    drawn = [line for line in ax.get_lines() if line.get_gid() == "specification"]
+    assert [line.get_xdata()[0] for line in drawn] == carriers["estimate"].tolist()
+    bars = [line.get_xdata() for line in ax.get_lines() if line.get_gid() == "interval"]
+    assert list(bars[0]) == found.effects(0.8).loc[0, ["lower", "upper"]].tolist()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == "stacked"
+    assert names[1].replace("\n", " ") == curve.describe(carriers.iloc[0])
+    failed = replace(curve, runs=tuple(replace(run, status="unreliable") for run in curve.runs))
+    ax = stack(failed).plot()
+    assert len([line for line in ax.get_lines() if line.get_gid() == "unreliable"]) == len(drawn)
+    assert any(failed.reason in text.get_text() for text in ax.texts)
+    plt.close("all")
+
+
 @pytest.mark.slow
 def test_stack_of_real_fits(prop99_curve: tuple[SpecificationCurve, Path]) -> None:
     curve, _ = prop99_curve

@@ -15,7 +15,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import plain
 from bsynth.text.marks import mark, status_of
-from bsynth.text.result import LINE, Result
+from bsynth.text.result import LINE, Pictured
 
 if TYPE_CHECKING:
     from bsynth.calibration import Calibration
@@ -109,7 +109,7 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CheckReport(Result):
+class CheckReport(Pictured):
     """The checks of one fit, in the order of their registry.
 
     Attributes

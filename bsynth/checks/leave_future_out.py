@@ -9,10 +9,10 @@ import pandas as pd
 from scipy import special, stats
 
 from bsynth._base.request import check_whole
-from bsynth._base.types import FloatArray, Status
+from bsynth._base.types import BoolArray, FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
-from bsynth.effects import variable
+from bsynth.effects import check_level, variable
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -24,13 +24,13 @@ from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, number
-from bsynth.text.result import Result
+from bsynth.text.result import Pictured
 
 MIN_LAST = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LeaveFutureOut(Result):
+class LeaveFutureOut(Pictured):
     """One-step-ahead forecasts of the last pre-periods by exact refits.
 
     Attributes
@@ -58,9 +58,13 @@ class LeaveFutureOut(Result):
         terms = self.table["log_density"]
         return float(np.sqrt(len(terms)) * terms.std(ddof=1))
 
+    def is_outside(self, level: float = 0.9) -> BoolArray:
+        """(m,) whether each period lies outside its equal-tailed predictive interval of probability ``level``."""
+        return np.asarray(np.abs(self.table["pit"] - 0.5) > check_level(level) / 2)
+
     def outside(self, level: float = 0.9) -> int:
-        """Periods outside the equal-tailed predictive interval of probability ``level``."""
-        return int((np.abs(self.table["pit"] - 0.5) > level / 2).sum())
+        """How many periods are outside it."""
+        return int(self.is_outside(level).sum())
 
     @property
     def status(self) -> Status:

@@ -25,7 +25,7 @@ from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import bracket, count, number, numbers, percent
-from bsynth.text.result import Result
+from bsynth.text.result import Pictured
 
 SHARE = 0.005
 """Less weight than this is no weight worth a word."""
@@ -77,7 +77,7 @@ def stacking_weights(log_density: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Stack(Result):
+class Stack(Pictured):
     """The effect of a mixture of specifications.
 
     Attributes
