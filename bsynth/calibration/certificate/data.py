@@ -72,8 +72,9 @@ class CertificateData:
     def table(self) -> pd.DataFrame:
         """One row per ``windows`` (real start, earlier, all) × estimand × kind × level, in pre-sd units.
 
-        ``units, intervals, held, coverage, coverage_se, mean_width, median_width, score, score_se``: smaller
-        interval scores are better; standard errors are over units. The kinds are those of ``units`` and ``rivals``.
+        ``units, intervals, held, coverage, coverage_se, coverage_lower, coverage_upper, mean_width, median_width,
+        score, score_se``: smaller interval scores are better; standard errors are over units, and the two bounds are
+        a 95% interval of the coverage. The kinds are those of ``units`` and ``rivals``.
         """
         return coverage_table(pd.concat([self.units, self.rivals], ignore_index=True))
 

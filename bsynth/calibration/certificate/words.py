@@ -7,7 +7,7 @@ import numpy as np
 
 from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
-from bsynth.calibration.certificate.summary import EARLIER
+from bsynth.calibration.certificate.summary import BANDS, EARLIER
 from bsynth.errors import some_of
 from bsynth.text.marks import mark
 from bsynth.text.numbers import fixed, number, p_value, percent
@@ -66,8 +66,17 @@ def _coverage(found: CertificateData) -> str:
     row, base = found.row("calibrated"), found.row("base")
     return (
         f"After calibration, each unit by what the others teach, the {percent(found.level)} interval held in "
-        f"{percent(row['coverage'], 0)} ± {percent(row['coverage_se'], 0)} (one standard error), at a median width of "
-        f"{number(row['median_width'])} pre-period sd against {number(base['median_width'])} before."
+        f"{_held(row)}, at a median width of {number(row['median_width'])} pre-period sd against "
+        f"{number(base['median_width'])} before."
+    )
+
+
+def _held(row: dict[str, Any]) -> str:
+    """How many intervals held the truth, and between which shares that leaves their coverage."""
+    lower, upper = (percent(row[side], 0) for side in ("coverage_lower", "coverage_upper"))
+    return (
+        f"{int(row['held'])} of {int(row['intervals'])} ({percent(row['coverage'], 0)}; {percent(BANDS)} interval of "
+        f"that share {lower} to {upper})"
     )
 
 
@@ -108,7 +117,7 @@ def _by_period(found: CertificateData, estimand: str) -> str:
     share = float(row["coverage"])
     measured = (
         f"the predictive {percent(found.level)} interval {_NAMES[estimand]}, which is not calibrated, held in "
-        f"{percent(share, 0)} ± {percent(row['coverage_se'], 0)} of {int(row['intervals'])}"
+        f"{_held(row)}"
     )
     if abs(share - found.level) <= MARGIN:
         return f"{measured[0].upper()}{measured[1:]}."
