@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import show
@@ -11,6 +12,7 @@ from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
+from bsynth.text.card import writer
 from bsynth.text.labels import METHODS, heading, interval_words, plain
 from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import bracket, fixed, number, numbers, percents
@@ -146,9 +148,10 @@ def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
         # Each row is a quantity of its own, and its number is read by itself.
-        frame = frame.assign(quantity=frame["quantity"].map(heading), value=frame["value"].map(_alone))
+        words = [_alone(str(name), value) for name, value in frame.itertuples(index=False)]
+        frame = frame.assign(quantity=frame["quantity"].map(heading), value=words)
     shown = frame.head(ROWS)
-    made = {heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
+    made = {heading(str(name)): _column(str(name), shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
     further = f"; {rest} further rows are in summary.json" if rest else ""
     return Table(pd.DataFrame(made), caption + further, reason)
@@ -209,15 +212,18 @@ def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...])
     return frame
 
 
-def _alone(value: object) -> str:
+def _alone(name: str, value: object) -> str:
     """Return one number, or a label, as words."""
-    return number(value) if isinstance(value, float) else plain(show(value))
+    return (writer(name) or number)(value) if isinstance(value, float) else plain(show(value))
 
 
-def _column(values: pd.Series) -> list[str]:
+def _column(name: str, values: pd.Series) -> list[str]:
     """Return a column as words, its numbers read together."""
+    written = writer(name)
     if pd.api.types.is_bool_dtype(values):
         return ["yes" if v else "no" for v in values]
     if pd.api.types.is_float_dtype(values):
+        if written is not None:
+            return ["–" if np.isnan(v) else written(float(v)) for v in values]
         return numbers(*(float(v) for v in values))
     return ["–" if v is None or v is pd.NaT else plain(show(v)) or "–" for v in values]
