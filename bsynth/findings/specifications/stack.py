@@ -143,9 +143,9 @@ class Stack(Pictured):
         """What it is, and of which unit."""
         return f"Stacked effect: {self.curve.plan.panel.treated_name}"
 
-    def sentences(self) -> tuple[str, ...]:
-        """The stacked effect, who carries the weight, and how firmly the weights stand."""
-        row, total, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
+    def sentences(self, level: float = LEVEL) -> tuple[str, ...]:
+        """The stacked effect, its interval of this level, who carries the weight, and how firmly the weights stand."""
+        row, total, m = self.effects(level).iloc[0], len(self.weights), len(self.curve.plan.held)
         carriers = self.table[self.table["weight"] >= SHARE]
         listed = "; ".join(f"{number(r['weight'], 2)} {self.curve.describe(r)}" for _, r in carriers.head(4).iterrows())
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
