@@ -69,6 +69,8 @@ def test_default_plan_is_counted_before_anything_is_sampled(germany_panel: bs.Pa
     assert plan.held == (25, 26, 27, 28, 29)
     assert "48 specifications of 'default' on West Germany: 36 of scale ['treated', 'each'] × level" in str(plan)
     assert "288 fits" in str(plan)
+    assert repr(plan).startswith("<CurvePlan 48 specifications of 'default' on West Germany")
+    assert "\n" not in repr(plan)
     assert plan.values("pool")[:4] == ["all", "top-5", "top-10", "pre-fit"]
     assert (plan.values("start"), plan.values("since")) == ([1990, 1987, 1984], [1960, 1967, 1975])
     own = plan.reference.model(plan.base)

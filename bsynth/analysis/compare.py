@@ -45,8 +45,8 @@ def compare(
     panel : Panel
     methods : sequence, optional
         Models (names of the catalogue, paths, `ModelSpec`) and classical estimators (``"sc"``, ``"demeaned"``,
-        ``"did"``, ``"sdid"``, ``"ascm"``, `RidgeASCM`, `Predictors`), each once. By default ``"default", "sc",
-        "demeaned", "did", "sdid"``.
+        ``"did"``, ``"sdid"``, ``"ascm"``, ``"sc-slsqp"``, `RidgeASCM`, `Predictors`), each once. By default
+        ``"default", "sc", "demeaned", "did", "sdid"``.
     interval : {"placebo", "conformal"}
         What gives each classical estimator its interval and p: the inverted placebo test in space, or the conformal
         test (for ``sdid`` with weights fitted before the start).

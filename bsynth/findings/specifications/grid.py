@@ -22,7 +22,9 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
+from bsynth.text.labels import plain
 from bsynth.text.numbers import exact
+from bsynth.text.result import LINE
 
 DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
 SWITCHED = ("switched", "ar1-or-walk")
@@ -123,6 +125,9 @@ class CurvePlan:
     def values(self, switch: str) -> list[Any]:
         """Return the values of a switch over the plan, in order of first use."""
         return list(dict.fromkeys(self.label(s, switch) for s in self.specifications))
+
+    def __repr__(self) -> str:
+        return f"<CurvePlan {plain(str(self), LINE).rstrip('.')}>"
 
     def __str__(self) -> str:
         grid = [s for s in self.specifications if (s.pool, s.window) == (ALL, WHOLE)]
