@@ -129,7 +129,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
         ({"pools": ["top-40"]}, "pool 'top-40' of 12 donors; give top-2 to top-11"),
         ({"pools": ["nearest"]}, "unknown pool 'nearest'; it can be all, top-5"),
         ({"pools": "top-5"}, "pools is 'top-5'; give a list"),
-        ({"pools": {"few": [3]}}, "pool 'few' has 1 donors; give at least 2"),
+        ({"pools": {"few": [3]}}, "pool 'few' has 1 donor; give at least 2"),
         ({"pools": {"mine": [3, 99]}}, "there is no donor '99'"),
         ({"starts": [30]}, "starts has 30; give periods from 8 to 29"),
         ({"since": [0]}, "since has 0; give periods from 1 to 22"),

@@ -30,6 +30,7 @@ from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import decapitalised
+from bsynth.text.numbers import count
 
 
 def analyse(
@@ -239,7 +240,10 @@ def _fits(
     for each in request.fits:
         name = each.spec.name
         if request.calibrated and each is request.fits[0]:
-            tell(f"posterior and calibration: {name} on {request.panel.n_donors} donors (the first fit compiles)")
+            tell(
+                f"posterior and calibration: {name} on {count(request.panel.n_donors, 'donor')} (the first fit "
+                "compiles)"
+            )
             calibration = steps.attempt("calibration", partial(_calibration, each, request.level, store, progress))
             if calibration is not None:
                 fits.append(calibration.fit)

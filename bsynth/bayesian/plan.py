@@ -70,7 +70,8 @@ class Plan:
         return (
             f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {count(panel.n_donors, 'donor')}, "
             f"{panel.n_pre} pre and {count(panel.n_post, 'post period')}; "
-            f"{how.chains} chains × {how.draws} draws after {how.tune} of tuning, seed {how.seed}. {self.reason}"
+            f"{count(how.chains, 'chain')} × {count(how.draws, 'draw')} after {how.tune} of tuning, seed "
+            f"{how.seed}. {self.reason}"
         )
 
 

@@ -75,7 +75,7 @@ class LeaveFutureOut(Pictured):
     def reason(self) -> str:
         """How many refits failed their gate."""
         failed = int((self.table["status"] != "ok").sum())
-        return f"{failed} of {len(self.table)} refits did not pass the convergence gate" if failed else ""
+        return f"{failed} of {count(len(self.table), 'refit')} did not pass the convergence gate" if failed else ""
 
     @property
     def title(self) -> str:

@@ -13,6 +13,7 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION, EndLabel
 from bsynth.plots.view import PathInference, View, view
 from bsynth.plots.window import beyond, focus, window_words
+from bsynth.text.numbers import count
 
 
 def plot_trajectory(
@@ -63,7 +64,7 @@ def plot_trajectory(
         outside = focus(ax, _core(seen), seen.donors if donors else None)
         style.start_line(ax, x[seen.n_pre])
         style.end_labels(ax, _labels(seen, x[-1], bool(seen.interval)))
-        background = "" if not donors else f"Grey: {seen.donors.shape[1]} donors"
+        background = "" if not donors else f"Grey: {count(seen.donors.shape[1], 'donor')}"
         if outside:
             background += f", {outside} of them partly outside the picture"
         style.heading(

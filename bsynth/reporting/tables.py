@@ -15,7 +15,7 @@ from bsynth.reporting.words import as_float, chance_words, p_words, title_of
 from bsynth.text.card import writer
 from bsynth.text.labels import METHODS, heading, interval_words, plain
 from bsynth.text.marks import OF_FIT, marked
-from bsynth.text.numbers import bracket, fixed, number, numbers, percents
+from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
 ROWS = 20
 """Longest table of donors; the rest is counted in the caption and stands in summary.json."""
@@ -105,7 +105,12 @@ def weights(summary: dict[str, Any], reason: str) -> Table:
         ]
     )
     rest = len(main) - len(order)
-    further = f"; {rest} further donors with smaller weights are in summary.json" if rest else ""
+    further = (
+        f"; {count(rest, 'further donor with a smaller weight is', 'further donors with smaller weights are')} in "
+        "summary.json"
+        if rest
+        else ""
+    )
     return Table(frame, f"Weights by method (posterior means for models){further}", reason)
 
 
@@ -128,7 +133,7 @@ def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
     donors = _donor_rows(rows[:ROWS], "unit", ("mean_gap", "last_gap", "pre_rmspe", "post_rmspe", "ratio"))
     donors["Counted"] = ["yes" if r["kept"] else "no: poor fit before" for r in rows[:ROWS]]
     rest = len(rows) - len(donors)
-    further = f"; {rest} further ones are in summary.json" if rest else ""
+    further = f"; {count(rest, 'further one is', 'further ones are')} in summary.json" if rest else ""
     return (
         Table(ranks, "Rank of the treated unit among the placebos, by statistic"),
         Table(donors, f"Placebos, the largest mean gaps first{further}"),
@@ -140,7 +145,7 @@ def leave_one_out(found: dict[str, Any]) -> Table:
     rows = found["table"]
     frame = _donor_rows(rows[:ROWS], "dropped", ("weight", "mean_gap", "change", "pre_rmspe"))
     rest = len(rows) - len(frame)
-    further = f"; {rest} further ones are in summary.json" if rest else ""
+    further = f"; {count(rest, 'further one is', 'further ones are')} in summary.json" if rest else ""
     return Table(frame, f"The average effect without each donor, the largest weight first{further}")
 
 
@@ -153,7 +158,7 @@ def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
     shown = frame.head(ROWS)
     made = {heading(str(name)): _column(str(name), shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
-    further = f"; {rest} further rows are in summary.json" if rest else ""
+    further = f"; {count(rest, 'further row is', 'further rows are')} in summary.json" if rest else ""
     return Table(pd.DataFrame(made), caption + further, reason)
 
 

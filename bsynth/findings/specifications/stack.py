@@ -183,7 +183,7 @@ class Stack(Pictured):
     def _gist(self) -> str:
         row = self.effects().iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
-        return f"{len(self.weights)} specifications, average effect {estimate}, 95% stacked {bracket(bounds)}"
+        return f"{count(len(self.weights), 'specification')}, average effect {estimate}, 95% stacked {bracket(bounds)}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         top = self.table.loc[self.table["weight"] >= SHARE]

@@ -229,7 +229,7 @@ def default_block(panel: Panel) -> int:
 def _checked_block(panel: Panel, length: int) -> int:
     if check_whole(length, "block", 1, "a number of pre-periods") > panel.n_pre - MIN_LEFT:
         raise PanelError(
-            f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
+            f"{count(panel.n_pre, 'pre-period')} less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
             "give a smaller block or a longer pre-period"
         )
     return length

@@ -219,7 +219,7 @@ def _cumulative(estimate: Estimate, estimator: Method, steps: int, began: float)
     """Drop the donor with the largest weight, refit, and go on."""
     panel, full = estimate.panel, float(estimate.gap[estimate.panel.n_pre :].mean())
     if steps < 1:
-        raise PanelError(f"{panel.n_donors} donors: none can be dropped with two left; give at least three")
+        raise PanelError(f"{count(panel.n_donors, 'donor')}: none can be dropped with two left; give at least three")
     fits, rows = [estimate], []
     for _ in range(steps):
         before = fits[-1]

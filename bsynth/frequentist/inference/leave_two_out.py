@@ -157,7 +157,8 @@ class LeaveTwoOut(Inference):
     def _sentence(self, level: float) -> str:
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
-            f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "
+            f"Leave two out: against {self.losses} of {count(self.pairs, 'pair')} of donors the treated unit's "
+            f"{words} is not "
             f"the largest of the three, {p_value(self.p)} ({p_value(self.p_uncounted)} without counting the data); it "
             "presumes that the treatment could have fallen on any unit alike, and its interval that the effect is "
             "constant."
@@ -252,7 +253,7 @@ def leave_two_out(
 def check(panel: Panel) -> None:
     """Raise `PanelError` when a pair left out would leave no donor."""
     if panel.n_donors < MIN_DONORS:
-        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
+        raise PanelError(f"the panel has {count(panel.n_donors, 'donor')}; leaving two out needs at least {MIN_DONORS}")
 
 
 def run(panel: Panel, settings: Settings) -> LeaveTwoOut:
