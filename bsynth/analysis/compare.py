@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import check_kind, names_in
+from bsynth._base.request import check_flags, check_kind, names_in
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.run import run_analysis
@@ -99,6 +99,7 @@ def compare(
         seed=seed,
         sampling=sampling,
     )
+    check_flags(progress=progress)
     if certificate is not None:
         check_kind(certificate, Certificate, "certificate", "what bsynth.certify(panel) returns, or leave it out")
         certified = certificate.windows[0].panel
@@ -120,6 +121,7 @@ def plan_comparison(
 ) -> AnalysisPlan:
     """Validate a request; nothing is computed. Parameters as `compare`."""
     require_panel(panel)
+    check_flags(calibrated=calibrated)
     how = resolve(sampling, draws, seed)
     level = check_level(level)
     if interval not in INTERVALS:

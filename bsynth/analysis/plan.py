@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._base.request import check_kind, check_whole, choose_names, names_in
+from bsynth._base.request import check_flags, check_kind, check_whole, choose_names, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
@@ -167,6 +167,7 @@ def plan_analysis(
     cannot be had on it, is in ``unavailable`` with its reason.
     """
     require_panel(panel)
+    check_flags(calibrated=calibrated)
     level = check_level(level)
     how = resolve(sampling, draws, seed)
     replicates = check_whole(replicates, "replicates", 2, "better 500 or more")

@@ -10,7 +10,7 @@ from typing import Any
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
-from bsynth._base.request import check_number
+from bsynth._base.request import check_flags, check_number
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
@@ -108,6 +108,7 @@ def analyse(
         seed=seed,
         sampling=sampling,
     )
+    check_flags(progress=progress)
     return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
 
 

@@ -12,6 +12,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import records
+from bsynth._base.request import check_flags
 from bsynth._base.types import Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -295,6 +296,7 @@ def calibrate(
     (6, ['calibrated', 'calibrated', 'calibrated'])
     """
     require_panel(panel)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     check_store(store)
     began = time.perf_counter()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from bsynth._base.request import check_whole
+from bsynth._base.request import check_flags, check_whole
 from bsynth._base.types import BoolArray, FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
@@ -151,6 +151,7 @@ def leave_future_out(
     (3, 0)
     """
     require_panel(panel)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean
-from bsynth._base.request import check_kind, check_whole
+from bsynth._base.request import check_flags, check_kind, check_whole
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
@@ -220,6 +220,7 @@ def audit_donors(
     (8, 'sc')
     """
     panel, fit = _given(data)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     refit = check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     _check(panel, fit, calibration, refit)

@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
 from bsynth.frequentist.estimate import Estimate
@@ -54,6 +55,7 @@ def plot_trajectory(
     >>> plot_trajectory(bs.classical(panel)).get_xlabel()
     'signup_week'
     """
+    check_flags(donors=donors)
     seen = view(result, level=level, interval=interval)
     with style.house():
         ax = style.new_axes(ax)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import records, show
+from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import EFFECT_COLUMNS, check_level, positive_share
 from bsynth.engines.sampling import Sampling
@@ -379,6 +380,7 @@ def specification_curve(
     [['none', 'ok'], ['shift', 'ok']]
     """
     require_panel(panel)
+    check_flags(progress=progress)
     check_store(store)
     plan = plan_curve(
         panel,

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.request import check_seed, check_whole
+from bsynth._base.request import check_flags, check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import check_level, gap_of, lift_notes
 from bsynth.errors import PanelError
@@ -181,6 +181,7 @@ def jackknife_plus(
     [3.0, 3.0]
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find_for_series(estimator, panel)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_flags, check_seed
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import TIES, at_least, check_level, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -217,6 +217,7 @@ def leave_two_out(
     (0, 3, 0.25)
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find_for_series(estimator, panel)

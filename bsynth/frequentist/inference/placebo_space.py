@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.request import check_number, check_seed
+from bsynth._base.request import check_flags, check_number, check_seed
 from bsynth._base.types import FloatArray, PlaceboPool
 from bsynth.effects import at_least, check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -199,6 +199,7 @@ def placebo_space(
     0.3333
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find(estimator)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_flags, check_seed
 from bsynth._base.types import IntArray, Label
 from bsynth.effects import at_least, check_level
 from bsynth.errors import PanelError
@@ -133,6 +133,7 @@ def placebo_time(
     [[4.0, 0.0], [5.0, 0.0]]
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     began = time.perf_counter()

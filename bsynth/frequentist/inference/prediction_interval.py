@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed, check_whole
+from bsynth._base.request import check_flags, check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -108,6 +108,7 @@ class PredictionInterval(Inference):
         so that it lies within its bounds.
         """
         level = check_level(level)
+        check_flags(simultaneous=simultaneous)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 4
         low, high = (self.draws.sel(side=side).to_numpy() for side in ("lower", "upper"))
         error_low, error_high = self._errors(tail)
@@ -275,6 +276,7 @@ def prediction_interval(
     True
     """
     require_panel(panel)
+    check_flags(cointegrated=cointegrated, progress=progress)
     seed = check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
