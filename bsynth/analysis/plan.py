@@ -174,8 +174,7 @@ def plan_analysis(
     if questions is not None:
         check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
-    impossible = frequentist.conditions(panel)
-    unavailable = {name: impossible[name] for name in _asked(methods)[0] if name in impossible}
+    unavailable = {name: why for name, why in frequentist.conditions(panel).items() if name in _asked(methods)[0]}
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]
