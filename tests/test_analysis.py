@@ -74,6 +74,20 @@ def test_both_solvers_are_reported_and_agree(prop99_analysis: bs.Analysis) -> No
     assert max(abs(weights["sc"][unit] - weights["sc-slsqp"][unit]) for unit in weights["sc"]) < 1e-4
 
 
+def test_the_other_solver_is_a_row_of_its_own_when_it_is_named(rollout_panel: bs.Panel) -> None:
+    beside = bs.analyse(rollout_panel, models=["none"], methods=["sc", "placebo"], progress=False)
+    assert "sc-slsqp" in beside.estimates
+    assert set(beside.comparison.table["method"]) == {"sc"}
+    named = bs.analyse(rollout_panel, models=["none"], methods=["sc", "sc-slsqp", "placebo"], progress=False)
+    rows = named.comparison.table.set_index("method")
+    assert rows["interval"].to_dict() == {"sc": "placebo", "sc-slsqp": "placebo"}
+    assert rows.loc["sc-slsqp", "estimate"] == pytest.approx(rows.loc["sc", "estimate"], abs=1e-4)
+    assert list(named.estimates) == ["sc", "sc-slsqp"]
+    alone = bs.compare(rollout_panel, ["sc-slsqp"], progress=False)
+    assert alone.table["method"].tolist() == ["sc-slsqp"]
+    assert "sc-slsqp" not in choose_methods("all", rollout_panel)
+
+
 def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollout_panel: bs.Panel) -> None:
     assert choose_methods("all", rollout_panel) == METHODS
     assert set(choose_methods("standard", rollout_panel)) == set(STANDARD)
@@ -117,7 +131,14 @@ def test_sets_of_findings_and_names_combine() -> None:
 
 
 def test_plan_can_be_read(rollout_panel: bs.Panel) -> None:
-    words = str(plan_analysis(rollout_panel, seed=3))
+    planned = plan_analysis(rollout_panel, seed=3)
+    words = str(planned)
+    for each in (planned, planned.fits[0]):
+        line = repr(each)
+        assert line.startswith(f"<{type(each).__name__} ")
+        assert "default" in line
+        assert "\n" not in line
+        assert len(line) <= 320
     assert "25 donors, 20 pre and 10 post periods" in words
     assert "Calibration of default on 25 donors" in words
     assert "sampling variance of every cell is known" in words

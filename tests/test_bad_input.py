@@ -104,7 +104,7 @@ VALUES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], list[str]]] = {
     ),
     "missing row before start": (
         lambda f: without(f, "Utah", 1991),
-        ["1 cells", "'Utah' at 1991", "interpolate", "drop-units"],
+        ["1 cell has", "'Utah' at 1991", "interpolate", "drop-units"],
     ),
     "missing row after start": (lambda f: without(f, "Iowa", 1995), ["'Iowa' at 1995"]),
     "missing outcome before start": (lambda f: set_cell(f, "Texas", 1990, None), ["'Texas' at 1990"]),
@@ -119,11 +119,11 @@ VALUES: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], list[str]]] = {
     "constant treated series": (constant, ["Ohio", "constant at 7", "before 1994"]),
     "row without a unit": (
         lambda f: f.assign(state=f.state.where(f.index != 8)),
-        ["1 rows", "'state'", "year 1992"],
+        ["1 row has", "'state'", "year 1992"],
     ),
     "row without a period": (
         lambda f: f.assign(year=f.year.astype(object).where(f.index != 8)),
-        ["1 rows", "'year'", "Ohio"],
+        ["1 row has", "'year'", "Ohio"],
     ),
     "periods that are words": (
         lambda f: f.assign(year="year " + f.year.astype(str)),

@@ -17,8 +17,15 @@ from bsynth.bayesian.plan import plan
 from bsynth.calibration import Lesson, PlaceboFit, learn, learn_inflation
 from bsynth.calibration.certificate import Certificate, certify
 from bsynth.calibration.certificate.intervals import conformal_quantiles, window_tables
-from bsynth.calibration.certificate.summary import coverage_table, error_factor, flat_p, pit_histogram
+from bsynth.calibration.certificate.summary import (
+    coverage_table,
+    error_factor,
+    flat_p,
+    pit_histogram,
+    share_interval,
+)
 from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
+from bsynth.calibration.certificate.words import _held
 from bsynth.calibration.scores import coverage_error, interval_score
 from bsynth.cli import main
 from bsynth.model.design import make_design
@@ -103,6 +110,21 @@ def test_scores_and_their_errors_by_hand() -> None:
     assert (row["units"], row["intervals"], row["held"], row["coverage"]) == (2, 4, 3, 0.75)
     assert row["coverage_se"] == pytest.approx(0.25), "periods of one unit are one observation"
     assert row["score"] == pytest.approx((2 + 21 + 3 + 4) / 4)
+
+
+@pytest.mark.parametrize("held", [0, 15, 19, 20])
+def test_the_interval_of_a_coverage_is_that_of_wilson(held: int) -> None:
+    wilson = stats.binomtest(held, 20).proportion_ci(0.95, method="wilson")
+    share = np.repeat([1.0, 0.0], [held, 20 - held])
+    assert share_interval(held / 20, share, 20) == pytest.approx((wilson.low, wilson.high))
+    # Three intervals of a unit that are all alike are one, and of units that are all alike they are not more than one.
+    assert share_interval(held / 20, share, 60) == pytest.approx((wilson.low, wilson.high))
+    assert share_interval(held / 20, np.full(20, held / 20), 60) == pytest.approx((wilson.low, wilson.high))
+
+
+def test_a_coverage_of_all_is_said_without_going_beyond_it() -> None:
+    row = {"held": 20, "intervals": 20, "coverage": 1.0, "coverage_lower": 0.839, "coverage_upper": 1.0}
+    assert _held(row) == "20 of 20 (100%; 95% interval of that share 84% to 100%)"
 
 
 def test_factor_and_histogram(rng: np.random.Generator) -> None:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import bsynth as bs
 from bsynth.analysis import plan_analysis
-from bsynth.checks import LeaveFutureOut
+from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.cli import main
 from bsynth.effects import check_level
 from bsynth.findings.question import ask
@@ -119,8 +119,9 @@ def test_a_report_is_of_an_analysis(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-FLAGS = {"progress", "calibrated", "cumulative", "cointegrated", "donors"}
-"""Yes or no, where anything is one or the other."""
+LAST = pd.DataFrame({"time": [27, 28, 29], "observed": 0.0, "predicted": 0.0, "sd": 1.0, "log_density": -1.0,
+                     "pit": 0.5, "status": "ok"})  # fmt: skip
+"""Forecasts of the last three periods before the start."""
 BESIDE: dict[str, dict[str, Any]] = {
     "bootstrap": {"cluster": "time"},
     "export": {"result": bs.classical(PANEL), "folder": "folder"},
@@ -128,8 +129,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     "report": {"analysis": bs.analyse(PANEL, models=["none"], methods=["sc"], findings="none", progress=False)},
     "decide": {"cost": 1.0, "value_per_unit": 1.0, "estimand": "total"},
     "plot_bootstrap": {"boot": bs.bootstrap(PANEL, cluster="time", replicates=20, progress=False)},
+    "plot_checks": {"report": CheckReport("level", ())},
     "plot_comparison": {"comparison": bs.compare(PANEL, ["sc", "did"], progress=False)},
     "plot_donor_audit": {"audit": bs.audit_donors(PANEL, progress=False)},
+    "plot_leave_future_out": {"future": LeaveFutureOut("level", LAST, PANEL)},
     "plot_leave_one_out": {"loo": bs.leave_one_out(PANEL, progress=False)},
     "plot_leave_two_out": {"result": bs.leave_two_out(PANEL, progress=False)},
     "plot_placebo": {"placebo": bs.placebo_space(PANEL, progress=False)},
@@ -137,7 +140,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 """What else a verb is given that is not wrong."""
 SAMPLED = {"curve": "stack plot_specification_curve", "certificate": "plot_certificate", "audit": "plot_prior_audit",
-           "found": "plot_uncertainty"}  # fmt: skip
+           "result": "plot_stack", "found": "plot_uncertainty"}  # fmt: skip
 """These take what many fits make: of them the first parameter alone is walked here."""
 
 
@@ -146,10 +149,11 @@ def parameters() -> list[Any]:
     public = {name: getattr(room, name) for room in (bs, bs.plots) for name in room.__all__}
     functions = {name: each for name, each in public.items() if inspect.isfunction(each)}
     found = [(each, name) for each in functions.values() for name in inspect.signature(each).parameters]
-    flags = {(each, name) for each, name in found if name in FLAGS and each is not bs.simulate_factor}
-    flags |= {(each, name) for each, name in found for first, verbs in SAMPLED.items()
+    left_out = {(each, name) for each, name in found for first, verbs in SAMPLED.items()
               if each.__name__ in verbs.split() and name != first}  # fmt: skip
-    return [pytest.param(each, name, id=f"{each.__name__}-{name}") for each, name in found if (each, name) not in flags]
+    return [
+        pytest.param(each, name, id=f"{each.__name__}-{name}") for each, name in found if (each, name) not in left_out
+    ]
 
 
 @pytest.mark.parametrize(("verb", "name"), parameters())
@@ -163,6 +167,22 @@ def test_every_parameter_of_every_verb_and_picture_refuses_another_kind(verb: An
         verb(**given)
     message = one_line(caught.value)
     assert "object" in message
+
+
+def test_yes_and_no_are_no_texts(tmp_path: Path) -> None:
+    csv = tmp_path / "data.csv"
+    FRAME.to_csv(csv, index=False)
+    interval = bs.prediction_interval(PANEL, progress=False)
+    for name, call in {
+        "progress": lambda: bs.fit(PANEL, progress="no"),  # type: ignore[arg-type]
+        "calibrated": lambda: plan_analysis(PANEL, calibrated="no"),  # type: ignore[arg-type]
+        "simultaneous": lambda: interval.path(simultaneous="no"),  # type: ignore[arg-type]
+        "intercept": lambda: bs.RidgeASCM(intercept="no"),  # type: ignore[arg-type]
+        "execute": lambda: write_notebook(csv, tmp_path / "x.ipynb", **ROLES, execute="no"),  # type: ignore[arg-type]
+    }.items():
+        with pytest.raises(bs.SpecError, match=f"^{name} is 'no'; give True or False$"):
+            call()
+    assert bs.RidgeASCM(intercept=np.bool(True)).intercept  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,9 @@ import bsynth as bs
 from bsynth.model.catalogue import models_folder
 from bsynth.reporting.notebook import execute_notebook, write_notebook
 from bsynth.reporting.run import note_written, write_run
+from bsynth.reporting.tables import listed
 from bsynth.text.card import html_card
+from bsynth.text.labels import heading
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 GALLERY = sorted(FOLDER.glob("*.py"))
@@ -195,6 +197,18 @@ def test_cards_keep_everything_and_let_nothing_through() -> None:
     assert not {"<i>", "<b>", "nan"} & set(re.findall(r"<[ib]>|nan", page))
     assert all(text in page for text in ("&lt;b&gt;", NAMES[-1], ">1.50<", ">1,234,567<", ">∞<", "a &amp; b"))
     assert html_card("<i>", ["a & b"], table) == page, "no names drawn by chance: a notebook is the same each time"
+
+
+def test_a_p_is_written_as_a_p_in_cards_and_reports() -> None:
+    names = ("p", "calibrated_p", "p_calibrated", "pit_p_base", "p_min")
+    table = pd.DataFrame({"unit": ["a", "b", "c"], **{name: [0.00004, 1.0, 0.038461] for name in names}})
+    page, shown = html_card("", [], table), listed(table.assign(gap=0.00004), "").frame
+    for words in ("&lt; 0.001", "1", "0.0385"):
+        assert page.count(f">{words}<") == len(names)
+    assert all(shown[heading(name)].tolist() == ["< 0.001", "1", "0.0385"] for name in names)
+    assert shown["Gap"].tolist()[0] == "0.0000400"
+    values = pd.DataFrame({"quantity": ["estimate", "p", "probability_loss"], "value": [0.25, 0.25, 0.0]})
+    assert listed(values, "").frame["Value"].tolist() == ["0.250", "0.250", "< 0.001"]
 
 
 def test_gallery_is_whole() -> None:

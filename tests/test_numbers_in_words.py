@@ -3,6 +3,7 @@
 import ast
 import math
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,42 @@ def test_numbers_are_written_in_one_way(file: Path) -> None:
         assert found, "no format of its own any more: take it off the list"
     else:
         assert not found, f"write numbers by bsynth.text.numbers; lines {found}"
+
+
+THINGS = (
+    "cell", "check", "cluster", "column", "covariate", "divergence", "donor", "draw", "fit", "forecast", "pair", "panel",
+    "period", "placebo", "pre-period", "refit", "replicate", "resample", "row", "specification", "start", "unit", "user",
+    "value", "window",
+)  # fmt: skip
+"""What is counted in sentences."""
+COUNTED = re.compile(
+    rf"^ (?:(?:{'|'.join(('missing', 'further', 'placebo', 'backdated', 'pseudo-treated'))}) )?(?:{'|'.join(THINGS)})s\b"
+)
+HOW_MANY = re.compile(
+    r"^(len\(.*\)|int\(.*\)|.*\bn_(donors|pre|post|treated)|.*\.(fits|draws|chains|divergences|pairs))$"
+)
+
+
+def bare_counts(source: str) -> list[int]:
+    """Lines where an f-string writes a number and then a noun in the plural, whatever the number is."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        parts = node.values if isinstance(node, ast.JoinedStr) else []
+        for value, text in pairwise(parts):
+            if isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant):
+                counted = HOW_MANY.search(ast.unparse(value.value)) and COUNTED.match(str(text.value))
+                found += [value.lineno] if counted else []
+    return found
+
+
+def test_one_thing_is_not_written_as_several() -> None:
+    bad = ['f"{len(x)} donors"', 'f"of {panel.n_pre} pre-periods {y}"', 'f"{len(x):,} missing cells"']
+    assert [bare_counts(form) for form in bad] == [[1]] * len(bad)
+    quiet = ["f\"{count(len(x), 'donor')} left\"", 'f"{MIN_DONORS} donors"', 'f"{name} donors"', 'f"{len(x)} of them"']
+    assert [bare_counts(form) for form in quiet] == [[]] * len(quiet)
+    files = {file: bare_counts(file.read_text(encoding="utf-8")) for file in sorted(PACKAGE.rglob("*.py"))}
+    found = {str(file.relative_to(PACKAGE)): lines for file, lines in files.items() if lines}
+    assert not found, "write counts by bsynth.text.numbers.count"
 
 
 @pytest.mark.parametrize("value", [-123456.0, 1.2346e5, 9.9996e4, 1.5e7, 12.0, 0.5, 1e-5])

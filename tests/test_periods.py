@@ -363,7 +363,7 @@ def test_holes_are_filled_by_the_calendar_and_not_by_rows() -> None:
     panel = bs.Panel.from_long(data.reset_index(), **ROLES, start=days[12], missing="interpolate")
     before, after = data.y["b", days[3]], data.y["b", days[5]]
     assert panel.outcome[4, 1] == pytest.approx(before + (after - before) * 3 / 4)
-    assert panel.source.notes() == ["1 missing cells were interpolated linearly in time: b at 2024-01-07."]
+    assert panel.source.notes() == ["1 missing cell was interpolated linearly in time: b at 2024-01-07."]
 
 
 def _may_be_a_day(label: str) -> bool:

@@ -7,6 +7,7 @@ import inspect
 import json
 import pickle
 import pkgutil
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -259,6 +260,22 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
     assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
+
+
+@pytest.mark.parametrize("kind", [bs.Fit, bs.Calibration, Stack, Bootstrap, JackknifePlus, PredictionInterval])
+def test_words_hold_intervals_of_the_level_that_was_asked_for(
+    kind: type[Result], found: Callable[[type[Result]], Result]
+) -> None:
+    result = found(kind)
+    said = " ".join(result.sentences(level=0.8))
+    lower, upper = result.effects(level=0.8).loc[0, ["lower", "upper"]]
+    assert "80%" in said
+    assert "95%" not in said
+    bounds = re.search(r"\[(.+?),\s(.+?)\]", said).groups()
+    given = [float(bound.replace("−", "-").replace(",", "")) for bound in bounds]
+    assert given == pytest.approx([lower, upper], rel=0.01, abs=0.005)
+    with pytest.raises(bs.SpecError, match="level is 95"):
+        result.sentences(level=95)
 
 
 @each

@@ -1,3 +1,4 @@
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,19 @@ def test_defaults_are_the_level_model() -> None:
 def test_plain_data_reads_back() -> None:
     spec = load_model("rollout")
     assert ModelSpec.model_validate(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize("name", list_models())
+def test_a_specification_is_one_line_and_one_card(name: str) -> None:
+    spec = load_model(name)
+    assert repr(spec) == str(spec)
+    assert repr(spec).startswith(f"<ModelSpec {name!r}, {spec.title}: ")
+    assert "\n" not in repr(spec)
+    assert len(repr(spec)) <= 320
+    assert all(f"{key} = " in repr(spec) for key in spec.changed())
+    assert "<table" in spec._repr_html_()
+    assert escape(spec.title) in spec._repr_html_()
+    assert repr(load_model("level")).endswith(": all at their defaults>")
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ def test_default_plan_is_counted_before_anything_is_sampled(germany_panel: bs.Pa
     assert plan.held == (25, 26, 27, 28, 29)
     assert "48 specifications of 'default' on West Germany: 36 of scale ['treated', 'each'] × level" in str(plan)
     assert "288 fits" in str(plan)
+    assert repr(plan).startswith("<CurvePlan 48 specifications of 'default' on West Germany")
+    assert "\n" not in repr(plan)
     assert plan.values("pool")[:4] == ["all", "top-5", "top-10", "pre-fit"]
     assert (plan.values("start"), plan.values("since")) == ([1990, 1987, 1984], [1960, 1967, 1975])
     own = plan.reference.model(plan.base)
@@ -127,7 +129,7 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
         ({"pools": ["top-40"]}, "pool 'top-40' of 12 donors; give top-2 to top-11"),
         ({"pools": ["nearest"]}, "unknown pool 'nearest'; it can be all, top-5"),
         ({"pools": "top-5"}, "pools is 'top-5'; give a list"),
-        ({"pools": {"few": [3]}}, "pool 'few' has 1 donors; give at least 2"),
+        ({"pools": {"few": [3]}}, "pool 'few' has 1 donor; give at least 2"),
         ({"pools": {"mine": [3, 99]}}, "there is no donor '99'"),
         ({"starts": [30]}, "starts has 30; give periods from 8 to 29"),
         ({"since": [0]}, "since has 0; give periods from 1 to 22"),
@@ -347,6 +349,24 @@ def test_picture_has_every_specification(prop99_curve: tuple[SpecificationCurve,
     free = plt.figure().add_axes((0.1, 0.1, 0.8, 0.8))
     with pytest.raises(bs.PanelError, match="no place in a grid"):
         plot_specification_curve(curve, ax=free)
+    plt.close("all")
+
+
+def test_picture_of_a_stack_has_who_carries_it(panel: bs.Panel, rng: np.random.Generator) -> None:
+    curve = invented(panel, rng)
+    ax = (found := stack(curve)).plot(level=0.8)
+    carriers = found.table[found.table["weight"] >= 0.005]
+    drawn = [line for line in ax.get_lines() if line.get_gid() == "specification"]
+    assert [line.get_xdata()[0] for line in drawn] == carriers["estimate"].tolist()
+    bars = [line.get_xdata() for line in ax.get_lines() if line.get_gid() == "interval"]
+    assert list(bars[0]) == found.effects(0.8).loc[0, ["lower", "upper"]].tolist()
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[0] == "stacked"
+    assert names[1].replace("\n", " ") == curve.describe(carriers.iloc[0])
+    failed = replace(curve, runs=tuple(replace(run, status="unreliable") for run in curve.runs))
+    ax = stack(failed).plot()
+    assert len([line for line in ax.get_lines() if line.get_gid() == "unreliable"]) == len(drawn)
+    assert any(failed.reason in text.get_text() for text in ax.texts)
     plt.close("all")
 
 

@@ -53,6 +53,20 @@ def check_number(value: object, name: str, instead: str = "a finite number") -> 
     return float(value)
 
 
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False, so that "no" does not stand for yes; each by the name it was given.
+
+    Examples
+    --------
+    >>> check_flags(progress=True, calibrated="no")
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: calibrated is 'no'; give True or False
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool | np.bool):
+            raise SpecError(f"{name} is {_brief(value)}; give True or False")
+
+
 def check_kind(value: object, kind: type | tuple[type, ...], name: str, instead: str) -> None:
     """Refuse what is not of the kind that ``name`` takes; ``instead`` says what is, and what returns it.
 

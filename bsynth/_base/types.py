@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 type FloatArray = NDArray[np.float64]
+type BoolArray = NDArray[np.bool_]
 type AnyArray = NDArray[Any]
 type IntArray = NDArray[np.int64]
 type Label = Any

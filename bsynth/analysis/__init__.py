@@ -3,13 +3,14 @@
 from bsynth.analysis.compare import compare, plan_comparison
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.findings import FINDINGS
-from bsynth.analysis.plan import METHODS, STANDARD, AnalysisPlan, choose_methods, plan_analysis
+from bsynth.analysis.plan import METHODS, REFERENCE, STANDARD, AnalysisPlan, choose_methods, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.run import analyse, run_analysis
 
 __all__ = [
     "FINDINGS",
     "METHODS",
+    "REFERENCE",
     "STANDARD",
     "Analysis",
     "AnalysisPlan",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import check_kind, names_in
+from bsynth._base.request import check_flags, check_kind, names_in
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.run import run_analysis
@@ -45,8 +45,8 @@ def compare(
     panel : Panel
     methods : sequence, optional
         Models (names of the catalogue, paths, `ModelSpec`) and classical estimators (``"sc"``, ``"demeaned"``,
-        ``"did"``, ``"sdid"``, ``"ascm"``, `RidgeASCM`, `Predictors`), each once. By default ``"default", "sc",
-        "demeaned", "did", "sdid"``.
+        ``"did"``, ``"sdid"``, ``"ascm"``, ``"sc-slsqp"``, `RidgeASCM`, `Predictors`), each once. By default
+        ``"default", "sc", "demeaned", "did", "sdid"``.
     interval : {"placebo", "conformal"}
         What gives each classical estimator its interval and p: the inverted placebo test in space, or the conformal
         test (for ``sdid`` with weights fitted before the start).
@@ -99,6 +99,7 @@ def compare(
         seed=seed,
         sampling=sampling,
     )
+    check_flags(progress=progress)
     if certificate is not None:
         check_kind(certificate, Certificate, "certificate", "what bsynth.certify(panel) returns, or leave it out")
         certified = certificate.windows[0].panel
@@ -120,6 +121,7 @@ def plan_comparison(
 ) -> AnalysisPlan:
     """Validate a request; nothing is computed. Parameters as `compare`."""
     require_panel(panel)
+    check_flags(calibrated=calibrated)
     how = resolve(sampling, draws, seed)
     level = check_level(level)
     if interval not in INTERVALS:

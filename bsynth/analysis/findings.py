@@ -19,6 +19,7 @@ from bsynth.findings.question import ask
 from bsynth.findings.specifications import specification_curve
 from bsynth.findings.standing import FEW_DONORS
 from bsynth.panel import Panel
+from bsynth.text.numbers import count
 
 QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 """What a decision can be asked, as `bsynth.decide`."""
@@ -104,7 +105,7 @@ class Kind:
     def lacks(self, panel: Panel, *, posterior: bool, calibration: str | None) -> str | None:
         """Why it cannot be had on a panel; ``calibration`` is why that cannot. None when it can."""
         if panel.n_donors < self.donors:
-            return f"it needs {self.donors} donors, and there are {panel.n_donors}"
+            return f"it needs {count(self.donors, 'donor')}, and there are {panel.n_donors}"
         if self.needs_model and not posterior:
             return NO_POSTERIOR
         return calibration if self.needs_calibration else None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._base.request import check_kind, check_whole, choose_names, names_in
+from bsynth._base.request import check_flags, check_kind, check_whole, choose_names, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
@@ -14,22 +14,27 @@ from bsynth.calibration import too_few
 from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, some_of
-from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.estimators import Method, sc_slsqp
 from bsynth.frequentist.inference import INFERENCES
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.labels import plain
+from bsynth.text.numbers import count
+from bsynth.text.result import LINE
 
 ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
 METHODS = (*ESTIMATORS, *INFERENCES)
+REFERENCE = sc_slsqp.NAME
+"""The weights of ``sc`` by SciPy's solver: they stand beside the exact answer, and are one of their own when named."""
 INTERVALS = ("placebo", "conformal")
 """Procedures that give any estimator an interval and a p, both from one test."""
 STANDARD = ("sc", "demeaned", "did", "sdid", *(name for name, each in INFERENCES.items() if each.STANDARD))
 """What ``"standard"`` stands for: quick on every panel."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnalysisPlan:
     """What an analysis will do, validated before anything is computed.
 
@@ -43,7 +48,7 @@ class AnalysisPlan:
     interval : str or None
         Of `INTERVALS`: what gives each of these its interval and p.
     methods : tuple of str
-        Of `METHODS`: inference around ``sc``, and the names among the estimators.
+        Of `METHODS` and `REFERENCE`: inference around ``sc``, and the names among the estimators.
     findings : tuple of str
         Of `bsynth.analysis.findings.FINDINGS`.
     questions : mapping
@@ -58,6 +63,14 @@ class AnalysisPlan:
         What was asked for and cannot be had on this panel.
     notes : tuple of str
         What should be known of the panel beside the answer.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> plan_analysis(panel, models=["level"], methods=["sc", "did", "placebo"], findings="none")
+    <AnalysisPlan 0: level, calibrated on 6 donors; sc, did, placebo>
     """
 
     panel: Panel
@@ -79,14 +92,27 @@ class AnalysisPlan:
         """Seed of every random draw."""
         return self.sampling.seed
 
+    @property
+    def _classical(self) -> list[str]:
+        """Names of the estimators and of the inference around ``sc``."""
+        names = [e if isinstance(e, str) else e.NAME for e in self.estimators]
+        return names + [m for m in self.methods if m in INFERENCES]
+
+    def __repr__(self) -> str:
+        models = [fit.spec.name for fit in self.fits]
+        models += [f"calibrated on {count(self.panel.n_donors, 'donor')}"] if self.calibrated else []
+        parts = [", ".join(each) for each in (models, self._classical, self.findings, self.unavailable) if each]
+        parts[-1] = f"not available: {parts[-1]}" if self.unavailable else parts[-1]
+        return f"<AnalysisPlan {plain(f'{self.panel.treated_name}: {"; ".join(parts)}', LINE)}>"
+
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
         if self.calibrated:
-            lines.append(f"Calibration of {self.fits[0].spec.name} on {self.panel.n_donors} donors as pseudo-treated.")
-        names = [e if isinstance(e, str) else e.NAME for e in self.estimators]
-        names += [m for m in self.methods if m not in ESTIMATORS]
-        if names:
-            lines.append("Classical: " + ", ".join(names) + ".")
+            lines.append(
+                f"Calibration of {self.fits[0].spec.name} on {count(self.panel.n_donors, 'donor')} as pseudo-treated."
+            )
+        if self._classical:
+            lines.append("Classical: " + ", ".join(self._classical) + ".")
         if self.interval is not None and self.estimators:
             lines.append(f"Interval and p of each estimator: {self.interval}.")
         if self.findings:
@@ -116,7 +142,9 @@ def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...
 
 def _asked(methods: str | Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Names that a request stands for, whether the panel can have them or not, and those that it names."""
-    return choose_names(methods, "methods", METHODS, {"standard": STANDARD, "all": METHODS, "none": ()}, {})
+    return choose_names(
+        methods, "methods", (*METHODS, REFERENCE), {"standard": STANDARD, "all": METHODS, "none": ()}, {}
+    )
 
 
 def plan_analysis(
@@ -139,14 +167,14 @@ def plan_analysis(
     cannot be had on it, is in ``unavailable`` with its reason.
     """
     require_panel(panel)
+    check_flags(calibrated=calibrated)
     level = check_level(level)
     how = resolve(sampling, draws, seed)
     replicates = check_whole(replicates, "replicates", 2, "better 500 or more")
     if questions is not None:
         check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
-    impossible = frequentist.conditions(panel)
-    unavailable = {name: impossible[name] for name in _asked(methods)[0] if name in impossible}
+    unavailable = {name: why for name, why in frequentist.conditions(panel).items() if name in _asked(methods)[0]}
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]
@@ -177,7 +205,7 @@ def plan_analysis(
         level,
         how,
         calibrated=calibrated and bool(fits) and reason is None,
-        estimators=tuple(name for name in ESTIMATORS if name in chosen),
+        estimators=tuple(name for name in (*ESTIMATORS, REFERENCE) if name in chosen),
         interval="placebo" if "placebo" in chosen else None,
         findings=besides,
         questions=dict(questions or {}),

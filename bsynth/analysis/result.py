@@ -18,6 +18,7 @@ from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
 from bsynth.frequentist.estimate import Estimate
+from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.panel import Panel
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
@@ -71,6 +72,8 @@ class Analysis(Pictured):
         ``"posterior NAME"``, ``"calibration"``, ``"check NAME"``, ``"picture NAME"`` and so on.
     remarks : tuple of str
         What should be known of the panel beside the answer.
+    beside : tuple of str
+        Estimates that are the weights of another again and no further answer, since nobody asked for them.
 
     Examples
     --------
@@ -94,6 +97,7 @@ class Analysis(Pictured):
     findings: Mapping[str, Finding] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    beside: tuple[str, ...] = (sc_slsqp.NAME,)
 
     @property
     def status(self) -> Status:
@@ -210,8 +214,7 @@ class Analysis(Pictured):
         return compared_rows(
             self.effects(level),
             self.fits,
-            # The same weights by the reference solver are no further answer.
-            {name: each for name, each in {**self.estimates, **around}.items() if each.solver != "slsqp"},
+            {name: each for name, each in {**self.estimates, **around}.items() if name not in self.beside},
             {kinds[name]: each.conditions for name, each in self.inferences.items()},
         )
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
-from bsynth._base.request import check_number
+from bsynth._base.request import check_flags, check_number
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
-from bsynth.analysis.plan import AnalysisPlan, plan_analysis
+from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.plan import Plan
@@ -24,15 +24,13 @@ from bsynth.checks.base import Case
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import BsynthError
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import Method, Solver
+from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.inference import INFERENCES, Inference, Settings
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import decapitalised
-
-REFERENCE = "sc-slsqp"
-"""The weights of ``sc`` by SciPy's solver: they stand beside the exact answer, never in its place."""
+from bsynth.text.numbers import count
 
 
 def analyse(
@@ -61,8 +59,8 @@ def analyse(
     models : sequence of str, path or ModelSpec
         Bayesian models, the main one first; ``["none"]`` for none.
     methods : "standard", "all", "none" or names
-        Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm`` and, around ``sc``, ``placebo``,
-        ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
+        Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm``, ``sc-slsqp`` (by name alone) and, around ``sc``,
+        ``placebo``, ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
         ``jackknife+``, ``prediction-interval``.
     findings : "standard", "all", "none" or names
         Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
@@ -110,6 +108,7 @@ def analyse(
         seed=seed,
         sampling=sampling,
     )
+    check_flags(progress=progress)
     return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
 
 
@@ -142,6 +141,7 @@ def _run(
     analysis = Analysis(
         panel, fits, estimates, inferences, request.level, request.seed, truth=truth, calibration=calibration,
         checks=_checked(fits, calibration, request, steps), remarks=request.notes,
+        beside=() if REFERENCE in _names(request) else (REFERENCE,),
     )  # fmt: skip
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
@@ -179,8 +179,9 @@ def _classical(
         if estimate is None:
             continue
         estimates[name] = estimate
-        if name == "sc" and (other := steps.attempt(REFERENCE, partial(_reference, panel))) is not None:
-            estimates[REFERENCE] = other
+        if name == "sc" and REFERENCE not in _names(request):
+            other = steps.attempt(REFERENCE, partial(_point, panel, REFERENCE, REFERENCE))
+            estimates |= {} if other is None else {REFERENCE: other}
         if request.interval is not None:
             # Around sc it may be a method that was asked for by its own name.
             own = name == "sc" and request.interval in request.methods
@@ -191,14 +192,15 @@ def _classical(
     return estimates, intervals
 
 
-def _point(panel: Panel, method: Method, name: str, *, solver: Solver = "exact") -> Estimate:
-    estimate = frequentist.classical(panel, method, solver=solver)
+def _names(request: AnalysisPlan) -> list[str]:
+    """Estimators that were asked for by a name."""
+    return [method for method in request.estimators if isinstance(method, str)]
+
+
+def _point(panel: Panel, method: Method, name: str) -> Estimate:
+    estimate = frequentist.classical(panel, method)
     estimate.effects()
     return replace(estimate, estimator=name)
-
-
-def _reference(panel: Panel) -> Estimate:
-    return _point(panel, "sc", REFERENCE, solver="slsqp")
 
 
 def _inferences(
@@ -239,7 +241,10 @@ def _fits(
     for each in request.fits:
         name = each.spec.name
         if request.calibrated and each is request.fits[0]:
-            tell(f"posterior and calibration: {name} on {request.panel.n_donors} donors (the first fit compiles)")
+            tell(
+                f"posterior and calibration: {name} on {count(request.panel.n_donors, 'donor')} (the first fit "
+                "compiles)"
+            )
             calibration = steps.attempt("calibration", partial(_calibration, each, request.level, store, progress))
             if calibration is not None:
                 fits.append(calibration.fit)

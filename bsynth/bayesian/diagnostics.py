@@ -17,7 +17,7 @@ import xarray as xr
 from arviz_stats.base import array_stats
 
 from bsynth._base.types import FloatArray, Status
-from bsynth.text.numbers import fixed
+from bsynth.text.numbers import count, fixed
 
 RHAT_MAX = 1.01
 RHAT_MAX_WEIGHT = 1.05
@@ -111,10 +111,10 @@ def gate(
         failures.append(f"R-hat of a weight is {fixed(rhat_weight, 3)} (must be below {RHAT_MAX_WEIGHT})")
     divergences = int(sample_stats["diverging"].sum())
     if divergences:
-        failures.append(f"{divergences} divergences (must be 0)")
+        failures.append(f"{count(divergences, 'divergence')} (must be 0)")
     saturated = int(sample_stats["maxdepth_reached"].sum())
     if saturated:
-        failures.append(f"{saturated} draws at the maximum tree depth (must be 0)")
+        failures.append(f"{count(saturated, 'draw')} at the maximum tree depth (must be 0)")
     bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
     if not bfmi > BFMI_MIN:
         failures.append(f"BFMI is {fixed(bfmi, 2)} (must be above {BFMI_MIN})")

@@ -12,14 +12,38 @@ from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, require_panel
+from bsynth.text.labels import plain
+from bsynth.text.numbers import count
+from bsynth.text.result import LINE
 
 if TYPE_CHECKING:
     import pymc as pm
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
-    """What a fit will do, decided and validated before the first draw."""
+    """What a fit will do, decided and validated before the first draw.
+
+    Attributes
+    ----------
+    panel : Panel
+    spec : ModelSpec
+    reason : str
+        Why this model, one sentence.
+    design : Design
+        The arrays that the model sees.
+    sampling : Sampling
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
+    ...     treated=0, start=30)
+    >>> bs.plan(panel, "level", draws=500)
+    <Plan 'level' on 0: 6 donors, 30 periods before the start and 10 from it on, 4 chains × 500 draws, seed 0>
+    >>> print(bs.plan(panel, "level").reason)
+    The model 'level' was asked for.
+    """
 
     panel: Panel
     spec: ModelSpec
@@ -32,12 +56,22 @@ class Plan:
         """Why there is no posterior to sample, in words; None when there is one."""
         return no_posterior(self.panel, self.design, self.spec)
 
+    def __repr__(self) -> str:
+        panel, how = self.panel, self.sampling
+        words = (
+            f"{self.spec.name!r} on {panel.treated_name}: {count(panel.n_donors, 'donor')}, "
+            f"{count(panel.n_pre, 'period')} before the start and {panel.n_post} from it on, "
+            f"{count(how.chains, 'chain')} × {count(how.draws, 'draw')}, seed {how.seed}"
+        )
+        return f"<Plan {plain(words, LINE)}>"
+
     def __str__(self) -> str:
         panel, how = self.panel, self.sampling
         return (
-            f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {panel.n_donors} donors, "
-            f"{panel.n_pre} pre and {panel.n_post} post periods; "
-            f"{how.chains} chains × {how.draws} draws after {how.tune} of tuning, seed {how.seed}. {self.reason}"
+            f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {count(panel.n_donors, 'donor')}, "
+            f"{panel.n_pre} pre and {count(panel.n_post, 'post period')}; "
+            f"{count(how.chains, 'chain')} × {count(how.draws, 'draw')} after {how.tune} of tuning, seed "
+            f"{how.seed}. {self.reason}"
         )
 
 

@@ -20,7 +20,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, exact, numbers
+from bsynth.text.numbers import bracket, chance, exact, numbers, percent
 from bsynth.text.result import Pictured
 
 FORMAT = 2
@@ -135,9 +135,9 @@ class Fit(Pictured):
         table["status"] = self.status
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences that belong beside the effects: why there is no lift, where there is none."""
-        return effects.lift_notes(self.effects())
+        return effects.lift_notes(self.effects(level))
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
@@ -222,18 +222,18 @@ class Fit(Pictured):
         """The treated unit, and the model."""
         return f"{self.tree.attrs['treated']} by {self.spec.name!r}"
 
-    def sentences(self) -> tuple[str, ...]:
-        """The average effect, what kept the fit from its gate, and `notes`."""
-        row = self.effects().iloc[0]
+    def sentences(self, level: float = 0.95) -> tuple[str, ...]:
+        """The average effect with its interval of this level, what kept the fit from its gate, and `notes`."""
+        row = self.effects(level).iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         attrs, failed = self.tree.attrs, self.diagnostics.failed()
         return (
             *mark(self.reason),
-            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, 95% predictive interval "
-            f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}, by {self.spec.name!r}: "
-            f"{self.spec.title}.",
+            f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, {percent(row['level'])} "
+            f"predictive interval {bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}, by "
+            f"{self.spec.name!r}: {self.spec.title}.",
             *([f"What the gate found: {failed}."] if failed else []),
-            *self.notes(),
+            *self.notes(level),
         )
 
     def to_dict(self) -> dict[str, Any]:

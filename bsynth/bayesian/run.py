@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bsynth._base.progress import status
+from bsynth._base.request import check_flags
 from bsynth._base.versions import versions
 from bsynth.bayesian import averaging
 from bsynth.bayesian.plan import Plan, plan
@@ -73,6 +74,7 @@ def fit(
     'ok'
     """
     request = plan(panel, model, draws=draws, seed=seed, sampling=sampling)
+    check_flags(progress=progress)
     if reason := request.lacks:
         raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
     return run(request, progress=progress)

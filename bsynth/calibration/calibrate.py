@@ -12,6 +12,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import records
+from bsynth._base.request import check_flags
 from bsynth._base.types import Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -28,7 +29,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, fixed, numbers, percent
+from bsynth.text.numbers import bracket, chance, count, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 MIN_PLACEBOS = 4
@@ -159,7 +160,7 @@ class Calibration(Pictured):
         """Whose gate failed, the treated unit's fit first."""
         if self.status == "ok" or self.fit.status != "ok":
             return self.fit.reason
-        return f"{self.failed} of {len(self.placebos)} placebo fits did not pass the convergence gate"
+        return f"{self.failed} of {count(len(self.placebos), 'placebo fit')} did not pass the convergence gate"
 
     @property
     def resolution(self) -> float:
@@ -171,14 +172,15 @@ class Calibration(Pictured):
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {len(self.placebos)} donors as pseudo-treated: {self.lesson.words()}the model's sd is "
+            f"Calibrated on {count(len(self.placebos), 'donor')} as pseudo-treated: {self.lesson.words()}the "
+            "model's sd is "
             f"multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
             f"shows, is added. So few donors cannot tell probabilities finer than 1/{len(self.placebos) + 1} apart."
         ]
         if self.drawn_from is not None:
             words.append(
-                f"They are {len(self.placebos)} of {self.drawn_from} donors, drawn at random with seed {self.seed}: "
-                "each costs a fit."
+                f"They are {len(self.placebos)} of {count(self.drawn_from, 'donor')}, drawn at random with seed "
+                f"{self.seed}: each costs a fit."
             )
         if c > 1.5 or d > 2 * sd:
             words.append("The donors drift more after the start than their own fits expect, so the interval widens.")
@@ -188,15 +190,15 @@ class Calibration(Pictured):
         )
         if self.failed and self.status == "ok":
             words.append(
-                f"{self.failed} of {len(self.placebos)} placebo fits did not pass the convergence gate, few enough to "
-                "be used as they are."
+                f"{self.failed} of {count(len(self.placebos), 'placebo fit')} did not pass the convergence gate, "
+                "few enough to be used as they are."
             )
         if len(self.skipped) <= SAID:
             words += [f"Donor {unit} could not play the treated unit: {reason}." for unit, reason in self.skipped]
         else:
             units = some_of((unit for unit, _ in self.skipped), limit=SAID)
             words.append(
-                f"{len(self.skipped)} donors could not play the treated unit: {units}; the first since "
+                f"{count(len(self.skipped), 'donor')} could not play the treated unit: {units}; the first since "
                 f"{self.skipped[0][1]}."
             )
         return (*words, *effects.lift_notes(self.effects(level)))
@@ -238,7 +240,7 @@ class Calibration(Pictured):
     def _gist(self) -> str:
         row = self.effects().iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
-        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {len(self.placebos)} donors"
+        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {count(len(self.placebos), 'donor')}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)
@@ -294,6 +296,7 @@ def calibrate(
     (6, ['calibrated', 'calibrated', 'calibrated'])
     """
     require_panel(panel)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     check_store(store)
     began = time.perf_counter()
@@ -325,6 +328,6 @@ def too_few(panel: Panel, spec: ModelSpec) -> str | None:
         return None
     why = f" (donor {skipped[0][0]}: {skipped[0][1]})" if skipped else ""
     return (
-        f"{len(usable)} donors can play the treated unit and calibration needs {MIN_PLACEBOS}{why}; "
+        f"{count(len(usable), 'donor')} can play the treated unit and calibration needs {MIN_PLACEBOS}{why}; "
         "add donors, or use the base interval"
     )

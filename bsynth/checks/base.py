@@ -15,7 +15,8 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import plain
 from bsynth.text.marks import mark, status_of
-from bsynth.text.result import LINE, Result
+from bsynth.text.numbers import count
+from bsynth.text.result import LINE, Pictured
 
 if TYPE_CHECKING:
     from bsynth.calibration import Calibration
@@ -109,7 +110,7 @@ class Case:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CheckReport(Result):
+class CheckReport(Pictured):
     """The checks of one fit, in the order of their registry.
 
     Attributes
@@ -179,7 +180,9 @@ class CheckReport(Result):
         raise KeyError(f"no check {name!r}; there are {', '.join(check.name for check in self.checks)}")
 
     def _gist(self) -> str:
-        return f"{len(self.checks)} checks, {', '.join(check.name for check in self.warnings) or 'no warnings'}"
+        return (
+            f"{count(len(self.checks), 'check')}, {', '.join(check.name for check in self.warnings) or 'no warnings'}"
+        )
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table[["title", "answer", "sentence"]],)

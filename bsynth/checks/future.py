@@ -4,7 +4,7 @@ from scipy import stats
 
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_drift
-from bsynth.text.numbers import number, percent
+from bsynth.text.numbers import count, number, percent
 
 NAME = "leave-future-out"
 TITLE = "Are the last pre-periods forecast?"
@@ -26,7 +26,8 @@ def check(case: Case) -> Check | None:
     p = float(stats.binom.sf(outside - 1, n, 1 - LEVEL))
     values = {"elpd": found.elpd, "se": found.se, "periods": float(n), "outside": float(outside), "p": p}
     figures = (
-        f"{outside} of the last {n} pre-periods fall outside the {percent(LEVEL)} interval of a forecast from the "
+        f"{outside} of the last {count(n, 'pre-period')} {'falls' if outside == 1 else 'fall'} outside the "
+        f"{percent(LEVEL)} interval of a forecast from the "
         f"periods before (elpd {number(found.elpd)}, s.e. {number(found.se, 2)})"
     )
     if p >= P_MIN:

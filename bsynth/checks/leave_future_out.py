@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from bsynth._base.request import check_whole
-from bsynth._base.types import FloatArray, Status
+from bsynth._base.request import check_flags, check_whole
+from bsynth._base.types import BoolArray, FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
-from bsynth.effects import variable
+from bsynth.effects import check_level, variable
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -24,13 +24,13 @@ from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, number
-from bsynth.text.result import Result
+from bsynth.text.result import Pictured
 
 MIN_LAST = 3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LeaveFutureOut(Result):
+class LeaveFutureOut(Pictured):
     """One-step-ahead forecasts of the last pre-periods by exact refits.
 
     Attributes
@@ -58,9 +58,13 @@ class LeaveFutureOut(Result):
         terms = self.table["log_density"]
         return float(np.sqrt(len(terms)) * terms.std(ddof=1))
 
+    def is_outside(self, level: float = 0.9) -> BoolArray:
+        """(m,) whether each period lies outside its equal-tailed predictive interval of probability ``level``."""
+        return np.asarray(np.abs(self.table["pit"] - 0.5) > check_level(level) / 2)
+
     def outside(self, level: float = 0.9) -> int:
-        """Periods outside the equal-tailed predictive interval of probability ``level``."""
-        return int((np.abs(self.table["pit"] - 0.5) > level / 2).sum())
+        """How many periods are outside it."""
+        return int(self.is_outside(level).sum())
 
     @property
     def status(self) -> Status:
@@ -71,7 +75,7 @@ class LeaveFutureOut(Result):
     def reason(self) -> str:
         """How many refits failed their gate."""
         failed = int((self.table["status"] != "ok").sum())
-        return f"{failed} of {len(self.table)} refits did not pass the convergence gate" if failed else ""
+        return f"{failed} of {count(len(self.table), 'refit')} did not pass the convergence gate" if failed else ""
 
     @property
     def title(self) -> str:
@@ -147,6 +151,7 @@ def leave_future_out(
     (3, 0)
     """
     require_panel(panel)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
     if last < MIN_LAST or panel.n_pre - last < MIN_PRE:

@@ -16,7 +16,7 @@ from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.labels import one_line
 from bsynth.text.marks import marked
-from bsynth.text.numbers import fixed, number, p_alone, percent, probability
+from bsynth.text.numbers import count, fixed, number, p_alone, percent, probability
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
@@ -135,7 +135,7 @@ def demo(
 
     check_out(out, SUMMARY)
     stage = _Stages(quiet=quiet)
-    stage(f"simulating {users:,} users, true effect {ROLLOUT_EFFECT:+}")
+    stage(f"simulating {count(users, 'user')}, true effect {ROLLOUT_EFFECT:+}")
     log = simulate_rollout(users=users, seed=log_seed)
     panel = Panel.from_events(log, **rollout_panel_arguments())
     request = plan_analysis(panel, draws=draws, replicates=replicates, level=level, seed=seed)

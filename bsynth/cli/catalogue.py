@@ -6,6 +6,7 @@ import click
 
 from bsynth._base.request import check_file, writing
 from bsynth.errors import PanelError
+from bsynth.text.numbers import count
 
 
 @click.group()
@@ -29,7 +30,7 @@ def rollout(users: int, seed: int, out: Path) -> None:
     with writing(out, "--out"):
         log.to_csv(part, index=False, lineterminator="\n")
         part.replace(out)
-    click.echo(f"{out}: {len(log):,} users, seed {seed}")
+    click.echo(f"{out}: {count(len(log), 'user')}, seed {seed}")
 
 
 class _Models(click.Group):

@@ -15,7 +15,7 @@ from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.labels import one_line
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.numbers import count, fixed, number, percent
 
 if TYPE_CHECKING:
     from bsynth.calibration.certificate import Certificate
@@ -66,7 +66,7 @@ def certify(
             click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {one_line(text)}", err=True)
 
     stage(str(panel))
-    stage(f"{panel.n_donors} donors as if treated (the first fit compiles)")
+    stage(f"{count(panel.n_donors, 'donor')} as if treated (the first fit compiles)")
     with warnings.catch_warnings():
         # The words, the table and the exit code say it.
         warnings.simplefilter("ignore", UnreliableWarning)

@@ -50,9 +50,9 @@ class Choosing(click.Option):
 
 def methods() -> tuple[str, ...]:
     """Names of the classical methods."""
-    from bsynth.analysis import METHODS
+    from bsynth.analysis import METHODS, REFERENCE
 
-    return METHODS
+    return (*METHODS, REFERENCE)
 
 
 def findings() -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean
-from bsynth._base.request import check_kind, check_whole
+from bsynth._base.request import check_flags, check_kind, check_whole
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit, panel_of
@@ -27,7 +27,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel, require_same_panel
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import mark, status_of
-from bsynth.text.numbers import exact, fixed, number, p_value
+from bsynth.text.numbers import count, exact, fixed, number, p_value
 from bsynth.text.result import Pictured
 
 INFLUENCE = 0.5
@@ -146,7 +146,7 @@ class DonorAudit(Pictured):
         }
 
     def _gist(self) -> str:
-        return f"{len(self.table)} donors, {sum(bool(row) for row in self.table['flags'])} flagged"
+        return f"{count(len(self.table), 'donor')}, {sum(bool(row) for row in self.table['flags'])} flagged"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table.loc[(self.table["flags"] != "") | (self.table.index < 8)],)
@@ -220,6 +220,7 @@ def audit_donors(
     (8, 'sc')
     """
     panel, fit = _given(data)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     refit = check_whole(refit, "refit", 0, "a number of donors, 0 for none")
     _check(panel, fit, calibration, refit)
@@ -300,7 +301,9 @@ def _given(data: Fit | Panel) -> tuple[Panel, Fit | None]:
 
 def _check(panel: Panel, fit: Fit | None, calibration: Calibration | None, refit: int) -> None:
     if panel.n_donors < FEW_DONORS:
-        raise PanelError(f"{panel.n_donors} donors: none can be left out with two remaining; give at least three")
+        raise PanelError(
+            f"{count(panel.n_donors, 'donor')}: none can be left out with two remaining; give at least three"
+        )
     if calibration is not None:
         if fit is None:
             raise PanelError(

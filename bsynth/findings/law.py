@@ -11,6 +11,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.effects import lift_of, positive_share
 from bsynth.errors import FitError, SpecError
+from bsynth.text.numbers import count
 
 TAIL = 0.001
 """Probability on either side that the curve of a distribution leaves out."""
@@ -121,7 +122,7 @@ def law_of(result: Fit | Calibration, estimand: str) -> Law:
     whole = np.isfinite(paths.to_numpy()).all(axis=-1).ravel()
     if bad := int((~(np.isfinite(draws) & whole)).sum()):
         raise FitError(
-            f"{bad} of {len(draws)} draws of the {estimand} effect are not finite, and none is dropped; "
+            f"{bad} of {count(len(draws), 'draw')} of the {estimand} effect are not finite, and none is dropped; "
             "look at fit.tree['posterior_predictive'], and fit again"
         )
     if estimand == "lift":

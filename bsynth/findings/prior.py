@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bsynth._base.request import check_number, names_in
+from bsynth._base.request import check_flags, check_number, names_in
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
@@ -200,6 +200,7 @@ def audit_prior(
     'ok'
     """
     panel = panel_of(fit)
+    check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     began = time.perf_counter()
     level = check_level(level)

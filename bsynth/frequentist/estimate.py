@@ -13,7 +13,7 @@ from bsynth._base.plain import clean, plain, records
 from bsynth._base.types import FloatArray, Status
 from bsynth.panel import Panel
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import fixed, number
+from bsynth.text.numbers import count, fixed, number
 from bsynth.text.result import Pictured
 
 
@@ -162,7 +162,7 @@ class Estimate(Pictured):
             f"The average effect on {self.panel.source.outcome} of {self.panel.treated_name} is {number(average)}, a "
             f"point without an interval ({name}).",
             f"Before the start its gap has an RMSPE of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
-            f"{number(self.effective_donors)} of {self.panel.n_donors} donors effectively share the weight.",
+            f"{number(self.effective_donors)} of {count(self.panel.n_donors, 'donor')} effectively share the weight.",
             *self.notes(),
             *effects.lift_notes(self.effects()),
         )

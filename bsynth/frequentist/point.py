@@ -27,9 +27,10 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
     ----------
     panel : Panel
         Treated series (T,) and donors (T, J), outcome units.
-    estimator : {"sc", "demeaned", "did", "sdid", "ascm"}, RidgeASCM or Predictors
+    estimator : {"sc", "demeaned", "did", "sdid", "ascm", "sc-slsqp"}, RidgeASCM or Predictors
         Synthetic control; the same with a free intercept; difference in differences; synthetic difference in
-        differences; ridge-augmented synthetic control; or an estimator with settings of its own.
+        differences; ridge-augmented synthetic control; the first by SciPy's solver; or an
+        estimator with settings of its own.
     solver : {"exact", "slsqp"}
         ``"exact"`` is an active-set solver with a certified duality gap; ``"slsqp"`` is SciPy's, kept
         as the reference. Closed forms (``did``) need neither.

@@ -8,6 +8,7 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray
 from bsynth.errors import PanelError, some_of
 from bsynth.panel import Covariates, Panel
+from bsynth.text.numbers import count
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +72,8 @@ def movements(panel: Panel, *, own_means: bool, model: str) -> Movements:
         if (holes := np.isnan(values)).any():
             cells = [f"{show(panel.units[i])} at {show(panel.times[t])}" for i, t in np.argwhere(holes.T)]
             raise PanelError(
-                f"{panel.source.name}: covariate {name!r} has no value in {len(cells)} cells: {some_of(cells)}; "
-                f"model {model!r} needs all of them, complete the column, leave it out, "
+                f"{panel.source.name}: covariate {name!r} has no value in {count(len(cells), 'cell')}: "
+                f"{some_of(cells)}; model {model!r} needs all of them, complete the column, leave it out, "
                 "or use covariates.use = 'predictors'"
             )
     series = np.concatenate(

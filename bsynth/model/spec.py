@@ -10,9 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bsynth.errors import SpecError, nearest
+from bsynth.text.card import html_card
+from bsynth.text.labels import plain
+from bsynth.text.numbers import exact
+from bsynth.text.result import LINE
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -137,6 +142,8 @@ class ModelSpec(_Piece):
     >>> spec = ModelSpec.from_toml('title = "Level"\\n[weights]\\nalpha = 0.5')
     >>> spec.weights.alpha, spec.level.prior
     (0.5, 'shift')
+    >>> spec
+    <ModelSpec 'custom', Level: weights.alpha = 0.5>
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -191,9 +198,45 @@ class ModelSpec(_Piece):
         name = file.resolve().parent.name if file.name == "model.toml" else file.stem
         return cls.from_toml(text, name=name, source=str(file))
 
+    def changed(self) -> dict[str, Any]:
+        """Return the switches that are not as in a specification that sets nothing, by key such as ``drift.process``.
+
+        Examples
+        --------
+        >>> ModelSpec.from_toml("[weights]\\nalpha = 0.5").changed()
+        {'weights.alpha': 0.5}
+        """
+        own, plainest = _flat(self), _flat(ModelSpec())
+        return {key: value for key, value in own.items() if value != plainest[key]}
+
+    def __repr__(self) -> str:
+        return f"<ModelSpec {plain(f'{self.name!r}, {self.title}: {self._switches()}', LINE)}>"
+
+    __str__ = __repr__
+
+    def _repr_html_(self) -> str:
+        switches = pd.DataFrame({"switch": list(_flat(self)), "value": [_word(v) for v in _flat(self).values()]})
+        return html_card(f"{self.title} ({self.name})", [f"Switches: {self._switches()}."], switches)
+
+    def _switches(self) -> str:
+        return ", ".join(f"{key} = {_word(value)}" for key, value in self.changed().items()) or "all at their defaults"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the specification as plain data, the form stored with a fit."""
         return self.model_dump(by_alias=True)
+
+
+def _flat(spec: ModelSpec) -> dict[str, Any]:
+    """Every switch by its key: the scale, and those of each piece."""
+    found: dict[str, Any] = {"scale": spec.scale}
+    for piece, switches in spec.to_dict().items():
+        if isinstance(switches, dict):
+            found |= {f"{piece}.{name}": value for name, value in switches.items()}
+    return found
+
+
+def _word(value: object) -> str:
+    return exact(value) if isinstance(value, float) else repr(value)
 
 
 def _explain(error: ValidationError, data: dict[str, Any], text: str, source: str) -> str:

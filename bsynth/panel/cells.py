@@ -13,6 +13,7 @@ from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import some_of
 from bsynth.panel.alike import pair
 from bsynth.panel.calendar import Calendar
+from bsynth.text.numbers import count
 
 
 class Frozen:
@@ -181,7 +182,9 @@ class Source:
         """One sentence for each thing that was left out, filled or dropped."""
         notes = []
         if self.rows_without_outcome:
-            notes.append(f"{self.rows_without_outcome} of {self.rows_in} rows have no {self.outcome}; not counted.")
+            notes.append(
+                f"{self.rows_without_outcome} of {count(self.rows_in, 'row')} have no {self.outcome}; not counted."
+            )
         return notes + self.changed() + [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
 
     def changed(self) -> list[str]:
@@ -189,9 +192,15 @@ class Source:
         notes = []
         if self.filled:
             cells = some_of(f"{show(u)} at {show(t)}" for u, t in self.filled)
-            notes.append(f"{len(self.filled)} missing cells were interpolated linearly in time: {cells}.")
+            notes.append(
+                f"{count(len(self.filled), 'missing cell was', 'missing cells were')} interpolated linearly in "
+                f"time: {cells}."
+            )
         if self.dropped:
-            notes.append(f"{len(self.dropped)} units with missing cells were dropped: {some_of(self.dropped)}.")
+            notes.append(
+                f"{count(len(self.dropped), 'unit with missing cells was', 'units with missing cells were')} "
+                f"dropped: {some_of(self.dropped)}."
+            )
         return notes
 
 

@@ -12,6 +12,7 @@ from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
 from bsynth.text.labels import one_line
+from bsynth.text.numbers import count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -108,7 +109,7 @@ class PanelData(Frozen):
     @property
     def treated_name(self) -> str:
         """Label of the treated unit, or "mean of 25 units"."""
-        return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.n_treated} units"
+        return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {count(self.n_treated, 'unit')}"
 
     def period_labels(self) -> list[Any]:
         """JSON-ready periods: ints, or dates as ISO text."""

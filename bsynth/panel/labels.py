@@ -12,6 +12,7 @@ from bsynth._base.types import Label
 from bsynth.errors import PanelError, nearest, some_of
 from bsynth.panel import alike
 from bsynth.panel.cells import CellTable
+from bsynth.text.numbers import count
 
 MIN_PRE = 3
 """Fewest pre-treatment periods of a panel."""
@@ -154,7 +155,7 @@ def window(table: CellTable, start: Label, end: Label | None) -> tuple[int, int]
     if first < MIN_PRE:
         later = f"; start at {show(times[MIN_PRE])} or later" if len(times) > MIN_PRE else ""
         raise PanelError(
-            f"{name}: start {show(times[first])} leaves {first} periods before it and at least {MIN_PRE} "
+            f"{name}: start {show(times[first])} leaves {count(first, 'period')} before it and at least {MIN_PRE} "
             f"are needed{later}"
         )
     return first, last

@@ -10,6 +10,7 @@ from bsynth._base.types import FloatArray, Label, Missing
 from bsynth.errors import PanelError, some_of
 from bsynth.panel.alike import pair
 from bsynth.panel.cells import CellTable
+from bsynth.text.numbers import count
 
 LARGEST = 1e100
 """Size of an outcome, or one over it, from which its squares leave the range of double precision."""
@@ -55,8 +56,8 @@ def missing_cells(table: CellTable, holes: NDArray[np.bool_]) -> PanelError:
     cells = [f"{show(table.units[i])!r} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
     twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
     return PanelError(
-        f"{table.source.name}: {len(cells)} cells have no {table.source.outcome}: {some_of(cells)}{twins}; "
-        "complete the data, or pass "
+        f"{table.source.name}: {count(len(cells), 'cell has', 'cells have')} no {table.source.outcome}: "
+        f"{some_of(cells)}{twins}; complete the data, or pass "
         f"missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors with holes)"
     )
 

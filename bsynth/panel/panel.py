@@ -17,6 +17,7 @@ from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, one_labe
 from bsynth.panel.missing import complete
 from bsynth.panel.read import read_events, read_long, read_wide
 from bsynth.text.labels import one_line
+from bsynth.text.numbers import count
 
 MIN_DONORS = 2
 
@@ -282,9 +283,10 @@ class Panel(PanelData):
 
     def sentences(self) -> tuple[str, ...]:
         """Who is compared with whom and when, and `notes`."""
-        who = f"{self.source.outcome} of {self.treated_name} is compared with {self.n_donors} donors"
+        who = f"{self.source.outcome} of {self.treated_name} is compared with {count(self.n_donors, 'donor')}"
         window = f"from {show(self.times[0])} to {show(self.end)}"
-        periods = f"{self.n_pre} periods before {show(self.start)}, the first treated one, and {self.n_post} from it on"
+        before = f"{count(self.n_pre, 'period')} before {show(self.start)}, the first treated one"
+        periods = f"{before}, and {self.n_post} from it on"
         return (one_line(f"{who} {window}: {periods}."), *self.notes())
 
     def to_dict(self) -> dict[str, Any]:
@@ -293,7 +295,7 @@ class Panel(PanelData):
 
     def __repr__(self) -> str:
         window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"
-        roles = f"{self.treated_name} against {self.n_donors} donors"
+        roles = f"{self.treated_name} against {count(self.n_donors, 'donor')}"
         return one_line(f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)")
 
     def _repr_html_(self) -> str:

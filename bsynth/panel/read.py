@@ -25,6 +25,7 @@ from bsynth.panel.frames import names_of, plain
 from bsynth.panel.labels import as_labels, numbered
 from bsynth.panel.sources import Opened, open_data, require
 from bsynth.panel.spelling import Spelling
+from bsynth.text.numbers import count
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -71,9 +72,9 @@ def read_long(
     if len(twice):
         i, t = twice[0]
         raise PanelError(
-            f"{opened.name}: {len(twice)} cells have more than one row, the first is {unit} "
+            f"{opened.name}: {count(len(twice), 'cell has', 'cells have')} more than one row, the first is {unit} "
             f"{show(grid.units[i])!r}, "
-            f"{time} {show(grid.times[t])} ({int(grid.rows[t, i])} rows); from_long takes one row per unit "
+            f"{time} {show(grid.times[t])} ({count(int(grid.rows[t, i]), 'row')}); from_long takes one row per unit "
             "and period, "
             f"use from_events if rows are users or events"
         )
@@ -216,9 +217,9 @@ def _aggregate(opened: Opened, columns: Mapping[str, str]) -> _Grid:
     if sums["infinite"].any():
         at = int(np.lexsort((time, unit, sums["infinite"] == 0))[0])
         raise PanelError(
-            f"{opened.name}: column {columns['outcome']!r} is infinite in {int(sums['infinite'].sum())} "
-            "rows, "
-            f"the first at {show(units[unit[at]])!r}, {show(times[time[at]])}; correct or remove them"
+            f"{opened.name}: column {columns['outcome']!r} is infinite in "
+            f"{count(int(sums['infinite'].sum()), 'row')}, the first at {show(units[unit[at]])!r}, "
+            f"{show(times[time[at]])}; correct or remove them"
         )
     grids = {}
     for name in ("rows", "n", "total", "total_sq"):
@@ -234,7 +235,8 @@ def _refuse_moments(opened: Opened, columns: Mapping[str, str], sums: pd.DataFra
     times, rows = int(sums["time"].nunique()), int(sums["rows"].sum())
     if times > MOMENTS and rows < 2 * times:
         raise PanelError(
-            f"{opened.name}: column {columns['time']!r} holds {times:,} different times in {rows:,} rows: they are "
+            f"{opened.name}: column {columns['time']!r} holds {count(times, 'different time')} in "
+            f"{count(rows, 'row')}: they are "
             "moments, and periods are needed; round them to days or weeks first, as pandas' "
             f"df[{columns['time']!r}].dt.floor('D') does"
         )
@@ -261,9 +263,9 @@ def _covariates(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> Cova
         ).fillna({"total": 0.0, "infinite": 0, "text": 0})
         if sums["text"].any():
             raise _text_value(opened, columns, table, int(sums["text"].sum()), role)
-        if count := int(sums["infinite"].sum()):
+        if bad := int(sums["infinite"].sum()):
             raise PanelError(
-                f"{opened.name}: column {columns[role]!r} is infinite in {count} rows; correct or remove them"
+                f"{opened.name}: column {columns[role]!r} is infinite in {count(bad, 'row')}; correct or remove them"
             )
         unit, _ = pd.factorize(numbered(sums["unit"]), sort=True)
         time, _ = pd.factorize(opened.periods(sums["time"], columns)[0], sort=True)
@@ -307,23 +309,23 @@ def _typed(opened: Opened, columns: Mapping[str, str], role: str = "outcome") ->
     return table.mutate(y=ibis.ifelse(table.y.isnan(), None, table.y)) if knows_nan else table
 
 
-def _missing_label(opened: Opened, columns: Mapping[str, str], role: str, count: int) -> PanelError:
+def _missing_label(opened: Opened, columns: Mapping[str, str], role: str, bad: int) -> PanelError:
     column = opened.table[role]
     absent = column.isnull() | column.isnan() if column.type().is_floating() else column.isnull()
     first = opened.run(opened.table.filter(absent).limit(1)).iloc[0]
     seen = ", ".join(f"{columns[r]} {show(first[r])}" for r in columns if r != role)
     return PanelError(
-        f"{opened.name}: {count} rows have no value in column {columns[role]!r}, one of them has {seen}; "
-        f"fill the column or remove those rows"
+        f"{opened.name}: {count(bad, 'row has', 'rows have')} no value in column {columns[role]!r}, one of them has "
+        f"{seen}; fill the column or remove those rows"
     )
 
 
 def _text_value(
-    opened: Opened, columns: Mapping[str, str], table: "ir.Table", count: int, role: str = "outcome"
+    opened: Opened, columns: Mapping[str, str], table: "ir.Table", bad: int, role: str = "outcome"
 ) -> PanelError:
     first = opened.run(table.filter(table.text == 1).order_by(["unit", "time", role]).limit(1)).iloc[0]
     return PanelError(
-        f"{opened.name}: column {columns[role]!r} must be numbers but {count} rows hold text, the "
+        f"{opened.name}: column {columns[role]!r} must be numbers but {count(bad, 'row holds', 'rows hold')} text, the "
         "first is "
         f"{str(first[role])[:60]!r} at {show(first['unit'])!r}, {show(first['time'])}; {_advice(str(first[role]))}"
     )

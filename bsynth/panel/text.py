@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth.errors import PanelError
+from bsynth.text.numbers import count
 
 _HEAD = 1 << 20
 """Bytes among which the header must lie."""
@@ -105,7 +106,8 @@ def unreadable(path: Path, error: Exception) -> PanelError:
     where = f"line {line[1]} " if line else "a line "
     if found := re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", text):
         return PanelError(
-            f"file {name!r} cannot be read: {where}has {found[2]} values and the header {found[1]} names; correct it "
+            f"file {name!r} cannot be read: {where}has {count(int(found[2]), 'value')} and the header "
+            f"{count(int(found[1]), 'name')}; correct it "
             "(a value that holds the separator goes in double quotes)"
         )
     if "unterminated quote" in text:

@@ -9,8 +9,9 @@ from bsynth.analysis import Analysis, Comparison
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
+from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
-from bsynth.findings.specifications import SpecificationCurve
+from bsynth.findings.specifications import SpecificationCurve, Stack
 from bsynth.frequentist import (
     Bootstrap,
     Conformal,
@@ -25,16 +26,19 @@ from bsynth.frequentist import (
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.certificate import plot_certificate
+from bsynth.plots.checks import plot_checks
 from bsynth.plots.comparison import plot_comparison
 from bsynth.plots.decision import plot_decision
 from bsynth.plots.diagnostics import plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
 from bsynth.plots.forest import forest, plot_effects
 from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
+from bsynth.plots.future import plot_leave_future_out
 from bsynth.plots.gap import plot_gap
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.placebo import plot_placebo
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
+from bsynth.plots.stack import plot_stack
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
 from bsynth.plots.weights import plot_weights
@@ -59,6 +63,7 @@ PICTURES: Mapping[type, Draw] = {
     Bootstrap: plot_bootstrap,
     Calibration: _calibrated,
     Certificate: plot_certificate,
+    CheckReport: plot_checks,
     Comparison: plot_comparison,
     Conformal: plot_gap,
     Decision: plot_decision,
@@ -67,6 +72,7 @@ PICTURES: Mapping[type, Draw] = {
     Estimate: plot_trajectory,
     Fit: plot_trajectory,
     JackknifePlus: plot_gap,
+    LeaveFutureOut: plot_leave_future_out,
     LeaveOneOut: plot_leave_one_out,
     LeaveTwoOut: plot_leave_two_out,
     PathBand: plot_path_band,
@@ -75,6 +81,7 @@ PICTURES: Mapping[type, Draw] = {
     PredictionInterval: plot_gap,
     PriorAudit: plot_prior_audit,
     SpecificationCurve: plot_specification_curve,
+    Stack: plot_stack,
 }
 """Which picture is whose: what ``result.plot()`` draws."""
 
@@ -87,12 +94,14 @@ def picture_of(result: Pictured) -> Draw:
 __all__ = [
     "plot_bootstrap",
     "plot_certificate",
+    "plot_checks",
     "plot_comparison",
     "plot_decision",
     "plot_donor_audit",
     "plot_effects",
     "plot_energy",
     "plot_gap",
+    "plot_leave_future_out",
     "plot_leave_one_out",
     "plot_leave_two_out",
     "plot_loo_pit",
@@ -103,6 +112,7 @@ __all__ = [
     "plot_prior_audit",
     "plot_rank",
     "plot_specification_curve",
+    "plot_stack",
     "plot_trace",
     "plot_trajectory",
     "plot_uncertainty",

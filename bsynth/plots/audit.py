@@ -68,7 +68,7 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
         method = METHODS.get(audit.estimator, audit.estimator)
         style.heading(
             ax,
-            f"Donor audit: {int((~quiet).sum())} of {len(table)} donors of {drawn(audit.treated, 40)} flagged",
+            f"Donor audit: {int((~quiet).sum())} of {count(len(table), 'donor')} of {drawn(audit.treated, 40)} flagged",
             [
                 f"{method}, refitted without each donor"
                 + ("; diamonds: the posterior, refitted" if "posterior_change" in table else "")

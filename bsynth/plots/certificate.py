@@ -9,7 +9,7 @@ from bsynth.calibration.certificate import Certificate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREY, INK, PALE, VERMILION
-from bsynth.text.numbers import percent
+from bsynth.text.numbers import count, percent
 
 SIZE = (9.2, 4.8)
 _LINES = {
@@ -58,7 +58,7 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
             ax,
             f"Certificate of {drawn(certificate.spec.name)} for {name}: the model alone is {certificate.finding}",
             [
-                f"{int(row['units'])} donors as if treated, where nothing happened. The model's own "
+                f"{count(int(row['units']), 'donor')} as if treated, where nothing happened. The model's own "
                 f"{percent(certificate.level)} interval held the truth in {percent(row['coverage'], 0)} of them, the "
                 f"calibrated one in {percent(certificate.row('calibrated')['coverage'], 0)}.",
                 _missed(certificate),

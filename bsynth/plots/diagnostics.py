@@ -24,7 +24,7 @@ from bsynth.errors import SpecError, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, VERMILION
-from bsynth.text.numbers import fixed, number, percent
+from bsynth.text.numbers import count, fixed, number, percent
 
 CHAINS = (BLUE, ORANGE, GREEN, VERMILION)
 AVERAGE = "average_effect"
@@ -89,7 +89,7 @@ def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotC
             },
         )
         stats = fit.diagnostics
-        said = f"R-hat at most {fixed(stats.rhat_max, 3)}, {stats.divergences} divergences"
+        said = f"R-hat at most {fixed(stats.rhat_max, 3)}, {count(stats.divergences, 'divergence')}"
         return _finished(collection, fit, "Trace of each chain", f"{said}. Chains that mix look alike.")
 
 

@@ -10,7 +10,7 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREY, VERMILION, EndLabel
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import p_value
+from bsynth.text.numbers import count, p_value
 
 
 def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
@@ -61,7 +61,7 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
         style.end_labels(ax, [EndLabel(x[-1], float(estimate.gap[-1]), "real start", BLACK)])
         style.heading(
             ax,
-            f"{placebo.kind}: {drawn(panel.treated_name, 40)} with {len(gaps)} backdated starts",
+            f"{placebo.kind}: {drawn(panel.treated_name, 40)} with {count(len(gaps), 'backdated start')}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
                 "Blue: gap after each backdated start (dot), refitted, up to the real start",
@@ -109,7 +109,8 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
         ax.set_ylabel("statistic of the treated unit", color=style.INK)
         style.heading(
             ax,
-            f"{result.kind}: {int(lost.sum())} of {len(table)} pairs lost, {p_value(result.p).replace(' ', '\u00a0')}",
+            f"{result.kind}: {int(lost.sum())} of {count(len(table), 'pair')} lost, "
+            f"{p_value(result.p).replace(' ', '\u00a0')}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}, {drawn(estimate.panel.treated_name, 40)}.",
                 "Crosses below the dashed line: one of the two donors is at least as extreme",

@@ -64,7 +64,7 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
             f"{loo.kind}: average effect between {words[1]} and {words[2]}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. Dashed line: {words[0]} with all "
-                f"{len(estimate.panel.donors)} donors; shaded: range {bracket(words[1:])}, "
+                f"{count(len(estimate.panel.donors), 'donor')}; shaded: range {bracket(words[1:])}, "
                 "not a confidence interval",
                 f"{count(hidden, 'donor')} of less influence not shown" if hidden else "",
             ],

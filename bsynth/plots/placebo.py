@@ -10,7 +10,7 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, GREY, EndLabel
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import METHODS
-from bsynth.text.numbers import p_value
+from bsynth.text.numbers import count, p_value
 
 
 def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
@@ -77,9 +77,9 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
 
 
 def _placebo_words(total: int, filtered: int, outside: int) -> str:
-    words = f"Grey: each of {total} donors as if treated"
+    words = f"Grey: each of {count(total, 'donor')} as if treated"
     if filtered:
-        words += f"; {filtered} dotted ones fit too badly before the start to count"
+        words += f"; {count(filtered, 'dotted one fits', 'dotted ones fit')} too badly before the start to count"
     if outside:
         words += f"; {outside} partly outside the picture"
     return words

@@ -11,7 +11,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import bracket, numbers
+from bsynth.text.numbers import bracket, count, numbers
 
 
 def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.95, truth: float | None = None) -> Axes:
@@ -63,7 +63,7 @@ def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.
             ax,
             f"{boot.kind} of the average effect: {bracket(words[1:])}",
             [
-                f"{estimator}, {len(replicates)} resamples of {RESAMPLED[boot.cluster][0]}{failed}. Blue bar: "
+                f"{estimator}, {count(len(replicates), 'resample')} of {RESAMPLED[boot.cluster][0]}{failed}. Blue bar: "
                 f"{interval_words('percentile interval', level)}"
                 + ("; sampling of users alone, neither bias nor drift" if boot.cluster == "user" else ""),
             ],

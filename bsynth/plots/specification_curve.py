@@ -15,7 +15,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import INK, PALE, RED, VERMILION
 from bsynth.text.labels import interval_words
-from bsynth.text.numbers import exact, numbers, percent
+from bsynth.text.numbers import count, exact, numbers, percent
 
 ROW = 0.185
 """Height of a row of the switches, inches."""
@@ -180,12 +180,12 @@ def _head(ax: Axes, curve: SpecificationCurve, table: pd.DataFrame, level: float
     median, low, high = numbers(curve.median, *curve.range, signed=True)
     style.heading(
         ax,
-        f"{len(table)} specifications: average effect from {low} to {high}",
+        f"{count(len(table), 'specification')}: average effect from {low} to {high}",
         [
             f"Dashed: median {median}. Bars: {interval_words('predictive', level)}. Dotted: the base model. "
-            f"Colour: log score of forecasts of the last {len(curve.plan.held)} pre-periods, "
+            f"Colour: log score of forecasts of the last {count(len(curve.plan.held), 'pre-period')}, "
             f"lightest for the worst {percent(WORST)}",
-            f"{bad} of {len(table)} fits (red crosses) did not pass the convergence gate" if bad else "",
+            f"{bad} of {count(len(table), 'fit')} (red crosses) did not pass the convergence gate" if bad else "",
         ],
         reason=curve.reason,
     )

@@ -5,6 +5,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
 from bsynth.frequentist.estimate import Estimate
@@ -13,6 +14,7 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION, EndLabel
 from bsynth.plots.view import PathInference, View, view
 from bsynth.plots.window import beyond, focus, window_words
+from bsynth.text.numbers import count
 
 
 def plot_trajectory(
@@ -53,6 +55,7 @@ def plot_trajectory(
     >>> plot_trajectory(bs.classical(panel)).get_xlabel()
     'signup_week'
     """
+    check_flags(donors=donors)
     seen = view(result, level=level, interval=interval)
     with style.house():
         ax = style.new_axes(ax)
@@ -63,7 +66,7 @@ def plot_trajectory(
         outside = focus(ax, _core(seen), seen.donors if donors else None)
         style.start_line(ax, x[seen.n_pre])
         style.end_labels(ax, _labels(seen, x[-1], bool(seen.interval)))
-        background = "" if not donors else f"Grey: {seen.donors.shape[1]} donors"
+        background = "" if not donors else f"Grey: {count(seen.donors.shape[1], 'donor')}"
         if outside:
             background += f", {outside} of them partly outside the picture"
         style.heading(

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_file, writing
+from bsynth._base.request import check_file, check_flags, writing
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, list_models
@@ -115,6 +115,7 @@ def write_notebook(
     require_notebook()
     import nbformat
 
+    check_flags(calibrated=calibrated, execute=execute)
     path = check_file(path, "path")
     folder = path.absolute().parent
     how = resolve(sampling, draws, seed)

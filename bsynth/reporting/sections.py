@@ -303,7 +303,7 @@ def _methods(analysis: Analysis, summary: dict[str, Any]) -> Section:
 def _data(analysis: Analysis, summary: dict[str, Any]) -> Section:
     panel = summary["panel"]
     words = (
-        f"{panel['rows_used']:,} of {panel['rows_in']:,} rows were used: {count(panel['units'], 'unit')} over "
+        f"{panel['rows_used']:,} of {count(panel['rows_in'], 'row')} were used: {count(panel['units'], 'unit')} over "
         f"{count(panel['times'], 'period')}, {panel['n_pre']} before the start and {panel['n_post']} from it on."
     )
     found = (tables.data(analysis, summary), tables.versions(summary))

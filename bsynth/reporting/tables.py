@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import show
@@ -11,9 +12,10 @@ from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
+from bsynth.text.card import writer
 from bsynth.text.labels import METHODS, heading, interval_words, plain
 from bsynth.text.marks import OF_FIT, marked
-from bsynth.text.numbers import bracket, fixed, number, numbers, percents
+from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
 ROWS = 20
 """Longest table of donors; the rest is counted in the caption and stands in summary.json."""
@@ -103,7 +105,12 @@ def weights(summary: dict[str, Any], reason: str) -> Table:
         ]
     )
     rest = len(main) - len(order)
-    further = f"; {rest} further donors with smaller weights are in summary.json" if rest else ""
+    further = (
+        f"; {count(rest, 'further donor with a smaller weight is', 'further donors with smaller weights are')} in "
+        "summary.json"
+        if rest
+        else ""
+    )
     return Table(frame, f"Weights by method (posterior means for models){further}", reason)
 
 
@@ -126,7 +133,7 @@ def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
     donors = _donor_rows(rows[:ROWS], "unit", ("mean_gap", "last_gap", "pre_rmspe", "post_rmspe", "ratio"))
     donors["Counted"] = ["yes" if r["kept"] else "no: poor fit before" for r in rows[:ROWS]]
     rest = len(rows) - len(donors)
-    further = f"; {rest} further ones are in summary.json" if rest else ""
+    further = f"; {count(rest, 'further one is', 'further ones are')} in summary.json" if rest else ""
     return (
         Table(ranks, "Rank of the treated unit among the placebos, by statistic"),
         Table(donors, f"Placebos, the largest mean gaps first{further}"),
@@ -138,7 +145,7 @@ def leave_one_out(found: dict[str, Any]) -> Table:
     rows = found["table"]
     frame = _donor_rows(rows[:ROWS], "dropped", ("weight", "mean_gap", "change", "pre_rmspe"))
     rest = len(rows) - len(frame)
-    further = f"; {rest} further ones are in summary.json" if rest else ""
+    further = f"; {count(rest, 'further one is', 'further ones are')} in summary.json" if rest else ""
     return Table(frame, f"The average effect without each donor, the largest weight first{further}")
 
 
@@ -146,11 +153,12 @@ def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
         # Each row is a quantity of its own, and its number is read by itself.
-        frame = frame.assign(quantity=frame["quantity"].map(heading), value=frame["value"].map(_alone))
+        words = [_alone(str(name), value) for name, value in frame.itertuples(index=False)]
+        frame = frame.assign(quantity=frame["quantity"].map(heading), value=words)
     shown = frame.head(ROWS)
-    made = {heading(str(name)): _column(shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
+    made = {heading(str(name)): _column(str(name), shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
-    further = f"; {rest} further rows are in summary.json" if rest else ""
+    further = f"; {count(rest, 'further row is', 'further rows are')} in summary.json" if rest else ""
     return Table(pd.DataFrame(made), caption + further, reason)
 
 
@@ -209,15 +217,18 @@ def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...])
     return frame
 
 
-def _alone(value: object) -> str:
+def _alone(name: str, value: object) -> str:
     """Return one number, or a label, as words."""
-    return number(value) if isinstance(value, float) else plain(show(value))
+    return (writer(name) or number)(value) if isinstance(value, float) else plain(show(value))
 
 
-def _column(values: pd.Series) -> list[str]:
+def _column(name: str, values: pd.Series) -> list[str]:
     """Return a column as words, its numbers read together."""
+    written = writer(name)
     if pd.api.types.is_bool_dtype(values):
         return ["yes" if v else "no" for v in values]
     if pd.api.types.is_float_dtype(values):
+        if written is not None:
+            return ["–" if np.isnan(v) else written(float(v)) for v in values]
         return numbers(*(float(v) for v in values))
     return ["–" if v is None or v is pd.NaT else plain(show(v)) or "–" for v in values]

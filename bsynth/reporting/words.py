@@ -5,7 +5,7 @@ from typing import Any
 
 from bsynth.text.labels import METHODS, plain
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import exact, fixed, numbers, p_alone, probability
+from bsynth.text.numbers import count, exact, fixed, numbers, p_alone, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (
@@ -54,7 +54,7 @@ def chance_words(value: float | None) -> str:
 def unit_words(panel: dict[str, Any]) -> str:
     """Name the treated unit, or count the averaged ones."""
     treated = panel["treated"]
-    return plain(treated[0]) if len(treated) == 1 else f"the mean of {len(treated)} units"
+    return plain(treated[0]) if len(treated) == 1 else f"the mean of {count(len(treated), 'unit')}"
 
 
 def estimand_words(estimand: str, units: int) -> str:
@@ -68,7 +68,7 @@ def estimand_words(estimand: str, units: int) -> str:
     if units == 1:
         return ESTIMAND_WORDS[estimand]
     sum_ = "sum over periods of the " if estimand == "cumulative" else ""
-    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units} units"
+    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {count(units, 'unit')}"
 
 
 def slug_of(name: str) -> str:
@@ -129,7 +129,7 @@ def gate_words(model: dict[str, Any]) -> list[str]:
     """Say whether a model's sampler passed its gate."""
     name = plain(model["model"])
     rhat, ess = fixed(as_float(model["rhat_max"]), 3), numbers(as_float(model["ess_min"]), decimals=0)[0]
-    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {model['divergences']} divergences"
+    worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {count(model['divergences'], 'divergence')}"
     if model["status"] == "ok":
         return [f"The sampler passed its convergence gate for model {name}: {worst}."]
     failures = "; ".join(model["failures"])

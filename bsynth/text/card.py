@@ -57,11 +57,25 @@ def _look(name: str, column: Sequence[object]) -> str:
     return f"text-align: left; min-width: {narrowest}ch; max-width: 46em; overflow-wrap: anywhere"
 
 
-WRITERS: dict[str, Callable[[float], str]] = {"p": p_alone, "probability_positive": probability, "level": percent}
-"""Columns that are no plain numbers."""
+def writer(name: object) -> Callable[[float], str] | None:
+    """Return how the numbers of a column are written that are no plain ones; None for plain numbers.
+
+    Examples
+    --------
+    >>> writer("p")(0.0002), writer("calibrated_p")(1.0), writer("probability_positive")(1.0), writer("level")(0.95)
+    ('< 0.001', '1', '> 0.999', '95%')
+    >>> writer("gap") is None
+    True
+    """
+    words = str(name).split("_")
+    if "p" in words:
+        return p_alone
+    if words[0] == "probability":
+        return probability
+    return percent if name == "level" else None
 
 
 def _cell(name: object, value: object) -> str:
     if value is None or value is pd.NA or value != value:
         return ""
-    return WRITERS.get(str(name), number)(value) if isinstance(value, float) else str(show(value))
+    return (writer(name) or number)(value) if isinstance(value, float) else str(show(value))

@@ -39,6 +39,8 @@ class Result(ABC):
     none of which can be changed through what they hand out: tables and dicts are the caller's own;
 
     and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
+    Whose words hold an interval of its own has ``sentences(level=0.95)``; an analysis, its comparison and a certificate
+    were made at a level and speak at that one, and an estimate is a point.
     `_gist` and `_card_tables` may be made shorter than what they are here.
 
     Examples

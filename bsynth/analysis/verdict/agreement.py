@@ -6,7 +6,7 @@ from bsynth.analysis.verdict.naming import capital, listed, names
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, holds, overlap, sign
 from bsynth.checks.hull import misses
-from bsynth.text.numbers import number
+from bsynth.text.numbers import count, number
 
 CLOSER = 2.0
 """Times that a method's pre-period error is another's from which the fit speaks against it."""
@@ -98,7 +98,8 @@ def on_pre_fit(s: Sides) -> list[str]:
             f"{names(closer)} {verb} the treated series more closely before the start (RMSPE {sizes}) than the "
             f"posterior and whatever agrees with it ({number(reference['pre_rmspe'])} at best)"
             + (
-                f"; with {s.facts['donors']} donors and {s.facts['n_pre']} periods that may be chance, so report both."
+                f"; with {count(s.facts['donors'], 'donor')} and {count(s.facts['n_pre'], 'period')} that may be "
+                "chance, so report both."
                 if many_donors(s)
                 else ", which speaks against the posterior."
             )

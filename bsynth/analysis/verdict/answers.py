@@ -3,7 +3,7 @@
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row, fell_short, interval, probability
 from bsynth.analysis.verdict.sides import BY_USERS, Sides, bounded, holds, mute
-from bsynth.text.numbers import number, p_value, percent
+from bsynth.text.numbers import count, number, p_value, percent
 
 
 def of_posterior(s: Sides) -> list[str]:
@@ -11,7 +11,7 @@ def of_posterior(s: Sides) -> list[str]:
     if s.main is None or s.base is None:
         return []
     units = s.facts["n_treated"]
-    whose = f" on the mean of {units} units" if units > 1 else ""
+    whose = f" on the mean of {count(units, 'unit')}" if units > 1 else ""
     words = f"The posterior ({s.base['model']}) puts the average effect{whose} at {number(s.base['estimate'])}, "
     if s.main is s.base:
         words += f"{interval(s.base)}; by this model {probability(s.base['probability_positive'])}."

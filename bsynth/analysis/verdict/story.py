@@ -7,7 +7,7 @@ from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, take_apart
-from bsynth.text.numbers import number
+from bsynth.text.numbers import count, number
 
 
 def verdict(comparison: Row) -> tuple[str, ...]:
@@ -105,8 +105,8 @@ def _trust(s: Sides) -> list[str]:
         )
     elif s.facts["donors"] < s.facts["donors_needed"]:
         words.append(
-            f"With {s.facts['donors']} donors the interval cannot be calibrated ({s.facts['donors_needed']} are "
-            "needed), so its width is the model's word alone."
+            f"With {count(s.facts['donors'], 'donor')} the interval cannot be calibrated "
+            f"({s.facts['donors_needed']} are needed), so its width is the model's word alone."
         )
     elif reason := s.facts.get("unavailable", {}).get("calibration"):
         words.append(f"The interval is not calibrated, so its width is the model's word alone: {reason}.")

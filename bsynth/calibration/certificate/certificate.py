@@ -11,7 +11,7 @@ from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.summary import (
     REAL,
 )
-from bsynth.text.numbers import percent
+from bsynth.text.numbers import count, percent
 from bsynth.text.result import Pictured
 
 SCHEMA = 1
@@ -101,7 +101,7 @@ class Certificate(CertificateData, Pictured):
         base, calibrated = (percent(self.row(kind)["coverage"], 0) for kind in ("base", "calibrated"))
         return (
             f"{self.finding}; {percent(self.level)} intervals held the truth in {base} (base) and {calibrated} "
-            f"(calibrated) of {len(self.calibration.placebos)} donors"
+            f"(calibrated) of {count(len(self.calibration.placebos), 'donor')}"
         )
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:

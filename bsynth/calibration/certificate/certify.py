@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bsynth._base.request import check_whole, names_in
+from bsynth._base.request import check_flags, check_whole, names_in
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.calibration import (
     MIN_PLACEBOS,
@@ -99,6 +99,7 @@ def certify(
     bsynth.errors.SpecError: windows is -1; give at least 0, the number of earlier windows to try; whole numbers only
     """
     require_panel(panel)
+    check_flags(progress=progress)
     how = resolve(sampling, draws, seed)
     check_store(store)
     chosen = _levels(levels)

@@ -24,6 +24,7 @@ from bsynth.calibration.certificate.treated import treated_table
 from bsynth.calibration.certificate.windows import PlaceboWindow
 from bsynth.calibration.scores import standardised
 from bsynth.model.spec import ModelSpec
+from bsynth.text.numbers import count
 
 SURE = 0.05
 """An honest interval would look as bad as this one with a smaller probability: then it is said in words."""
@@ -61,7 +62,7 @@ class CertificateData:
         failed = self.pit["status"] != "ok"
         if self.calibration.fit.status != "ok" or failed.mean() <= 0.1:
             return self.calibration.reason
-        return f"{int(failed.sum())} of {len(failed)} pseudo-treated fits did not pass the convergence gate"
+        return f"{int(failed.sum())} of {count(len(failed), 'pseudo-treated fit')} did not pass the convergence gate"
 
     @property
     def resolution(self) -> float:
@@ -72,8 +73,9 @@ class CertificateData:
     def table(self) -> pd.DataFrame:
         """One row per ``windows`` (real start, earlier, all) × estimand × kind × level, in pre-sd units.
 
-        ``units, intervals, held, coverage, coverage_se, mean_width, median_width, score, score_se``: smaller
-        interval scores are better; standard errors are over units. The kinds are those of ``units`` and ``rivals``.
+        ``units, intervals, held, coverage, coverage_se, coverage_lower, coverage_upper, mean_width, median_width,
+        score, score_se``: smaller interval scores are better; standard errors are over units, and the two bounds are
+        a 95% interval of the coverage. The kinds are those of ``units`` and ``rivals``.
         """
         return coverage_table(pd.concat([self.units, self.rivals], ignore_index=True))
 

@@ -14,7 +14,7 @@ from bsynth.calibration.scores import FLOOR, coverage_error, interval_score, sta
 
 REAL, EARLIER, ALL = "real start", "earlier", "all"
 BANDS = 0.95
-"""Probability of the bands around nominal coverage and a flat histogram."""
+"""Probability of the bands around nominal coverage and a flat histogram, and of the interval of a coverage."""
 
 
 def groups(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -30,7 +30,8 @@ def coverage_table(units: pd.DataFrame) -> pd.DataFrame:
     """One row per window group, estimand, kind and level, in pre-sd units.
 
     ``units`` and ``intervals`` count; ``coverage_se`` treats the intervals of one unit, whatever their period
-    and window, as one observation; ``score`` is the mean interval score.
+    and window, as one observation, and ``coverage_lower, coverage_upper`` is `share_interval` of it; ``score`` is the
+    mean interval score.
     """
     rows = []
     for name, part in groups(units):
@@ -40,6 +41,8 @@ def coverage_table(units: pd.DataFrame) -> pd.DataFrame:
             width, score = upper - lower, interval_score(lower, upper, level, np.zeros(1))
             by_unit = np.asarray(pd.Series(score).groupby(cell["unit"].to_numpy(), sort=False).mean(), dtype=np.float64)
             share = np.asarray(cell.groupby("unit", sort=False)["held"].mean(), dtype=np.float64)
+            coverage = float(cell["held"].mean())
+            at_least, at_most = share_interval(coverage, share, len(cell))
             rows.append(
                 {
                     "windows": name,
@@ -49,8 +52,10 @@ def coverage_table(units: pd.DataFrame) -> pd.DataFrame:
                     "units": len(share),
                     "intervals": len(cell),
                     "held": int(cell["held"].sum()),
-                    "coverage": float(cell["held"].mean()),
+                    "coverage": coverage,
                     "coverage_se": _coverage_se(share, cell["held"].to_numpy(dtype=bool)),
+                    "coverage_lower": at_least,
+                    "coverage_upper": at_most,
                     "mean_width": float(width.mean()),
                     "median_width": float(np.median(width)),
                     "score": float(score.mean()),
@@ -68,6 +73,26 @@ def _coverage_se(share: FloatArray, held: np.ndarray) -> float:
     clustered = standard_error(share)
     # All units alike: what n binomial observations would still leave open.
     return clustered if clustered > 0 else coverage_error(round(float(share.sum())), n)
+
+
+def share_interval(coverage: float, share: FloatArray, intervals: int) -> tuple[float, float]:
+    """Score interval of Wilson (1927) of a coverage, with probability `BANDS` and never beyond 0 or 1.
+
+    ``share`` (n,) is what held of each unit. It counts as many observations as would scatter like that if they were
+    independent, so that the intervals of one unit do not count as several units.
+
+    Examples
+    --------
+    >>> [round(bound, 3) for bound in share_interval(1.0, np.ones(20), 20)]
+    [0.839, 1.0]
+    """
+    scatter = float(share.var()) / len(share)
+    alike = float(np.ptp(share)) == 0
+    n = len(share) if alike else min(intervals, coverage * (1 - coverage) / scatter)
+    z = float(stats.norm.ppf((1 + BANDS) / 2))
+    centre, half = coverage + z**2 / (2 * n), z * np.sqrt(coverage * (1 - coverage) / n + z**2 / (4 * n**2))
+    lower, upper = (float((centre + side * half) / (1 + z**2 / n)) for side in (-1, 1))
+    return max(0.0, lower), min(1.0, upper)
 
 
 def error_table(pit: pd.DataFrame) -> pd.DataFrame:

@@ -7,10 +7,10 @@ import numpy as np
 
 from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
-from bsynth.calibration.certificate.summary import EARLIER
+from bsynth.calibration.certificate.summary import BANDS, EARLIER
 from bsynth.errors import some_of
 from bsynth.text.marks import mark
-from bsynth.text.numbers import fixed, number, p_value, percent
+from bsynth.text.numbers import count, fixed, number, p_value, percent
 
 MARGIN = 0.05
 """Intervals by period do not hold when their pooled coverage misses the level by more."""
@@ -31,7 +31,7 @@ def _finding(found: CertificateData) -> str:
     row, model = found.row("base"), repr(found.spec.name)
     held = (
         f"its {percent(found.level)} interval of the average effect held the truth in {percent(row['coverage'], 0)} of "
-        f"{int(row['units'])} units"
+        f"{count(int(row['units']), 'unit')}"
     )
     size = f"true errors are {number(found.errors['factor'].to_numpy()[0])} times what the model expects"
     if found.donors_narrow:
@@ -66,8 +66,17 @@ def _coverage(found: CertificateData) -> str:
     row, base = found.row("calibrated"), found.row("base")
     return (
         f"After calibration, each unit by what the others teach, the {percent(found.level)} interval held in "
-        f"{percent(row['coverage'], 0)} ± {percent(row['coverage_se'], 0)} (one standard error), at a median width of "
-        f"{number(row['median_width'])} pre-period sd against {number(base['median_width'])} before."
+        f"{_held(row)}, at a median width of {number(row['median_width'])} pre-period sd against "
+        f"{number(base['median_width'])} before."
+    )
+
+
+def _held(row: dict[str, Any]) -> str:
+    """How many intervals held the truth, and between which shares that leaves their coverage."""
+    lower, upper = (percent(row[side], 0) for side in ("coverage_lower", "coverage_upper"))
+    return (
+        f"{int(row['held'])} of {int(row['intervals'])} ({percent(row['coverage'], 0)}; {percent(BANDS)} interval of "
+        f"that share {lower} to {upper})"
     )
 
 
@@ -108,7 +117,7 @@ def _by_period(found: CertificateData, estimand: str) -> str:
     share = float(row["coverage"])
     measured = (
         f"the predictive {percent(found.level)} interval {_NAMES[estimand]}, which is not calibrated, held in "
-        f"{percent(share, 0)} ± {percent(row['coverage_se'], 0)} of {int(row['intervals'])}"
+        f"{_held(row)}"
     )
     if abs(share - found.level) <= MARGIN:
         return f"{measured[0].upper()}{measured[1:]}."
@@ -140,12 +149,13 @@ def _earlier(found: CertificateData) -> str:
     if not earlier:
         if found.asked == 0:
             return ""
-        return f"No earlier window of {length} periods leaves enough pre-periods before it, so there is none."
+        return f"No earlier window of {count(length, 'period')} leaves enough pre-periods before it, so there is none."
     row = found.row("calibrated", windows=EARLIER)
     base = found.row("base", windows=EARLIER)
     dates = ", ".join(str(w.start) for w in earlier)
     return (
-        f"In earlier windows of {length} periods (from {dates}; {int(row['intervals'])} intervals, the treated unit's "
+        f"In earlier windows of {count(length, 'period')} (from {dates}; {int(row['intervals'])} intervals, the "
+        "treated unit's "
         f"among them) the {percent(found.level)} interval held in {percent(base['coverage'], 0)} (base) and "
         f"{percent(row['coverage'], 0)} (calibrated)."
     )
@@ -175,7 +185,8 @@ def _own(found: CertificateData) -> str:
 def _limits(found: CertificateData) -> list[str]:
     donors = len(found.calibration.placebos)
     said = [
-        f"With {donors} donors nothing finer than 1/{donors + 1} can be told apart. Coverage after calibrating on "
+        f"With {count(donors, 'donor')} nothing finer than 1/{donors + 1} can be told apart. Coverage after "
+        "calibrating on "
         "these very donors is close to automatic and proves nothing about the model: width, score and RMSE do. All "
         "of it presumes that the treated unit is exchangeable with its donors, and that nothing happened to them."
     ]
@@ -190,11 +201,14 @@ def _limits(found: CertificateData) -> list[str]:
     failed = int((found.pit["status"] != "ok").sum())
     if found.status == "ok" and failed:
         said.append(
-            f"{failed} of {len(found.pit)} pseudo-treated fits did not pass the convergence gate and count as they are."
+            f"{failed} of {count(len(found.pit), 'pseudo-treated fit')} did not pass the convergence gate and count "
+            "as they are."
         )
     if found.skipped:
         units = some_of(f"{unit} from {start}" for unit, start, _ in found.skipped)
-        said.append(f"{len(found.skipped)} units could not play the treated unit: {units} ({found.skipped[0][2]}).")
+        said.append(
+            f"{count(len(found.skipped), 'unit')} could not play the treated unit: {units} ({found.skipped[0][2]})."
+        )
     return said
 
 

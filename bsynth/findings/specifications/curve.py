@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import records, show
+from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import EFFECT_COLUMNS, check_level, positive_share
 from bsynth.engines.sampling import Sampling
@@ -22,7 +23,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.marks import marked
-from bsynth.text.numbers import exact, number, numbers, percent
+from bsynth.text.numbers import count, exact, number, numbers, percent
 from bsynth.text.result import Pictured
 
 LEVEL = 0.95
@@ -105,7 +106,7 @@ class SpecificationCurve(Pictured):
     def reason(self) -> str:
         """How many fits failed their gate."""
         failed = int((~self.reliable).sum())
-        return f"{failed} of {len(self.runs)} fits did not pass the convergence gate" if failed else ""
+        return f"{failed} of {count(len(self.runs), 'fit')} did not pass the convergence gate" if failed else ""
 
     @property
     def median(self) -> float:
@@ -168,24 +169,24 @@ class SpecificationCurve(Pictured):
     def sentences(self) -> tuple[str, ...]:
         """What is unreliable, median and range of the effect, what moves it most, how the specifications forecast."""
         table, (low, high) = self.table, self.range
-        count, negative = len(table), int((table["estimate"] < 0).sum())
+        total, negative = len(table), int((table["estimate"] < 0).sum())
         clear = int(((table["lower"] > 0) | (table["upper"] < 0)).sum())
         own = float(table.loc[table["reference"], "estimate"].iloc[0])
         words = [
-            f"Over {count} specifications the average effect has median {number(self.median)} and ranges from "
+            f"Over {count(total, 'specification')} the average effect has median {number(self.median)} and ranges from "
             f"{number(low)} to {number(high)} (posterior means; the reference {number(own)}); {negative} are negative "
-            f"and {count - negative} positive, and {clear} of the {percent(LEVEL)} predictive intervals exclude zero.",
+            f"and {total - negative} positive, and {clear} of the {percent(LEVEL)} predictive intervals exclude zero.",
             *self._movers(),
             self._forecasts(),
         ]
-        failed = count - int(self.reliable.sum())
+        failed = total - int(self.reliable.sum())
         if failed:
             words.insert(0, self._without())
         refits = int(table["unreliable_forecasts"].sum())
         if refits:
             words.append(
-                f"{refits} of {count * len(self.plan.held)} refits behind the forecasts did not pass the convergence "
-                "gate; their scores are used as they are."
+                f"{refits} of {count(total * len(self.plan.held), 'refit')} behind the forecasts did not pass the "
+                "convergence gate; their scores are used as they are."
             )
         return tuple(words)
 
@@ -197,7 +198,7 @@ class SpecificationCurve(Pictured):
             f"What matters most is {_NAMES[top['switch']]}: from {_value(top['from'])} to {_value(top['to'])} the "
             f"effect moves by {number(top['mean_change'])} on average"
             + (
-                f" over {top['pairs']} pairs ({number(top['least'])} to {number(top['most'])})"
+                f" over {count(top['pairs'], 'pair')} ({number(top['least'])} to {number(top['most'])})"
                 if top["pairs"] > 1
                 else ""
             )
@@ -218,7 +219,7 @@ class SpecificationCurve(Pictured):
         order = np.argsort(table["elpd"].to_numpy())
         worst, best = table.iloc[order[0]], table.iloc[order[-1]]
         return (
-            f"The last {held} pre-periods, each forecast from those before it, are forecast best by "
+            f"The last {count(held, 'pre-period')}, each forecast from those before it, are forecast best by "
             f"{self.describe(best)} (elpd {number(best['elpd'])}, effect {number(best['estimate'])}) and worst by "
             f"{self.describe(worst)} (elpd {number(worst['elpd'])}, effect {number(worst['estimate'])})."
         )
@@ -262,7 +263,7 @@ class SpecificationCurve(Pictured):
     def _gist(self) -> str:
         middle, lowest, highest = numbers(self.median, *self.range)
         return (
-            f"{len(self.runs)} specifications about {self.plan.base.name!r}, average effect median {middle}, "
+            f"{count(len(self.runs), 'specification')} about {self.plan.base.name!r}, average effect median {middle}, "
             f"from {lowest} to {highest}"
         )
 
@@ -379,6 +380,7 @@ def specification_curve(
     [['none', 'ok'], ['shift', 'ok']]
     """
     require_panel(panel)
+    check_flags(progress=progress)
     check_store(store)
     plan = plan_curve(
         panel,

@@ -22,7 +22,9 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
-from bsynth.text.numbers import exact
+from bsynth.text.labels import plain
+from bsynth.text.numbers import count, exact
+from bsynth.text.result import LINE
 
 DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
 SWITCHED = ("switched", "ar1-or-walk")
@@ -124,16 +126,19 @@ class CurvePlan:
         """Return the values of a switch over the plan, in order of first use."""
         return list(dict.fromkeys(self.label(s, switch) for s in self.specifications))
 
+    def __repr__(self) -> str:
+        return f"<CurvePlan {plain(str(self), LINE).rstrip('.')}>"
+
     def __str__(self) -> str:
         grid = [s for s in self.specifications if (s.pool, s.window) == (ALL, WHOLE)]
         inside = " × ".join(f"{n} {self.values(n)}" for n in MODEL_SWITCHES if len(self.values(n)) > 1)
         alone, how = len(self.specifications) - len(grid), self.sampling
         return (
-            f"{len(self.specifications)} specifications of {self.base.name!r} on {self.panel.treated_name}: "
+            f"{count(len(self.specifications), 'specification')} of {self.base.name!r} on {self.panel.treated_name}: "
             f"{len(grid)} of {inside or 'the base model'}"
             + (f" and {alone} of donors and pre-period, one at a time" if alone else "")
-            + f"; with {len(self.held)} forecasts each {self.fits} fits of {how.chains} chains × {how.draws} "
-            f"draws, seed {how.seed}."
+            + f"; with {count(len(self.held), 'forecast')} each {count(self.fits, 'fit')} of "
+            f"{count(how.chains, 'chain')} × {count(how.draws, 'draw')}, seed {how.seed}."
         )
 
 

@@ -14,6 +14,7 @@ from bsynth.errors import SpecError, some_of
 from bsynth.frequentist import classical
 from bsynth.panel import MIN_DONORS, Panel
 from bsynth.panel.labels import as_labels, match_units
+from bsynth.text.numbers import count
 
 LEAVE_OUT = 5
 """Donors that ``"leave-one-out"`` drops in turn: the heaviest, those with more than `SMALL` weight."""
@@ -87,7 +88,7 @@ def read_pools(panel: Panel, pools: Sequence[str] | Mapping[str, Sequence[Label]
         for name, donors in pools.items():
             given = match_units(panel.donors, as_labels(donors), "donor", panel.source.name)
             if len(given) < MIN_DONORS:
-                raise SpecError(f"pool {name!r} has {len(given)} donors; give at least {MIN_DONORS}")
+                raise SpecError(f"pool {name!r} has {count(len(given), 'donor')}; give at least {MIN_DONORS}")
             found.append(Pool(str(name), "given", given))
         return tuple(found)
     kinds = "a list such as ['top-5', 'leave-one-out'] or {name: donors}"
@@ -109,7 +110,9 @@ def _read(panel: Panel, name: str) -> list[Pool]:
         size = int(match[1])
         if MIN_DONORS <= size < panel.n_donors:
             return [Pool(str(name), "top", size=size)]
-        raise SpecError(f"pool {name!r} of {panel.n_donors} donors; give top-{MIN_DONORS} to top-{panel.n_donors - 1}")
+        raise SpecError(
+            f"pool {name!r} of {count(panel.n_donors, 'donor')}; give top-{MIN_DONORS} to top-{panel.n_donors - 1}"
+        )
     allowed = ("all", "top-5 (any number)", "pre-fit", "leave-one-out")
     raise SpecError(f"unknown pool {name!r}; it can be {some_of(allowed)}, or give {{name: donors}}")
 

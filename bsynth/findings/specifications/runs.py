@@ -20,6 +20,7 @@ from bsynth.model.design import make_design
 from bsynth.panel import Panel
 from bsynth.panel.archive import fingerprint
 from bsynth.pieces import Record, Store, check_store, digest, run_pieces
+from bsynth.text.numbers import count
 
 KEPT = 2000
 """Draws kept of each specification's effect."""
@@ -76,7 +77,7 @@ def run_specifications(
     records = run_pieces(
         {_name(plan, each): each for each in plan.specifications},
         lambda each: _to_record(_run(plan, each)),
-        title=f"{len(plan.specifications)} specifications, {plan.fits} fits",
+        title=f"{count(len(plan.specifications), 'specification')}, {count(plan.fits, 'fit')}",
         store=None if file is None else Store(file, _key(plan), _FIELDS),
         n_jobs=plan.sampling.n_jobs,
         progress=progress,

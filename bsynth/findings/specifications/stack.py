@@ -25,7 +25,7 @@ from bsynth.errors import SpecError, came
 from bsynth.findings.specifications.curve import LEVEL, SpecificationCurve
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import bracket, count, number, numbers, percent
-from bsynth.text.result import Result
+from bsynth.text.result import Pictured
 
 SHARE = 0.005
 """Less weight than this is no weight worth a word."""
@@ -77,7 +77,7 @@ def stacking_weights(log_density: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Stack(Result):
+class Stack(Pictured):
     """The effect of a mixture of specifications.
 
     Attributes
@@ -143,9 +143,9 @@ class Stack(Result):
         """What it is, and of which unit."""
         return f"Stacked effect: {self.curve.plan.panel.treated_name}"
 
-    def sentences(self) -> tuple[str, ...]:
-        """The stacked effect, who carries the weight, and how firmly the weights stand."""
-        row, total, m = self.effects().iloc[0], len(self.weights), len(self.curve.plan.held)
+    def sentences(self, level: float = LEVEL) -> tuple[str, ...]:
+        """The stacked effect, its interval of this level, who carries the weight, and how firmly the weights stand."""
+        row, total, m = self.effects(level).iloc[0], len(self.weights), len(self.curve.plan.held)
         carriers = self.table[self.table["weight"] >= SHARE]
         listed = "; ".join(f"{number(r['weight'], 2)} {self.curve.describe(r)}" for _, r in carriers.head(4).iterrows())
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
@@ -183,7 +183,7 @@ class Stack(Result):
     def _gist(self) -> str:
         row = self.effects().iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
-        return f"{len(self.weights)} specifications, average effect {estimate}, 95% stacked {bracket(bounds)}"
+        return f"{count(len(self.weights), 'specification')}, average effect {estimate}, 95% stacked {bracket(bounds)}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         top = self.table.loc[self.table["weight"] >= SHARE]

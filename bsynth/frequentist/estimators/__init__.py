@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError, nearest, some_of
-from bsynth.frequentist.estimators import ascm, demeaned, did, predictors, sc, sdid
+from bsynth.frequentist.estimators import ascm, demeaned, did, predictors, sc, sc_slsqp, sdid
 from bsynth.frequentist.estimators.ascm import RidgeASCM
 from bsynth.frequentist.estimators.base import SOLVERS, Solver, Weighted
 from bsynth.frequentist.estimators.predictors import Predictors
@@ -64,7 +64,7 @@ class Binding(Protocol):
 type Method = str | Estimator
 """A name, or an estimator with settings."""
 
-MODULES: tuple[Estimator, ...] = (sc, demeaned, did, sdid, ascm, predictors)
+MODULES: tuple[Estimator, ...] = (sc, demeaned, did, sdid, ascm, predictors, sc_slsqp)
 ESTIMATORS = MappingProxyType({module.NAME: module for module in MODULES})
 
 
@@ -76,10 +76,10 @@ def find(method: Method, panel: Panel | None = None) -> Estimator:
     if isinstance(method, str):
         if method not in ESTIMATORS:
             hint = nearest(method, ESTIMATORS)
-            raise SpecError(f"estimator {method!r} is unknown{hint}; it can be {some_of(ESTIMATORS)}")
+            raise SpecError(f"estimator {method!r} is unknown{hint}; it can be {some_of(ESTIMATORS, 7)}")
         estimator = ESTIMATORS[method]
     elif hasattr(method, "solve") and hasattr(method, "NAME"):
         estimator = method
     else:
-        raise SpecError(f"estimator is {method!r}; give a name ({some_of(ESTIMATORS)}) or one with settings")
+        raise SpecError(f"estimator is {method!r}; give a name ({some_of(ESTIMATORS, 7)}) or one with settings")
     return estimator.bind(panel) if panel is not None and isinstance(estimator, Binding) else estimator

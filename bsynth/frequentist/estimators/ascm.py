@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError
 from bsynth.frequentist.estimators.base import Solver, Weighted, simplex_weights
@@ -64,6 +65,7 @@ class RidgeASCM:
     CONDITIONS = CONDITIONS
 
     def __post_init__(self) -> None:
+        check_flags(intercept=self.intercept)
         if self.ridge is not None and not 0 < self.ridge < math.inf:
             raise SpecError(f"ridge is {self.ridge}; give a positive number in squared outcome units, or None")
 

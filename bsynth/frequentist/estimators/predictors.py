@@ -20,6 +20,7 @@ from bsynth.engines.vsearch import ranges, search, weighted
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimators.base import Solver, Weighted
 from bsynth.panel import Panel
+from bsynth.text.numbers import count
 
 NAME = "predictors"
 TITLE = "Synthetic control matched on predictors"
@@ -190,7 +191,7 @@ class Matching:
         """Weights for ``y`` (B, T) and ``X`` (B, T, J): the outcomes differ, the predictors stay."""
         if X.shape[2] != self.donors.shape[1]:
             raise SpecError(
-                f"predictors are matched for {self.donors.shape[1]} donors and there are {X.shape[2]}; "
+                f"predictors are matched for {count(self.donors.shape[1], 'donor')} and there are {X.shape[2]}; "
                 "use classical on a panel without the donors to be left out"
             )
         found = [self._one(target[:n_pre], donors[:n_pre], solver) for target, donors in zip(y, X, strict=True)]
@@ -264,8 +265,8 @@ def notes(table: pd.DataFrame, settings: Mapping[str, float]) -> list[str]:
     said = []
     if settings["starts_agreeing"] < settings["starts"]:
         said.append(
-            f"Only {int(settings['starts_agreeing'])} of {int(settings['starts'])} searches for V reached the least "
-            "loss; give more starts before trusting the weights."
+            f"Only {int(settings['starts_agreeing'])} of {count(int(settings['starts']), 'search', 'searches')} for "
+            "V reached the least loss; give more starts before trusting the weights."
         )
     free = table.index[(table["v_high"] - table["v_low"]) > FREE_V]
     if len(free) > 0:

@@ -14,6 +14,7 @@ import numpy as np
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.engines.simplex import solve_many
 from bsynth.errors import SolverError
+from bsynth.text.numbers import count
 
 RIDGE = 1e-9
 """Added to Q, relative to its largest eigenvalue: with more donors than periods Q is singular."""
@@ -94,7 +95,9 @@ def _walk(Q: FloatArray, sets: Ellipsoids, G: FloatArray, c: FloatArray, free: n
         free[row, column] = ~free[row, column]
         s[row] = next_s[kept]
         going = row
-    raise SolverError(f"{len(going)} of {n} bounds were not found; look for donors that are copies of each other")
+    raise SolverError(
+        f"{len(going)} of {count(n, 'bound')} were not found; look for donors that are copies of each other"
+    )
 
 
 def _segment(

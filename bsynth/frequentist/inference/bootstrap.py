@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bsynth._base.request import check_seed, check_whole
+from bsynth._base.request import check_flags, check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
@@ -166,8 +166,8 @@ class Bootstrap(Inference):
             )
         if self.smallest_p > 1 - level:
             notes.append(
-                f"With {len(self.table) - self.failed} replicates p cannot fall below {number(self.smallest_p, 2)}, so "
-                f"the {percent(level)} interval is unbounded; draw more."
+                f"With {count(len(self.table) - self.failed, 'replicate')} p cannot fall below "
+                f"{number(self.smallest_p, 2)}, so the {percent(level)} interval is unbounded; draw more."
             )
         if self.failed:
             notes.append(_failure(self.failed, len(self.table)))
@@ -178,7 +178,8 @@ class Bootstrap(Inference):
         what, conditions = RESAMPLED[self.cluster]
         kept = len(self.table) - self.failed
         return (
-            f"{TITLES[self.cluster]} bootstrap: over {kept} resamples of {what} the middle {percent(level)} of the "
+            f"{TITLES[self.cluster]} bootstrap: over {count(kept, 'resample')} of {what} the middle "
+            f"{percent(level)} of the "
             f"average effect is {bracket(numbers(average['lower'], average['upper']))}; it conditions on {conditions}."
         )
 
@@ -235,6 +236,7 @@ def bootstrap(
     (20, 6)
     """
     require_panel(panel)
+    check_flags(progress=progress)
     seed = check_seed(seed)
     chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
@@ -302,7 +304,7 @@ def _check_block(panel: Panel, cluster: str, block: int | None) -> int:
     if cluster != "time":
         raise SpecError(f"block is {block} and cluster {cluster!r}; a block of periods goes with cluster='time'")
     if check_whole(block, "block", 1, "a number of pre-periods") > panel.n_pre:
-        raise SpecError(f"block is {block}; give between 1 and the {panel.n_pre} pre-periods")
+        raise SpecError(f"block is {block}; give between 1 and the {count(panel.n_pre, 'pre-period')}")
     return block
 
 
@@ -337,8 +339,8 @@ def _say_failed(failed: NDArray[np.bool_]) -> None:
         warnings.warn(_failure(int(failed.sum()), len(failed)), UnreliableWarning, stacklevel=3)
 
 
-def _failure(count: int, replicates: int) -> str:
+def _failure(failed: int, replicates: int) -> str:
     return (
-        f"{count} of {replicates} replicates drew no user of some unit in any period and have no answer; the "
+        f"{failed} of {count(replicates, 'replicate')} drew no user of some unit in any period and have no answer; the "
         "interval uses the others. Merge small units to avoid it."
     )

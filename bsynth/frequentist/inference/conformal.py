@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed, check_whole
+from bsynth._base.request import check_flags, check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -238,6 +238,7 @@ def conformal(
     0.2
     """
     require_panel(panel)
+    check_flags(progress=progress)
     seed = check_seed(seed)
     chosen = find_for_series(estimator, panel)
     _check(chosen.NAME, permutations, proxy, q, replicates)

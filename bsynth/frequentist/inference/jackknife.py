@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.request import check_seed, check_whole
+from bsynth._base.request import check_flags, check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import check_level, gap_of, lift_notes
 from bsynth.errors import PanelError
@@ -181,6 +181,7 @@ def jackknife_plus(
     [3.0, 3.0]
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find_for_series(estimator, panel)
@@ -229,7 +230,7 @@ def default_block(panel: Panel) -> int:
 def _checked_block(panel: Panel, length: int) -> int:
     if check_whole(length, "block", 1, "a number of pre-periods") > panel.n_pre - MIN_LEFT:
         raise PanelError(
-            f"{panel.n_pre} pre-periods less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
+            f"{count(panel.n_pre, 'pre-period')} less a block of {length} leave fewer than {MIN_LEFT} to fit on; "
             "give a smaller block or a longer pre-period"
         )
     return length

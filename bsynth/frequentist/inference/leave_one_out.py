@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_number, check_seed
+from bsynth._base.request import check_flags, check_number, check_seed
 from bsynth._base.types import IntArray
 from bsynth.effects import ESTIMANDS, check_level
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -177,6 +177,7 @@ def leave_one_out(
     [3.0, 5.0]
     """
     require_panel(panel)
+    check_flags(cumulative=cumulative, progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find(estimator, panel)
@@ -219,7 +220,7 @@ def _cumulative(estimate: Estimate, estimator: Method, steps: int, began: float)
     """Drop the donor with the largest weight, refit, and go on."""
     panel, full = estimate.panel, float(estimate.gap[estimate.panel.n_pre :].mean())
     if steps < 1:
-        raise PanelError(f"{panel.n_donors} donors: none can be dropped with two left; give at least three")
+        raise PanelError(f"{count(panel.n_donors, 'donor')}: none can be dropped with two left; give at least three")
     fits, rows = [estimate], []
     for _ in range(steps):
         before = fits[-1]

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_flags, check_seed
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import TIES, at_least, check_level, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -157,7 +157,8 @@ class LeaveTwoOut(Inference):
     def _sentence(self, level: float) -> str:
         words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
         return (
-            f"Leave two out: against {self.losses} of {self.pairs} pairs of donors the treated unit's {words} is not "
+            f"Leave two out: against {self.losses} of {count(self.pairs, 'pair')} of donors the treated unit's "
+            f"{words} is not "
             f"the largest of the three, {p_value(self.p)} ({p_value(self.p_uncounted)} without counting the data); it "
             "presumes that the treatment could have fallen on any unit alike, and its interval that the effect is "
             "constant."
@@ -216,6 +217,7 @@ def leave_two_out(
     (0, 3, 0.25)
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find_for_series(estimator, panel)
@@ -252,7 +254,7 @@ def leave_two_out(
 def check(panel: Panel) -> None:
     """Raise `PanelError` when a pair left out would leave no donor."""
     if panel.n_donors < MIN_DONORS:
-        raise PanelError(f"the panel has {panel.n_donors} donors; leaving two out needs at least {MIN_DONORS}")
+        raise PanelError(f"the panel has {count(panel.n_donors, 'donor')}; leaving two out needs at least {MIN_DONORS}")
 
 
 def run(panel: Panel, settings: Settings) -> LeaveTwoOut:

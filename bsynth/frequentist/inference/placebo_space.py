@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.request import check_number, check_seed
+from bsynth._base.request import check_flags, check_number, check_seed
 from bsynth._base.types import FloatArray, PlaceboPool
 from bsynth.effects import at_least, check_level, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -134,7 +134,7 @@ class PlaceboSpace(Inference):
         if kept < len(self.table):
             dropped = some_of(self.table.loc[~self.table["kept"], "unit"])
             notes.append(
-                f"{len(self.table) - kept} of {len(self.table)} placebos were left out because their pre "
+                f"{len(self.table) - kept} of {count(len(self.table), 'placebo')} were left out because their pre "
                 f"MSPE is above {exact(self.max_pre_mspe or 0.0)} times the treated unit's: {dropped}."
             )
         return (*notes, *lift_notes(self.effects(level)))
@@ -143,7 +143,7 @@ class PlaceboSpace(Inference):
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
         return (
-            f"Placebo in space: {int(row['rank']) - 1} of {int(row['placebos'])} donors, given the treatment "
+            f"Placebo in space: {int(row['rank']) - 1} of {count(int(row['placebos']), 'donor')}, given the treatment "
             f"date (pools {pools} the treated), have a mean gap at least as large, {p_value(row['p'])}; it "
             "presumes that the treated unit is exchangeable with its donors, and its interval that the "
             "effect is constant."
@@ -199,6 +199,7 @@ def placebo_space(
     0.3333
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     chosen = find(estimator)

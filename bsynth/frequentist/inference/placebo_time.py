@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_flags, check_seed
 from bsynth._base.types import IntArray, Label
 from bsynth.effects import at_least, check_level
 from bsynth.errors import PanelError
@@ -77,8 +77,8 @@ class PlaceboTime(Inference):
         shown, largest = numbers(real, float(sizes.max()))
         larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
         return (
-            f"Placebo in time: of {len(self.table)} backdated starts {larger} show a mean gap at least as large as the "
-            f"real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
+            f"Placebo in time: of {count(len(self.table), 'backdated start')} {larger} show a mean gap at least as "
+            f"large as the real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
             "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
         )
 
@@ -133,6 +133,7 @@ def placebo_time(
     [[4.0, 0.0], [5.0, 0.0]]
     """
     require_panel(panel)
+    check_flags(progress=progress)
     if seed is not None:
         check_seed(seed)
     began = time.perf_counter()
@@ -177,7 +178,7 @@ def default_starts(panel: Panel) -> list[Label]:
     """Up to five starts spread over the second half of the pre-period; `PanelError` when it is too short."""
     if panel.n_pre <= MIN_PRE:
         raise PanelError(
-            f"{panel.n_pre} pre-periods leave no earlier start with {MIN_PRE} periods before it; "
+            f"{count(panel.n_pre, 'pre-period')} leave no earlier start with {MIN_PRE} periods before it; "
             "a placebo in time needs a longer pre-period"
         )
     first, last = max(MIN_PRE, panel.n_pre // 2), panel.n_pre - 1

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_seed, check_whole
+from bsynth._base.request import check_flags, check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -28,7 +28,7 @@ from bsynth.frequentist.point import classical
 from bsynth.frequentist.refit import constant_rows
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.text.numbers import bracket, numbers, percent
+from bsynth.text.numbers import bracket, count, numbers, percent
 
 NAME = "prediction-interval"
 TITLE = "Prediction interval"
@@ -108,6 +108,7 @@ class PredictionInterval(Inference):
         so that it lies within its bounds.
         """
         level = check_level(level)
+        check_flags(simultaneous=simultaneous)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 4
         low, high = (self.draws.sel(side=side).to_numpy() for side in ("lower", "upper"))
         error_low, error_high = self._errors(tail)
@@ -214,7 +215,7 @@ class PredictionInterval(Inference):
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences that belong beside the numbers: how residuals were modelled, too few draws, a refused lift."""
-        few = f"With {len(self._average)} draws the {percent(level)} interval is unbounded; draw more."
+        few = f"With {count(len(self._average), 'draw')} the {percent(level)} interval is unbounded; draw more."
         return (*self._remarks, *([few] if 1 - level < self.smallest_p else []), *lift_notes(self.effects(level)))
 
     def _facts(self) -> dict[str, Any]:
@@ -275,6 +276,7 @@ def prediction_interval(
     True
     """
     require_panel(panel)
+    check_flags(cointegrated=cointegrated, progress=progress)
     seed = check_seed(seed)
     _check(panel, estimator, errors, draws)
     began = time.perf_counter()
@@ -316,7 +318,9 @@ def _check(panel: Panel, estimator: Method, errors: str, draws: int) -> None:
 def check(panel: Panel) -> None:
     """Raise `PanelError` when the pre-period is too short for a model of its residuals, or is fitted without any."""
     if panel.n_pre < MIN_PERIODS:
-        raise PanelError(f"{panel.n_pre} pre-periods are too few to model residuals; at least {MIN_PERIODS} are needed")
+        raise PanelError(
+            f"{count(panel.n_pre, 'pre-period')} are too few to model residuals; at least {MIN_PERIODS} are needed"
+        )
     estimate, nothing = classical(panel), EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1))
     # Where nothing happens after the start either, nothing has to be judged by an error.
     if estimate.pre_rmspe <= nothing < float(np.abs(estimate.gap[panel.n_pre :]).max()):
