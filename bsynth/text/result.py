@@ -64,6 +64,10 @@ class Result(ABC):
             elif name in _HANDED_OUT:
                 setattr(cls, name, _then(made, _HANDED_OUT[name]))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields: what was worked out from them is not pickled."""
+        return {name: value for name, value in self.__dict__.items() if name != _MEMORY}
+
     def __getattribute__(self, name: str) -> Any:
         value = super().__getattribute__(name)
         # Whoever changes a table that was handed out changes no result.
@@ -131,14 +135,30 @@ def _in_lines(sentences: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(one_line, sentences))
 
 
-_HANDED_OUT: dict[str, Callable[[Any], Any]] = {"to_dict": copy.deepcopy, "sentences": _in_lines, "notes": _in_lines}
+_HANDED_OUT: dict[str, Callable[[Any], Any]] = {
+    "effects": pd.DataFrame.copy,
+    "to_dict": copy.deepcopy,
+    "sentences": _in_lines,
+    "notes": _in_lines,
+}
 """What is done to what these methods of a result return, whatever class defines them."""
+_MEMORY = "_remembered"
 
 
 def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Work out once what a frozen result says, and hand out the caller's own of it each time."""
+
     @wraps(method)
-    def both(*given: Any, **named: Any) -> Any:
-        return last(method(*given, **named))
+    def both(self: Any, *given: Any, **named: Any) -> Any:
+        key = (method, given, tuple(named.items()))
+        try:
+            hash(key)
+        except TypeError:
+            return last(method(self, *given, **named))
+        memory = self.__dict__.setdefault(_MEMORY, {})
+        if key not in memory:
+            memory[key] = method(self, *given, **named)
+        return last(memory[key])
 
     return both
 
