@@ -225,7 +225,7 @@ def test_no_sentence_contradicts_another_at_any_size_and_sign(fit: Fit, size: fl
 def test_draws_that_are_not_finite_are_counted_and_refused(fit: Fit) -> None:
     tree = fit.tree.copy(deep=True)
     tree["posterior_predictive"]["counterfactual"][0, :7, -1] = np.nan
-    with pytest.raises(FitError, match=r"7 of 10000 draws of the average effect are not finite, and none is dropped"):
+    with pytest.raises(FitError, match=r"7 of 10,000 draws of the average effect are not finite, and none is dropped"):
         decide(replace(fit, tree=tree))
 
 

@@ -17,6 +17,8 @@ from bsynth.frequentist.estimators import ESTIMATORS, MODULES, Estimator, Method
 from bsynth.frequentist.estimators.predictors import Matching
 
 NAMES = sorted(ESTIMATORS)
+CERTIFIED = [name for name in NAMES if name != "sc-slsqp"]
+"""SciPy's solver certifies no optimum, and says so where it finds none."""
 EXTRAPOLATES = "ascm"
 """The one estimator whose weights may be negative."""
 
@@ -115,7 +117,7 @@ def test_without_a_period_after_the_start(name: str) -> None:
 
 
 @pytest.mark.parametrize("panel_name", ["prop99_panel", "basque_panel", "germany_panel", "rollout_panel"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CERTIFIED)
 def test_slsqp_agrees_with_exact(request: pytest.FixtureRequest, panel_name: str, name: str) -> None:
     panel = request.getfixturevalue(panel_name)
     exact, slsqp = (classical(panel, request_for(name, panel), solver=s) for s in ("exact", "slsqp"))
@@ -236,7 +238,7 @@ WORST = (
 
 
 @pytest.mark.parametrize("case", WORST)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CERTIFIED)
 def test_bad_panels_have_an_answer(name: str, case: str) -> None:
     """A certified answer on each of them: finite, weights that sum to one, the optimum where one is known."""
     panel = make_panel(worst(case))
