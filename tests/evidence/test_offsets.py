@@ -67,7 +67,8 @@ def _summary(rows: list[Record]) -> dict[str, float]:
         "bias_mcse": round(float(z.std() / np.sqrt(len(z))), 3),
         "rmse": round(float(np.sqrt((estimate**2).mean())), 4),
         "rmse_did": round(float(np.sqrt((did**2).mean())), 4),
-        "covered": round(float(((low <= 0) & (high >= 0)).mean()), 4),
+        "covered": round(covered := float(((low <= 0) & (high >= 0)).mean()), 4),
+        "covered_mcse": round(float(np.sqrt(covered * (1 - covered) / len(rows))), 4),
         "mean_width": round(float((high - low).mean()), 3),
         "unhealthy": sum(not row["healthy"] for row in rows),
     }
@@ -89,4 +90,5 @@ def test_a_level_far_from_the_donors_costs_nothing() -> None:
         assert abs(found[name]["bias_in_posterior_sd"]) <= 0.1 + 2 * found[name]["bias_mcse"]
         assert found[name]["rmse"] <= 1.05 * best
         assert found[name]["covered"] >= 0.92
-    assert found["rollout"]["covered"] <= 0.98
+    # Logs without any movement of their own are the edge of the prior, where an interval errs on the wide side.
+    assert found["rollout"]["covered"] <= 0.98 + 2 * found["rollout"]["covered_mcse"]
