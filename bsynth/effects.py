@@ -21,10 +21,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_number
+from bsynth._base.request import check_level as check_level
 from bsynth._base.types import FloatArray
-from bsynth.errors import SpecError
-from bsynth.text.numbers import exact
 
 ESTIMANDS = ("average", "cumulative", "lift")
 EFFECT_COLUMNS = (
@@ -240,21 +238,6 @@ def without_bare_points(table: pd.DataFrame) -> pd.DataFrame:
 def variable(tree: xr.DataTree, group: str, name: str) -> xr.DataArray:
     """Return one variable of a group of a fit's tree."""
     return tree[group].to_dataset()[name]
-
-
-def check_level(level: object) -> float:
-    """Return a level as a plain number; raise `SpecError` unless 0 < level < 1.
-
-    Examples
-    --------
-    >>> check_level(np.float64(0.9))
-    0.9
-    """
-    instead = "a probability between 0 and 1, such as 0.95"
-    found = check_number(level, "level", instead)
-    if not 0 < found < 1:
-        raise SpecError(f"level is {exact(found)}; give {instead}")
-    return found
 
 
 def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tuple[xr.DataArray, xr.DataArray]:

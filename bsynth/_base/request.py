@@ -53,6 +53,21 @@ def check_number(value: object, name: str, instead: str = "a finite number") -> 
     return float(value)
 
 
+def check_level(level: object) -> float:
+    """Return a level as a plain number; raise `SpecError` unless 0 < level < 1.
+
+    Examples
+    --------
+    >>> check_level(np.float64(0.9))
+    0.9
+    """
+    instead = "a probability between 0 and 1, such as 0.95"
+    found = check_number(level, "level", instead)
+    if not 0 < found < 1:
+        raise SpecError(f"level is {_brief(int(found) if found.is_integer() else found)}; give {instead}")
+    return found
+
+
 def check_flags(**flags: object) -> None:
     """Refuse what is neither True nor False, so that "no" does not stand for yes; each by the name it was given.
 

@@ -64,7 +64,7 @@ class Sampling:
             raise SpecError(f"target_accept is {self.target_accept}; give a number from 0.5 to below 1, such as 0.9")
         object.__setattr__(self, "seed", check_seed(self.seed))
         object.__setattr__(self, "n_jobs", check_jobs(self.n_jobs))
-        if self.engine not in ENGINES:
+        if not isinstance(self.engine, str) or self.engine not in ENGINES:
             hint = nearest(self.engine, ENGINES)
             raise SpecError(f"unknown engine {self.engine!r}{hint}; allowed: {some_of(ENGINES)}")
 

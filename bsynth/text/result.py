@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bsynth._base.plain import records
+from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
@@ -148,9 +149,15 @@ _MEMORY = "_remembered"
 def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
     """Work out once what a frozen result says, and hand out the caller's own of it each time."""
 
+    takes = inspect.signature(method)
+
     @wraps(method)
     def both(self: Any, *given: Any, **named: Any) -> Any:
-        key = (method, given, tuple(named.items()))
+        asked = takes.bind(self, *given, **named)
+        asked.apply_defaults()
+        if "level" in takes.parameters and (level := asked.arguments["level"]) is not takes.parameters["level"].default:
+            check_level(level)
+        key = (method, *((name, value) for name, value in asked.arguments.items() if name != "self"))
         try:
             hash(key)
         except TypeError:

@@ -242,10 +242,14 @@ def test_machine_code_cut_short_is_made_again(tmp_path: Path) -> None:
     assert kept
     for file in kept:
         file.write_bytes(file.read_bytes()[:20])
-    assert _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout.startswith("True machine code cannot be kept in")
-    # What was broken is gone, so the next process keeps its own again, and the one after that finds it.
-    for _ in range(2):
-        assert _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout == "True None\n"
+    users = next(iter(tmp_path.iterdir())) / "user.txt"
+    users.write_text("a user's own file")
+    said = _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout
+    assert said.startswith("True machine code in")
+    assert "was damaged and is made anew" in said
+    # What was broken is gone and was kept again: the next process finds it.
+    assert _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout == "True None\n"
+    assert users.read_text() == "a user's own file"
 
 
 def test_two_processes_fill_one_folder(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ Numba's cache notices that a file has changed, but not the files that it uses. S
 named after all sources of the density and the versions of the compiler.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
-import shutil
+import tempfile
 import threading
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -91,7 +92,7 @@ _lock = threading.Lock()
 
 
 def compiled() -> Compiled:
-    """Return the C functions, loaded from disk or compiled now; where the disk fails, compiled without it."""
+    """Return the C functions, loaded from disk or compiled now; where the disk fails, in a passing folder."""
     with _lock:
         return _compiled()
 
@@ -105,10 +106,25 @@ def _compiled() -> Compiled:
         return Compiled(*_functions(folder))
     except Exception as error:  # noqa: BLE001  # a cache can break in any way, and costs time alone
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    if folder is not None:
-        # What lies there may be cut short: it is taken away, so that the next process can keep its own.
-        shutil.rmtree(folder, ignore_errors=True)
-    return Compiled(*_functions(None), f"machine code cannot be kept in {str(folder)!r}, so it is made anew: {reason}")
+    if folder is not None and _cleared(folder):
+        # What lay there may have been cut short.
+        note = f"machine code in {str(folder)!r} was damaged and is made anew: {reason}"
+        with contextlib.suppress(Exception):
+            return Compiled(*_functions(folder), note)
+    note = f"machine code cannot be kept in {str(folder)!r}, so each process makes its own: {reason}"
+    # Numba compiles what it keeps in another way than what it does not, and the last digits of draws hang on it.
+    with contextlib.suppress(Exception), tempfile.TemporaryDirectory(prefix="bsynth-") as passing:
+        return Compiled(*_functions(Path(passing)), note)
+    return Compiled(*_functions(None), note)
+
+
+def _cleared(folder: Path) -> bool:
+    """Take machine code away, and nothing else; whether there was any."""
+    files = [file for kind in ("*.nbi", "*.nbc") for file in folder.rglob(kind)]
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink()
+    return bool(files)
 
 
 def _functions(folder: Path | None) -> tuple[Any, Any]:
