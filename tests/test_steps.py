@@ -230,6 +230,46 @@ def test_a_run_removes_what_an_earlier_one_wrote_and_nothing_else(small_csv: Pat
     assert all((out / name).is_file() for name in noted)
 
 
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ({"summary.json": "mine", "report.html": "mine"}, "is not empty and not a run folder"),
+        ({".written": "", "fit.nc/": ""}, "holds a folder 'fit.nc' where a file is written"),
+        ({".written": "", "figures": "mine"}, "holds a file 'figures' where a folder is written"),
+    ],
+)
+def test_a_folder_with_files_of_the_users_is_refused(
+    made: dict[str, str], said: str, small_csv: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    for name, text in made.items():
+        (out / name).mkdir() if name.endswith("/") else (out / name).write_text(text)
+    done = _run(small_csv, out, "--model", "none", "--methods", "sc")
+    assert (done.exit_code, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert said in done.stderr
+    with pytest.raises(bs.SpecError, match=said):
+        write_run(_classical(small_csv), out)
+    assert {file.name for file in out.iterdir()} == {name.rstrip("/") for name in made}
+    assert all((out / name).read_text() == text for name, text in made.items() if not name.endswith("/"))
+
+
+def test_what_lies_beside_a_run_folder_stays(small_csv: Path, tmp_path: Path) -> None:
+    """Files of the user's where unfinished fits wait, a list that is no text, and pictures behind a link."""
+    out, waiting, elsewhere = tmp_path / "run", tmp_path / ".run.unfinished", tmp_path / "elsewhere"
+    for folder in (out, waiting, elsewhere):
+        folder.mkdir()
+    mine = [waiting / "notes.txt", elsewhere / "old.png"]
+    for file in mine:
+        file.write_text("mine")
+    (out / "figures").symlink_to(elsewhere)
+    (out / ".written").write_bytes(b"\xff\xfe\nfigures/old.png\n")
+    done = _run(small_csv, out, "--model", "none", "--methods", "sc")
+    assert done.exit_code == 0, done.output
+    assert [file.read_text() for file in mine] == ["mine", "mine"]
+    assert _summary(out)["effects"]
+
+
 def test_a_verdict_that_breaks_down_leaves_the_numbers(
     small_csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -186,6 +186,23 @@ def check_folder(path: object, what: str) -> Path:
     return asked
 
 
+def check_output(path: object, what: str, ours: str, files: Sequence[str] = (), folders: Sequence[str] = ()) -> Path:
+    """Return the path of a folder that a run may fill: new, empty, or one that an earlier run has marked as its own.
+
+    ``ours`` is the file that marks it; ``files`` and ``folders`` are what will be written, so nothing of another kind
+    may have their names.
+    """
+    folder = check_folder(path, what)
+    shown = f"{what} {str(path)!r}"
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / ours).is_file():
+        raise SpecError(f"{shown} is not empty and not a run folder; give a new folder")
+    for name in (*files, *folders):
+        if os.path.lexists(folder / name) and (folder / name).is_dir() != (name in folders):
+            kinds = ("file", "folder") if name in folders else ("folder", "file")
+            raise SpecError(f"{shown} holds a {kinds[0]} {name!r} where a {kinds[1]} is written; give a new folder")
+    return folder
+
+
 def _try(path: Path, what: str) -> None:
     """Make the path in a scratch folder inside the nearest folder that is there.
 

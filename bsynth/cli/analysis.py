@@ -1,6 +1,5 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
-import shutil
 import sys
 import time
 import warnings
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsynth.cli import options
-from bsynth.cli.base import UNRELIABLE, check_out
+from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
@@ -20,8 +19,6 @@ from bsynth.text.numbers import count, fixed, number, p_alone, percent, probabil
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
-
-SUMMARY = "summary.json"
 
 
 @click.command()
@@ -80,9 +77,9 @@ def run(
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable, note_written
+    from bsynth.reporting.run import NOTEBOOK, TABLES, check_run_folder, note_unavailable, note_written
 
-    check_out(out, SUMMARY)
+    check_run_folder(out, "--out")
     check_formats(formats)
     if notebook:
         require_notebook()
@@ -132,8 +129,9 @@ def demo(
     from bsynth.analysis import plan_analysis
     from bsynth.panel import Panel
     from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
+    from bsynth.reporting.run import check_run_folder
 
-    check_out(out, SUMMARY)
+    check_run_folder(out, "--out")
     stage = _Stages(quiet=quiet)
     stage(f"simulating {count(users, 'user')}, true effect {ROLLOUT_EFFECT:+}")
     log = simulate_rollout(users=users, seed=log_seed)
@@ -174,18 +172,20 @@ def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: flo
         analysis = run_analysis(request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store)
     stage("writing")
     analysis = write_run(analysis, out, tell=stage)
-    shutil.rmtree(waiting)
+    # A folder of that name may hold files of the user's.
+    store.unlink(missing_ok=True)
+    if not any(waiting.iterdir()):
+        waiting.rmdir()
     return analysis
-
-
-WRITTEN = (SUMMARY, "fit.nc", "report.html", "figures", "tables", "notebook.ipynb")
 
 
 def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages) -> None:
     """Print the table, the verdict, what is not available and what was written, and set the exit code."""
+    from bsynth.reporting.run import written_in
+
     stage("done")
     _print_table(analysis)
-    written = [name + "/" * (out / name).is_dir() for name in WRITTEN if (out / name).exists()]
+    written = dict.fromkeys(name.parts[0] + "/" * (len(name.parts) > 1) for name in written_in(out))
     click.echo(f"\n{analysis.verdict}")
     if analysis.unavailable:
         click.echo("\nnot available:")

@@ -1,13 +1,11 @@
 """What every command shares: the group, its exit codes, and the rule about folders that hold something else."""
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import click
 
-from bsynth._base.request import check_folder
-from bsynth.errors import BsynthError, EngineWarning, PanelError
+from bsynth.errors import BsynthError, EngineWarning
 
 DONE, BAD_INPUT, UNRELIABLE = 0, 2, 3
 
@@ -32,10 +30,3 @@ class Group(click.Group):
         except BsynthError as error:
             click.echo(f"bsynth: {error}", err=True)
             ctx.exit(BAD_INPUT)
-
-
-def check_out(out: Path, *ours: str) -> None:
-    """Refuse a folder that holds something else than ``ours``, before any work is done."""
-    check_folder(out, "--out")
-    if out.is_dir() and any(out.iterdir()) and not any((out / name).is_file() for name in ours):
-        raise PanelError(f"--out {str(out)!r} is not empty and not a run folder; give a new folder")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bsynth._base.request import check_output
 from bsynth.cli import options
-from bsynth.cli.base import UNRELIABLE, check_out
+from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
@@ -57,7 +58,7 @@ def certify(
     """
     from bsynth.calibration import certificate as certifying
 
-    check_out(out, JSON, STORE)
+    check_output(out, "--out", STORE, (JSON, UNITS), (FIGURES,))
     panel = request.resolved().read()
     began = time.perf_counter()
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bsynth._base.request import check_file, writing
+from bsynth._base.request import check_file, check_output, writing
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
@@ -19,6 +19,11 @@ SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html
 TABLES = "tables"
 WRITTEN = ".written"
 """Lists what a run wrote, one path a line: this, and nothing else, is what the next run of the folder removes."""
+
+
+def check_run_folder(out: str | Path, what: str = "out") -> Path:
+    """Refuse a folder that no run has written, or where something of the user's is in the way."""
+    return check_output(out, what, WRITTEN, (SUMMARY, FIT, REPORT, NOTEBOOK), (FIGURES, TABLES))
 
 
 def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None] | None = None) -> Analysis:
@@ -36,8 +41,10 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     ------
     BsynthError
         When there is no summary to write; finished fits are in the folder all the same.
+    SpecError
+        The folder is not empty and no run wrote it, or what is in it is in the way.
     """
-    out, say = Path(out), tell or (lambda _: None)
+    out, say = check_run_folder(out), tell or (lambda _: None)
     steps = Steps(analysis.unavailable)
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
@@ -49,10 +56,12 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
                 (part / file).unlink(missing_ok=True)
         analysis = replace(analysis, unavailable=dict(steps.unavailable))
         steps.attempt("summary", lambda: write_summary(analysis, part))
+        items = sorted(part.iterdir())
+        if taken := [item.name for item in items if (out / item.name).is_dir()]:
+            raise SpecError(f"out {str(out)!r} holds a folder {taken[0]!r} where a file is written; give a new folder")
         if out.is_dir():
             _remove_earlier(out)
         out.mkdir(exist_ok=True)
-        items = sorted(part.iterdir())
         note_written(out, (out / item.name for item in items))
         for item in items:
             item.replace(out / item.name)
@@ -65,6 +74,16 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     note_written(out, [out / REPORT])
     steps.attempt("report", lambda: write_report(analysis, out / REPORT, drawn=drawn, steps=steps))
     return note_unavailable(analysis, out, steps)
+
+
+def written_in(out: Path) -> list[Path]:
+    """Return what the last run wrote and is still there, as paths within the folder."""
+    noted = out / WRITTEN
+    lines = noted.read_text(encoding="utf-8", errors="replace").splitlines() if noted.is_file() else []
+    whole = out.resolve()
+    # A list that was changed by hand, or a link, reaches nothing outside of the folder.
+    inside = [Path(line) for line in lines if line and (out / line).parent.resolve().is_relative_to(whole)]
+    return [path for path in inside if not path.is_absolute() and ".." not in path.parts and (out / path).is_file()]
 
 
 def note_written(out: Path, files: Iterable[Path]) -> None:
@@ -111,13 +130,9 @@ def _pictures(analysis: Analysis, folder: Path, steps: Steps) -> dict[str, Drawi
 
 def _remove_earlier(out: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
-    noted = out / WRITTEN
-    lines = noted.read_text(encoding="utf-8").splitlines() if noted.is_file() else []
-    # A list that was changed by hand reaches nothing outside of the folder.
-    files = [out / line for line in lines if not Path(line).is_absolute() and ".." not in Path(line).parts]
-    for file in (*files, noted):
-        if file.is_file():
-            file.unlink()
+    for file in written_in(out):
+        (out / file).unlink()
+    (out / WRITTEN).unlink(missing_ok=True)
     for folder in (out / FIGURES, out / TABLES):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
