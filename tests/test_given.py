@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import bsynth as bs
 from bsynth.analysis import plan_analysis
 from bsynth.checks import CheckReport, LeaveFutureOut
+from bsynth.checks.leave_future_out import Forecast
 from bsynth.cli import main
 from bsynth.effects import check_level
 from bsynth.findings.question import ask
@@ -89,7 +90,7 @@ def test_what_is_given_beside_a_fit_is_of_its_panel() -> None:
     other = PANEL.without(3)
     fit: Any = bs.Fit(None, None, None, None, other)  # type: ignore[arg-type]
     calibration: Any = bs.Calibration(fit, (), None, (), 0.0)  # type: ignore[arg-type]
-    future = LeaveFutureOut("level", pd.DataFrame(), other)
+    future = LeaveFutureOut("level", pd.DataFrame(), other, ())
     for call in (
         lambda: bs.check(STUB, calibration=calibration),
         lambda: bs.check(STUB, future=future),
@@ -132,7 +133,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "plot_checks": {"report": CheckReport("level", ())},
     "plot_comparison": {"comparison": bs.compare(PANEL, ["sc", "did"], progress=False)},
     "plot_donor_audit": {"audit": bs.audit_donors(PANEL, progress=False)},
-    "plot_leave_future_out": {"future": LeaveFutureOut("level", LAST, PANEL)},
+    "plot_leave_future_out": {"future": LeaveFutureOut("level", LAST, PANEL, (Forecast(np.zeros(1), np.ones(1)),) * 3)},
     "plot_leave_one_out": {"loo": bs.leave_one_out(PANEL, progress=False)},
     "plot_leave_two_out": {"result": bs.leave_two_out(PANEL, progress=False)},
     "plot_placebo": {"placebo": bs.placebo_space(PANEL, progress=False)},

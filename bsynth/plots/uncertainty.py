@@ -16,14 +16,21 @@ SPANS = ("average", "period")
 _COLORS = {
     "weights": BLUE,
     "covariates": "#CC79A7",
-    "level": "#56B4E9",
+    "level_shift": "#56B4E9",
     "weights and level": BLUE,
     "drift": VERMILION,
     "noise": GREY,
     "cells": ORANGE,
 }
-_HATCHES = {"weights": "", "covariates": "xx", "level": "//", "weights and level": "", "drift": "\\\\", "noise": "",
-            "cells": ".."}  # fmt: skip
+_HATCHES = {
+    "weights": "",
+    "covariates": "xx",
+    "level_shift": "//",
+    "weights and level": "",
+    "drift": "\\\\",
+    "noise": "",
+    "cells": "..",
+}
 
 
 def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str = "average") -> Axes:

@@ -12,7 +12,7 @@ import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.checks import LeaveFutureOut, hull, leave_future_out, sensitivity
 from bsynth.checks.base import Case
-from bsynth.checks.leave_future_out import _density
+from bsynth.checks.leave_future_out import forecast_of
 from bsynth.checks.prior import draw_untreated, log_prior
 from bsynth.checks.replicates import draw_departures, tail
 from bsynth.engines.drift import walk
@@ -140,8 +140,8 @@ class _Refit(azs.SamplingWrapper):
     def log_likelihood__i(self, excluded_obs: xr.DataArray, idata__i: xr.DataTree) -> xr.DataArray:
         terms = []
         for t in range(self.shorter.n_pre, self.panel.n_pre):
-            mean = self.fitted.counterfactual("mean").isel(time=t)
-            terms.append(_density(self.fitted, self.shorter, t, mean.values.ravel())[0].reshape(mean.shape))
+            made, shape = forecast_of(self.fitted, self.shorter, t), self.fitted.counterfactual("mean").shape[:-1]
+            terms.append(made.log_densities(float(self.panel.treated_series[t])).reshape(shape))
         return xr.DataArray(np.stack(terms, axis=-1), dims=("chain", "draw", "time"))
 
 

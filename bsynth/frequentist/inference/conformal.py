@@ -100,9 +100,9 @@ class Conformal(Inference):
         """One row per treated period with the effects that its own test does not reject.
 
         Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, p``, outcome
-        units; infinite where 1/(n_pre + 1), the smallest p there is, is above 1 − level. A set of effects may have holes,
-        and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under that of
-        ``table``.
+        units; infinite where 1/(n_pre + 1), the smallest p there is, is above 1 − level. A set of effects may have
+        holes, and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under
+        that of ``table``.
         """
         level = check_level(level)
         post, tests = slice(self.estimate.panel.n_pre, None), range(len(self.table))
