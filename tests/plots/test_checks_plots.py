@@ -29,7 +29,8 @@ def future(prop99_panel: bs.Panel) -> LeaveFutureOut:
 def report() -> CheckReport:
     found = Check("hull", "Is the treated unit inside the hull of its donors?", {}, "ok", "It lies inside.")
     warns = replace(found, name="loo", status="warning", sentence="A cost of $x_1$ leans " + "on " * 300)
-    return CheckReport("level", (found, replace(warns, suggestion="drift"), replace(found, name="donors")))
+    open_ = replace(found, name="contraction", status="unclear", sentence="It cannot be told.")
+    return CheckReport("level", (found, replace(warns, suggestion="drift"), replace(found, name="donors"), open_))
 
 
 def of(ax: Axes, gid: str) -> list[Line2D]:
@@ -60,7 +61,7 @@ def test_forecasts_are_drawn_and_the_missed_ones_crossed(future: LeaveFutureOut)
 
 def test_every_check_has_its_mark_and_its_words(report: CheckReport) -> None:
     ax = report.plot()
-    assert [len(of(ax, answer)) for answer in ("ok", "warning")] == [2, 1]
+    assert [len(of(ax, answer)) for answer in ("ok", "warning", "unclear")] == [2, 1, 1]
     assert of(ax, "warning")[0].get_ydata().tolist() == [1]
     assert ax.get_title(loc="left") == "Checks of 'level': 1 warning"
     said = [text.get_text() for text in ax.texts]
