@@ -11,8 +11,6 @@ from bsynth._base.plain import clean, records
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
-from bsynth.analysis.measured import measured
-from bsynth.analysis.verdict import fell_short
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -20,6 +18,7 @@ from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
+from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
@@ -170,7 +169,7 @@ class Analysis(Pictured):
         tables += [fit.effects(level, interval="mean") for fit in self.fits]
         tables += [each.effects() for each in self.estimates.values()]
         for each in self.inferences.values():
-            tables.append(each.effects(level).assign(measured=fell_short(measured(each)) or None, p_min=each.p_min))
+            tables.append(each.effects(level).assign(measured=each.fell_short or None, p_min=each.p_min))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
         columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
@@ -198,7 +197,7 @@ class Analysis(Pictured):
                 measured=[
                     {"method": each.estimate.estimator, "interval": kinds[name], "found": shares}
                     for name, each in self.inferences.items()
-                    if (shares := measured(each))
+                    if (shares := measured(each.procedure))
                 ],
             ),
         )
