@@ -193,6 +193,33 @@ def sampled() -> bs.Fit:
     return replace(fit, panel=PANEL)
 
 
+@pytest.mark.parametrize("verb", [bs.leave_future_out, plan_curve])
+def test_how_many_periods_to_forecast_is_refused_in_one_way(verb: Any) -> None:
+    most = PANEL.n_pre - 3
+    for last in (True, "no", 2.5, 2, most + 1, None):
+        with pytest.raises(
+            (bs.SpecError, bs.PanelError), match=f"^last is {last!r}; give 3 to {most}, a whole number$"
+        ):
+            verb(PANEL, last=last)
+
+
+def test_estimators_with_settings_refuse_in_one_line() -> None:
+    table = pd.DataFrame({"income": range(8)}, index=range(8))
+    for call, message in {
+        lambda: bs.RidgeASCM("no"): "ridge is 'no'; give a positive number",  # type: ignore[arg-type]
+        lambda: bs.RidgeASCM([1]): "ridge is [1]; give a positive number",  # type: ignore[arg-type]
+        lambda: bs.RidgeASCM(True): "ridge is True; give a positive number",
+        lambda: bs.Predictors("no"): "predictors must be a DataFrame",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, starts="no"): "starts is 'no'; give at least 1",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, seed="no"): "seed is 'no'",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, v="no"): "v is the text 'no'; give a mapping",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, v={"income": "no"}): "v is 'no'; give finite numbers",  # type: ignore[dict-item]
+    }.items():
+        with pytest.raises(bs.SpecError) as caught:
+            call()
+        assert one_line(caught.value).startswith(message)
+
+
 def test_numbers_of_numpy_are_kept_as_plain_ones() -> None:
     how = bs.Sampling(np.int64(200), np.int32(200), np.int8(3), np.float32(0.5), np.uint8(1), np.int64(2))  # type: ignore[arg-type]
     assert [type(value) for value in vars(how).values()] == [int, int, int, float, int, int, str]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bsynth.errors import SpecError, came, nearest
+from bsynth.errors import BsynthError, SpecError, came, nearest
 
 
 def check_seed(seed: object) -> int:
@@ -38,6 +38,22 @@ def check_whole(value: object, name: str, least: int, why: str) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise SpecError(f"{name} is {_brief(value)}; give at least {least}, {why}; whole numbers only")
     return int(value)
+
+
+def check_between(value: object, name: str, least: int, most: int, error: type[BsynthError] = SpecError) -> int:
+    """Return a whole number from ``least`` to ``most`` as a plain one; raise ``error`` for any other number.
+
+    Examples
+    --------
+    >>> check_between(True, "last", 3, 49)
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: last is True; give 3 to 49, a whole number
+    """
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not least <= value <= most:  # type: ignore[operator]
+        kind = error if whole else SpecError
+        raise kind(f"{name} is {_brief(value)}; give {least} to {most}, a whole number")
+    return int(value)  # type: ignore[call-overload]
 
 
 def check_number(value: object, name: str, instead: str = "a finite number") -> float:

@@ -20,6 +20,7 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
+from bsynth.text.labels import span
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
@@ -151,7 +152,7 @@ class Analysis(Pictured):
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
         labels = self.panel.period_labels()
-        window = f"{labels[self.panel.n_pre]} to {labels[-1]}"
+        window = span(labels[self.panel.n_pre], labels[-1])
         return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
 
     def effects(self, level: float | None = None) -> pd.DataFrame:

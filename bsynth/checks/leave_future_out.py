@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from bsynth._base.request import check_flags, check_whole
+from bsynth._base.request import check_between, check_flags
 from bsynth._base.types import BoolArray, FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
@@ -207,14 +207,7 @@ def leave_future_out(
     require_panel(panel)
     check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
-    last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
-    if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
-        most = panel.n_pre - MIN_PRE
-        raise PanelError(
-            f"last is {last}; give {MIN_LAST} to {most}"
-            if most >= MIN_LAST
-            else f"leave-future-out needs {MIN_PRE + MIN_LAST} pre-periods and there are {panel.n_pre}; skip it"
-        )
+    last = check_last(panel, last, "leave-future-out", "skip it")
     spec = choose_model(panel, model).spec
     seen = make_design(panel, spec).treated_seen
 
@@ -231,6 +224,22 @@ def leave_future_out(
     rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
     forecasts = tuple(row.pop("forecast") for row in rows)
     return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel, forecasts)
+
+
+def check_last(panel: Panel, last: object, what: str, instead: str) -> int:
+    """Return how many of the last pre-periods ``what`` is to forecast, where the panel has them.
+
+    Raises
+    ------
+    SpecError, PanelError
+        What is no whole number; too many or few for the panel, or a panel that has too few.
+    """
+    most = panel.n_pre - MIN_PRE
+    if most < MIN_LAST:
+        raise PanelError(
+            f"{what} needs {MIN_PRE + MIN_LAST} pre-periods to forecast from and there are {panel.n_pre}; {instead}"
+        )
+    return check_between(last, "last", MIN_LAST, most, PanelError)
 
 
 def forecast_of(found: Fit, panel: Panel, t: int) -> Forecast:

@@ -13,7 +13,7 @@ from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WE
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
 from bsynth.text.card import writer
-from bsynth.text.labels import METHODS, heading, interval_words, plain
+from bsynth.text.labels import METHODS, heading, interval_words, plain, span
 from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
@@ -177,6 +177,7 @@ def sampler(analysis: Analysis) -> Table | None:
 def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
     """Return where the numbers came from and what was done to them."""
     source, panel = analysis.panel.source, summary["panel"]
+    several = panel["start"] != panel["end"]
     facts = {
         "Source": plain(source.name, 80),
         "SHA-256": panel["sha256"],
@@ -192,7 +193,7 @@ def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
         ),
         "Treated": _listed(panel["treated"]),
         "Donors": _listed(panel["donors"]),
-        "Start and end": f"{plain(panel['start'])} to {plain(panel['end'])}, both included",
+        "Start and end": span(plain(panel["start"]), plain(panel["end"])) + (", both included" if several else ""),
         "Missing cells": "none" if panel["missing"] == "error" else f"handled by the rule {panel['missing']!r}",
         "Seed": str(summary["seed"]),
     }

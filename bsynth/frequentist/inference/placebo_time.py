@@ -75,10 +75,10 @@ class PlaceboTime(Inference):
         real, largest, larger = self._compared()
         shown = "shows" if larger == 1 else "show"
         return (
-            f"Placebo in time: of {count(len(self.table), 'backdated start')} {larger} {shown} a "
-            f"mean gap at least as large in size as the real one, {real}, the largest in size {largest}; it conditions "
-            "on the donors and presumes that nothing happened before the real start. Later starts leave shorter windows, "
-            "and the windows overlap: no p."
+            f"Placebo in time: of {count(len(self.table), 'backdated start')} {larger} {shown} a mean gap at least as "
+            f"large in size as the real one, {real}, the largest in size {largest}; it conditions on the donors and "
+            "presumes that nothing happened before the real start. Later starts leave shorter windows, and the windows "
+            "overlap: no p."
         )
 
     def _compared(self) -> tuple[str, str, int]:
