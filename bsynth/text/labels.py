@@ -101,6 +101,10 @@ def heading(name: str) -> str:
     return HEADINGS.get(name, words[:1].upper() + words[1:] if len(words) > 1 else words)
 
 
+STATISTICS = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
+"""What a test compares."""
+
+
 def span(first: object, last: object) -> str:
     """Name a window by its first and last period.
 

@@ -225,7 +225,7 @@ def test_no_sentence_contradicts_another_at_any_size_and_sign(fit: Fit, size: fl
 def test_draws_that_are_not_finite_are_counted_and_refused(fit: Fit) -> None:
     tree = fit.tree.copy(deep=True)
     tree["posterior_predictive"]["counterfactual"][0, :7, -1] = np.nan
-    with pytest.raises(FitError, match=r"7 of 10000 draws of the average effect are not finite, and none is dropped"):
+    with pytest.raises(FitError, match=r"7 of 10,000 draws of the average effect are not finite, and none is dropped"):
         decide(replace(fit, tree=tree))
 
 
@@ -292,3 +292,23 @@ def test_lift_on_the_rollout_log(rollout_fit: Fit) -> None:
     found = decide(rollout_fit, threshold=0.02, estimand="lift")
     assert found.values["probability_above"] == (draws > 0.02).mean()
     assert "P(lift > 2.00%)" in found.sentences()[1]
+
+
+def test_it_speaks_of_one_direction_and_at_its_level(fit: Fit) -> None:
+    found = decide(fit, level=0.8)
+    for values in ({"direction": 1.0}, {"direction": -1.0}):
+        turned = replace(found, values=dict(found.values) | values)
+        said = turned.sentences()[0].rsplit("P(average effect ", 1)[1].rstrip(".")
+        assert f"P({said}, " in repr(turned)
+    assert found.level == found.to_dict()["level"] == 0.8
+    assert "under 80%" in found.sentences()[-1]
+    wide = decide(fit, level=0.99)
+    assert wide.values["breakdown"] <= found.values["breakdown"]
+
+
+def test_its_card_has_the_headings_of_a_report(fit: Fit) -> None:
+    card = decide(fit)._repr_html_()
+    assert "probability_positive" not in card
+    assert "P(&gt;\xa00)" in card
+    assert "Breakdown residual mads" in card
+    assert "positive" in card or "negative" in card
