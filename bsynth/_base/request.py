@@ -49,11 +49,12 @@ def check_between(value: object, name: str, least: int, most: int, error: type[B
     Traceback (most recent call last):
     bsynth.errors.SpecError: last is True; give 3 to 49, a whole number
     """
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not least <= value <= most:  # type: ignore[operator]
-        kind = error if whole else SpecError
-        raise kind(f"{name} is {_brief(value)}; give {least} to {most}, a whole number")
-    return int(value)  # type: ignore[call-overload]
+    instead = f"{name} is {_brief(value)}; give {least} to {most}, a whole number"
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise SpecError(instead)
+    if not least <= value <= most:
+        raise error(instead)
+    return int(value)
 
 
 def check_number(value: object, name: str, instead: str = "a finite number") -> float:

@@ -50,7 +50,7 @@ class Opened:
 
     def _local(self, labels: pd.Series) -> pd.Series:
         if self.zone and isinstance(labels.dtype, pd.DatetimeTZDtype):
-            return labels.dt.tz_convert(self.zone)
+            labels = labels.dt.tz_convert(self.zone)
         return labels
 
 

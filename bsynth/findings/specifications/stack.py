@@ -172,7 +172,7 @@ class Stack(Pictured):
         return tuple(words)
 
     def _settled(self) -> str:
-        low, high = numbers(self.leave_one_out.min(), self.leave_one_out.max())
+        low, high = number(self.leave_one_out.min()), number(self.leave_one_out.max())
         return f"stays at {low}" if low == high else f"lies between {low} and {high}"
 
     def to_dict(self) -> dict[str, Any]:
