@@ -300,7 +300,7 @@ def _summary(values: xr.DataArray, level: float) -> dict[str, float]:
 def path_table(
     observed: xr.DataArray, counterfactual: xr.DataArray, *, level: float, dims: Sequence[str]
 ) -> pd.DataFrame:
-    """One row per period: observed, counterfactual and its interval, gap and its interval.
+    """One row per period: observed, counterfactual and its interval, gap and its interval, and their level.
 
     ``counterfactual`` has the sample dimensions ``dims`` and ``time``; its mean is the estimate.
     """
@@ -316,6 +316,7 @@ def path_table(
             "gap": (observed - centre).values,
             "gap_lower": (observed - upper).values,
             "gap_upper": (observed - lower).values,
+            "level": level,
         }
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from bsynth.errors import PanelError
 from bsynth.panel import Panel
+from bsynth.panel.simulate import simulate_factor
 
 ROLES: dict[str, Any] = {"unit": "state", "time": "year", "outcome": "sales"}
 OK: dict[str, Any] = {**ROLES, "treated": "Ohio", "start": 1994}
@@ -268,3 +269,16 @@ def test_holes_of_the_treated_unit_cannot_be_dropped() -> None:
     empty = set_cell(table(), "Utah", 1990, None).assign(sales=lambda f: f.sales.where(f.state != "Utah").astype(float))
     assert "unit 'Utah' has no outcome" in failure(empty, missing="interpolate")
     assert "only 'Iowa'" in failure(without(table(), "Utah", 1991), missing="drop-units", donors=["Iowa", "Utah"])
+
+
+@pytest.mark.parametrize("date_format", [None, "%Y-%m-%d"])
+def test_the_period_that_is_refused_is_the_first_of_the_rows(tmp_path: Path, date_format: str | None) -> None:
+    frame = simulate_factor(donors=3, n_pre=6, n_post=2, seed=1)
+    frame["time"] = pd.date_range("2024-01-01", periods=8)[frame["time"]].strftime("%Y-%m-%d")
+    frame.loc[4, "time"], frame.loc[9, "time"], frame.loc[17, "time"] = "when?", "later", "always"
+    file = tmp_path / "panel.csv"
+    frame.to_csv(file, index=False)
+    for data in (frame, file):
+        with pytest.raises(PanelError, match="column 'time' holds 'when\\?', which"):
+            Panel.from_long(data, unit="unit", time="time", outcome="outcome", treated=0, start="2024-01-07",
+                            date_format=date_format)  # fmt: skip

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
@@ -25,7 +26,7 @@ from bsynth.calibration.certificate.summary import (
     share_interval,
 )
 from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
-from bsynth.calibration.certificate.words import _held
+from bsynth.calibration.certificate.words import _by_period, _held
 from bsynth.calibration.scores import coverage_error, interval_score
 from bsynth.cli import main
 from bsynth.model.design import make_design
@@ -123,8 +124,29 @@ def test_the_interval_of_a_coverage_is_that_of_wilson(held: int) -> None:
 
 
 def test_a_coverage_of_all_is_said_without_going_beyond_it() -> None:
-    row = {"held": 20, "intervals": 20, "coverage": 1.0, "coverage_lower": 0.839, "coverage_upper": 1.0}
-    assert _held(row) == "20 of 20 (100%; 95% interval of that share 84% to 100%)"
+    row = {"estimand": "average", "units": 20, "held": 20, "intervals": 20, "coverage": 1.0}
+    row |= {"coverage_lower": 0.839, "coverage_upper": 1.0}
+    assert _held(row) == "20 of 20 units (100%; 95% interval of that share 84% to 100%)"
+    assert _held(row | {"estimand": "period", "units": 5}).startswith("20 of 20 periods of 5 units (100%; ")
+
+
+@pytest.mark.parametrize(
+    ("coverage", "lower", "upper", "said"),
+    [
+        (1.0, 0.57, 1.0, "The predictive 90% interval of single periods"),
+        (1.0, 0.95, 1.0, "The model is wider than it says for single periods: "),
+        (0.6, 0.4, 0.8, "The model is too narrow for single periods: "),
+        (0.6, 0.1, 0.95, "The predictive 90% interval of single periods"),
+    ],
+)
+def test_a_coverage_contradicts_the_level_where_its_interval_leaves_it_out(
+    coverage: float, lower: float, upper: float, said: str
+) -> None:
+    row = {"estimand": "period", "units": 5, "held": 40 * coverage, "intervals": 40, "coverage": coverage}
+    row |= {"coverage_lower": lower, "coverage_upper": upper}
+    treated = pd.DataFrame([{"estimand": "period", "kind": "conformal", "level": 0.9, "lower": -1.0, "upper": 1.0}])
+    found = SimpleNamespace(level=0.9, row=lambda *_: row, treated=treated)
+    assert _by_period(found, "period").startswith(said)  # type: ignore[arg-type]
 
 
 def test_factor_and_histogram(rng: np.random.Generator) -> None:

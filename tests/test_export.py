@@ -95,3 +95,15 @@ def test_latex_has_the_numbers_of_the_house() -> None:
     for shown in ("17,621", "-0.07517", "4.070e-12", "inf"):
         assert f"{shown} \\\\" in text
     assert "e+" not in text
+
+
+def test_what_an_analysis_exports_is_at_its_level(hostile: bs.Panel) -> None:
+    methods = ["conformal", "jackknife+", "prediction-interval", "placebo"]
+    analysis = bs.analyse(hostile, models=["level"], methods=methods, findings=["bands", "prior_audit"], level=0.8,
+                          draws=300, calibrated=False, progress=False)  # fmt: skip
+    found = tables(analysis)
+    assert {"effects", "posterior-level-path", "posterior-level-weights", "conformal-path", "bands-table"} <= set(found)
+    for name, table in found.items():
+        if "level" in table and not table.empty:
+            assert set(table["level"].dropna()) == {0.8}, name
+        assert "level" in table or not any("lower" in str(column) for column in table), name

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 import bsynth as bs
 from bsynth.analysis import plan_analysis
 from bsynth.checks import CheckReport, LeaveFutureOut
+from bsynth.checks.leave_future_out import Forecast
 from bsynth.cli import main
 from bsynth.effects import check_level
 from bsynth.findings.question import ask
@@ -89,7 +90,7 @@ def test_what_is_given_beside_a_fit_is_of_its_panel() -> None:
     other = PANEL.without(3)
     fit: Any = bs.Fit(None, None, None, None, other)  # type: ignore[arg-type]
     calibration: Any = bs.Calibration(fit, (), None, (), 0.0)  # type: ignore[arg-type]
-    future = LeaveFutureOut("level", pd.DataFrame(), other)
+    future = LeaveFutureOut("level", pd.DataFrame(), other, ())
     for call in (
         lambda: bs.check(STUB, calibration=calibration),
         lambda: bs.check(STUB, future=future),
@@ -132,7 +133,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "plot_checks": {"report": CheckReport("level", ())},
     "plot_comparison": {"comparison": bs.compare(PANEL, ["sc", "did"], progress=False)},
     "plot_donor_audit": {"audit": bs.audit_donors(PANEL, progress=False)},
-    "plot_leave_future_out": {"future": LeaveFutureOut("level", LAST, PANEL)},
+    "plot_leave_future_out": {"future": LeaveFutureOut("level", LAST, PANEL, (Forecast(np.zeros(1), np.ones(1)),) * 3)},
     "plot_leave_one_out": {"loo": bs.leave_one_out(PANEL, progress=False)},
     "plot_leave_two_out": {"result": bs.leave_two_out(PANEL, progress=False)},
     "plot_placebo": {"placebo": bs.placebo_space(PANEL, progress=False)},
@@ -190,6 +191,33 @@ def sampled() -> bs.Fit:
     """A fit that was sampled once, with the panel of another: refused before that is looked at."""
     fit = bs.load(Path(__file__).parent / "data" / "fit-format-1.nc")
     return replace(fit, panel=PANEL)
+
+
+@pytest.mark.parametrize("verb", [bs.leave_future_out, plan_curve])
+def test_how_many_periods_to_forecast_is_refused_in_one_way(verb: Any) -> None:
+    most = PANEL.n_pre - 3
+    for last in (True, "no", 2.5, 2, most + 1, None):
+        with pytest.raises(
+            (bs.SpecError, bs.PanelError), match=f"^last is {last!r}; give 3 to {most}, a whole number$"
+        ):
+            verb(PANEL, last=last)
+
+
+def test_estimators_with_settings_refuse_in_one_line() -> None:
+    table = pd.DataFrame({"income": range(8)}, index=range(8))
+    for call, message in {
+        lambda: bs.RidgeASCM("no"): "ridge is 'no'; give a positive number",  # type: ignore[arg-type]
+        lambda: bs.RidgeASCM([1]): "ridge is [1]; give a positive number",  # type: ignore[arg-type]
+        lambda: bs.RidgeASCM(True): "ridge is True; give a positive number",
+        lambda: bs.Predictors("no"): "predictors must be a DataFrame",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, starts="no"): "starts is 'no'; give at least 1",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, seed="no"): "seed is 'no'",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, v="no"): "v is the text 'no'; give a mapping",  # type: ignore[arg-type]
+        lambda: bs.Predictors(table, v={"income": "no"}): "v is 'no'; give finite numbers",  # type: ignore[dict-item]
+    }.items():
+        with pytest.raises(bs.SpecError) as caught:
+            call()
+        assert one_line(caught.value).startswith(message)
 
 
 def test_numbers_of_numpy_are_kept_as_plain_ones() -> None:

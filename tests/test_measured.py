@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 import bsynth as bs
-from bsynth.analysis.measured import FAILING, LEVEL, MEASURED, WORLDS, measured
-from bsynth.analysis.verdict import fell_short
 from bsynth.calibration import Calibration
 from bsynth.frequentist import bootstrap, conformal, jackknife_plus, placebo_space
+from bsynth.frequentist.inference.measured import FAILING, LEVEL, MEASURED, WORLDS, fell_short, measured
 from bsynth.reporting.sections import sections as sections_of
 
 EVIDENCE = Path(__file__).parent / "evidence"
@@ -55,11 +54,14 @@ def test_each_result_is_found_by_its_own_settings(panel: bs.Panel) -> None:
     }
     for name, result in cases.items():
         assert result.procedure == name
-        shares = {row["worlds"]: row["coverage"] for row in measured(result)}
+        shares = {row["worlds"]: row["coverage"] for row in measured(result.procedure)}
         assert shares == {WORLDS[world][1]: found[name] for world, found in MEASURED.items() if name in found}
         assert shares
+        (said,) = [sentence for sentence in result.sentences() if result.fell_short in sentence]
+        assert said == f"Its interval is {result.fell_short}."
     for result in (conformal(panel, progress=False), placebo_space(panel, progress=False)):
-        assert measured(result) == []
+        assert measured(result.procedure) == []
+        assert not any("where it was measured" in sentence for sentence in result.sentences())
 
 
 def test_it_stands_beside_the_row_wherever_that_is(rollout_panel: bs.Panel) -> None:

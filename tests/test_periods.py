@@ -220,7 +220,7 @@ def test_plain_whole_numbers_stay_whole_numbers(labels: Any) -> None:
         ([d.strftime("%d.%m.%y") for d in DAYS], "'%d.%m.%y'"),
         ([d.strftime("%m-%d-%Y") for d in DAYS], "'%m-%d-%Y'"),
         ([d.strftime("%b-%d") for d in DAYS], "a day or a year"),
-        ([1990.1, 1990.2, 1990.3, 1990.4, 1991.1, 1991.2], "1990.1, which is no period"),
+        ([1990.1, 1990.2, 1990.3, 1990.4, 1991.1, 1991.2], ", which is no period; give whole numbers"),
         ([*range(25), "25p"], "mixes int and str"),
         ([*map(str, range(25)), "25p"], "'25p'"),
         (["2021-04", "2021-04-15", "2021-05"], "write all in one way"),

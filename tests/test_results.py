@@ -177,6 +177,14 @@ def test_a_result_is_plain_data(kind: type[Result], found: Callable[[type[Result
 
 
 @each
+def test_a_level_is_that_of_an_interval(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    result = found(kind)
+    for table in (result.table, *result._card_tables()):
+        if "level" in table:
+            assert set(pd.to_numeric(table["level"], errors="coerce").dropna()) <= {0.5, 0.8, 0.9, 0.95}
+
+
+@each
 def test_a_result_is_one_line_and_one_card(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
     result = found(kind)
     line, card = repr(result), result._repr_html_()
@@ -267,7 +275,9 @@ def test_words_hold_intervals_of_the_level_that_was_asked_for(
     kind: type[Result], found: Callable[[type[Result]], Result]
 ) -> None:
     result = found(kind)
-    said = " ".join(result.sentences(level=0.8))
+    # How its procedure was measured has a level of its own.
+    short = getattr(result, "fell_short", "") or "nothing"
+    said = " ".join(sentence for sentence in result.sentences(level=0.8) if short not in sentence)
     lower, upper = result.effects(level=0.8).loc[0, ["lower", "upper"]]
     assert "80%" in said
     assert "95%" not in said
@@ -337,7 +347,7 @@ def test_a_result_is_not_changed_through_what_it_hands_out(
 
 def test_weights_are_an_array_and_a_table(given: Given) -> None:
     for result, columns in (
-        (given.fit, ["donor", "weight", "lower", "upper"]),
+        (given.fit, ["donor", "weight", "lower", "upper", "level"]),
         (MAKERS[bs.Estimate](given), ["donor", "weight"]),
     ):
         assert result.weights.shape == (given.panel.n_donors,)

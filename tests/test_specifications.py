@@ -205,6 +205,10 @@ def test_unreliable_fits_are_marked_and_told_apart(panel: bs.Panel, rng: np.rand
     assert "UNRELIABLE" in repr(marked)
     found = stack(marked)
     assert any("1 unreliable fit with" in s for s in found.sentences())
+    # What it was chosen from was not all there, whether or not the failed fit has weight.
+    assert found.weights[lowest] == 0
+    assert (found.status, found.reason) == ("unreliable", marked.reason)
+    assert found.sentences()[0].startswith("UNRELIABLE: 1 unreliable fit with 0")
     kept = marked.reliable
     scores = np.stack([r.log_density for r in marked.runs], axis=1)[:, kept]
     assert found.reliable_estimate == pytest.approx(stacking_weights(scores) @ marked.estimates[kept])

@@ -1,6 +1,7 @@
 """The verdict read aloud: right on every panel, and no number in it that is not in ``summary.json``."""
 
 import copy
+import json
 import re
 from dataclasses import replace
 from typing import Any
@@ -239,3 +240,28 @@ def test_a_certificate_is_weighed(numbers: dict[str, Any], finding: str, said: s
     assert "2.66 times" in sentence
     numbers["certificate"]["model"] = "another"
     assert not any("certificate" in s for s in verdict(numbers))
+
+
+def test_two_solvers_of_one_estimator_do_not_agree_with_each_other(rollout_panel: bs.Panel) -> None:
+    def said(*methods: str) -> str:
+        return bs.compare(rollout_panel, methods, calibrated=False, progress=False).verdict
+
+    assert "They agree on the sign" not in said("sc", "sc-slsqp")
+    assert "They agree on the sign" in said("sc", "sc-slsqp", "demeaned")
+
+
+def test_an_interval_without_bounds_does_not_overlap(prop99: Analysis) -> None:
+    comparison = json.loads(json.dumps(prop99.comparison.to_dict()))
+    rows = comparison["table"]
+    main = next(row for row in rows if row["method"] == "bayes")
+    other = next(row for row in rows if row["method"] != "bayes")
+    other |= {
+        "estimate": main["upper"] + 1.0,
+        "lower": main["upper"] - 1.0,
+        "upper": main["upper"] + 3.0,
+        "level": 0.95,
+    }
+    assert "although the intervals overlap" in " ".join(verdict(comparison))
+    other |= {"lower": "-inf", "upper": "inf"}
+    said = "sc DISAGREES with the posterior: its estimate lies above its whole predictive interval, while an interval "
+    assert said + "without bounds of its own says nothing of that." in " ".join(verdict(comparison))

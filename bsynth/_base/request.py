@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from bsynth.errors import SpecError, came, nearest
+from bsynth.errors import BsynthError, SpecError, came, nearest
 
 
 def check_seed(seed: object) -> int:
@@ -37,6 +37,23 @@ def check_whole(value: object, name: str, least: int, why: str) -> int:
     """
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise SpecError(f"{name} is {_brief(value)}; give at least {least}, {why}; whole numbers only")
+    return int(value)
+
+
+def check_between(value: object, name: str, least: int, most: int, error: type[BsynthError] = SpecError) -> int:
+    """Return a whole number from ``least`` to ``most`` as a plain one; raise ``error`` for any other number.
+
+    Examples
+    --------
+    >>> check_between(True, "last", 3, 49)
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: last is True; give 3 to 49, a whole number
+    """
+    instead = f"{name} is {_brief(value)}; give {least} to {most}, a whole number"
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise SpecError(instead)
+    if not least <= value <= most:
+        raise error(instead)
     return int(value)
 
 

@@ -23,6 +23,7 @@ from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
+from bsynth.text.labels import span
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
@@ -121,7 +122,7 @@ class Comparison(Pictured):
     @property
     def title(self) -> str:
         """The estimand, whose it is, and the window."""
-        return f"Average effect on {self.facts['treated']}, {self.facts['start']} to {self.facts['end']}"
+        return f"Average effect on {self.facts['treated']}, {span(self.facts['start'], self.facts['end'])}"
 
     @property
     def headline(self) -> str:

@@ -142,7 +142,7 @@ KINDS = (
     Kind("donor_audit", "Donor audit", "Each donor, and what speaks against it", "audit_donors", _donor_audit,
          standard=True, needs_model=False, donors=FEW_DONORS),
     Kind("decision", "Decision", "What the decision rests on", "decide",
-         lambda basis: decide(basis.answer, **basis.questions), standard=True, numbers="curve"),
+         lambda basis: decide(basis.answer, level=basis.level, **basis.questions), standard=True, numbers="curve"),
     Kind("prior_audit", "Prior against data", "The effect under other priors", "audit_prior", _prior_audit),
     Kind("certificate", "The certificate", "What the donors show as pseudo-treated units", "certify", _certificate,
          needs_calibration=True),

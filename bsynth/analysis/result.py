@@ -11,8 +11,6 @@ from bsynth._base.plain import clean, records
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
-from bsynth.analysis.measured import measured
-from bsynth.analysis.verdict import fell_short
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -20,7 +18,9 @@ from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
+from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
+from bsynth.text.labels import span
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
@@ -152,7 +152,7 @@ class Analysis(Pictured):
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
         labels = self.panel.period_labels()
-        window = f"{labels[self.panel.n_pre]} to {labels[-1]}"
+        window = span(labels[self.panel.n_pre], labels[-1])
         return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
 
     def effects(self, level: float | None = None) -> pd.DataFrame:
@@ -170,7 +170,7 @@ class Analysis(Pictured):
         tables += [fit.effects(level, interval="mean") for fit in self.fits]
         tables += [each.effects() for each in self.estimates.values()]
         for each in self.inferences.values():
-            tables.append(each.effects(level).assign(measured=fell_short(measured(each)) or None, p_min=each.p_min))
+            tables.append(each.effects(level).assign(measured=each.fell_short or None, p_min=each.p_min))
         extra = dict.fromkeys(c for table in tables for c in table.columns if c not in EFFECT_COLUMNS)
         columns = [*EFFECT_COLUMNS, *extra]
         rows = [record for table in tables for record in table.to_dict("records")]
@@ -198,7 +198,7 @@ class Analysis(Pictured):
                 measured=[
                     {"method": each.estimate.estimator, "interval": kinds[name], "found": shares}
                     for name, each in self.inferences.items()
-                    if (shares := measured(each))
+                    if (shares := measured(each.procedure))
                 ],
             ),
         )

@@ -140,7 +140,10 @@ class Fit(Pictured):
         return effects.lift_notes(self.effects(level))
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
-        """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``."""
+        """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``.
+
+        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, interval``.
+        """
         level = effects.check_level(level)
         table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
@@ -153,7 +156,7 @@ class Fit(Pictured):
         return np.asarray(effects.variable(self.tree, "posterior", "weights").mean(effects.POSTERIOR_DIMS), dtype=float)
 
     def weights_table(self, level: float = 0.95) -> pd.DataFrame:
-        """Each ``donor`` with its posterior mean ``weight`` and equal-tailed ``lower``, ``upper``, largest first."""
+        """Each ``donor`` with its posterior mean ``weight``, equal-tailed ``lower``, ``upper`` and their ``level``."""
         level = effects.check_level(level)
         draws = effects.variable(self.tree, "posterior", "weights")
         lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
@@ -163,6 +166,7 @@ class Fit(Pictured):
                 "weight": self.weights,
                 "lower": lower.values,
                 "upper": upper.values,
+                "level": level,
             }
         )
         return table.sort_values("weight", ascending=False, ignore_index=True)

@@ -15,7 +15,8 @@ autocorrelation   replicates as autocorrelated as the residuals   ``default``; f
 predictive        prior predictive p of the distance < .01        as hull
 predictive        posterior predictive p of the largest           ``student-t`` (exact cells, no drift)
                   deviation < .01
-loo               a Pareto k above 1                              –
+loo               a Pareto k above 1; unclear when above the      –
+                  limit under which LOO can be trusted
 leave-future-out  misses of the 90% forecasts, binomial p < .01   as autocorrelation
 sensitivity       prior sensitivity ≥ .05 and more than the       ``sparse`` when it is the weights' prior (exact
                   likelihood's; or ≥ .05 with doubling a prior's  cells, no drift)

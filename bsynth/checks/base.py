@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DRIFTING = ("drift", "default")
 """Suggestions with a drift, which have a level as well and so answer the other warnings too."""
 
-type Answer = Literal["ok", "warning"]
+type Answer = Literal["ok", "unclear", "warning"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,7 +40,8 @@ class Check:
         The question in a few words.
     values : mapping of str to float
         The numbers behind the sentence; outcome units unless the name says otherwise.
-    status : {"ok", "warning"}
+    status : {"ok", "unclear", "warning"}
+        ``"unclear"``: what it asks cannot be told from this fit.
     sentence : str
         The answer in plain words, with its numbers.
     suggestion : str or None
@@ -141,6 +142,11 @@ class CheckReport(Pictured):
         return tuple(check for check in self.checks if check.status == "warning")
 
     @property
+    def unclear(self) -> tuple[Check, ...]:
+        """The checks that cannot tell."""
+        return tuple(check for check in self.checks if check.status == "unclear")
+
+    @property
     def suggestion(self) -> str | None:
         """The model to use instead: one with a drift when a warning names it, else the first that is named."""
         named = [check.suggestion for check in self.warnings if check.suggestion is not None]
@@ -148,7 +154,7 @@ class CheckReport(Pictured):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per check: name, title, answer ("ok" or "warning"), suggestion, sentence."""
+        """One row per check: name, title, answer ("ok", "unclear" or "warning"), suggestion, sentence."""
         rows = [(c.name, c.title, c.status, c.suggestion, c.sentence) for c in self.checks]
         return pd.DataFrame(rows, columns=["name", "title", "answer", "suggestion", "sentence"])
 
@@ -158,11 +164,11 @@ class CheckReport(Pictured):
         return f"Checks of {self.model!r}"
 
     def sentences(self) -> tuple[str, ...]:
-        """The warnings in words and the model they name; one sentence when there is none."""
-        if not self.warnings:
-            return (*mark(self.reason), f"No check contradicts the model {self.model!r}.")
-        words = (*mark(self.reason), *(check.sentence for check in self.warnings))
-        return words if self.suggestion is None else (*words, f"Use the model {self.suggestion!r} instead.")
+        """The warnings in words and the model they name, or that there is none; then what cannot be told."""
+        words = [check.sentence for check in self.warnings] or [f"No check contradicts the model {self.model!r}."]
+        if self.suggestion is not None:
+            words.append(f"Use the model {self.suggestion!r} instead.")
+        return (*mark(self.reason), *words, *(check.sentence for check in self.unclear))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data: besides the face of every result the answer, and the numbers of each check."""
@@ -180,9 +186,9 @@ class CheckReport(Pictured):
         raise KeyError(f"no check {name!r}; there are {', '.join(check.name for check in self.checks)}")
 
     def _gist(self) -> str:
-        return (
-            f"{count(len(self.checks), 'check')}, {', '.join(check.name for check in self.warnings) or 'no warnings'}"
-        )
+        found = [", ".join(check.name for check in self.warnings) or "no warnings"]
+        found += [f"{check.name} unclear" for check in self.unclear]
+        return f"{count(len(self.checks), 'check')}, {', '.join(found)}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table[["title", "answer", "sentence"]],)

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import special, stats
+from scipy import optimize, special, stats
 
-from bsynth._base.request import check_flags, check_whole
+from bsynth._base.request import check_between, check_flags
 from bsynth._base.types import BoolArray, FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
@@ -29,6 +29,52 @@ from bsynth.text.result import Pictured
 MIN_LAST = 3
 
 
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """The predictive distribution of one period: a mixture of one location-scale family over the draws.
+
+    Attributes
+    ----------
+    mean, scale : (n,) arrays
+        Of each draw, outcome units.
+    degrees : float or None
+        Of Student-t noise; None for Gaussian.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    degrees: float | None = None
+
+    @property
+    def _family(self) -> Any:
+        return stats.norm if self.degrees is None else stats.t(self.degrees)
+
+    @property
+    def sd(self) -> float:
+        """Of the mixture; a scale stands for itself where the noise has no variance."""
+        infinite = self.degrees is not None and self.degrees <= 2
+        within = self.scale**2 if self.degrees is None or infinite else self.scale**2 * self._family.var()
+        return float(np.sqrt(self.mean.var() + within.mean()))
+
+    def log_densities(self, value: float) -> FloatArray:
+        """(n,) log density of each draw at an outcome."""
+        return np.asarray(self._family.logpdf((value - self.mean) / self.scale) - np.log(self.scale))
+
+    def below(self, value: float) -> float:
+        """Probability below an outcome."""
+        return float(self._family.cdf((value - self.mean) / self.scale).mean())
+
+    def quantile(self, probability: float) -> float:
+        """The outcome with this probability below."""
+        each = self.mean + self.scale * self._family.ppf(probability)
+        low, high = float(each.min()), float(each.max())
+        if not low < high:
+            return low
+        return float(
+            optimize.brentq(lambda value: self.below(value) - probability, low, high, xtol=1e-12 * (high - low))
+        )
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LeaveFutureOut(Pictured):
     """One-step-ahead forecasts of the last pre-periods by exact refits.
@@ -41,11 +87,14 @@ class LeaveFutureOut(Pictured):
         units) and ``pit``, the predictive probability below the observed value; ``status`` of the refit.
     panel : Panel
         Whose periods they are.
+    forecasts : tuple of Forecast
+        The predictive distribution of each of them.
     """
 
     model: str
     table: pd.DataFrame
     panel: Panel
+    forecasts: tuple[Forecast, ...]
 
     @property
     def elpd(self) -> float:
@@ -61,6 +110,11 @@ class LeaveFutureOut(Pictured):
     def is_outside(self, level: float = 0.9) -> BoolArray:
         """(m,) whether each period lies outside its equal-tailed predictive interval of probability ``level``."""
         return np.asarray(np.abs(self.table["pit"] - 0.5) > check_level(level) / 2)
+
+    def intervals(self, level: float = 0.9) -> FloatArray:
+        """(m, 2) bounds of the equal-tailed predictive intervals by which `is_outside` judges, outcome units."""
+        tail = (1 - check_level(level)) / 2
+        return np.array([[each.quantile(tail), each.quantile(1 - tail)] for each in self.forecasts])
 
     def outside(self, level: float = 0.9) -> int:
         """How many periods are outside it."""
@@ -153,14 +207,7 @@ def leave_future_out(
     require_panel(panel)
     check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
-    last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
-    if last < MIN_LAST or panel.n_pre - last < MIN_PRE:
-        most = panel.n_pre - MIN_PRE
-        raise PanelError(
-            f"last is {last}; give {MIN_LAST} to {most}"
-            if most >= MIN_LAST
-            else f"leave-future-out needs {MIN_PRE + MIN_LAST} pre-periods and there are {panel.n_pre}; skip it"
-        )
+    last = check_last(panel, last, "leave-future-out", "skip it")
     spec = choose_model(panel, model).spec
     seen = make_design(panel, spec).treated_seen
 
@@ -168,41 +215,55 @@ def leave_future_out(
         shorter = panel.backdated(panel.times[t])
         own = replace(chosen, seed=chosen.seed + t)
         found = fit(shorter, spec, sampling=own, progress=False)
-        return {"time": panel.times[t]} | score_forecast(found, shorter, t) | {"status": found.status}
+        made = forecast_of(found, shorter, t)
+        scores = score_forecast(made, float(panel.treated_series[t]))
+        return {"time": panel.times[t]} | scores | {"status": found.status, "forecast": made}
 
     # Where nothing was observed there is nothing to score.
     held = {str(t): t for t in range(panel.n_pre - last, panel.n_pre) if seen[t]}
     rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
-    return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel)
+    forecasts = tuple(row.pop("forecast") for row in rows)
+    return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel, forecasts)
 
 
-def score_forecast(found: Fit, panel: Panel, t: int) -> dict[str, float]:
-    """Score the forecast of period ``t``, at or after the start of ``panel``, by a fit of that panel.
+def check_last(panel: Panel, last: object, what: str, instead: str) -> int:
+    """Return how many of the last pre-periods ``what`` is to forecast, where the panel has them.
+
+    Raises
+    ------
+    SpecError, PanelError
+        What is no whole number; too many or few for the panel, or a panel that has too few.
+    """
+    most = panel.n_pre - MIN_PRE
+    if most < MIN_LAST:
+        raise PanelError(
+            f"{what} needs {MIN_PRE + MIN_LAST} pre-periods to forecast from and there are {panel.n_pre}; {instead}"
+        )
+    return check_between(last, "last", MIN_LAST, most, PanelError)
+
+
+def forecast_of(found: Fit, panel: Panel, t: int) -> Forecast:
+    """Return the predictive distribution of period ``t``, at or after the start of ``panel``, by its fit."""
+    design, noise = make_design(panel, found.spec), found.spec.noise
+    sigma = variable(found.tree, "posterior", "sigma").values.ravel()
+    return Forecast(
+        mean=found.counterfactual("mean").isel(time=t).values.ravel(),
+        scale=np.sqrt(sigma**2 + design.scale**2 * design.treated_variance[t]),
+        degrees=noise.degrees if noise.distribution == "student-t" else None,
+    )
+
+
+def score_forecast(forecast: Forecast, observed: float) -> dict[str, float]:
+    """Score a forecast by what was observed.
 
     ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome units, whatever the model's own scale)
     and ``pit``.
     """
-    mean = found.counterfactual("mean").isel(time=t).values.ravel()
-    log_density, below, sd = _density(found, panel, t, mean)
+    densities = forecast.log_densities(observed)
     return {
-        "observed": float(panel.treated_series[t]),
-        "predicted": float(mean.mean()),
-        "sd": float(np.sqrt(mean.var() + (sd**2).mean())),
-        "log_density": float(special.logsumexp(log_density) - np.log(len(mean))),
-        "pit": float(below.mean()),
+        "observed": observed,
+        "predicted": float(forecast.mean.mean()),
+        "sd": forecast.sd,
+        "log_density": float(special.logsumexp(densities) - np.log(len(densities))),
+        "pit": forecast.below(observed),
     }
-
-
-def _density(found: Fit, panel: Panel, t: int, mean: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return each draw's log density and cdf at the observed value, and the sd of its period noise."""
-    design, noise = make_design(panel, found.spec), found.spec.noise
-    sigma = variable(found.tree, "posterior", "sigma").values.ravel()
-    scale = np.sqrt(sigma**2 + design.scale**2 * design.treated_variance[t])
-    observed = panel.treated_series[t]
-    z = (observed - mean) / scale
-    if noise.distribution == "student-t":
-        sd = scale * np.sqrt(noise.degrees / (noise.degrees - 2)) if noise.degrees > 2 else scale
-        log_density, below = stats.t.logpdf(z, noise.degrees), stats.t.cdf(z, noise.degrees)
-    else:
-        sd, log_density, below = scale, stats.norm.logpdf(z), stats.norm.cdf(z)
-    return np.asarray(log_density - np.log(scale)), np.asarray(below), sd

@@ -39,9 +39,12 @@ def check(case: Case) -> Check:
     )
     if drifts(case.spec):
         score += "; its terms are one step ahead, since the model has a drift"
-    if periods:
-        score += f"; k is above {fixed(found.good_k, 2)} at {some_of(periods, 4)}, so score by leave-future-out rather"
-    if values["k_max"] <= K_MAX:
+    if not periods:
         return Check(NAME, TITLE, values, "ok", f"No single pre-period carries the fit: {score}.")
-    sentence = f"The fit of {case.spec.name!r} leans on single pre-periods: {score}, and look at those periods."
+    score += f"; k is above {fixed(found.good_k, 2)} at {some_of(periods, 4)}, so score by leave-future-out rather"
+    model = repr(case.spec.name)
+    if values["k_max"] <= K_MAX:
+        sentence = f"Whether single pre-periods carry the fit of {model} cannot be told from its draws: {score}."
+        return Check(NAME, TITLE, values, "unclear", sentence)
+    sentence = f"The fit of {model} leans on single pre-periods: {score}, and look at those periods."
     return Check(NAME, TITLE, values, "warning", sentence)

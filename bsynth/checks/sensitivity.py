@@ -61,11 +61,20 @@ def _words(case: Case, values: dict[str, float], pieces: list[str]) -> Check:
     strong = values["prior"] >= THRESHOLD
     decides = strong and (values["likelihood"] < THRESHOLD or values["prior"] > values["likelihood"])
     if not decides and not (strong and abs(moved) > SHIFT):
-        return Check(NAME, TITLE, values, "ok", f"The pre-period decides the effect, not the prior: {figures}.")
+        return Check(NAME, TITLE, values, "ok", f"{_calm(values)}: {figures}.")
     lead = "The prior decides the effect" if decides else "Prior and pre-period pull at the effect"
     suggestion = for_weights(case) if strongest == "weights" else None
     with_pieces = "" if suggestion is not None else "; a longer pre-period or fewer, better donors would help"
     return Check(NAME, TITLE, values, "warning", f"{lead} of {case.spec.name!r}: {figures}{with_pieces}.", suggestion)
+
+
+def _calm(values: dict[str, float]) -> str:
+    """What is said when the prior does not decide the effect."""
+    if values["likelihood"] < THRESHOLD:
+        return "Neither prior nor pre-period moves the effect much when it counts for a little more or less"
+    if values["prior"] < THRESHOLD:
+        return "The pre-period decides the effect, not the prior"
+    return "The pre-period decides more of the effect than the prior does"
 
 
 def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:

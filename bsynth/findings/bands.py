@@ -38,7 +38,7 @@ class PathBand(Pictured):
     fit : Fit
     table : DataFrame
         One row per treated period: ``time, gap, lower, upper`` (the simultaneous band), ``period_lower,
-        period_upper`` (the interval of that period alone) and ``excludes_zero``, outcome units.
+        period_upper`` (the interval of that period alone), ``level`` and ``excludes_zero``, outcome units.
     level : float
         Share of whole paths asked for.
     inside : float
@@ -179,6 +179,7 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
             "upper": upper,
             "period_lower": path["gap_lower"].to_numpy(),
             "period_upper": path["gap_upper"].to_numpy(),
+            "level": level,
             "excludes_zero": (lower > 0) | (upper < 0),
         }
     )

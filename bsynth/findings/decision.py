@@ -13,16 +13,16 @@ from bsynth._base.plain import clean, records
 from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration
+from bsynth.effects import check_level
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
+from bsynth.text.card import quantities
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import chance, count, number, percent
 from bsynth.text.result import Pictured
 
 POINTS = 201
 """Points of the curve P(effect > x)."""
-SURE = 0.95
-"""The probability of an effect in its direction below which a finding counts as overturned."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +50,8 @@ class Decision(Pictured):
         standard deviations), ``residual_mad, treated_mad, residual_sd, treated_sd``.
     reason : str
         Of the fit or calibration that it rests on.
+    level : float
+        The probability of an effect in its direction below which a finding counts as overturned.
     """
 
     estimand: str
@@ -62,6 +64,7 @@ class Decision(Pictured):
     curve: pd.DataFrame
     values: Mapping[str, float]
     reason: str = ""
+    level: float = 0.95
 
     @property
     def status(self) -> Status:
@@ -72,6 +75,11 @@ class Decision(Pictured):
     def table(self) -> pd.DataFrame:
         """One row per number: ``quantity, value``."""
         return pd.DataFrame({"quantity": list(self.values), "value": list(self.values.values())})
+
+    @property
+    def sign(self) -> str:
+        """``">"`` or ``"<"``, the direction of the effect."""
+        return ">" if self.values["direction"] > 0 else "<"
 
     @property
     def title(self) -> str:
@@ -91,13 +99,17 @@ class Decision(Pictured):
             "model": self.model,
             "units": self.units,
             "periods": self.periods,
+            "level": self.level,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
         }
 
+    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
+        return (quantities(self.table),)
+
     def _gist(self) -> str:
         return (
-            f"{name_of(self)}, P(> 0) {chance(self.values['probability_positive'])}, "
+            f"{name_of(self)}, P({self.sign} 0) {chance(self.values['probability_direction'])}, "
             f"breakdown bias {number(self.values['breakdown'])}"
         )
 
@@ -127,7 +139,7 @@ def _sentences(decision: Decision) -> tuple[str, ...]:
     kind = "calibrated distribution" if decision.interval == "calibrated" else f"{decision.interval} draws"
     said = f"By the {kind} of {decision.model!r} the {title_of(decision, decision.outcome)} is "
     said += _show(decision, v["estimate"])
-    words = [f"{said}, and P({name} {'>' if v['direction'] > 0 else '<'} 0) {chance(v['probability_direction'])}."]
+    words = [f"{said}, and P({name} {decision.sign} 0) {chance(v['probability_direction'])}."]
     if "threshold" in v:
         words.append(f"P({name} > {_show(decision, v['threshold'])}) {chance(v['probability_above'])}.")
     if "rope_low" in v:
@@ -149,14 +161,14 @@ def _overturned(decision: Decision) -> str:
     v = decision.values
     if v["breakdown"] == 0:
         return (
-            f"No bias is needed to overturn it: the probability of an effect in its direction is under {percent(SURE)} "
-            "as it stands."
+            f"No bias is needed to overturn it: the probability of an effect in its direction is under "
+            f"{percent(decision.level)} as it stands."
         )
     beside = yardsticks(decision)
     return (
         f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
         f"treated period{f', {beside}' if beside else ''}: from there on the probability of an effect in its direction "
-        f"is under {percent(SURE)}."
+        f"is under {percent(decision.level)}."
     )
 
 
@@ -188,6 +200,7 @@ def decide(
     cost: float | None = None,
     value_per_unit: float | None = None,
     estimand: str | None = None,
+    level: float = 0.95,
 ) -> Decision:
     """Answer what an effect's distribution means for a decision, and how much bias would overturn it.
 
@@ -208,12 +221,14 @@ def decide(
         By default ``"total"`` with cost and value, else ``"average"``. Average and cumulative effect are of the mean
         of the treated units; the total is their sum over units and periods, units · periods · average. A cell that is
         a mean of users counts once in it. The lift is a share: .02 is two per cent.
+    level : float
+        The probability of an effect in its direction below which the finding counts as overturned.
 
     Returns
     -------
     Decision
         ``breakdown`` is the additive bias per treated period, outcome units, from which on P(effect in its
-        direction) would be under 95%; 0 when it already is. Also in median absolute deviations of the pre-period.
+        direction) would be under ``level``; 0 when it already is. Also in median absolute deviations of the pre-period.
 
     Raises
     ------
@@ -239,6 +254,7 @@ def decide(
         calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
         value_per_unit=value_per_unit, estimand=estimand,
     )  # fmt: skip
+    level = check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     law, region = law_of(result, asked.estimand), asked.region
     positive, negative = law.above(0.0), law.below(0.0)
@@ -268,8 +284,9 @@ def decide(
         units=treated_units(fit),
         periods=fit.observed.sizes["time"] - fit.n_pre,
         curve=_curve(law, [x for x in (asked.threshold, *(region or ())) if x is not None]),
-        values=values | _breakdown(fit, law_of(result, "average")),
+        values=values | _breakdown(fit, law_of(result, "average"), level),
         reason=result.reason,
+        level=level,
     )
 
 
@@ -300,10 +317,10 @@ def _curve(law: Law, marks: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"x": x, "probability": [law.above(float(value)) for value in x]})
 
 
-def _breakdown(fit: Fit, law: Law) -> dict[str, float]:
+def _breakdown(fit: Fit, law: Law, level: float) -> dict[str, float]:
     """Bias per treated period that overturns the direction of the average effect, and its yardsticks."""
     sign = 1.0 if law.above(0.0) >= law.below(0.0) else -1.0
-    bias = _least_bias(law, sign)
+    bias = _least_bias(law, sign, level)
     pre = slice(0, fit.n_pre)
     treated = fit.observed.isel(time=pre).to_numpy()
     series = {"residual": treated - fit.synthetic().isel(time=pre).to_numpy(), "treated": treated}
@@ -318,10 +335,10 @@ def _breakdown(fit: Fit, law: Law) -> dict[str, float]:
     return found
 
 
-def _least_bias(law: Law, sign: float) -> float:
-    """The least bias with which P(effect in the direction ``sign``) is under `SURE`; 0 when it already is."""
+def _least_bias(law: Law, sign: float, level: float) -> float:
+    """The least bias with which P(effect in the direction ``sign``) is under ``level``; 0 when it already is."""
     if not isinstance(law, Drawn):
-        return max(0.0, sign * law.quantile(1 - SURE if sign > 0 else SURE))
-    # With bias b the draws above zero are those above b: fewer than SURE · S once b reaches this one.
+        return max(0.0, sign * law.quantile(1 - level if sign > 0 else level))
+    # With bias b the draws above zero are those above b: fewer than level · S once b reaches this one.
     ordered = np.sort(sign * law.draws)
-    return max(0.0, float(ordered[math.floor(round((1 - SURE) * len(ordered), 9))]))
+    return max(0.0, float(ordered[math.floor(round((1 - level) * len(ordered), 9))]))

@@ -24,7 +24,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import OF_FIT, UNRELIABLE, mark
-from bsynth.text.numbers import exact, number
+from bsynth.text.numbers import exact, number, numbers
 from bsynth.text.result import Pictured
 
 
@@ -105,13 +105,16 @@ class PriorAudit(Pictured):
         return tuple(words)
 
     def _swept(self) -> str:
-        first, last, width = self.table.iloc[0], self.table.iloc[-1], self.range or 0.0
-        figures = (
-            f"the average effect is {number(first['estimate'])} at α = {exact(first['alpha'])} and "
-            f"{number(last['estimate'])} at α = {exact(last['alpha'])}, a range of {number(width)} or "
-            f"{number(width / self.sd, 2)} posterior sd; weights that no prior touches give "
-            f"{number(self.least_squares)}"
-        )
+        ordered, width = self.table.sort_values("estimate"), self.range or 0.0
+        low, high = ordered.iloc[0], ordered.iloc[-1]
+        least, most = numbers(low["estimate"], high["estimate"])
+        swept = f"is {least} at α = {exact(low['alpha'])}"
+        if len(ordered) > 1:
+            swept = (
+                f"lies between {least} (α = {exact(low['alpha'])}) and {most} (α = {exact(high['alpha'])}), a range of "
+                f"{number(width)} or {number(width / self.sd, 2)} posterior sd"
+            )
+        figures = f"the average effect {swept}; weights that no prior touches give {number(self.least_squares)}"
         lead = "The concentration of the weights hardly matters"
         if self.moved:
             calm = self.sensitivity is not None and self.sensitivity.status == "ok"

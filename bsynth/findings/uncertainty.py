@@ -34,13 +34,13 @@ from bsynth.text.result import Pictured
 NAMES = {
     "weights": "weights",
     "covariates": "covariates",
-    "level": "level",
+    "level_shift": "level",
     "weights and level": "weights and level",
     "drift": "drift",
     "noise": "period noise",
     "cells": "cell sampling",
 }
-"""Sources in the order of tables and pictures, and in words."""
+"""Sources in the order of tables and pictures, and in words; a column ``level`` is that of intervals everywhere."""
 OVERLAP = 0.1
 """Share of the variance from which a covariance is said."""
 
@@ -101,7 +101,7 @@ class Decomposition(Pictured):
             )
         if abs(whole["overlap"]) > OVERLAP:
             which = "offset" if whole["overlap"] < 0 else "reinforce"
-            pair = [name for name in ("weights", "covariates", "level") if name in self.names]
+            pair = [name for name in ("weights", "covariates", "level_shift") if name in self.names]
             words.append(
                 f"{_listed(pair)} {which} each other (their covariance is {_percent(whole['overlap'])} of the "
                 f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
@@ -158,7 +158,7 @@ def decompose_uncertainty(fit: Fit) -> Decomposition:
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
     >>> found = decompose_uncertainty(fit)
     >>> found.names, round(float(found.whole[list(found.names)].sum()), 6)
-    (('weights', 'level', 'noise'), 1.0)
+    (('weights', 'level_shift', 'noise'), 1.0)
     """
     case = Case(fit)
     known, panel = _Known.of(case), case.panel
@@ -259,7 +259,7 @@ def _variances(case: Case, known: _Known, functionals: FloatArray) -> tuple[dict
     """Variance (k,) of each source for functionals (k, n_post) of the path, and what covariances contribute."""
     parts, sampled = _parts(case)
     # A part that is drawn with noise of known covariance gives that back.
-    excess = {"weights": known.latent, "weights and level": known.latent + known.drift, "level": known.drift}
+    excess = {"weights": known.latent, "weights and level": known.latent + known.drift, "level_shift": known.drift}
     kept = {name: functionals @ values.T for name, values in parts.items()}
     whole = np.sum(list(kept.values()), axis=0)
     shares, overlap = {}, np.zeros(len(functionals))
@@ -268,7 +268,7 @@ def _variances(case: Case, known: _Known, functionals: FloatArray) -> tuple[dict
         overlap += shares[name] - values.var(axis=1)
         if name in sampled:
             shares[name] = shares[name] - _quadratic(functionals, excess[name])
-    if "level" in kept and "weights" in sampled:
+    if "level_shift" in kept and "weights" in sampled:
         # The height before the start is read off drawn cells, whose noise is in both parts with opposite signs.
         overlap += 2 * known.before
     shares["noise"] = _quadratic(functionals, known.noise)
@@ -303,12 +303,12 @@ def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
         carried = carried * _draws(case, "rho")[:, None] ** steps
     elif case.spec.drift.process == "local-trend" and moves:
         # The slope at the start is not stored, so what follows is taken as drawn.
-        carried, sampled = gathered[:, n_pre:], sampled | {"level"}
+        carried, sampled = gathered[:, n_pre:], sampled | {"level_shift"}
     parts = {"weights": donors[:, n_pre:] - level[:, None]}
     if "covariate_effect" in names:
         parts["covariates"] = covariates[:, n_pre:]
     if has_level or moves:
-        parts["level"] = level[:, None] + carried
+        parts["level_shift"] = level[:, None] + carried
     return parts, sampled
 
 
@@ -347,7 +347,7 @@ def _advice(top: str) -> str:
     return {
         "weights": "The donors leave their weights open: a longer pre-period or fewer, better donors would help most.",
         "covariates": "The covariates' coefficients are open: a longer pre-period would help most.",
-        "level": "Where the unit stands at the start is open: a longer or calmer pre-period would help most.",
+        "level_shift": "Where the unit stands at the start is open: a longer or calmer pre-period would help most.",
         "weights and level": "Weights and level are open: a longer pre-period or fewer, better donors would help most.",
         "drift": "The unit may drift away from its donors after the start; no pre-period can exclude that, and longer "
         "windows make it worse.",

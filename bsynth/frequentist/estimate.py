@@ -9,12 +9,15 @@ import numpy as np
 import pandas as pd
 
 from bsynth import effects
-from bsynth._base.plain import clean, plain, records
+from bsynth._base.plain import clean, plain, records, show
 from bsynth._base.types import FloatArray, Status
 from bsynth.panel import Panel
 from bsynth.text.labels import METHODS
 from bsynth.text.numbers import count, fixed, number
 from bsynth.text.result import Pictured
+
+ALONE = 1.005
+"""Effective donors below which one carries the weight: as written, there is one."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -162,10 +165,17 @@ class Estimate(Pictured):
             f"The average effect on {self.panel.source.outcome} of {self.panel.treated_name} is {number(average)}, a "
             f"point without an interval ({name}).",
             f"Before the start its gap has an RMSPE of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
-            f"{number(self.effective_donors)} of {count(self.panel.n_donors, 'donor')} effectively share the weight.",
+            f"{self._shared()}.",
             *self.notes(),
             *effects.lift_notes(self.effects()),
         )
+
+    def _shared(self) -> str:
+        """Among how many donors the weight is shared."""
+        donors, top = count(self.panel.n_donors, "donor"), self.weights_table().iloc[0]
+        if self.effective_donors < ALONE and top["weight"] > 0:
+            return f"{show(top['donor'])} of {donors} carries practically all of the weight"
+        return f"the weight is shared as by {number(self.effective_donors)} of {donors} with equal weights"
 
     def notes(self) -> tuple[str, ...]:
         """What the estimator presumes, and what should be known of its weights and of the panel."""

@@ -12,7 +12,7 @@ from bsynth._base.request import check_number
 from bsynth._base.types import Label
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import SOLVERS, Method, Solver, find
+from bsynth.frequentist.estimators import SOLVERS, Estimator, Method, Solver, find, sc, sc_slsqp
 from bsynth.frequentist.estimators.predictors import notes as predictor_notes
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -33,7 +33,7 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
         estimator with settings of its own.
     solver : {"exact", "slsqp"}
         ``"exact"`` is an active-set solver with a certified duality gap; ``"slsqp"`` is SciPy's, kept
-        as the reference. Closed forms (``did``) need neither.
+        as the reference: with it ``"sc"`` is ``"sc-slsqp"``. Closed forms (``did``) need neither.
 
     Returns
     -------
@@ -64,7 +64,10 @@ def classical(panel: Panel, estimator: Method = "sc", *, solver: Solver = "exact
     require_panel(panel)
     if solver not in SOLVERS:
         raise SpecError(f"solver {solver!r} is unknown{nearest(solver, SOLVERS)}; it can be {some_of(SOLVERS)}")
-    chosen = find(estimator, panel)
+    chosen: Estimator = find(estimator, panel)
+    if chosen is sc and solver == "slsqp":
+        # One thing has one name, whichever way it was asked for.
+        chosen = sc_slsqp
     began = time.perf_counter()
     y, X = panel.treated_series[None, :], panel.donor_matrix[None, :, :]
     fit = chosen.solve(y, X, panel.n_pre, solver=solver)

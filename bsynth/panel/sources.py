@@ -34,12 +34,24 @@ class Opened:
     run: Callable[[Any], pd.DataFrame]
     date_format: str | None = None
     zone: str = ""
+    in_rows: bool = True
 
     def periods(self, labels: pd.Series, columns: Mapping[str, str]) -> tuple[pd.Series, Spelling]:
         """Return labels of the column of periods as numbers or timestamps, and how they are written."""
+        try:
+            return read_column(self._local(labels), self.name, columns["time"], self.date_format)
+        except PanelError:
+            if not self.in_rows:
+                raise
+            # Groups come in any order; what is refused is named as whoever looks at the rows finds it first.
+            rows = self.run(self.table.select("time"))["time"].dropna().drop_duplicates()
+            read_column(self._local(rows), self.name, columns["time"], self.date_format, as_given=True)
+            raise
+
+    def _local(self, labels: pd.Series) -> pd.Series:
         if self.zone and isinstance(labels.dtype, pd.DatetimeTZDtype):
             labels = labels.dt.tz_convert(self.zone)
-        return read_column(labels, self.name, columns["time"], self.date_format)
+        return labels
 
 
 def open_data(data: Any, columns: Mapping[str, str], *, whole: bool = False, date_format: str | None = None) -> Opened:
@@ -68,7 +80,8 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
     if isinstance(data, ir.Table):
         require(data.columns, columns, "table")
         table = data if whole else _labelled(data, columns, "table")
-        return Opened(table, "table", "", _runner(lambda expression: expression.execute(), "table"))
+        run = _runner(lambda expression: expression.execute(), "table")
+        return Opened(table, "table", "", run, in_rows=False)
     if isinstance(data, str) and (not data or "://" in data):
         raise PanelError(f"data is {data!r}; give the path of a CSV or Parquet file on this machine, not an address")
     if isinstance(data, str | os.PathLike):

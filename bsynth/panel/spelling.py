@@ -130,18 +130,19 @@ PLAIN = Spelling()
 
 
 def read_column(
-    labels: pd.Series, name: str, column: str, date_format: str | None = None
+    labels: pd.Series, name: str, column: str, date_format: str | None = None, *, as_given: bool = False
 ) -> tuple[pd.Series, Spelling]:
     """Return a column of periods as whole numbers or naive timestamps, and how it was written.
 
     Raises
     ------
     PanelError
-        One line that names the first label which is no period, or has two meanings.
+        One line that names the first label which is no period, or has two meanings; ``as_given``, the first of the
+        rows, else of the sorted labels.
     """
     at, seen = pd.factorize(labels)
     # An engine returns groups in any order; what is said of them keeps to one.
-    order = np.array(sorted(range(len(seen)), key=lambda k: str(seen[k])), dtype=np.intp)
+    order = np.array(sorted(range(len(seen)), key=lambda k: k if as_given else str(seen[k])), dtype=np.intp)
     unique = pd.Series(seen).iloc[order].reset_index(drop=True)
     where = f"{name}: column {column!r}"
     kind = unique.dtype

@@ -8,11 +8,13 @@ from bsynth._base.request import check_kind
 from bsynth.checks import CheckReport
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
-from bsynth.plots.style import GREEN, VERMILION
+from bsynth.plots.style import GREEN, GREY, VERMILION
 from bsynth.text.numbers import count
 
 QUESTION, ANSWER, LINES = 26, 88, 4
 """Characters of a line of a question and of its answer, and the lines that an answer has at most."""
+_LOOK = {"ok": (GREEN, "o"), "unclear": (GREY, "D"), "warning": (VERMILION, "X")}
+"""Colour and marker of an answer."""
 
 
 def plot_checks(report: CheckReport, *, ax: Axes | None = None) -> Axes:
@@ -27,7 +29,8 @@ def plot_checks(report: CheckReport, *, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        With dots of gid ``ok`` and crosses of gid ``warning``, one per question in the order of the report.
+        With dots of gid ``ok``, diamonds of gid ``unclear`` and crosses of gid ``warning``, one per question in the
+        order of the report.
 
     Examples
     --------
@@ -47,7 +50,7 @@ def plot_checks(report: CheckReport, *, ax: Axes | None = None) -> Axes:
         ax = style.new_axes(ax, style.row_size(len(checks), each=max(high, 0.42)))
         style.row_axis(ax, [textwrap.fill(c.title, QUESTION) for c in checks])
         for y, (each, lines) in enumerate(zip(checks, answers, strict=True)):
-            color, marker = (GREEN, "o") if each.status == "ok" else (VERMILION, "X")
+            color, marker = _LOOK[each.status]
             ax.plot([0], [y], marker, color=color, markersize=9, gid=each.status)
             ax.annotate("\n".join(lines), (0, y), (12, 0), textcoords="offset points", va="center", fontsize=8,
                         color=style.INK, annotation_clip=False)  # fmt: skip
@@ -55,11 +58,12 @@ def plot_checks(report: CheckReport, *, ax: Axes | None = None) -> Axes:
         ax.set_xticks([])
         ax.grid(False)
         ax.spines[["left", "bottom"]].set_visible(False)
+        diamond = "diamond: cannot be told; " if report.unclear else ""
         instead = "" if report.suggestion is None else f"Use the model {drawn(repr(report.suggestion))} instead. "
         style.heading(
             ax,
             f"Checks of {drawn(repr(report.model))}: {count(warned, 'warning') if warned else 'no warnings'}",
-            [f"{instead}Circle: nothing contradicts the model; cross: a warning"],
+            [f"{instead}Circle: nothing contradicts the model; {diamond}cross: a warning"],
             reason=report.reason,
         )
     return ax

@@ -5,7 +5,7 @@ from matplotlib.ticker import PercentFormatter
 
 from bsynth._base.request import check_kind
 from bsynth.findings import Decision
-from bsynth.findings.decision import SURE, name_of, title_of, yardsticks
+from bsynth.findings.decision import name_of, title_of, yardsticks
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
@@ -56,15 +56,16 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
             above = gain if v["value_per_unit"] > 0 else 1 - gain
             _point(ax, decision, (v["break_even"], above), "break-even", GREEN)
         if decision.estimand == "average" and v["breakdown"] > 0:
-            _breakdown(ax, v["direction"] * v["breakdown"], SURE if v["direction"] > 0 else 1 - SURE)
+            _breakdown(
+                ax, v["direction"] * v["breakdown"], decision.level if v["direction"] > 0 else 1 - decision.level
+            )
         ax.set_xlabel(f"{title_of(decision, drawn(decision.outcome))}, x", color=style.INK)
         ax.set_ylabel(f"P({name} > x)", color=style.INK)
         if decision.estimand == "lift":
             ax.xaxis.set_major_formatter(PercentFormatter(1.0))
-        sign = ">" if v["direction"] > 0 else "<"
         style.heading(
             ax,
-            f"{name[:1].upper()}{name[1:]} of {drawn(decision.treated, 40)}: P({sign} 0) "
+            f"{name[:1].upper()}{name[1:]} of {drawn(decision.treated, 40)}: P({decision.sign} 0) "
             f"{chance(v['probability_direction'])}",
             [f"Bayesian, {decision.model}, {decision.interval} distribution.", _words(decision)],
             reason=decision.reason,
@@ -102,7 +103,7 @@ def _point(ax: Axes, decision: Decision, at: tuple[float, float], gid: str, colo
 
 
 def _breakdown(ax: Axes, bias: float, level: float) -> None:
-    """An arrow from zero to the bias that brings P(effect in its direction) to 95%."""
+    """An arrow from zero to the bias that brings P(effect in its direction) to a level."""
     ax.plot([0, bias], [level, level], color=VERMILION, linewidth=1.6, zorder=3, gid="breakdown")
     ax.plot([bias], [level], "|", color=VERMILION, markersize=13, markeredgewidth=1.6, zorder=5)
     ax.annotate(
@@ -130,5 +131,5 @@ def _words(decision: Decision) -> str:
         beside = f"{found}, " if (found := yardsticks(decision, treated=False)) else ""
         words.append(f"A bias of {number(v['breakdown'])} per period, {beside}would overturn it")
     else:
-        words.append(f"It is under {percent(SURE)} as it stands: no bias is needed to overturn it")
+        words.append(f"It is under {percent(decision.level)} as it stands: no bias is needed to overturn it")
     return ". ".join(words)

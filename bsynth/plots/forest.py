@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.ticker import PercentFormatter
 
 from bsynth._base.request import check_number
@@ -137,9 +138,10 @@ def _draw(ax: Axes, y: int, row: pd.Series, text: str, *, bad: bool) -> None:
             solid_capstyle="butt",
             gid="interval",
         )
-        for beyond, edge, arrow in ((lower < left, left, "<"), (upper > right, right, ">")):
+        for beyond, edge, arrow in ((lower < left, left, CARETLEFT), (upper > right, right, CARETRIGHT)):
             if beyond:
-                ax.plot([edge], [y], arrow, color=color, markersize=8, clip_on=False, gid="cut")
+                # Its tip is at the edge, so that it stays off the names and numbers beside the axes.
+                ax.plot([edge], [y], marker=arrow, linestyle="", color=color, markersize=8, clip_on=False, gid="cut")
     ax.plot(
         [estimate],
         [y],

@@ -13,8 +13,6 @@ from bsynth.text.numbers import count, number, percent
 
 CONTEXT = 4
 """As many times the periods that were forecast are shown."""
-WIDE = 2.0
-"""Predictive sd that a bar reaches to either side."""
 
 
 def plot_leave_future_out(future: LeaveFutureOut, *, ax: Axes | None = None, level: float = 0.9) -> Axes:
@@ -26,12 +24,12 @@ def plot_leave_future_out(future: LeaveFutureOut, *, ax: Axes | None = None, lev
     ax : Axes, optional
         Draw here instead of in a new figure.
     level : float
-        Of the predictive interval outside which an observation is marked.
+        Of the predictive intervals that are drawn; an observation outside its own is marked.
 
     Returns
     -------
     Axes
-        With a line ``observed``, bars of gid ``interval`` (two predictive sd to either side), dots of gid ``forecast``
+        With a line ``observed``, bars of gid ``interval``, dots of gid ``forecast``
         (``unreliable`` where the refit did not pass its gate) and crosses of gid ``outside`` on what was observed.
 
     Examples
@@ -52,11 +50,10 @@ def plot_leave_future_out(future: LeaveFutureOut, *, ax: Axes | None = None, lev
         x, at = style.positions(panel.times), panel.times.get_indexer(pd.Index(table["time"]))
         ax.plot(x[before], panel.treated_series[before], color=BLACK, linewidth=1.8, marker="o", markersize=3,
                 gid="observed")  # fmt: skip
-        for t, (_, row) in zip(x[at], table.iterrows(), strict=True):
+        for t, (_, row), bounds in zip(x[at], table.iterrows(), future.intervals(level), strict=True):
             bad = row["status"] != "ok"
-            color, reach = RED if bad else BLUE, WIDE * row["sd"]
-            ax.plot([t, t], [row["predicted"] - reach, row["predicted"] + reach], color=color, linewidth=4, alpha=0.35,
-                    solid_capstyle="butt", gid="interval")  # fmt: skip
+            color = RED if bad else BLUE
+            ax.plot([t, t], bounds, color=color, linewidth=4, alpha=0.35, solid_capstyle="butt", gid="interval")
             ax.plot([t], [row["predicted"]], "X" if bad else "D", color=color, markersize=6, zorder=4,
                     gid="unreliable" if bad else "forecast")  # fmt: skip
         missed = np.flatnonzero(outside)
@@ -71,8 +68,8 @@ def plot_leave_future_out(future: LeaveFutureOut, *, ax: Axes | None = None, lev
             f"Leave-future-out of {drawn(repr(future.model))}: {len(missed)} of {count(len(table), 'forecast')} missed",
             [
                 f"{drawn(panel.treated_name, 40)}. Blue: each period forecast from those before it, "
-                f"± {number(WIDE, 1)} predictive sd; elpd {number(future.elpd)} (s.e. {number(future.se, 2)})",
-                f"Crosses: observed outside the {percent(level)} predictive interval" if len(missed) else "",
+                f"{percent(level)} predictive interval; elpd {number(future.elpd)} (s.e. {number(future.se, 2)})",
+                "Crosses: observed outside that interval" if len(missed) else "",
                 "Red: the refit did not pass its convergence gate" if future.reason else "",
             ],
             reason=future.reason,

@@ -61,11 +61,11 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
         hidden = len(loo.table) - len(shown)
         style.heading(
             ax,
-            f"{loo.kind}: average effect between {words[1]} and {words[2]}",
+            f"{loo.kind}: average effect "
+            + (f"{words[1]}" if words[1] == words[2] else f"between {words[1]} and {words[2]}"),
             [
-                f"{METHODS.get(estimate.estimator, estimate.estimator)}. Dashed line: {words[0]} with all "
-                f"{count(len(estimate.panel.donors), 'donor')}; shaded: range {bracket(words[1:])}, "
-                "not a confidence interval",
+                f"{METHODS.get(estimate.estimator, estimate.estimator)}. Dashed line: {words[0]} with every "
+                f"donor; shaded: range {bracket(words[1:])}, not a confidence interval",
                 f"{count(hidden, 'donor')} of less influence not shown" if hidden else "",
             ],
         )

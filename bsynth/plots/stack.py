@@ -12,7 +12,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, RED
 from bsynth.text.labels import interval_words
-from bsynth.text.numbers import bracket, count, fixed, numbers, percent
+from bsynth.text.numbers import bracket, count, fixed, number, numbers, percent
 
 NAME = 38
 """Characters of a specification's name on a line."""
@@ -71,13 +71,20 @@ def plot_stack(result: Stack, *, ax: Axes | None = None, level: float = 0.95) ->
             f"Stacked effect of {drawn(panel.treated_name, 40)}: {len(rows)} of "
             f"{count(len(result.weights), 'specification')} {'carries' if len(rows) == 1 else 'carry'} weight",
             [
-                f"Bars: {interval_words('predictive', level)}s. Shaded: the stacked effect when one of "
-                f"{count(len(result.curve.plan.held), 'forecast')} at a time does not count",
+                f"Bars: {interval_words('predictive', level)}s, on top the {interval_words('stacked', level)}. "
+                f"{_settled(result)} when one of {count(len(result.curve.plan.held), 'forecast')} at a time does not "
+                "count",
                 f"{less} with less than {percent(SHARE)} of the weight not shown" if less else "",
             ],
             reason=result.reason,
         )
     return ax
+
+
+def _settled(result: Stack) -> str:
+    """What the shaded span is; where it has no width, that it has none."""
+    low, high = result.leave_one_out.min(), result.leave_one_out.max()
+    return "The stacked effect is the same" if number(low) == number(high) else "Shaded: the stacked effect"
 
 
 def _row(ax: Axes, y: int, row: pd.Series, color: str, gid: str, size: float, words: str) -> None:

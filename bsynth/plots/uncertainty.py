@@ -16,14 +16,21 @@ SPANS = ("average", "period")
 _COLORS = {
     "weights": BLUE,
     "covariates": "#CC79A7",
-    "level": "#56B4E9",
+    "level_shift": "#56B4E9",
     "weights and level": BLUE,
     "drift": VERMILION,
     "noise": GREY,
     "cells": ORANGE,
 }
-_HATCHES = {"weights": "", "covariates": "xx", "level": "//", "weights and level": "", "drift": "\\\\", "noise": "",
-            "cells": ".."}  # fmt: skip
+_HATCHES = {
+    "weights": "",
+    "covariates": "xx",
+    "level_shift": "//",
+    "weights and level": "",
+    "drift": "\\\\",
+    "noise": "",
+    "cells": "..",
+}
 
 
 def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str = "average") -> Axes:
@@ -80,19 +87,20 @@ def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str 
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=4)
         ax.set_xlim(horizon[0] - 0.6, horizon[-1] + 0.6)
         ax.set_ylim(min(0.0, 1.03 * float(down.min())), max(1.0, 1.03 * float(up.max())))
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True))
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         ax.set_ylabel("share of the variance", color=style.INK)
         of = "average over the first h treated periods" if span == "average" else "effect in treated period h"
         ax.set_xlabel(f"h, treated periods ({drawn(found.time)})", color=style.INK)
         style.end_labels(ax, labels)
         first, last = (number(float(rows["sd"].iloc[k])) for k in (0, -1))
+        more = f" at h = {horizon[0]} and {last} at h = {horizon[-1]}" if len(horizon) > 1 else ""
         style.heading(
             ax,
             f"Uncertainty by source: {drawn(found.treated, 40)}",
             [
                 f"Bayesian, {drawn(found.model)}. Predictive variance of the {of};",
-                f"its sd is {first} at h = {horizon[0]} and {last} at h = {horizon[-1]} ({drawn(found.outcome)})",
+                f"its sd is {first}{more} ({drawn(found.outcome)})",
             ],
             reason=found.reason,
         )

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray
 from bsynth.plots.labels import drawn
+from bsynth.text.labels import span
 
 STRETCH = 2.2
 """The background may make the y range this many times that of the main series."""
@@ -15,8 +16,7 @@ STRETCH = 2.2
 def window_words(times: pd.Index, n_pre: int) -> str:
     """Return the pre-period and the treated window in words, dollars escaped."""
     first, before, start, last = (drawn(show(times[i])) for i in (0, n_pre - 1, n_pre, -1))
-    treated = f"{start} alone" if n_pre == len(times) - 1 else f"{start} to {last}"
-    return f"Before: {first} to {before}; treated: {treated}"
+    return f"Before: {span(first, before)}; treated: {span(start, last)}"
 
 
 def focus(ax: Axes, core: FloatArray, background: FloatArray | None) -> int:

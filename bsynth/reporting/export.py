@@ -30,7 +30,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def tables(result: object) -> dict[str, pd.DataFrame]:
     """Return every table of a result by name; index columns are made ordinary ones.
 
-    Those of the parts of an `Analysis` begin with the name of the part.
+    Those of the parts of an `Analysis` begin with the name of the part, and all their intervals are of its level.
 
     Parameters
     ----------
@@ -52,30 +52,49 @@ def tables(result: object) -> dict[str, pd.DataFrame]:
     """
     found = _own_tables(result)
     for part, own in getattr(result, "parts", {}).items():
-        found |= {f"{part}-{name}": table for name, table in _own_tables(own).items()}
+        level = getattr(result, "level", None)
+        found |= {f"{part}-{name}": table for name, table in _own_tables(own, level).items()}
     if not found:
         raise SpecError(f"a {type(result).__name__} has no tables to export; give a result of bsynth")
     return found
 
 
-def _own_tables(result: object) -> dict[str, pd.DataFrame]:
+def _own_tables(result: object, level: float | None = None) -> dict[str, pd.DataFrame]:
+    """Tables at a level; without one, at the level at which each offers them by itself."""
     found: dict[str, pd.DataFrame] = {}
+    levelled: list[Callable[..., Any]] = []
     for name in NAMES:
-        value = getattr(result, name, None)
+        others: list[pd.DataFrame] = []
+        # An inference that offers its table at any level has the one of 95% under the usual name.
+        value = getattr(result, f"{name}_at", None) or getattr(result, name, None)
         if callable(value) and not _needs_arguments(value):
-            value = value()
+            if level is not None and "level" in _parameters(value):
+                levelled.append(value)
+                value = value(level=level)
+            else:
+                value = value()
+        elif isinstance(value, pd.DataFrame):
+            # The table of some results is one of the others, at the usual level.
+            others = [_plain(made()) for made in levelled]
         if isinstance(value, pd.Series):
             value = value.to_frame("value" if value.name is None else value.name)
         if isinstance(value, pd.DataFrame):
-            plain = value.reset_index() if _named_index(value) else value.reset_index(drop=True)
-            # The table of some results is one of the others.
-            if not any(plain.equals(other) for other in found.values()):
+            plain = _plain(value)
+            if not any(plain.equals(other) for other in (*found.values(), *others)):
                 found[name.removesuffix("_table").replace("to_frame", "panel")] = plain
     return found
 
 
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    return table.reset_index() if _named_index(table) else table.reset_index(drop=True)
+
+
+def _parameters(method: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(method).parameters
+
+
 def _needs_arguments(method: Callable[..., Any]) -> bool:
-    parameters = inspect.signature(method).parameters.values()
+    parameters = _parameters(method).values()
     return any(p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
 

@@ -17,7 +17,7 @@ from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import unit_words
-from bsynth.text.labels import plain
+from bsynth.text.labels import plain, span
 from bsynth.text.marks import marked
 
 HERE = Path(__file__).parent
@@ -59,7 +59,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, st
         .get_template("report.html.j2")
         .render(
             title=f"Effect on {plain(analysis.panel.source.outcome)}: {unit_words(panel)}",
-            window=f"{plain(panel['start'])} to {plain(panel['end'])}",
+            window=span(plain(panel["start"]), plain(panel["end"])),
             treated=some_of((plain(u) for u in panel["treated"]), limit=8),
             sections=parts,
             pictures=shown,

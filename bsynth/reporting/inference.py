@@ -45,6 +45,8 @@ def _leave_one_out(summary: dict[str, Any]) -> Section | None:
         f"Without each weighted donor in turn the average effect lies between {low} and {high}; with all of "
         f"them it is {full}. This is a range, not a confidence interval."
     )
+    if len(found["table"]) == 1:
+        words = f"Without its one weighted donor the average effect is {low}; with it {full}."
     return _of_inference("leave-one-out", (words,), tables.leave_one_out(found))
 
 

@@ -29,7 +29,7 @@ from bsynth.reporting.words import (
     title_of,
     unit_words,
 )
-from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
+from bsynth.text.labels import METHODS, decapitalised, interval_words, plain, span
 from bsynth.text.marks import UNRELIABLE, mark, marked
 from bsynth.text.numbers import bracket, count, numbers, percent
 
@@ -128,8 +128,9 @@ def headline(summary: dict[str, Any], outcome: str) -> str:
     panel = summary["panel"]
     estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
     bad = f"{marked(summary['effects_reason'])}. " if row.get("status") == "unreliable" else ""
+    start, end = plain(panel["start"]), plain(panel["end"])
     words = (
-        f"{bad}From {plain(panel['start'])} to {plain(panel['end'])}, {plain(outcome)} of "
+        f"{bad}{'From' if start != end else 'Over'} {span(start, end)}, {plain(outcome)} of "
         f"{unit_words(panel)} differed on average by {estimate} from what it would have been without the treatment"
     )
     if row["lower"] is None:

@@ -12,8 +12,8 @@ from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
-from bsynth.text.card import writer
-from bsynth.text.labels import METHODS, heading, interval_words, plain
+from bsynth.text.card import quantities, writer
+from bsynth.text.labels import METHODS, STATISTICS, heading, interval_words, plain, span
 from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
@@ -116,11 +116,10 @@ def weights(summary: dict[str, Any], reason: str) -> Table:
 
 def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
     """Ranks by statistic, and the placebos with the largest mean gaps."""
-    titles = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
     ranks = pd.DataFrame(
         [
             {
-                "Statistic": titles.get(r["statistic"], r["statistic"]),
+                "Statistic": STATISTICS.get(r["statistic"], r["statistic"]),
                 "Treated": number(as_float(r["treated"])),
                 "Rank": str(r["rank"]),
                 "Placebos": str(r["placebos"]),
@@ -152,9 +151,7 @@ def leave_one_out(found: dict[str, Any]) -> Table:
 def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
-        # Each row is a quantity of its own, and its number is read by itself.
-        words = [_alone(str(name), value) for name, value in frame.itertuples(index=False)]
-        frame = frame.assign(quantity=frame["quantity"].map(heading), value=words)
+        frame = quantities(frame)
     shown = frame.head(ROWS)
     made = {heading(str(name)): _column(str(name), shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
@@ -177,6 +174,7 @@ def sampler(analysis: Analysis) -> Table | None:
 def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
     """Return where the numbers came from and what was done to them."""
     source, panel = analysis.panel.source, summary["panel"]
+    several = panel["start"] != panel["end"]
     facts = {
         "Source": plain(source.name, 80),
         "SHA-256": panel["sha256"],
@@ -192,7 +190,7 @@ def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
         ),
         "Treated": _listed(panel["treated"]),
         "Donors": _listed(panel["donors"]),
-        "Start and end": f"{plain(panel['start'])} to {plain(panel['end'])}, both included",
+        "Start and end": span(plain(panel["start"]), plain(panel["end"])) + (", both included" if several else ""),
         "Missing cells": "none" if panel["missing"] == "error" else f"handled by the rule {panel['missing']!r}",
         "Seed": str(summary["seed"]),
     }
@@ -215,11 +213,6 @@ def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...])
     for column in columns:
         frame[heading(column)] = numbers(*(as_float(r[column]) for r in rows))
     return frame
-
-
-def _alone(name: str, value: object) -> str:
-    """Return one number, or a label, as words."""
-    return (writer(name) or number)(value) if isinstance(value, float) else plain(show(value))
 
 
 def _column(name: str, values: pd.Series) -> list[str]:

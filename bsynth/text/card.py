@@ -68,11 +68,25 @@ def writer(name: object) -> Callable[[float], str] | None:
     True
     """
     words = str(name).split("_")
+    if name == "direction":
+        return lambda value: "positive" if value > 0 else "negative"
     if "p" in words:
         return p_alone
     if words[0] == "probability":
         return probability
     return percent if name == "level" else None
+
+
+def quantities(table: pd.DataFrame) -> pd.DataFrame:
+    """Write a table of ``quantity, value``: each row is a quantity of its own, and its number is read by itself.
+
+    Examples
+    --------
+    >>> quantities(pd.DataFrame({"quantity": ["direction", "p"], "value": [1.0, 0.97]})).values.tolist()
+    [['Direction', 'positive'], ['p', '0.970']]
+    """
+    words = [_cell(name, value) or "–" for name, value in table[["quantity", "value"]].itertuples(index=False)]
+    return table.assign(quantity=table["quantity"].map(heading), value=words)
 
 
 def _cell(name: object, value: object) -> str:

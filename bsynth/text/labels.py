@@ -101,6 +101,21 @@ def heading(name: str) -> str:
     return HEADINGS.get(name, words[:1].upper() + words[1:] if len(words) > 1 else words)
 
 
+STATISTICS = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
+"""What a test compares."""
+
+
+def span(first: object, last: object) -> str:
+    """Name a window by its first and last period.
+
+    Examples
+    --------
+    >>> span(2003, 2010), span(2003, 2003)
+    ('2003 to 2010', '2003 alone')
+    """
+    return f"{first} alone" if first == last else f"{first} to {last}"
+
+
 def interval_words(kind: str, level: float) -> str:
     """Name an interval by level and kind: "95% predictive interval"."""
     words = INTERVALS.get(kind, kind)

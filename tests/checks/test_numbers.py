@@ -10,9 +10,9 @@ import xarray as xr
 
 import bsynth as bs
 from bsynth.bayesian.result import Fit
-from bsynth.checks import LeaveFutureOut, hull, leave_future_out, sensitivity
+from bsynth.checks import CheckReport, LeaveFutureOut, hull, leave_future_out, sensitivity
 from bsynth.checks.base import Case
-from bsynth.checks.leave_future_out import _density
+from bsynth.checks.leave_future_out import forecast_of
 from bsynth.checks.prior import draw_untreated, log_prior
 from bsynth.checks.replicates import draw_departures, tail
 from bsynth.engines.drift import walk
@@ -140,8 +140,8 @@ class _Refit(azs.SamplingWrapper):
     def log_likelihood__i(self, excluded_obs: xr.DataArray, idata__i: xr.DataTree) -> xr.DataArray:
         terms = []
         for t in range(self.shorter.n_pre, self.panel.n_pre):
-            mean = self.fitted.counterfactual("mean").isel(time=t)
-            terms.append(_density(self.fitted, self.shorter, t, mean.values.ravel())[0].reshape(mean.shape))
+            made, shape = forecast_of(self.fitted, self.shorter, t), self.fitted.counterfactual("mean").shape[:-1]
+            terms.append(made.log_densities(float(self.panel.treated_series[t])).reshape(shape))
         return xr.DataArray(np.stack(terms, axis=-1), dims=("chain", "draw", "time"))
 
 
@@ -177,6 +177,52 @@ def test_loo_is_arviz_on_the_stored_terms(case: Case) -> None:
     from bsynth.checks import loo
 
     theirs = azs.loo(case.fit.tree, var_name="outcome", pointwise=True)
-    ours = loo.check(case).values
+    found = loo.check(case)
+    ours = found.values
+    assert found.status == ("ok" if ours["k_bad"] == 0 else "unclear" if ours["k_max"] <= loo.K_MAX else "warning")
     assert ours["elpd"] == pytest.approx(float(theirs.elpd), abs=0.05)
     assert ours["k_max"] == pytest.approx(float(theirs.pareto_k.max()), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("k", "status", "lead"),
+    [
+        (0.3, "ok", "No single pre-period carries the fit: "),
+        (0.9, "unclear", "Whether single pre-periods carry the fit of 'level' cannot be told from its draws: "),
+        (1.2, "warning", "The fit of 'level' leans on single pre-periods: "),
+    ],
+)
+def test_a_pareto_k_above_its_bound_is_never_ok(
+    k: float, status: str, lead: str, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bsynth.checks import loo
+
+    found = loo.psis_loo(case.fit.tree)
+    found.pareto_k = xr.full_like(found.pareto_k, 0.1)
+    found.pareto_k[3] = k
+    monkeypatch.setattr(loo, "psis_loo", lambda _: found)
+    check = loo.check(case)
+    assert check.status == status
+    assert check.sentence.startswith(lead)
+    report = CheckReport("level", (check,))
+    assert report.answer == ("warning" if status == "warning" else "ok")
+    assert (check.sentence in report.sentences()) == (status != "ok")
+
+
+@pytest.mark.parametrize(
+    ("prior", "likelihood", "status", "lead"),
+    [
+        (0.03, 0.2, "ok", "The pre-period decides the effect, not the prior: "),
+        (0.032, 0.030, "ok", "Neither prior nor pre-period moves the effect much"),
+        (0.06, 0.2, "ok", "The pre-period decides more of the effect than the prior does: "),
+        (0.2, 0.06, "warning", "The prior decides the effect of 'level': "),
+        (0.06, 0.03, "warning", "The prior decides the effect of 'level': "),
+    ],
+)
+def test_who_decides_is_who_moves_the_effect_more(
+    prior: float, likelihood: float, status: str, lead: str, case: Case
+) -> None:
+    values = {"prior": prior, "likelihood": likelihood, "prior_level": prior, "shift_level": 0.1}
+    found = sensitivity._words(case, values, ["level"])
+    assert found.status == status
+    assert found.sentence.startswith(lead)

@@ -144,6 +144,9 @@ def test_sources_stack_to_one(fit: Fit, panel: bs.Panel) -> None:
         np.testing.assert_allclose(heights, rows[name])
     with pytest.raises(SpecError, match="did you mean 'period'"):
         plot_uncertainty(found, span="periods")
+    one = plot_uncertainty(replace(found, table=found.table[found.table["horizon"] == 1]))
+    assert [tick for tick in one.get_xticks() if 0.4 <= tick <= 1.6] == [1], "there is no part of a period"
+    assert not any("at h = 1 and" in text.get_text() for text in one.texts)
 
 
 def test_band_draws_both(fit: Fit) -> None:

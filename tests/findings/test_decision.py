@@ -292,3 +292,23 @@ def test_lift_on_the_rollout_log(rollout_fit: Fit) -> None:
     found = decide(rollout_fit, threshold=0.02, estimand="lift")
     assert found.values["probability_above"] == (draws > 0.02).mean()
     assert "P(lift > 2.00%)" in found.sentences()[1]
+
+
+def test_it_speaks_of_one_direction_and_at_its_level(fit: Fit) -> None:
+    found = decide(fit, level=0.8)
+    for values in ({"direction": 1.0}, {"direction": -1.0}):
+        turned = replace(found, values=dict(found.values) | values)
+        said = turned.sentences()[0].rsplit("P(average effect ", 1)[1].rstrip(".")
+        assert f"P({said}, " in repr(turned)
+    assert found.level == found.to_dict()["level"] == 0.8
+    assert "under 80%" in found.sentences()[-1]
+    wide = decide(fit, level=0.99)
+    assert wide.values["breakdown"] <= found.values["breakdown"]
+
+
+def test_its_card_has_the_headings_of_a_report(fit: Fit) -> None:
+    card = decide(fit)._repr_html_()
+    assert "probability_positive" not in card
+    assert "P(&gt;\xa00)" in card
+    assert "Breakdown residual mads" in card
+    assert "positive" in card or "negative" in card

@@ -1,6 +1,7 @@
 """Prior against data: the sweep, and the words when the prior decides."""
 
 import json
+import re
 import warnings
 from dataclasses import replace
 
@@ -40,6 +41,7 @@ def test_it_says_that_the_prior_decides(prop99_audit: PriorAudit, prop99_fit: Fi
     words = " ".join(prop99_audit.sentences())
     assert "The prior of the weights decides part of the effect" in words
     assert "α = 0.3" in words
+    assert re.search(r"lies between −2\d\.\d+ \(α = 3\) and −1\d\.\d+ \(α = 0\.3\), a range of ", words)
     assert "power-scaling sensitivity" in words
     left = 1 - prop99_audit.contraction.values["contraction"]
     assert f"which leaves {percent(left)} of the variance" in words
@@ -58,6 +60,9 @@ def test_unreliable_fits_of_the_sweep_are_said(prop99_audit: PriorAudit) -> None
     table = prop99_audit.table.assign(status=["unreliable", "ok", "ok"])
     failed = replace(prop99_audit, table=table)
     assert failed.status == "unreliable"
+    # The range is that of the least and the largest, wherever they stand.
+    bent = replace(prop99_audit, table=table.assign(estimate=[0.1240, 0.1261, 0.1242], status="ok"))
+    assert "between 0.12400 (α = 0.3) and 0.12610 (α = 1), a range of 0.00210" in bent.sentences()[-1]
     assert "UNRELIABLE in the sweep: the fit at α = 0.3 did not pass" in failed.sentences()[0]
     assert "UNRELIABLE" in repr(failed)
     assert replace(prop99_audit, fit_status="unreliable").sentences()[0].startswith("UNRELIABLE")

@@ -53,7 +53,7 @@ def test_shares_sum_to_one_and_the_sd_is_that_of_the_draws(name: str, made, worl
     fit = made(world, read(SPECS[name]))
     found = decompose_uncertainty(fit)
     check_against_draws(found, fit)
-    assert ("level" in found.names) == (name not in ("no level", "each"))
+    assert ("level_shift" in found.names) == (name not in ("no level", "each"))
     assert ("drift" in found.names) == ("drift" in SPECS[name])
 
 
@@ -90,7 +90,7 @@ def test_shares_of_a_known_posterior(made, world: bs.Panel) -> None:
     for _, row in found.table.loc[found.table["span"] == "average"].iterrows():
         noise = 0.8**2 / row["horizon"]
         assert row["weights"] == pytest.approx(0.0, abs=1e-12)
-        assert row["level"] == pytest.approx(level.var() / (level.var() + noise))
+        assert row["level_shift"] == pytest.approx(level.var() / (level.var() + noise))
         assert row["noise"] == pytest.approx(noise / (level.var() + noise))
         assert row["overlap"] == pytest.approx(0.0, abs=1e-12)
 
@@ -104,7 +104,7 @@ def test_half_of_the_covariance_goes_to_each(made, world: bs.Panel) -> None:
     total = found.whole["sd"] ** 2
     assert found.whole["overlap"] * total == pytest.approx(2 * covariance)
     assert found.whole["weights"] * total == pytest.approx(float(weights.var()) + covariance)
-    assert found.whole["level"] * total == pytest.approx(float(level.var()) + covariance)
+    assert found.whole["level_shift"] * total == pytest.approx(float(level.var()) + covariance)
 
 
 @pytest.mark.parametrize("level", ["shift", "none"])
@@ -114,7 +114,7 @@ def test_cells_are_the_users_of_donors_and_treated(level: str, made, cells: bs.P
     check_against_draws(found, fit)
     own = cells.treated_cell_variance[cells.n_pre :].sum() / cells.n_post**2
     assert found.whole["cells"] * found.whole["sd"] ** 2 > own
-    assert ("level" in found.names) == (level == "shift")
+    assert ("level_shift" in found.names) == (level == "shift")
 
 
 def test_a_drift_over_cells_is_told_apart_when_the_fit_stored_it(made, cells: bs.Panel) -> None:
@@ -135,9 +135,11 @@ def test_a_drift_over_cells_is_told_apart_when_the_fit_stored_it(made, cells: bs
     fit.tree["posterior"]["drift"] = drift
     apart = decompose_uncertainty(fit)
     check_against_draws(apart, fit)
-    assert apart.names == ("weights", "level", "drift", "noise", "cells")
+    assert apart.names == ("weights", "level_shift", "drift", "noise", "cells")
     assert apart.whole["drift"] == pytest.approx(joint.whole["drift"], rel=0.05)
-    assert apart.whole["weights"] + apart.whole["level"] == pytest.approx(joint.whole["weights and level"], abs=0.04)
+    assert apart.whole["weights"] + apart.whole["level_shift"] == pytest.approx(
+        joint.whole["weights and level"], abs=0.04
+    )
 
 
 def test_real_fits(prop99_fit: Fit, rollout_fit: Fit) -> None:

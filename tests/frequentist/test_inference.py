@@ -1,5 +1,7 @@
 """Placebo, leave-one-out and bootstrap: what each promises, on small panels with known answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from scipy.optimize import minimize
 import bsynth as bs
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import UnreliableWarning
-from bsynth.frequentist import bootstrap, classical, leave_one_out, placebo_space, refit
+from bsynth.frequentist import bootstrap, classical, leave_one_out, placebo_space, refit, with_weights
 from bsynth.frequentist.inference.schemes import filled_in_time
 from bsynth.text.numbers import numbers
 
@@ -234,8 +236,34 @@ def test_the_line_of_a_robustness_check_holds_what_it_found(prop99_panel: bs.Pan
     estimate = float(dropped.effects()["estimate"].iloc[0])
     shown = numbers(estimate, low, high)
     assert (
-        f"average effect {shown[0]}, without {len(dropped.table)} donors in turn from {shown[1]} to {shown[2]}"
+        f"average effect {shown[0]}, without each of {len(dropped.table)} donors in turn from {shown[1]} to {shown[2]}"
         in repr(dropped)
     )
-    largest = numbers(estimate, float(earlier.table["mean_gap"].abs().max()))[1]
-    assert f"largest of {len(earlier.table)} backdated starts {largest}>" in repr(earlier)
+    largest = numbers(estimate, float(earlier.table.loc[earlier.table["mean_gap"].abs().idxmax(), "mean_gap"]))[1]
+    assert f"largest in size of {len(earlier.table)} backdated starts {largest}>" in repr(earlier)
+
+
+def test_one_donor_is_no_range_and_donors_in_turn_are_not_dropped_together(prop99_panel: bs.Panel) -> None:
+    pair = prop99_panel.without(*[donor for donor in prop99_panel.donors if donor not in ("Utah", "Nevada")])
+    both = bs.leave_one_out(pair, which="all", progress=False)
+    one = replace(both, table=both.table.iloc[:1])
+    name = one.table["dropped"].iloc[0]
+    assert f"without {name}, the only donor left out, the mean gap is " in one.sentences()[0]
+    assert "no confidence interval" in one.sentences()[0]
+    assert f", without {name} " in repr(one)
+    assert "without each of 2 donors in turn the mean gap lies between " in both.sentences()[0]
+    alike = replace(both, table=both.table.assign(mean_gap=5.35))
+    assert "in turn the mean gap is 5.35; " in alike.sentences()[0]
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ((1.0, 0.0), "Utah of 2 donors carries practically all of the weight."),
+        ((0.5, 0.5), "the weight is shared as by 2.00 of 2 donors with equal weights."),
+    ],
+)
+def test_a_weight_on_one_donor_is_not_shared(weights: tuple[float, float], said: str, prop99_panel: bs.Panel) -> None:
+    pair = prop99_panel.without(*[donor for donor in prop99_panel.donors if donor not in ("Utah", "Nevada")])
+    found = with_weights(pair, dict(zip(("Utah", "Nevada"), weights, strict=True)))
+    assert found.sentences()[1].endswith(said)

@@ -1,5 +1,7 @@
 """Placebo in time, and donors dropped one after the other."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,12 @@ def test_default_starts(prop99_panel: bs.Panel) -> None:
     table = found.effects()
     assert tuple(table.columns) == (*EFFECT_COLUMNS, "status")
     assert table[["lower", "upper", "level", "p"]].isna().all(axis=None)
-    assert "0 show a mean gap at least as large" in found.sentences()[0]
+    assert "0 show a mean gap at least as large in size as the real one, −" in found.sentences()[0]
+    gaps = found.table["mean_gap"].to_numpy()
+    # A size is compared with a size, and each is said with its sign.
+    signed = "−" if gaps[np.abs(gaps).argmax()] < 0 else ""
+    assert re.search(rf"the largest in size {signed}\d", found.sentences()[0])
+    assert re.search(rf"largest in size of 5 backdated starts {signed}\d", repr(found))
     assert "Placebo in time" in found._repr_html_()
     short = prop99_panel.backdated(1975).backdated(1974)
     assert placebo_time(short).table["start"].tolist() == [1973]

@@ -86,6 +86,7 @@ def test_fit_and_gaps(estimate: Estimate) -> None:
 def test_slsqp_prints_the_same_table(panel: bs.Panel, estimate: Estimate) -> None:
     reference = classical(panel, solver="slsqp")
     assert reference.solver == "slsqp"
+    assert reference.estimator == classical(panel, "sc-slsqp").estimator == "sc-slsqp"
     np.testing.assert_allclose(reference.weights, estimate.weights, atol=1e-4)
     assert reference.gap[20:].round(4).tolist() == GAPS
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.markers import CARETLEFT, CARETRIGHT
 
 import bsynth as bs
 from bsynth.bayesian.result import Fit
@@ -132,7 +133,7 @@ def test_forest_points_have_no_bar_and_endless_intervals_arrows(table: pd.DataFr
     ax = plot_effects(table)
     assert sorted(line.get_ydata()[0] for line in lines(ax, "interval")) == [0, 2, 3]
     assert [line.get_ydata()[0] for line in lines(ax, "cut")] == [2, 2]
-    assert [line.get_marker() for line in lines(ax, "cut")] == ["<", ">"]
+    assert [line.get_marker() for line in lines(ax, "cut")] == [CARETLEFT, CARETRIGHT]
     assert "[−∞,\u00a0∞]" in texts(ax)
     assert all(math.isfinite(limit) for limit in ax.get_xlim())
 

@@ -1,7 +1,7 @@
 """Words about numbers: each number in them is a number of ``summary.json``; nothing is computed but comparisons."""
 
-from bsynth.analysis.verdict.numbers import Row, fell_short, interval, probability
+from bsynth.analysis.verdict.numbers import Row, interval, probability
 from bsynth.analysis.verdict.story import verdict
 from bsynth.text.numbers import number
 
-__all__ = ["Row", "fell_short", "interval", "number", "probability", "verdict"]
+__all__ = ["Row", "interval", "number", "probability", "verdict"]

@@ -4,7 +4,7 @@ from itertools import combinations
 
 from bsynth.analysis.verdict.naming import capital, listed, names
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, holds, overlap, sign
+from bsynth.analysis.verdict.sides import Sides, bounded, holds, overlap, sign
 from bsynth.checks.hull import misses
 from bsynth.text.numbers import count, number
 
@@ -34,7 +34,9 @@ def on_agreement(s: Sides) -> list[str]:
     for row in s.apart():
         side = "above" if float(row["estimate"]) > float(s.main["upper"]) else "below"
         meet = ""
-        if row["lower"] is not None:
+        if row["lower"] is not None and not bounded(row) and overlap(row, s.main):
+            meet = ", while an interval without bounds of its own says nothing of that"
+        elif row["lower"] is not None:
             meet = (
                 ", although the intervals overlap" if overlap(row, s.main) else ", and the intervals do not even meet"
             )

@@ -1,8 +1,9 @@
 """What each side found."""
 
 from bsynth.analysis.verdict.naming import listed, names
-from bsynth.analysis.verdict.numbers import Row, fell_short, interval, probability
+from bsynth.analysis.verdict.numbers import Row, interval, probability
 from bsynth.analysis.verdict.sides import BY_USERS, Sides, bounded, holds, mute
+from bsynth.frequentist.inference.measured import fell_short
 from bsynth.text.numbers import count, number, p_value, percent
 
 

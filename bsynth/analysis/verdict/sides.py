@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from bsynth.analysis.verdict.numbers import Row
+from bsynth.frequentist.estimators import sc, sc_slsqp
 
 BY_USERS = "bootstrap"
 """Kinds of interval that start so hold the sampling of users alone, and so judge no method."""
@@ -74,13 +75,19 @@ def take_apart(comparison: Row) -> Sides:
     # The first interval that judges an estimator is its own; what comes after stands beside it.
     rows = [row for row in comparison["table"] if row["method"] != "bayes"]
     for row in sorted(rows, key=lambda row: row["interval"].startswith(BY_USERS)):
-        if row["method"] in classical:
+        name = _estimator(row)
+        if name in classical:
             extra.append(row)
         else:
-            classical[row["method"]] = row
-    order = list(dict.fromkeys(row["method"] for row in rows))
+            classical[name] = row
+    order = list(dict.fromkeys(map(_estimator, rows)))
     ordered = tuple(classical[name] for name in order)
     return Sides(comparison, main, base, models, ordered, tuple(extra))
+
+
+def _estimator(row: Row) -> str:
+    """The estimator of a row, whichever solver found its weights: it is no second opinion on itself."""
+    return sc.NAME if row["method"] == sc_slsqp.NAME else str(row["method"])
 
 
 def sign(row: Row) -> int:

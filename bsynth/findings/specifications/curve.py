@@ -16,6 +16,7 @@ from bsynth.effects import EFFECT_COLUMNS, check_level, positive_share
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
+from bsynth.findings.specifications.pools import forecast_from
 from bsynth.findings.specifications.runs import SpecificationRun, run_specifications
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
@@ -174,8 +175,9 @@ class SpecificationCurve(Pictured):
         own = float(table.loc[table["reference"], "estimate"].iloc[0])
         words = [
             f"Over {count(total, 'specification')} the average effect has median {number(self.median)} and ranges from "
-            f"{number(low)} to {number(high)} (posterior means; the reference {number(own)}); {negative} are negative "
-            f"and {total - negative} positive, and {clear} of the {percent(LEVEL)} predictive intervals exclude zero.",
+            f"{number(low)} to {number(high)} (posterior means; the reference {number(own)}); {negative} are "
+            f"negative and {total - negative} positive, and {clear} of the {percent(self.level)} predictive intervals "
+            "exclude zero.",
             *self._movers(),
             self._forecasts(),
         ]
@@ -194,16 +196,11 @@ class SpecificationCurve(Pictured):
         if self.contrasts.empty:
             return []
         top = self.contrasts.iloc[0]
+        pairs = f" over {count(top['pairs'], 'pair')} ({number(top['least'])} to {number(top['most'])})"
         words = (
             f"What matters most is {_NAMES[top['switch']]}: from {_value(top['from'])} to {_value(top['to'])} the "
-            f"effect moves by {number(top['mean_change'])} on average"
-            + (
-                f" over {count(top['pairs'], 'pair')} ({number(top['least'])} to {number(top['most'])})"
-                if top["pairs"] > 1
-                else ""
-            )
-            + f"; with every other switch as in the reference from {number(top['reference_from'])} to "
-            f"{number(top['reference_to'])}."
+            f"effect moves by {number(top['mean_change'])} on average{pairs if top['pairs'] > 1 else ''}; with every "
+            f"other switch as in the reference from {number(top['reference_from'])} to {number(top['reference_to'])}."
         )
         rest = self.contrasts[self.contrasts["switch"] != top["switch"]].drop_duplicates("switch").head(3)
         if rest.empty:
@@ -216,10 +213,11 @@ class SpecificationCurve(Pictured):
 
     def _forecasts(self) -> str:
         table, held = self.table, len(self.plan.held)
+        behind = forecast_from(run.specification.window for run in self.runs)
         order = np.argsort(table["elpd"].to_numpy())
         worst, best = table.iloc[order[0]], table.iloc[order[-1]]
         return (
-            f"The last {count(held, 'pre-period')}, each forecast from those before it, are forecast best by "
+            f"The last {count(held, 'pre-period')}, each forecast from {behind}, are forecast best by "
             f"{self.describe(best)} (elpd {number(best['elpd'])}, effect {number(best['estimate'])}) and worst by "
             f"{self.describe(worst)} (elpd {number(worst['elpd'])}, effect {number(worst['estimate'])})."
         )

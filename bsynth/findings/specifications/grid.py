@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_number, check_whole, names_in
+from bsynth._base.request import check_number, names_in
 from bsynth._base.types import Label
 from bsynth.bayesian.plan import plan as plan_fit
-from bsynth.checks.leave_future_out import MIN_LAST
+from bsynth.checks.leave_future_out import check_last
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.findings.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
@@ -173,7 +173,7 @@ def plan_curve(
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed, default=SAMPLING)
-    last = check_whole(last, "last", 0, "the number of pre-periods to forecast")
+    last = check_last(panel, last, "a specification curve", "fit single models instead")
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
@@ -281,14 +281,6 @@ def _outside(panel: Panel, what: str, at: int, low: int, high: int) -> str:
 
 def _held(panel: Panel, spec: ModelSpec, last: int) -> tuple[int, ...]:
     """Positions of the last pre-periods that hold a treated outcome to forecast."""
-    most = panel.n_pre - MIN_PRE
-    if not MIN_LAST <= last <= most:
-        raise PanelError(
-            f"last is {last}; give {MIN_LAST} to {most}"
-            if most >= MIN_LAST
-            else f"a specification curve needs {MIN_PRE + MIN_LAST} pre-periods to score its fits and there are "
-            f"{panel.n_pre}; fit single models instead"
-        )
     seen = make_design(panel, spec).treated_seen
     return tuple(t for t in range(panel.n_pre - last, panel.n_pre) if seen[t])
 

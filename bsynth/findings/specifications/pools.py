@@ -1,7 +1,7 @@
 """Donor pools and pre-period windows: which part of the panel a specification is fitted to."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -138,6 +138,24 @@ class Window:
 
 
 WHOLE = Window()
+
+
+def forecast_from(windows: Iterable[Window]) -> str:
+    """Say from which periods pre-periods are forecast over these windows.
+
+    Examples
+    --------
+    >>> forecast_from([WHOLE])
+    'the periods before it'
+    >>> forecast_from([WHOLE, Window(first=4)])
+    'the periods before it (in their own windows without those before a later first period)'
+    """
+    used, less = set(windows), []
+    if any(window.first for window in used):
+        less.append("without those before a later first period")
+    if any(window.gap for window in used):
+        less.append("without as many just before it as an earlier start leaves out")
+    return "the periods before it" + (f" (in their own windows {' or '.join(less)})" if less else "")
 
 
 def _cut(panel: Panel, first: int, stop: int, start: int) -> Panel:

@@ -13,7 +13,7 @@ from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run as run_fit
-from bsynth.checks.leave_future_out import score_forecast
+from bsynth.checks.leave_future_out import forecast_of, score_forecast
 from bsynth.engines.structure import structure
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
@@ -102,7 +102,9 @@ def _run(plan: CurvePlan, specification: Specification) -> SpecificationRun:
     for t in plan.held:
         shorter = pool.apply(span.forecast(plan.panel, t))
         forecast = _fit(plan, specification, shorter, t=t)
-        log_density.append(score_forecast(forecast, shorter, t - span.first)["log_density"])
+        at = t - span.first
+        observed = float(shorter.treated_series[at])
+        log_density.append(score_forecast(forecast_of(forecast, shorter, at), observed)["log_density"])
         failed += forecast.status != "ok"
     return SpecificationRun(
         specification=specification,

@@ -101,13 +101,13 @@ class Stack(Pictured):
 
     @property
     def status(self) -> Status:
-        """``"unreliable"`` when a specification with weight is."""
-        return "unreliable" if (self.weights[~self.curve.reliable] > 0).any() else "ok"
+        """Of the curve: all of its fits are weighed against each other, also those that end without weight."""
+        return self.curve.status
 
     @property
     def reason(self) -> str:
-        """That of the curve, when a specification with weight is among those that failed."""
-        return self.curve.reason if self.status != "ok" else ""
+        """That of the curve."""
+        return self.curve.reason
 
     @cached_property
     def leave_one_out(self) -> FloatArray:
@@ -147,18 +147,20 @@ class Stack(Pictured):
         """The stacked effect, its interval of this level, who carries the weight, and how firmly the weights stand."""
         row, total, m = self.effects(level).iloc[0], len(self.weights), len(self.curve.plan.held)
         carriers = self.table[self.table["weight"] >= SHARE]
-        listed = "; ".join(f"{number(r['weight'], 2)} {self.curve.describe(r)}" for _, r in carriers.head(4).iterrows())
+        listed = "; ".join(
+            f"{self.curve.describe(r)} (weight {number(r['weight'], 2)})" for _, r in carriers.head(4).iterrows()
+        )
         more = f"; and {len(carriers) - 4} with less" if len(carriers) > 4 else ""
-        verb = "carries" if len(carriers) == 1 else "carry"
-        low, high = self.leave_one_out.min(), self.leave_one_out.max()
+        share = percent(SHARE)
+        carry = (
+            f"carries at least {share} of the weight" if len(carriers) == 1 else f"carry at least {share} of it each"
+        )
         words = [
             f"Stacked by {count(m, 'forecast')} of the pre-period the average effect is {number(row['estimate'])}, "
             f"{percent(row['level'])} stacked interval [{number(row['lower'])}, {number(row['upper'])}].",
-            f"{len(carriers)} of {count(total, 'specification')} {verb} at least {percent(SHARE)} of the weight each: "
-            f"{listed}{more}.",
-            f"When one forecast at a time does not count, the stacked effect lies between {number(low)} and "
-            f"{number(high)}: {count(m, 'forecast')} can settle the weights no better than that, and give weight to no "
-            f"more than {count(m, 'specification')}.",
+            f"{len(carriers)} of {count(total, 'specification')} {carry}: {listed}{more}.",
+            f"When one forecast at a time does not count, the stacked effect {self._settled()}; "
+            f"{count(m, 'forecast')} can give weight to no more than {count(m, 'specification')}.",
         ]
         failed = int((~self.curve.reliable).sum())
         if failed:
@@ -166,8 +168,12 @@ class Stack(Pictured):
             without = self.reliable_estimate
             said = f"{count(failed, 'unreliable fit')} with {share} of the weight; "
             said += "no fit is left without them." if without is None else f"without them it is {number(without)}."
-            words = [*words, said] if self.status == "ok" else [f"{UNRELIABLE}: {said}", *words]
+            words = [f"{UNRELIABLE}: {said}", *words]
         return tuple(words)
+
+    def _settled(self) -> str:
+        low, high = number(self.leave_one_out.min()), number(self.leave_one_out.max())
+        return f"stays at {low}" if low == high else f"lies between {low} and {high}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, check_number
 from bsynth._base.types import FloatArray
 from bsynth.errors import SpecError
 from bsynth.frequentist.estimators.base import Solver, Weighted, simplex_weights
@@ -66,8 +66,9 @@ class RidgeASCM:
 
     def __post_init__(self) -> None:
         check_flags(intercept=self.intercept)
-        if self.ridge is not None and not 0 < self.ridge < math.inf:
-            raise SpecError(f"ridge is {self.ridge}; give a positive number in squared outcome units, or None")
+        instead = "a positive number in squared outcome units, or None"
+        if self.ridge is not None and check_number(self.ridge, "ridge", instead) <= 0:
+            raise SpecError(f"ridge is {self.ridge}; give {instead}")
 
     def solve(self, y: FloatArray, X: FloatArray, n_pre: int, *, solver: Solver = "exact") -> Weighted:
         """Weights for treated ``y`` (B, T) and donors ``X`` (B, T, J), fitted on the first ``n_pre`` periods."""

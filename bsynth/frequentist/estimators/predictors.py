@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from bsynth._base.request import check_kind, check_number, check_seed, check_whole
 from bsynth._base.types import FloatArray, Label
 from bsynth.engines.simplex import SimplexSolution, solve_simplex
 from bsynth.engines.slsqp import solve_slsqp
@@ -89,8 +90,8 @@ class Predictors:
         text = [name for name in table if not pd.api.types.is_numeric_dtype(table[name])]
         if text:
             raise SpecError(f"predictor {text[0]!r} is not numeric; give numbers, or set the units as the index")
-        if self.starts < 1:
-            raise SpecError(f"starts is {self.starts}; give at least 1")
+        check_whole(self.starts, "starts", 1, "the starts of the search for v")
+        check_seed(self.seed)
         if self.v is not None:
             _check_v(self.v, list(table.columns))
 
@@ -284,8 +285,9 @@ def _unbound() -> SpecError:
 
 
 def _check_v(v: Mapping[str, float], names: list[Label]) -> None:
+    check_kind(v, Mapping, "v", "a mapping of each predictor to a number")
     if set(v) != set(names):
         raise SpecError(f"v names {some_of(v)}; it must name each predictor once: {some_of(names)}")
-    values = np.array(list(v.values()), dtype=np.float64)
+    values = np.array([check_number(value, "v", "finite numbers") for value in v.values()])
     if not np.isfinite(values).all() or values.min() < 0 or values.max() == 0:
         raise SpecError(f"v is {dict(v)}; give finite numbers that are not negative, at least one positive")

@@ -10,6 +10,7 @@ from bsynth._base.plain import clean, records
 from bsynth._base.types import Status
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.inference.measured import fell_short, measured
 from bsynth.text.numbers import bracket, numbers, p_value, percent
 from bsynth.text.result import Pictured
 
@@ -80,6 +81,11 @@ class Inference(Pictured):
         """The smallest p that so few placebos or permutations can give; None where there is no such bound."""
         return None
 
+    @property
+    def fell_short(self) -> str:
+        """How often intervals of its procedure held the truth where that was measured to fail; empty elsewhere."""
+        return fell_short(measured(self.procedure))
+
     @abstractmethod
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """One row per estimand, with the interval and the p of the procedure."""
@@ -93,8 +99,9 @@ class Inference(Pictured):
         return self.table
 
     def sentences(self, level: float = 0.95) -> tuple[str, ...]:
-        """Return what it found and what it conditions on, then what belongs beside the numbers at this level."""
-        return (self._sentence(level), *self.notes(level))
+        """Return what it found and conditions on, how its interval was measured, and what belongs beside it."""
+        short = (f"Its interval is {self.fell_short}.",) if self.fell_short else ()
+        return (self._sentence(level), *short, *self.notes(level))
 
     def to_dict(self, level: float = 0.95) -> dict[str, Any]:
         """Return plain JSON data: the face of every result at this level, ``estimator``, settings and findings."""

@@ -99,10 +99,10 @@ class Conformal(Inference):
     def path(self, level: float = 0.95) -> pd.DataFrame:
         """One row per treated period with the effects that its own test does not reject.
 
-        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, p``, outcome units;
-        infinite where 1/(n_pre + 1), the smallest p there is, is above 1 − level. A set of effects may have holes,
-        and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under that of
-        ``table``.
+        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, p``, outcome
+        units; infinite where 1/(n_pre + 1), the smallest p there is, is above 1 − level. A set of effects may have
+        holes, and the interval closes them: its p is the largest 1 − level at which it holds zero, so never under
+        that of ``table``.
         """
         level = check_level(level)
         post, tests = slice(self.estimate.panel.n_pre, None), range(len(self.table))
@@ -118,6 +118,7 @@ class Conformal(Inference):
                 "gap": self.table["gap"],
                 "gap_lower": bounds[:, 0],
                 "gap_upper": bounds[:, 1],
+                "level": level,
                 "p": [self._test.interval_p(t) for t in tests],
             }
         )

@@ -77,9 +77,9 @@ class JackknifePlus(Inference):
     seconds: float
 
     def path(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per treated period: ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, p``.
+        """One row per treated period, outcome units; infinite where 1/(n_pre + 1) is above 1 − level.
 
-        Outcome units; infinite where 1/(n_pre + 1) is above 1 − level.
+        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, p``.
         """
         level = check_level(level)
         panel = self.estimate.panel
@@ -99,6 +99,7 @@ class JackknifePlus(Inference):
                 "gap": self.estimate.gap[post],
                 "gap_lower": observed - upper,
                 "gap_upper": observed - lower,
+                "level": level,
                 "p": p,
             }
         )

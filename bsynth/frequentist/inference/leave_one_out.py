@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from bsynth._base.plain import show
 from bsynth._base.request import check_flags, check_number, check_seed
 from bsynth._base.types import IntArray
 from bsynth.effects import ESTIMANDS, check_level
@@ -103,21 +104,33 @@ class LeaveOneOut(Inference):
 
     def _sentence(self, level: float) -> str:
         low, high = numbers(*self.range)
+        only, dropped = self._only(), count(len(self.table), "donor")
         if self.cumulative:
-            return (
-                f"Cumulative leave-out: dropping {count(len(self.table), 'donor')} one after the other, always the one "
-                f"with the largest weight left, the mean gap runs from {low} to {high}; it conditions on the data "
-                "and on the donors that remain, and is a range, not a confidence interval."
+            found = (
+                f"dropping {dropped} one after the other, always the one with the largest weight left, the mean gap "
+                + (f"stays at {low}" if low == high else f"runs from {low} to {high}")
             )
-        return (
-            f"Leave one out: without each of {count(len(self.table), 'donor')} in turn the mean gap lies between "
-            f"{low} and {high}; it conditions on the data and on all other donors, and is a range, "
-            "not a confidence interval."
-        )
+            rest = "on the donors that remain"
+        else:
+            found = f"without each of {dropped} in turn the mean gap "
+            found += f"is {low}" if low == high else f"lies between {low} and {high}"
+            rest = "on all other donors"
+        if only:
+            found = f"without {only}, the only donor left out, the mean gap is {low}"
+        what = "no confidence interval" if only else "a range, not a confidence interval"
+        return f"{self.kind}: {found}; it conditions on the data and {rest}, and is {what}."
+
+    def _only(self) -> str:
+        """The donor that is left out, where it is one alone."""
+        return str(show(self.table["dropped"].iloc[0])) if len(self.table) == 1 else ""
 
     def _gist(self) -> str:
         estimate, low, high = numbers(float(self.effects()["estimate"].iloc[0]), *self.range)
-        return f"average effect {estimate}, without {count(len(self.table), 'donor')} in turn from {low} to {high}"
+        if only := self._only():
+            return f"average effect {estimate}, without {only} {low}"
+        dropped = count(len(self.table), "donor")
+        how = f"without {dropped} one after the other" if self.cumulative else f"without each of {dropped} in turn"
+        return f"average effect {estimate}, {how} from {low} to {high}"
 
     def _facts(self) -> dict[str, Any]:
         return {"cumulative": self.cumulative}

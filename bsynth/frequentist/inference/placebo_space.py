@@ -36,6 +36,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.text.labels import STATISTICS as TITLES
 from bsynth.text.numbers import count, exact, p_value, percent
 
 NAME = "placebo"
@@ -153,7 +154,8 @@ class PlaceboSpace(Inference):
         return {"pool": self.pool, "max_pre_mspe": self.max_pre_mspe, "ranks": records(self.ranks.reset_index())}
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
-        return (self.ranks.reset_index(),)
+        ranks = self.ranks.reset_index()
+        return (ranks.assign(statistic=ranks["statistic"].map(TITLES)),)
 
 
 def placebo_space(

@@ -72,19 +72,25 @@ class PlaceboTime(Inference):
         return interval_rows(self.estimate, nothing, level=np.nan, interval="placebo-time", p=p, seconds=self.seconds)
 
     def _sentence(self, level: float) -> str:
-        real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
-        sizes = self.table["mean_gap"].abs()
-        shown, largest = numbers(real, float(sizes.max()))
-        larger = int(at_least(sizes.to_numpy(), abs(real)).sum())
+        real, largest, larger = self._compared()
+        shown = "shows" if larger == 1 else "show"
         return (
-            f"Placebo in time: of {count(len(self.table), 'backdated start')} {larger} show a mean gap at least as "
-            f"large as the real {shown}, the largest {largest}; it conditions on the donors and presumes that nothing "
-            "happened before the real start. Later starts leave shorter windows, and the windows overlap: no p."
+            f"Placebo in time: of {count(len(self.table), 'backdated start')} {larger} {shown} a mean gap at least as "
+            f"large in size as the real one, {real}, the largest in size {largest}; it conditions on the donors and "
+            "presumes that nothing happened before the real start. Later starts leave shorter windows, and the windows "
+            "overlap: no p."
         )
 
+    def _compared(self) -> tuple[str, str, int]:
+        """The real mean gap and the largest backdated one, each with its sign, and how many are as large in size."""
+        real = float(self.estimate.gap[self.estimate.panel.n_pre :].mean())
+        gaps = self.table["mean_gap"].to_numpy()
+        shown, largest = numbers(real, float(gaps[np.abs(gaps).argmax()]))
+        return shown, largest, int(at_least(np.abs(gaps), abs(real)).sum())
+
     def _gist(self) -> str:
-        real, largest = numbers(float(self.effects()["estimate"].iloc[0]), float(self.table["mean_gap"].abs().max()))
-        return f"average effect {real}, largest of {count(len(self.table), 'backdated start')} {largest}"
+        real, largest, _ = self._compared()
+        return f"average effect {real}, largest in size of {count(len(self.table), 'backdated start')} {largest}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table,)

@@ -99,7 +99,7 @@ class PredictionInterval(Inference):
         return self.path(level)
 
     def path(self, level: float = 0.95, *, simultaneous: bool = False) -> pd.DataFrame:
-        """One row per treated period: ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper``.
+        """One row per treated period, the columns of the path of a `bsynth.Fit` without ``interval``.
 
         ``level`` is of the interval: each of the two sources of error, weights and the time after the start, has half
         of 1 − level (scpi states the level of each source, .95 where .9 is asked for here). With ``simultaneous`` the
@@ -111,8 +111,7 @@ class PredictionInterval(Inference):
         check_flags(simultaneous=simultaneous)
         post, tail = slice(self.estimate.panel.n_pre, None), (1 - level) / 4
         low, high = (self.draws.sel(side=side).to_numpy() for side in ("lower", "upper"))
-        error_low, error_high = self._errors(tail)
-        error_low, error_high = error_low[:-1], error_high[:-1]
+        error_low, error_high = (bound[:-1] for bound in self._errors(tail))
         if simultaneous:
             low, high = low.min(axis=1, keepdims=True), high.max(axis=1, keepdims=True)
             wider = math.sqrt(math.log(self.estimate.panel.n_post + 1)) if self.estimate.panel.n_post > 1 else 1.0
@@ -131,6 +130,7 @@ class PredictionInterval(Inference):
                 "gap": observed - expected,
                 "gap_lower": observed - upper,
                 "gap_upper": observed - lower,
+                "level": level,
             }
         )
 

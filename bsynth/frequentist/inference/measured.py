@@ -1,9 +1,9 @@
 """How often intervals of procedures that fail did hold the truth, where it was known: said beside their rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from bsynth.analysis.verdict import Row
-from bsynth.frequentist.inference import Inference
+from bsynth.text.numbers import percent
 
 LEVEL, FAILING = 0.95, 0.9
 """A procedure fails whose intervals of this level held the truth in a smaller share of worlds."""
@@ -53,16 +53,31 @@ MEASURED: Mapping[str, Mapping[str, float]] = {
 """Coverage of every such interval of the average effect, by world (``tests/evidence/classical.json``)."""
 
 
-def measured(result: Inference) -> list[Row]:
-    """Return how often intervals of a result's procedure held the truth where that was measured to fail.
+def measured(procedure: str) -> list[dict[str, Any]]:
+    """Return how often intervals of a procedure held the truth where that was measured to fail.
 
     Returns
     -------
     list of ``level, coverage, count, worlds``
-        Empty for other procedures; `bsynth.analysis.verdict.fell_short` says it in words.
+        Empty for other procedures; `fell_short` says it in words.
     """
     return [
-        {"level": LEVEL, "coverage": shares[result.procedure], "count": WORLDS[world][0], "worlds": WORLDS[world][1]}
+        {"level": LEVEL, "coverage": shares[procedure], "count": WORLDS[world][0], "worlds": WORLDS[world][1]}
         for world, shares in MEASURED.items()
-        if result.procedure in shares
+        if procedure in shares
     ]
+
+
+def fell_short(found: Sequence[Mapping[str, Any]]) -> str:
+    """Say how often intervals of a kind held the truth where that was measured; empty when it was not.
+
+    Examples
+    --------
+    >>> fell_short([{"level": 0.95, "coverage": 0.4, "count": 30, "worlds": "simulated logs"}])
+    'too narrow where it was measured: 95% intervals of this kind held the truth in 40% of 30 simulated logs'
+    """
+    if not found:
+        return ""
+    shares = " and ".join(f"in {percent(row['coverage'], 0)} of {row['count']} {row['worlds']}" for row in found)
+    level = percent(found[0]["level"])
+    return f"too narrow where it was measured: {level} intervals of this kind held the truth {shares}"
