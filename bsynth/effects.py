@@ -21,7 +21,6 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_level as check_level
 from bsynth._base.types import FloatArray
 
 ESTIMANDS = ("average", "cumulative", "lift")

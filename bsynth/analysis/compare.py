@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import check_flags, check_kind, names_in
+from bsynth._base.request import check_flags, check_kind, check_level, names_in
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.run import run_analysis
 from bsynth.calibration.certificate import Certificate
-from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimators import ESTIMATORS, Method, Predictors, find

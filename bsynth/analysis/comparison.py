@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import clean, plain, records
+from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.analysis import conditions
 from bsynth.analysis.verdict import interval, verdict
@@ -16,7 +17,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
-from bsynth.effects import EFFECT_COLUMNS, check_level
+from bsynth.effects import EFFECT_COLUMNS
 from bsynth.engines import hull
 from bsynth.engines.series import lag1
 from bsynth.errors import SolverError

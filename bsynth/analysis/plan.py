@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
-from bsynth._base.request import check_flags, check_kind, check_whole, choose_names, names_in
+from bsynth._base.request import check_flags, check_kind, check_level, check_whole, choose_names, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
-from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, some_of
 from bsynth.frequentist.estimators import Method, sc_slsqp

@@ -8,13 +8,14 @@ from typing import Any, Protocol, Self
 import pandas as pd
 
 from bsynth._base.plain import clean, records
+from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
-from bsynth.effects import EFFECT_COLUMNS, check_level, lift_notes
+from bsynth.effects import EFFECT_COLUMNS, lift_notes
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference

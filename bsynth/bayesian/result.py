@@ -12,7 +12,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import clean, records
-from bsynth._base.request import as_path, check_file, check_number, writing
+from bsynth._base.request import as_path, check_file, check_level, check_number, writing
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
@@ -127,7 +127,7 @@ class Fit(Pictured):
         """
         if rope is not None and (rope := check_number(rope, "rope")) < 0:
             raise SpecError(f"rope is {exact(rope)}; give a half-width, 0 or more")
-        level = effects.check_level(level)
+        level = check_level(level)
         observed = float(self.observed.isel(time=slice(self.n_pre, None)).mean(skipna=False))
         table = effects.posterior_table(
             self.effect_draws(interval), observed=observed, level=level, interval=interval, rope=rope
@@ -144,7 +144,7 @@ class Fit(Pictured):
 
         Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, interval``.
         """
-        level = effects.check_level(level)
+        level = check_level(level)
         table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
@@ -157,7 +157,7 @@ class Fit(Pictured):
 
     def weights_table(self, level: float = 0.95) -> pd.DataFrame:
         """Each ``donor`` with its posterior mean ``weight``, equal-tailed ``lower``, ``upper`` and their ``level``."""
-        level = effects.check_level(level)
+        level = check_level(level)
         draws = effects.variable(self.tree, "posterior", "weights")
         lower, upper = effects.equal_tailed(draws, level, effects.POSTERIOR_DIMS)
         table = pd.DataFrame(

@@ -12,7 +12,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import records
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, check_level
 from bsynth._base.types import Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -116,7 +116,7 @@ class Calibration(Pictured):
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
-        level = effects.check_level(level)
+        level = check_level(level)
         mean, sd = self._centre(self.fit.effect_draws("predictive")["average"])
         lower, upper = (self.scale * bound for bound in self.inflation.interval(level, mean, sd))
         positive = 1 - self.inflation.cdf(0.0, mean, sd)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from bsynth._base.request import check_between, check_flags
+from bsynth._base.request import check_between, check_flags, check_level
 from bsynth._base.types import BoolArray, FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
-from bsynth.effects import check_level, variable
+from bsynth.effects import variable
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT, choose_model

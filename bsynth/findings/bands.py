@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bsynth import effects
 from bsynth._base.plain import show
+from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit
@@ -163,7 +163,7 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     """
     if not isinstance(result, Calibration):
         require_fit(result)
-    level = effects.check_level(level)
+    level = check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     path = fit.path(level, interval=interval).iloc[fit.n_pre :]
     gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))

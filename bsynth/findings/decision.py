@@ -10,10 +10,10 @@ import pandas as pd
 from scipy import stats
 
 from bsynth._base.plain import clean, records
+from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration import Calibration
-from bsynth.effects import check_level
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
 from bsynth.text.card import quantities

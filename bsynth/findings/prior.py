@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from bsynth._base.request import check_flags, check_number, names_in
+from bsynth._base.request import check_flags, check_level, check_number, names_in
 from bsynth._base.types import Status
 from bsynth.bayesian.averaging import GRID
 from bsynth.bayesian.plan import plan
@@ -16,7 +16,6 @@ from bsynth.bayesian.run import run
 from bsynth.checks import contraction, sensitivity
 from bsynth.checks.base import Answer, Case, Check
 from bsynth.checks.sensitivity import SHIFT
-from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
 from bsynth.frequentist import classical

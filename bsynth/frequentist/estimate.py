@@ -10,6 +10,7 @@ import pandas as pd
 
 from bsynth import effects
 from bsynth._base.plain import clean, plain, records, show
+from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, Status
 from bsynth.panel import Panel
 from bsynth.text.labels import METHODS
@@ -113,7 +114,7 @@ class Estimate(Pictured):
         ``level`` is taken as by every result and changes nothing: a point has no interval, so its bounds and their
         level are NaN.
         """
-        effects.check_level(level)
+        check_level(level)
         post = slice(self.panel.n_pre, None)
         points = effects.point_effects(self.panel.treated_series[post], self.counterfactual[post])
         table = pd.DataFrame({"estimand": list(points), "estimate": list(points.values())})

@@ -112,8 +112,10 @@ def heading(ax: Axes, title: str, subtitle: Sequence[str], *, reason: str = "") 
         annotation_clip=False,
     )
     if reason:
+        # Broken like the title: a line wider than the figure would have the layout shrink the axes to nothing.
+        bold = FontProperties(family=families(), size=11, weight="bold")
         ax.annotate(
-            marked(reason),
+            "\n".join(_wrapped(marked(reason), points - 8, bold)),
             (0, 1),
             (4, above + 12 + 16.5 * len(head)),
             xycoords="axes fraction",

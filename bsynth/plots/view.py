@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
-from bsynth.effects import check_level
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.text.labels import METHODS, interval_words

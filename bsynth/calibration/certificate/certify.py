@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bsynth._base.request import check_flags, check_whole, names_in
+from bsynth._base.request import check_flags, check_level, check_whole, names_in
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.calibration import (
     MIN_PLACEBOS,
@@ -22,7 +22,6 @@ from bsynth.calibration.certificate.certificate import Certificate
 from bsynth.calibration.certificate.intervals import window_tables
 from bsynth.calibration.certificate.rivals import rival_table
 from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
-from bsynth.effects import check_level
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT, choose_model

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import records, show
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, check_level
 from bsynth._base.types import FloatArray, Label, Status
-from bsynth.effects import EFFECT_COLUMNS, check_level, positive_share
+from bsynth.effects import EFFECT_COLUMNS, positive_share
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve

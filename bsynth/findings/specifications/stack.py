@@ -18,7 +18,7 @@ from arviz_stats.utils import ELPDDataLFO
 
 from bsynth import effects
 from bsynth._base.plain import records
-from bsynth._base.request import check_seed
+from bsynth._base.request import check_level, check_seed
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.averaging import allot
 from bsynth.errors import SpecError, came
@@ -127,7 +127,7 @@ class Stack(Pictured):
 
     def effects(self, level: float = LEVEL) -> pd.DataFrame:
         """One row per estimand (average, cumulative, lift) in the columns of every effects table."""
-        level = effects.check_level(level)
+        level = check_level(level)
         panel = self.curve.plan.panel
         observed = float(panel.treated_series[panel.n_pre :].mean())
         draws = xr.DataArray(self.average.reshape(_CHAINS, -1), dims=effects.POSTERIOR_DIMS)

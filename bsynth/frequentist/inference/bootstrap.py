@@ -11,9 +11,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bsynth._base.request import check_flags, check_seed, check_whole
+from bsynth._base.request import check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray
-from bsynth.effects import check_level, equal_tailed, lift_notes
+from bsynth.effects import equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_flags, check_seed, check_whole
+from bsynth._base.request import check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import check_level, lift_notes
+from bsynth.effects import lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find

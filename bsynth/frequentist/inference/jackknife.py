@@ -16,9 +16,9 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.request import check_flags, check_seed, check_whole
+from bsynth._base.request import check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import check_level, gap_of, lift_notes
+from bsynth.effects import gap_of, lift_notes
 from bsynth.errors import PanelError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method

@@ -10,9 +10,9 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_flags, check_number, check_seed
+from bsynth._base.request import check_flags, check_level, check_number, check_seed
 from bsynth._base.types import IntArray
-from bsynth.effects import ESTIMANDS, check_level
+from bsynth.effects import ESTIMANDS
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_flags, check_seed
+from bsynth._base.request import check_flags, check_level, check_seed
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.effects import TIES, at_least, check_level, lift_notes
+from bsynth.effects import TIES, at_least, lift_notes
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method

@@ -16,9 +16,9 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records
-from bsynth._base.request import check_flags, check_number, check_seed
+from bsynth._base.request import check_flags, check_level, check_number, check_seed
 from bsynth._base.types import FloatArray, PlaceboPool
-from bsynth.effects import at_least, check_level, lift_notes
+from bsynth.effects import at_least, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, find

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_flags, check_seed
+from bsynth._base.request import check_flags, check_level, check_seed
 from bsynth._base.types import IntArray, Label
-from bsynth.effects import at_least, check_level
+from bsynth.effects import at_least
 from bsynth.errors import PanelError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_flags, check_seed, check_whole
+from bsynth._base.request import check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray
-from bsynth.effects import check_level, estimand_bounds, gap_of, lift_notes, refuse_lift
+from bsynth.effects import estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
