@@ -219,10 +219,24 @@ def log_density(x, g, data):
     return -0.5 * (x * x).sum()
 
 compiled.log_density = log_density
+"""
+FILL = f"""{SMALL}
+import sys
+compiled.fill(sys.argv[1])
+"""
+SMALL += f"""
+compiled._FILL = {FILL!r}
 found = compiled.compiled()
 print(found.log_density.address > 0, found.note)
 """
 """The same way to disk with a density that compiles in a second instead of twenty."""
+DRAWN = """
+import bsynth as bs
+panel = bs.Panel.from_long(bs.simulate_factor(donors=6, n_pre=14, n_post=6, effect=1, seed=3), unit="unit",
+    time="time", outcome="outcome", treated=0, start=14)
+fit = bs.fit(panel, draws=200, progress=False)
+print(float(fit.tree["posterior"]["weights"].std()))
+"""
 
 
 def test_without_a_folder_for_machine_code_it_is_compiled_and_says_why(tmp_path: Path) -> None:
@@ -250,6 +264,12 @@ def test_machine_code_cut_short_is_made_again(tmp_path: Path) -> None:
     # What was broken is gone and was kept again: the next process finds it.
     assert _script(SMALL, BSYNTH_CACHE=str(tmp_path)).stdout == "True None\n"
     assert users.read_text() == "a user's own file"
+
+
+def test_the_first_process_and_the_next_have_the_same_draws(tmp_path: Path) -> None:
+    """A process that compiled would add up in another order than one that loads."""
+    first, second = (_script(DRAWN, BSYNTH_CACHE=str(tmp_path)) for _ in range(2))
+    assert (first.returncode, first.stdout) == (0, second.stdout), first.stderr
 
 
 def test_two_processes_fill_one_folder(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import contextlib
 import functools
 import hashlib
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -29,6 +31,7 @@ _SOURCES = (
 _DOUBLES = types.CPointer(types.double)
 _LOG_DENSITY = types.intc(types.uintp, _DOUBLES, _DOUBLES, _DOUBLES, types.voidptr)
 _EXPAND = types.intc(types.uintp, types.uintp, _DOUBLES, _DOUBLES, types.voidptr)
+_FILL = "import sys; from bsynth.engines.kernels import compiled; compiled.fill(sys.argv[1])"
 _NOT_FINITE = 1
 """What the sampler is told of a point without a density: it turns back from there."""
 
@@ -102,20 +105,40 @@ def _compiled() -> Compiled:
     folder: Path | None = None
     try:
         folder = cache_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        return Compiled(*_functions(folder))
+        return Compiled(*_kept(folder))
     except Exception as error:  # noqa: BLE001  # a cache can break in any way, and costs time alone
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
     if folder is not None and _cleared(folder):
         # What lay there may have been cut short.
         note = f"machine code in {str(folder)!r} was damaged and is made anew: {reason}"
         with contextlib.suppress(Exception):
-            return Compiled(*_functions(folder), note)
+            return Compiled(*_kept(folder), note)
     note = f"machine code cannot be kept in {str(folder)!r}, so each process makes its own: {reason}"
-    # Numba compiles what it keeps in another way than what it does not, and the last digits of draws hang on it.
     with contextlib.suppress(Exception), tempfile.TemporaryDirectory(prefix="bsynth-") as passing:
-        return Compiled(*_functions(Path(passing)), note)
+        return Compiled(*_kept(Path(passing)), note)
     return Compiled(*_functions(None), note)
+
+
+def _kept(folder: Path) -> tuple[Any, Any]:
+    """Load both functions from ``folder``, which a process of its own fills when it is empty.
+
+    A process that compiles calls parts of the density by themselves, one that loads calls those in the file: the same
+    sums in another order, so the last digits of draws would hang on who came first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.rglob("*.nbi")):
+        # Where no other process can be had, this one compiles.
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            here = str(Path(__file__).parents[3])
+            paths = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+            command = [sys.executable or "python", "-c", _FILL, str(folder)]
+            subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": paths})
+    return _functions(folder)
+
+
+def fill(folder: str) -> None:
+    """Compile into ``folder``."""
+    _functions(Path(folder))
 
 
 def _cleared(folder: Path) -> bool:
