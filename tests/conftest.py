@@ -22,6 +22,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# Scripts, some of which run in environments of other packages.
+collect_ignore = ["benchmarks"]
+
+
 class Figures:
     """Closes what a test or a docstring's example has drawn: pyplot keeps every figure, and warns of the 21st."""
 
