@@ -14,9 +14,8 @@ a bound. Where the untreated outcome may be zero the lift is refused, estimate a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -201,22 +200,31 @@ def effect_draws(observed: xr.DataArray, counterfactual: xr.DataArray) -> xr.Dat
     >>> float(effects.average[0]), float(effects.lift[0])
     (2.0, 1.0)
     """
-    gap = xr.apply_ufunc(
-        gap_of, observed, counterfactual, input_core_dims=[["time"], ["time"]], output_core_dims=[["time"]]
-    )
-    # A missing period makes the effect missing; passing over it would answer another question.
-    return of_average(gap.mean("time", skipna=False), observed.mean("time", skipna=False), counterfactual.sizes["time"])
+    aligned = xr.align(observed, counterfactual, join="exact", copy=False)
+    dims = [name for name in counterfactual.dims if name != "time"]
+    observed = aligned[0].transpose(..., "time")
+    found = estimands(observed.values, aligned[1].transpose(*dims, "time").values)
+    sample = counterfactual.isel(time=0, drop=True)
+    return xr.Dataset({name: sample.copy(data=values) for name, values in found.items()})
 
 
-def of_average(average: xr.DataArray, observed: xr.DataArray | float, periods: int) -> xr.Dataset:
-    """Return every estimand of draws of the average effect; each lift is NaN when the untreated mean changes its sign.
+def estimands(observed: FloatArray, counterfactual: FloatArray) -> dict[str, FloatArray]:
+    """The three estimands (...) of draws of the untreated outcome (..., n_post) beside the observed one (..., n_post).
+
+    A missing period makes the effect missing: passing over it would answer another question.
+    """
+    average = gap_of(observed, counterfactual).mean(axis=-1)
+    return of_average(average, observed.mean(axis=-1), observed.shape[-1])
+
+
+def of_average(average: FloatArray, observed: FloatArray | float, periods: int) -> dict[str, FloatArray]:
+    """Every estimand of draws of the average effect; each lift is NaN when the untreated mean changes its sign.
 
     ``observed`` is the mean of the treated outcomes over the window of so many ``periods``.
     """
-    lift = xr.apply_ufunc(lift_of, average, observed)
-    if not keeps_sign(np.asarray(observed - average)):
-        lift = xr.full_like(average, np.nan)
-    return xr.Dataset({"average": average, "cumulative": periods * average, "lift": lift})
+    known = keeps_sign(np.asarray(observed - average))
+    lift = lift_of(average, observed) if known else np.full(np.shape(average), np.nan)
+    return {"average": average, "cumulative": periods * average, "lift": lift}
 
 
 def without_bare_points(table: pd.DataFrame) -> pd.DataFrame:
@@ -247,14 +255,14 @@ def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tupl
 
 
 def posterior_table(
-    draws: xr.Dataset, *, observed: float, level: float, interval: str, rope: float | None = None
+    draws: Mapping[str, FloatArray], *, observed: float, level: float, interval: str, rope: float | None = None
 ) -> pd.DataFrame:
     """One row per estimand: mean, median, equal-tailed and HDI interval, probabilities.
 
     Parameters
     ----------
-    draws : Dataset (chain, draw)
-        From `effect_draws`.
+    draws : mapping of (n,) arrays
+        From `estimands`.
     observed : float
         Mean of the treated outcomes over the window: with it the lift's estimate is that of the mean effect, Σ gap over
         |Σ y0| of the counterfactual that is reported, and so has its sign; its bounds are those of the average.
@@ -276,23 +284,37 @@ def posterior_table(
         level=level,
         interval=interval,
         p=np.nan,
-        probability_positive=[positive_share(draws[estimand].to_numpy()) for estimand in ESTIMANDS],
+        probability_positive=[positive_share(draws[estimand]) for estimand in ESTIMANDS],
     )
     if rope is not None:
-        beyond = float((abs(draws["average"]) > rope).mean())
+        beyond = float((np.abs(draws["average"]) > rope).mean())
         table["probability_beyond_rope"] = table["estimand"].map({"average": beyond})
     return refuse_lift(table[[c for c in EFFECT_COLUMNS if c in table] + [c for c in table if c not in EFFECT_COLUMNS]])
 
 
-def _summary(values: xr.DataArray, level: float) -> dict[str, float]:
-    """Mean, bounds, median, sd and HDI of draws; those of a constant are the constant, and those of none are NaN."""
+def hdi(draws: FloatArray, level: float) -> tuple[float, float]:
+    """Shortest interval between draws (n,) that holds a share ``level`` of them.
+
+    Examples
+    --------
+    >>> hdi(np.array([0.0, 1.0, 1.1, 1.2, 5.0]), 0.5)
+    (1.0, 1.2)
+    """
+    ordered = np.sort(draws)
+    reach = min(math.floor(level * len(ordered)), len(ordered) - 1)
+    first = int(np.argmin(ordered[reach:] - ordered[: len(ordered) - reach]))
+    return float(ordered[first]), float(ordered[first + reach])
+
+
+def _summary(values: FloatArray, level: float) -> dict[str, float]:
+    """Mean, bounds, median, sd and HDI of draws (n,); of a constant all are the constant, of missing draws NaN."""
     names = ("estimate", "lower", "upper", "median", "hdi_lower", "hdi_upper")
-    low, high = float(values.min(skipna=False)), float(values.max(skipna=False))
+    low, high = float(values.min()), float(values.max())
     if not low < high:
         return dict.fromkeys(names, low) | {"sd": 0.0 if low == high else np.nan}
-    lower, upper = equal_tailed(values, level, POSTERIOR_DIMS)
-    hdi = azs.hdi(values, prob=level)
-    found = (values.mean(), lower, upper, values.median(), hdi.sel(ci_bound="lower"), hdi.sel(ci_bound="upper"))
+    tail = (1.0 - level) / 2.0
+    lower, median, upper = np.quantile(values, [tail, 0.5, 1.0 - tail])
+    found = (values.mean(), lower, upper, median, *hdi(values, level))
     return dict(zip(names, map(float, found), strict=True)) | {"sd": float(values.std())}
 
 

@@ -6,17 +6,14 @@ model's scalar parameters, R-hat < 1.05 for each weight, no divergence, no satur
 BFMI > 0.3.
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import arviz_stats as azs
 import numpy as np
-import xarray as xr
-from arviz_stats.base import array_stats
 
-from bsynth._base.types import FloatArray, Status
+from bsynth._base.types import AnyArray, FloatArray, Status
+from bsynth.bayesian import convergence
 from bsynth.text.numbers import count, fixed
 
 RHAT_MAX = 1.01
@@ -73,9 +70,9 @@ class Diagnostics:
 
 
 def gate(
-    quantities: Mapping[str, xr.DataArray],
-    weights: xr.DataArray,
-    sample_stats: xr.Dataset,
+    quantities: Mapping[str, FloatArray],
+    weights: FloatArray,
+    sample_stats: Mapping[Any, AnyArray],
     *,
     retried: bool = False,
 ) -> Diagnostics:
@@ -83,23 +80,20 @@ def gate(
 
     Parameters
     ----------
-    quantities : mapping of name to DataArray (chain, draw)
+    quantities : mapping of name to (chain, draw) array
         Effects and scalar parameters. A constant quantity carries no information and is passed over.
-    weights : DataArray (chain, draw, donor)
+    weights : (chain, draw, donor)
         Likewise: a weight that no draw moves, as that of a single donor, is passed over.
-    sample_stats : Dataset
-        ``diverging``, ``maxdepth_reached`` and ``energy`` per draw.
+    sample_stats : mapping of name to (chain, draw) array
+        ``diverging``, ``maxdepth_reached`` and ``energy``.
     """
-    varying = {name: np.asarray(q) for name, q in quantities.items() if float(q.max()) > float(q.min())}
+    varying = {name: values for name, q in quantities.items() if np.ptp(values := np.asarray(q, dtype=float)) > 0}
     stacked = np.stack(list(varying.values())) if varying else np.empty((0, 2, 4))
-    each = weights.transpose("donor", "chain", "draw").to_numpy()
-    moving = np.ptp(each, axis=(1, 2)) > 0
-    # A chain that stands still divides by its own variance of 0: the answer is infinite or missing, and fails below.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rhat = array_stats.rhat(stacked)
-        # Named, since ArviZ's own tails follow a setting of the user's.
-        ess = {"bulk": array_stats.ess(stacked), "tail": array_stats.ess(stacked, method="tail", prob=TAILS)}
-        rhat_weight = float(array_stats.rhat(each[moving]).max()) if moving.any() else 1.0
+    each = np.moveaxis(np.asarray(weights, dtype=float), -1, 0)
+    moving = each[np.ptp(each, axis=(1, 2)) > 0]
+    rhat = convergence.rhat(stacked)
+    ess = {"bulk": convergence.ess_bulk(stacked), "tail": convergence.ess_tail(stacked, TAILS)}
+    rhat_weight = float(convergence.rhat(moving).max()) if len(moving) else 1.0
     failures = []
     for k, name in enumerate(varying):
         if not rhat[k] < RHAT_MAX:
@@ -109,13 +103,13 @@ def gate(
                 failures.append(f"{kind} ESS of {name} is {fixed(sizes[k], 0)} (must be at least {ESS_MIN})")
     if not rhat_weight < RHAT_MAX_WEIGHT:
         failures.append(f"R-hat of a weight is {fixed(rhat_weight, 3)} (must be below {RHAT_MAX_WEIGHT})")
-    divergences = int(sample_stats["diverging"].sum())
+    divergences = int(np.asarray(sample_stats["diverging"]).sum())
     if divergences:
         failures.append(f"{count(divergences, 'divergence')} (must be 0)")
-    saturated = int(sample_stats["maxdepth_reached"].sum())
+    saturated = int(np.asarray(sample_stats["maxdepth_reached"]).sum())
     if saturated:
         failures.append(f"{count(saturated, 'draw')} at the maximum tree depth (must be 0)")
-    bfmi = _smallest_bfmi(np.asarray(sample_stats["energy"]))
+    bfmi = float(convergence.bfmi(np.asarray(sample_stats["energy"], dtype=float)).min())
     if not bfmi > BFMI_MIN:
         failures.append(f"BFMI is {fixed(bfmi, 2)} (must be above {BFMI_MIN})")
     return Diagnostics(
@@ -129,22 +123,3 @@ def gate(
         bfmi_min=bfmi,
         retried=retried,
     )
-
-
-def _smallest_bfmi(energy: FloatArray) -> float:
-    """The smallest BFMI of the chains (chain, draw); a chain whose energy never changes is stuck and has 0."""
-    return float(np.min(azs.bfmi(energy))) if (np.ptp(energy, axis=1) > 0).all() else 0.0
-
-
-def psis_loo(tree: xr.DataTree) -> Any:
-    """Return ArviZ's PSIS-LOO of the pre-periods of a fit's tree, pointwise; unseen periods are left out."""
-    log_likelihood = tree["log_likelihood"].to_dataset()["outcome"].dropna("time", how="all")
-    data = xr.DataTree.from_dict({"log_likelihood": log_likelihood.to_dataset(name="outcome")})
-    data["posterior"] = tree["posterior"].copy()
-    # The likelihood's own efficiency: that of the posterior would average over donors and constants.
-    relative = float(azs.ess(log_likelihood, method="mean").mean()) / (
-        log_likelihood.sizes["chain"] * log_likelihood.sizes["draw"]
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # high k is said in our own words
-        return azs.loo(data, pointwise=True, var_name="outcome", reff=relative)

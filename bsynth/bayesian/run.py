@@ -119,6 +119,7 @@ def _averaged(request: Plan, *, progress: bool, rounds: int) -> Fit:
     """Fit each concentration of the grid, all by one compiled model, and mix them."""
     specs = averaging.members(request.spec)
     *seeds, mixing = np.random.SeedSequence(request.sampling.seed).generate_state(len(specs) + 1)
+    rng = np.random.default_rng(mixing)
     jobs = {
         f"{spec.weights.alpha}": replace(request, spec=spec, sampling=replace(request.sampling, seed=int(seed)))
         for spec, seed in zip(specs, seeds, strict=True)
@@ -131,8 +132,8 @@ def _averaged(request: Plan, *, progress: bool, rounds: int) -> Fit:
         progress=progress,
     )
     trees = [found.tree for found in fits]
-    weights = averaging.pseudo_bma(trees)
-    tree = averaging.mix(trees, weights, np.random.default_rng(mixing))
+    weights = averaging.pseudo_bma(trees, rng)
+    tree = averaging.mix(trees, weights, rng)
     reason = f"{request.reason} {averaging.note(weights)}"
     provenance = replace(fits[0].provenance, seed=request.sampling.seed, reason=reason)
     diagnostics = averaging.joint([found.diagnostics for found in fits])

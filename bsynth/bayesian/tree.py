@@ -1,7 +1,6 @@
 """A posterior as a tree of named arrays in outcome units, and its convergence gate."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,10 @@ from bsynth.engines import predict
 from bsynth.model.design import Design
 from bsynth.panel import Panel
 
+SAMPLE = ("chain", "draw")
+type Named = tuple[tuple[str, ...], FloatArray]
+"""A variable: its dimensions and values."""
+
 
 def assemble(
     panel: Panel,
@@ -25,43 +28,40 @@ def assemble(
     """Give names and outcome units to the engine's arrays."""
     time_index = panel.times.rename("time")
     shape = parameters["total"].shape
-    coords = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
-    by_time = ("chain", "draw", "time")
+    # Made once and shared: each variable would else make, and compare with all others, coordinates of its own.
+    coords = xr.Coordinates({"chain": np.arange(shape[0]), "draw": np.arange(shape[1])})
+    whole = xr.Coordinates({"time": time_index})
+    donor = xr.Coordinates({"donor": pd.Index(list(panel.donors))})
 
-    def named(values: FloatArray, periods: slice) -> xr.DataArray:
-        block = values.reshape(*shape, -1)
-        return xr.DataArray(block, dims=by_time, coords=coords | {"time": time_index[periods]})
+    def by_time(values: FloatArray) -> Named:
+        return (*SAMPLE, "time"), values.reshape(*shape, -1)
 
-    weights = xr.DataArray(
-        parameters["weights"],
-        dims=("chain", "draw", "donor"),
-        coords=coords | {"donor": list(panel.donors)},
-    )
-    scalars = _scalars(design, parameters, draws)
-    posterior = xr.Dataset(
-        {"weights": weights}
-        | {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in scalars.items()}
-        | {"counterfactual": named(design.to_outcome(draws.mean), slice(None))}
-        | ({} if draws.drift is None else {"drift": named(design.scale * draws.drift, slice(None))})
-        | _covariate_variables(design, parameters, coords, time_index)
-    )
-    predictive = named(design.to_outcome(draws.predictive), slice(None))
-    slope = xr.DataArray(design.scale / design.donor_scale, dims="donor", coords={"donor": list(panel.donors)})
-    observed = xr.DataArray(panel.treated_series, dims="time", coords={"time": time_index})
-    donors = xr.DataArray(
-        panel.donor_matrix, dims=("time", "donor"), coords={"time": time_index, "donor": list(panel.donors)}
-    )
-    sample_stats = xr.Dataset(
-        {name: xr.DataArray(v, dims=("chain", "draw"), coords=coords) for name, v in stats.items()}
-    )
+    variables: dict[str, Named] = {"weights": ((*SAMPLE, "donor"), parameters["weights"])}
+    variables |= {name: (SAMPLE, values) for name, values in _scalars(design, parameters, draws).items()}
+    variables["counterfactual"] = by_time(design.to_outcome(draws.mean))
+    if draws.drift is not None:
+        variables["drift"] = by_time(design.scale * draws.drift)
+    variables |= _covariate_variables(design, parameters)
+    names = {"donor": donor["donor"], "time": whole["time"]}
+    if design.movements is not None:
+        names["covariate"] = xr.Coordinates({"covariate": pd.Index(list(design.movements.names))})["covariate"]
+    before = xr.Coordinates({"time": time_index[: panel.n_pre]})
     tree = xr.DataTree.from_dict(
         {
-            "posterior": posterior,
-            "posterior_predictive": xr.Dataset({"counterfactual": predictive}),
-            "log_likelihood": xr.Dataset({"outcome": named(draws.log_likelihood, slice(0, panel.n_pre))}),
-            "sample_stats": sample_stats,
-            "observed_data": xr.Dataset({"outcome": observed}),
-            "constant_data": xr.Dataset({"donors": donors, "slope": slope}),
+            "posterior": xr.Dataset(variables, coords.assign(names)),
+            "posterior_predictive": xr.Dataset(
+                {"counterfactual": by_time(design.to_outcome(draws.predictive))}, coords.assign(whole)
+            ),
+            "log_likelihood": xr.Dataset({"outcome": by_time(draws.log_likelihood)}, coords.assign(before)),
+            "sample_stats": xr.Dataset({name: (SAMPLE, values) for name, values in stats.items()}, coords),
+            "observed_data": xr.Dataset({"outcome": ("time", panel.treated_series)}, whole),
+            "constant_data": xr.Dataset(
+                {
+                    "donors": (("time", "donor"), panel.donor_matrix),
+                    "slope": ("donor", np.broadcast_to(design.scale / design.donor_scale, (panel.n_donors,))),
+                },
+                whole.assign(donor),
+            ),
         }
     )
     tree.attrs = {
@@ -73,25 +73,16 @@ def assemble(
     return tree
 
 
-def _covariate_variables(
-    design: Design, parameters: Mapping[str, FloatArray], coords: Mapping[str, Any], times: pd.Index
-) -> dict[str, xr.DataArray]:
+def _covariate_variables(design: Design, parameters: Mapping[str, FloatArray]) -> dict[str, Named]:
     """``beta``, outcome units per unit of the covariate, and what the covariates add to each period."""
     found = design.movements
     if found is None:
         return {}
     weights, beta = parameters["weights"], parameters["beta"]
     flat = found.effect(weights.reshape(-1, weights.shape[-1]), beta.reshape(-1, beta.shape[-1]))
-    dims = ("chain", "draw")
     return {
-        "beta": xr.DataArray(
-            design.scale * beta / found.scale,
-            dims=(*dims, "covariate"),
-            coords={**coords, "covariate": list(found.names)},
-        ),
-        "covariate_effect": xr.DataArray(
-            design.scale * flat.reshape(*beta.shape[:2], -1), dims=(*dims, "time"), coords={**coords, "time": times}
-        ),
+        "beta": ((*SAMPLE, "covariate"), design.scale * beta / found.scale),
+        "covariate_effect": ((*SAMPLE, "time"), design.scale * flat.reshape(*beta.shape[:2], -1)),
     }
 
 
@@ -124,17 +115,18 @@ def _scalars(
 
 def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
     """Apply the convergence gate to a fit's tree: both kinds of effect, and the scalar parameters."""
-    posterior = tree["posterior"].to_dataset()
-    post = slice(n_pre, None)
-    observed = effects.variable(tree, "observed_data", "outcome").isel(time=post)
-    quantities: dict[str, xr.DataArray] = {}
+    groups = {name: tree[name].to_dataset() for name in ("posterior", "posterior_predictive", "sample_stats")}
+    posterior = groups["posterior"]
+    observed = effects.variable(tree, "observed_data", "outcome").values[n_pre:]
+    quantities: dict[str, FloatArray] = {}
     for kind, group in (("mean", "posterior"), ("predictive", "posterior_predictive")):
-        window = effects.variable(tree, group, "counterfactual").isel(time=post)
-        for name, draws in effects.effect_draws(observed, window).items():
+        window = groups[group]["counterfactual"].transpose(*SAMPLE, "time").values[..., n_pre:]
+        for name, draws in effects.estimands(observed, window).items():
             quantities[f"{name} effect ({kind})"] = draws
     for name in ("level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd"):
         if name in posterior:
-            quantities[name] = posterior[name]
+            quantities[name] = posterior[name].values
     if "beta" in posterior:
-        quantities |= {f"beta of {k}": posterior["beta"].sel(covariate=k) for k in posterior["covariate"].values}
-    return gate(quantities, posterior["weights"], tree["sample_stats"].to_dataset(), retried=retried)
+        quantities |= {f"beta of {k}": posterior["beta"].sel(covariate=k).values for k in posterior["covariate"].values}
+    record = {str(name): values.values for name, values in groups["sample_stats"].items()}
+    return gate(quantities, posterior["weights"].values, record, retried=retried)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize
 
+from bsynth._base.laws import half_normal_logpdf, normal_logpdf, t_cdf, t_logpdf
 from bsynth._base.types import FloatArray
 from bsynth.calibration.scores import FLOOR
 
@@ -48,7 +49,7 @@ class Inflation:
         """
         scale = np.sqrt((self.c * sd) ** 2 + self.d**2)
         far = np.full(scale.shape, np.inf * np.sign(x - mean) if x != mean else 0.0)
-        return float(self.weight @ stats.t.cdf(np.divide(x - mean, scale, out=far, where=scale > 0), DEGREES))
+        return float(self.weight @ t_cdf(np.divide(x - mean, scale, out=far, where=scale > 0), DEGREES))
 
     def quantile(self, q: float, mean: float, sd: float) -> float:
         """Inverse of `cdf`."""
@@ -73,8 +74,8 @@ class Inflation:
             target = (1 + np.asarray(levels)[:, None]) / 2
             x = np.zeros((len(levels), 1))
             for _ in range(_NEWTON):
-                short = target - (stats.t.cdf(x / scale, DEGREES) @ weight)[:, None]
-                step = short / (stats.t.pdf(x / scale, DEGREES) @ (weight / scale))[:, None]
+                short = target - (t_cdf(x / scale, DEGREES) @ weight)[:, None]
+                step = short / (np.exp(t_logpdf(x / scale, DEGREES)) @ (weight / scale))[:, None]
                 x = x + step
                 if np.all(np.abs(step) <= 1e-9 * x):
                     break
@@ -108,7 +109,7 @@ def learn_inflation(errors: Sequence[float] | FloatArray, sds: Sequence[float] |
     edges = np.concatenate([[0.0], 0.5 * (d_values[1:] + d_values[:-1]), [d_values[-1]]])
     width = np.tile(np.diff(edges), len(log_c))
     scale = _scales(c[:, None], d[:, None], s)
-    log_posterior = stats.t.logpdf(e / scale, DEGREES).sum(axis=1) - np.log(scale).sum(axis=1)
-    log_posterior += stats.norm.logpdf(np.log(c), 0, 0.5) + stats.halfnorm.logpdf(d, scale=0.5) + np.log(width)
+    log_posterior = t_logpdf(e / scale, DEGREES).sum(axis=1) - np.log(scale).sum(axis=1)
+    log_posterior += normal_logpdf(np.log(c), 0.5) + half_normal_logpdf(d, 0.5) + np.log(width)
     weight = np.exp(log_posterior - log_posterior.max())
     return Inflation(c, d, weight / weight.sum())

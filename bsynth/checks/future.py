@@ -1,7 +1,6 @@
 """Does the model forecast the last pre-periods?"""
 
-from scipy import stats
-
+from bsynth._base.laws import binomial_tail
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_drift
 from bsynth.text.numbers import count, number, percent
@@ -23,7 +22,7 @@ def check(case: Case) -> Check | None:
     if found is None:
         return None
     n, outside = len(found.table), found.outside(LEVEL)
-    p = float(stats.binom.sf(outside - 1, n, 1 - LEVEL))
+    p = float(binomial_tail(outside, n, 1 - LEVEL))
     values = {"elpd": found.elpd, "se": found.se, "periods": float(n), "outside": float(outside), "p": p}
     figures = (
         f"{outside} of the last {count(n, 'pre-period')} {'falls' if outside == 1 else 'fall'} outside the "

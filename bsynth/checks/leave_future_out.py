@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 from bsynth._base.request import check_between, check_flags, check_level
 from bsynth._base.types import BoolArray, FloatArray, Status
@@ -47,6 +47,8 @@ class Forecast:
 
     @property
     def _family(self) -> Any:
+        from scipy import stats
+
         return stats.norm if self.degrees is None else stats.t(self.degrees)
 
     @property

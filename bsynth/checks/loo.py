@@ -1,9 +1,7 @@
 """How well is each pre-period predicted by the others?"""
 
-import numpy as np
-
 from bsynth._base.plain import show
-from bsynth.bayesian.diagnostics import psis_loo
+from bsynth.bayesian.psis import pre_period_loo
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import drifts
 from bsynth.errors import some_of
@@ -17,21 +15,20 @@ K_MAX = 1.0
 
 
 def check(case: Case) -> Check:
-    """PSIS-LOO of the pre-period by ArviZ (Vehtari, Gelman and Gabry 2017).
+    """PSIS-LOO of the pre-period (Vehtari, Gelman and Gabry 2017).
 
-    ``values``: ``elpd``, ``se``, ``p_loo``, ``k_max`` (largest Pareto k) and ``k_bad`` (periods above ArviZ's
-    limit). With a drift each term is the density of a period given the earlier ones, so what is left out is
+    ``values``: ``elpd``, ``se``, ``p_loo``, ``k_max`` (largest Pareto k) and ``k_bad`` (periods above the limit for so
+    many draws). With a drift each term is the density of a period given the earlier ones, so what is left out is
     one one-step-ahead term, not the period itself; `bsynth.leave_future_out` refits instead.
     """
-    found = psis_loo(case.fit.tree)
-    k = found.pareto_k
-    bad = k > found.good_k
-    periods = [str(show(t)) for t in k["time"].to_index()[np.asarray(bad)]]
+    found = pre_period_loo(case.fit.tree)
+    bad = found.pareto_k > found.good_k
+    periods = [str(show(t)) for t in found.times[bad]]
     values = {
-        "elpd": float(found.elpd),
-        "se": float(found.se),
-        "p_loo": float(found.p),
-        "k_max": float(k.max()),
+        "elpd": found.elpd,
+        "se": found.se,
+        "p_loo": found.p,
+        "k_max": float(found.pareto_k.max()),
         "k_bad": float(bad.sum()),
     }
     score = (

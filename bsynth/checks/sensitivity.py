@@ -1,6 +1,5 @@
 """Does the prior decide the effect?"""
 
-import arviz_stats as azs
 import numpy as np
 import xarray as xr
 
@@ -78,6 +77,8 @@ def _calm(values: dict[str, float]) -> str:
 
 
 def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:
+    import arviz_stats as azs
+
     effect = tree["posterior"]["effect"]
     if not float(effect.max()) > float(effect.min()):
         # The same in every draw: nothing moves it.

@@ -20,8 +20,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
+from bsynth._base.laws import beta_quantile, half_normal_logpdf, normal_logpdf
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.model.spec import Drift, ModelSpec
 
@@ -49,10 +50,10 @@ def lags(positions: IntArray) -> FloatArray:
     return np.asarray(np.abs(np.subtract.outer(index, index)))
 
 
-RHO_GRID: FloatArray = stats.beta.ppf((np.arange(15) + 0.5) / 15, 2, 2)
+RHO_GRID: FloatArray = beta_quantile((np.arange(15) + 0.5) / 15, 2, 2)
 """ρ ~ Beta(2, 2) as 15 equally probable values: for each of them the covariance is diagonal in a fixed basis,
 so that summing ρ out costs a few rotations and no Cholesky factor in the gradient."""
-SHORT_GRID: FloatArray = stats.beta.ppf((np.arange(5) + 0.5) / 5, 2, 2)
+SHORT_GRID: FloatArray = beta_quantile((np.arange(5) + 0.5) / 5, 2, 2)
 """The same in five, beside a walk, which takes what is slower."""
 SAMPLED = 0.5
 """Stands for a ρ that the graph samples."""
@@ -160,8 +161,8 @@ def log_share_density(
     there without changing the model (Carlin and Chib 1995), and this one cancels the Jacobian's ends.
     """
     sigma, q = split(total, share, span)
-    prior = stats.halfnorm(scale=noise_sd)
-    density = prior.logpdf(sigma) + stats.halfnorm.logpdf(q, scale=drift_sd) - prior.logpdf(total)
+    density = half_normal_logpdf(sigma, noise_sd) - half_normal_logpdf(total, noise_sd)
+    density += half_normal_logpdf(q, drift_sd)
     return np.asarray(density + np.log(np.pi * total / (2 * np.sqrt(span))))
 
 
@@ -386,7 +387,7 @@ def _evidence(
         variance = sigma[:, None] ** 2 + q[:, None] ** 2 * spectrum
         rotated, ones = residual @ basis, basis.sum(axis=0)
         squares, products = (ones**2 / variance).sum(axis=1), (ones * rotated / variance).sum(axis=1)
-        terms[g] = stats.norm.logpdf(rotated, scale=np.sqrt(variance)).sum(axis=1)
+        terms[g] = normal_logpdf(rotated, np.sqrt(variance)).sum(axis=1)
         terms[g] += level_given(level_sd, squares, products)[2]
     return terms
 

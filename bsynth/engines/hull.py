@@ -1,7 +1,7 @@
 """How far a series lies from the convex hull of others, exactly (simplex least squares)."""
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bsynth._base.types import FloatArray
 from bsynth.engines.simplex import SimplexSolution, solve_simplex
@@ -51,7 +51,7 @@ def _offset_p(plain: SimplexSolution, centred: SimplexSolution, n_times: int) ->
     gained = max(plain.objective - centred.objective, 0.0)
     if centred.objective <= 0.0:
         return 1.0 if gained <= 0.0 else 0.0
-    return float(stats.f.sf(gained / (centred.objective / freedom), 1, freedom))
+    return float(special.fdtrc(1, freedom, gained / (centred.objective / freedom)))
 
 
 def _rms(values: FloatArray) -> float:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
+from bsynth._base.laws import normal_logpdf, t_logpdf
 from bsynth._base.types import FloatArray
 from bsynth.engines import drift
 from bsynth.model.design import Design
@@ -148,8 +149,8 @@ def _independent(residual: FloatArray, variance: FloatArray, spec: ModelSpec) ->
     """Log density of residuals (S, n_pre) without drift."""
     scale = np.sqrt(variance)
     if spec.noise.distribution == "student-t":
-        return np.asarray(stats.t.logpdf(residual, spec.noise.degrees, scale=scale))
-    return np.asarray(stats.norm.logpdf(residual, scale=scale))
+        return t_logpdf(residual, spec.noise.degrees, scale)
+    return normal_logpdf(residual, scale)
 
 
 def _period_noise(variance: FloatArray, spec: ModelSpec, rng: np.random.Generator) -> FloatArray:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
@@ -326,7 +325,8 @@ def _breakdown(fit: Fit, law: Law, level: float) -> dict[str, float]:
     series = {"residual": treated - fit.synthetic().isel(time=pre).to_numpy(), "treated": treated}
     found, rounding = {"breakdown": bias}, 1e-12 * float(np.abs(treated).max())
     for name, values in series.items():
-        for kind, spread in (("mad", float(stats.median_abs_deviation(values))), ("sd", float(values.std(ddof=1)))):
+        mad = float(np.median(np.abs(values - np.median(values))))
+        for kind, spread in (("mad", mad), ("sd", float(values.std(ddof=1)))):
             # A pre-period without spread is no yardstick.
             found |= {
                 f"{name}_{kind}": spread,

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from bsynth._base.plain import clean
 from bsynth._base.request import check_flags, check_kind, check_whole
@@ -338,7 +338,7 @@ def _noise(fit: Fit | None, placebo: PlaceboSpace) -> tuple[float, str]:
         return sd, f"posterior sd of the average effect by {fit.spec.name!r}"
     # Without an effect placebo gaps are about zero, not about their own median.
     sizes = np.abs(placebo.table["mean_gap"].to_numpy())
-    if (spread := float(np.median(sizes) / stats.norm.ppf(0.75))) > 0:
+    if (spread := float(np.median(sizes) / special.ndtri(0.75))) > 0:
         return spread, "spread of the donors' placebo gaps"
     if (spread := float(np.sqrt((sizes**2).mean()))) > 0:
         return spread, "root mean square of the donors' placebo gaps, most of which are zero"

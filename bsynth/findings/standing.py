@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from bsynth._base.types import FloatArray, Label
 from bsynth.calibration import Calibration
@@ -37,7 +37,7 @@ def outliers(panel: Panel, placebo: PlaceboSpace, estimator: Method) -> tuple[Fl
         panel = panel.without(top)
         others = _log_ratios(placebo_space(panel, estimator, progress=False))
         found[top] = _studentised(own[top], list(others.values()))
-        if stats.t.sf(found[top], len(others) - 1) * len(own) < CHANCE:
+        if special.stdtr(len(others) - 1, -found[top]) * len(own) < CHANCE:
             treated = step
         own = others
     values = own

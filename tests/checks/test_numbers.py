@@ -197,10 +197,10 @@ def test_a_pareto_k_above_its_bound_is_never_ok(
 ) -> None:
     from bsynth.checks import loo
 
-    found = loo.psis_loo(case.fit.tree)
-    found.pareto_k = xr.full_like(found.pareto_k, 0.1)
-    found.pareto_k[3] = k
-    monkeypatch.setattr(loo, "psis_loo", lambda _: found)
+    found = loo.pre_period_loo(case.fit.tree)
+    shapes = np.full(len(found.times), 0.1)
+    shapes[3] = k
+    monkeypatch.setattr(loo, "pre_period_loo", lambda _: replace(found, pareto_k=shapes))
     check = loo.check(case)
     assert check.status == status
     assert check.sentence.startswith(lead)

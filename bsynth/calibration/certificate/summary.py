@@ -5,7 +5,6 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from bsynth._base.types import FloatArray
 from bsynth.calibration.certificate.windows import PlaceboWindow
@@ -86,6 +85,8 @@ def share_interval(coverage: float, share: FloatArray, intervals: int) -> tuple[
     >>> [round(bound, 3) for bound in share_interval(1.0, np.ones(20), 20)]
     [0.839, 1.0]
     """
+    from scipy import stats
+
     scatter = float(share.var()) / len(share)
     alike = float(np.ptp(share)) == 0
     n = len(share) if alike else min(intervals, coverage * (1 - coverage) / scatter)
@@ -155,16 +156,22 @@ def two_sided(pit: float) -> float:
 
 def error_factor(z: FloatArray) -> float:
     """Scale of a t₈ around 0 fitted to z by maximum likelihood."""
+    from scipy import stats
+
     return float(stats.t.fit(z, fdf=DEGREES, floc=0.0)[2]) if z.any() else 0.0
 
 
 def flat_p(pit: FloatArray) -> float:
     """Kolmogorov-Smirnov p of PIT values coming from a uniform distribution."""
+    from scipy import stats
+
     return float(stats.kstest(pit, "uniform").pvalue)
 
 
 def coverage_band(levels: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
     """Shares of n units between which the coverage of an honest interval lies with probability `BANDS`."""
+    from scipy import stats
+
     tail = (1 - BANDS) / 2
     lower, upper = (stats.binom.ppf(q, n, levels) / n for q in (tail, 1 - tail))
     return np.asarray(lower), np.asarray(upper)
@@ -172,6 +179,8 @@ def coverage_band(levels: FloatArray, n: int) -> tuple[FloatArray, FloatArray]:
 
 def pit_histogram(pit: FloatArray, bins: int = 10) -> pd.DataFrame:
     """Counts of PIT values in equal bins, with the band of each count under a flat distribution."""
+    from scipy import stats
+
     counts, edges = np.histogram(pit, bins=bins, range=(0.0, 1.0))
     tail = (1 - BANDS) / 2
     lower, upper = (float(stats.binom.ppf(q, len(pit), 1 / bins)) for q in (tail, 1 - tail))
@@ -180,9 +189,13 @@ def pit_histogram(pit: FloatArray, bins: int = 10) -> pd.DataFrame:
 
 def too_narrow_p(held: int, n: int, level: float) -> float:
     """P of at most so many of n honest intervals holding the truth."""
+    from scipy import stats
+
     return float(stats.binom.cdf(held, n, level))
 
 
 def too_wide_p(held: int, n: int, level: float) -> float:
     """P of at least so many of n honest intervals holding the truth."""
+    from scipy import stats
+
     return float(stats.binom.sf(held - 1, n, level))

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import arviz_stats as azs
 import numpy as np
 import pandas as pd
 import xarray as xr
-from arviz_stats.utils import ELPDDataLFO
 
 from bsynth import effects
 from bsynth._base.plain import records
@@ -47,6 +45,9 @@ def stacking_weights(log_density: FloatArray) -> FloatArray:
     >>> stacking_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
     [0.5, 0.5]
     """
+    import arviz_stats as azs
+    from arviz_stats.utils import ELPDDataLFO
+
     m, K = log_density.shape
     # ArviZ takes exponentials of them; what all models share is no part of the weights.
     relative = log_density - log_density.max(axis=1, keepdims=True)
@@ -130,9 +131,8 @@ class Stack(Pictured):
         level = check_level(level)
         panel = self.curve.plan.panel
         observed = float(panel.treated_series[panel.n_pre :].mean())
-        draws = xr.DataArray(self.average.reshape(_CHAINS, -1), dims=effects.POSTERIOR_DIMS)
         # The observed outcomes are given, so each draw of the average fixes the other two.
-        every = effects.of_average(draws, observed, panel.n_post)
+        every = effects.of_average(self.average, observed, panel.n_post)
         table = effects.posterior_table(every, observed=observed, level=level, interval="stacked")
         return effects.complete(
             table.assign(status=self.status), method="bayes", model="stacked", seconds=self.curve.seconds
