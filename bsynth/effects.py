@@ -108,7 +108,8 @@ def lift_bounds(lower: float, upper: float, observed: float) -> tuple[float, flo
     if not keeps_sign(np.array([observed - lower, observed - upper])):
         return math.nan, math.nan
     first, last = sorted((_limit(lower, observed), _limit(upper, observed)))
-    return first, last
+    # A bound that leaves nothing of the untreated mean but rounding has no lift, and NaN has no order.
+    return (math.nan, math.nan) if math.isnan(first + last) else (first, last)
 
 
 def _limit(average: float, observed: float) -> float:
@@ -222,8 +223,9 @@ def of_average(average: FloatArray, observed: FloatArray | float, periods: int) 
 
     ``observed`` is the mean of the treated outcomes over the window of so many ``periods``.
     """
-    known = keeps_sign(np.asarray(observed - average))
-    lift = lift_of(average, observed) if known else np.full(np.shape(average), np.nan)
+    lift = lift_of(average, observed)
+    if not keeps_sign(np.asarray(observed - average)) or (np.isnan(lift) & ~np.isnan(average)).any():
+        lift = np.full(np.shape(average), np.nan)
     return {"average": average, "cumulative": periods * average, "lift": lift}
 
 
@@ -261,7 +263,7 @@ def posterior_table(
 
     Parameters
     ----------
-    draws : mapping of (n,) arrays
+    draws : mapping of arrays of any shape
         From `estimands`.
     observed : float
         Mean of the treated outcomes over the window: with it the lift's estimate is that of the mean effect, Σ gap over
@@ -274,7 +276,8 @@ def posterior_table(
         Half-width of the region of practical equivalence, in outcome units, around zero; applied
         to the average effect and its n_post multiple, not to the lift.
     """
-    found = {estimand: _summary(draws[estimand], level) for estimand in ESTIMANDS}
+    flat = {estimand: np.ravel(draws[estimand]) for estimand in ESTIMANDS}
+    found = {estimand: _summary(values, level) for estimand, values in flat.items()}
     if not math.isnan(found["lift"]["estimate"]):
         average = found["average"]
         lower, upper = lift_bounds(average["lower"], average["upper"], observed)
@@ -284,10 +287,10 @@ def posterior_table(
         level=level,
         interval=interval,
         p=np.nan,
-        probability_positive=[positive_share(draws[estimand]) for estimand in ESTIMANDS],
+        probability_positive=[positive_share(flat[estimand]) for estimand in ESTIMANDS],
     )
     if rope is not None:
-        beyond = float((np.abs(draws["average"]) > rope).mean())
+        beyond = float((np.abs(flat["average"]) > rope).mean())
         table["probability_beyond_rope"] = table["estimand"].map({"average": beyond})
     return refuse_lift(table[[c for c in EFFECT_COLUMNS if c in table] + [c for c in table if c not in EFFECT_COLUMNS]])
 

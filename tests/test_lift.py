@@ -136,6 +136,8 @@ def test_bounds_hold_every_effect_between(low: float, width: float, observed: fl
         (-np.inf, 1.0, 5.0, (-1.0, 0.25)),
         (1.0, np.inf, 5.0, (np.nan, np.nan)),
         (1.0, 5.0, 5.0, (np.nan, np.nan)),
+        (0.0, 1.0 - 1e-13, 1.0, (np.nan, np.nan)),
+        (1.0 + 1e-13, 2.0, 1.0, (np.nan, np.nan)),
         (np.nan, np.nan, 5.0, (np.nan, np.nan)),
     ],
 )

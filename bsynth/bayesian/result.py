@@ -110,9 +110,9 @@ class Fit(Pictured):
         post = slice(self.n_pre, None)
         return effects.effect_draws(self.observed.isel(time=post), self.counterfactual(interval).isel(time=post))
 
-    def _effects(self, interval: IntervalKind) -> dict[str, FloatArray]:
-        """`effect_draws` as plain arrays (chain · draw,)."""
-        return {str(name): each.values.ravel() for name, each in self.effect_draws(interval).data_vars.items()}
+    def _estimands(self, interval: IntervalKind) -> dict[str, FloatArray]:
+        """`effect_draws` by name, as plain arrays."""
+        return {str(name): draws.values for name, draws in self.effect_draws(interval).items()}
 
     def effects(
         self, level: float = 0.95, *, interval: IntervalKind = "predictive", rope: float | None = None
@@ -134,7 +134,7 @@ class Fit(Pictured):
         level = check_level(level)
         observed = float(self.observed.isel(time=slice(self.n_pre, None)).mean(skipna=False))
         table = effects.posterior_table(
-            self._effects(interval), observed=observed, level=level, interval=interval, rope=rope
+            self._estimands(interval), observed=observed, level=level, interval=interval, rope=rope
         )
         table["status"] = self.status
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
