@@ -11,7 +11,7 @@ from scipy import special, stats
 
 from bsynth import effects
 from bsynth._base import laws
-from bsynth.bayesian import averaging, convergence, psis
+from bsynth.bayesian import averaging, convergence, power_scaling, psis
 
 SHAPES = [(30, 4, 1000), (7, 4, 300), (5, 2, 101), (3, 3, 100), (6, 4, 7)]
 
@@ -127,3 +127,26 @@ def test_laws_are_as_scipy_has_them() -> None:
     np.testing.assert_allclose(laws.beta_quantile(p, 2.0, 3.0), stats.beta.ppf(p, 2, 3), rtol=1e-10)
     k = np.arange(12)
     np.testing.assert_allclose(laws.binomial_tail(k, 11, 0.3), stats.binom.sf(k - 1, 11, 0.3), rtol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sensitivity_is_as_arviz_has_it(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    effect = rng.normal(size=(4, 500 + seed)).cumsum(axis=1) * 0.1 + rng.normal(size=(4, 500 + seed))
+    for log_density in (-0.5 * effect**2, rng.gamma(0.3, 3.0, size=effect.shape), 0.2 * effect):
+        dims = ("chain", "draw")
+        tree = xr.DataTree.from_dict(
+            {
+                "posterior": xr.Dataset({"effect": (dims, effect)}),
+                "log_prior": xr.Dataset({"prior": (dims, log_density)}),
+            }
+        )
+        theirs = float(azs.psense(tree, var_names=["effect"], group="prior")["effect"])
+        # ArviZ takes all chains for one where it decides how long the tail is.
+        assert power_scaling.sensitivity(effect, log_density) == pytest.approx(theirs, rel=0.02)
+
+
+def test_what_is_flat_moves_nothing() -> None:
+    effect = np.random.default_rng(1).normal(size=(4, 200))
+    assert power_scaling.sensitivity(effect, np.zeros((4, 200))) == 0.0
+    assert power_scaling.sensitivity(np.ones((4, 200)), effect) == 0.0

@@ -3,6 +3,7 @@
 import numpy as np
 import xarray as xr
 
+from bsynth.bayesian.power_scaling import sensitivity
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_weights
 from bsynth.checks.prior import is_simple, log_prior
@@ -19,7 +20,7 @@ SHIFT = 0.5
 
 
 def check(case: Case) -> Check | None:
-    """Power-scale priors and likelihood and watch the average effect (Kallioinen et al. 2024; ArviZ ``psense``).
+    """Power-scale priors and likelihood and watch the average effect (Kallioinen et al. 2024).
 
     ``values``: ``prior`` and ``likelihood`` sensitivity of the average predictive effect, ``prior_<piece>`` for
     each piece of the prior, and ``shift_<piece>``: how far the mean effect moves, in posterior sd, when that
@@ -32,19 +33,16 @@ def check(case: Case) -> Check | None:
     prior = log_prior(case)
     effect = case.fit.effect_draws("predictive")["average"].reset_coords(drop=True)
     likelihood = variable(case.fit.tree, "log_likelihood", "outcome").dropna("time", how="all")
-    tree = xr.DataTree.from_dict(
-        {
-            "posterior": effect.to_dataset(name="effect"),
-            "log_prior": prior,
-            "log_likelihood": likelihood.to_dataset(name="outcome"),
-        }
-    )
     pieces = [str(name) for name in prior.data_vars]
+
+    def moves(log_density: xr.DataArray) -> float:
+        return sensitivity(effect.values, log_density.transpose(*effect.dims).values)
+
     values = {
-        "prior": _sensitivity(tree, "prior", pieces),
-        "likelihood": _sensitivity(tree, "likelihood", ["outcome"]),
+        "prior": moves(prior.to_dataarray().sum("variable")),
+        "likelihood": moves(likelihood.sum("time")),
     }
-    values |= {f"prior_{piece}": _sensitivity(tree, "prior", [piece]) for piece in pieces}
+    values |= {f"prior_{piece}": moves(prior[piece]) for piece in pieces}
     values |= {f"shift_{piece}": _shift(effect, prior[piece]) for piece in pieces}
     return _words(case, values, pieces)
 
@@ -74,21 +72,6 @@ def _calm(values: dict[str, float]) -> str:
     if values["prior"] < THRESHOLD:
         return "The pre-period decides the effect, not the prior"
     return "The pre-period decides more of the effect than the prior does"
-
-
-def _sensitivity(tree: xr.DataTree, group: str, names: list[str]) -> float:
-    import arviz_stats as azs
-
-    effect = tree["posterior"]["effect"]
-    if not float(effect.max()) > float(effect.min()):
-        # The same in every draw: nothing moves it.
-        return 0.0
-    try:
-        found = azs.psense(tree, var_names=["effect"], group=group, group_var_names=names)
-    except ValueError:
-        # ArviZ cannot smooth weights that are all alike: scaling a flat density moves nothing.
-        return 0.0
-    return float(found["effect"])
 
 
 def _shift(effect: xr.DataArray, log_density: xr.DataArray) -> float:
