@@ -17,14 +17,16 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 
 .PHONY: setup demo pictures test notebooks browser lint evidence bench lock dist clean
 
-# Set-up ends with compiling the models' density, which every process then loads; without it fits take longer.
+# Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
+# ends with compiling the models' density, which every process then loads; without it fits take longer.
 setup: .venv/.ready
 
 .venv/.ready: requirements.lock pyproject.toml
 	@$(GET_UV); \
 	[ -x $(PYTHON) ] || "$$uv" venv -q --python '>=3.12' .venv; \
-	"$$uv" pip sync -q --require-hashes --python $(PYTHON) requirements.lock; \
+	"$$uv" pip sync -q --compile-bytecode --require-hashes --python $(PYTHON) requirements.lock; \
 	"$$uv" pip install -q --no-deps --no-build-isolation --python $(PYTHON) -e .; \
+	$(PYTHON) -m compileall -q bsynth; \
 	.venv/bin/bsynth warm --quiet || true; \
 	touch $@
 

@@ -1,6 +1,8 @@
 """Pictures: one function per picture, from results to axes; they never compute and never show."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -29,7 +31,6 @@ from bsynth.plots.certificate import plot_certificate
 from bsynth.plots.checks import plot_checks
 from bsynth.plots.comparison import plot_comparison
 from bsynth.plots.decision import plot_decision
-from bsynth.plots.diagnostics import plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
 from bsynth.plots.forest import forest, plot_effects
 from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
 from bsynth.plots.future import plot_leave_future_out
@@ -43,6 +44,9 @@ from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
 from bsynth.plots.weights import plot_weights
 from bsynth.text.result import Pictured
+
+if TYPE_CHECKING:
+    from bsynth.plots.diagnostics import plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
 
 type Draw = Callable[..., Axes]
 
@@ -89,6 +93,13 @@ PICTURES: Mapping[type, Draw] = {
 def picture_of(result: Pictured) -> Draw:
     """Return what draws a result."""
     return PICTURES[type(result)]
+
+
+def __getattr__(name: str) -> Any:
+    """The sampler's pictures, with the first of them: no run draws any, and ArviZ takes seconds to load."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("bsynth.plots.diagnostics"), name)
 
 
 __all__ = [
