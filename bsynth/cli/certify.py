@@ -122,11 +122,11 @@ def _write_json(certificate: "Certificate", out: Path, unavailable: dict[str, st
 def _draw(certificate: "Certificate", folder: Path) -> None:
     from bsynth.plots.certificate import SIZE, plot_certificate
     from bsynth.plots.style import new_figure
-    from bsynth.reporting.figures import Drawing, save_figure
+    from bsynth.reporting.figures import finished, save_figure
 
     figure, ax = new_figure(SIZE)
     plot_certificate(certificate, ax=ax)
-    save_figure(Drawing(figure), "certificate", folder)
+    save_figure(finished(figure), "certificate", folder)
 
 
 def _print(certificate: "Certificate") -> None:

@@ -4,7 +4,7 @@ import inspect
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -31,29 +31,54 @@ from bsynth.reporting.findings import findings_of
 from bsynth.reporting.words import slug_of
 
 DPI = 130
+METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""Kinds of file, and what of them would differ from one day or version to the next."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Drawing:
-    """A figure that is laid out for good, and its files, each made once; the same figure gives the same bytes."""
+    """A finished picture: its two files, which are the same figure, and the words in it.
 
-    figure: Figure
+    Attributes
+    ----------
+    png, svg : bytes
+    title : str
+        What is written above it, on one line.
+    words : str
+        Its title and the words written in it.
+    """
 
-    @cached_property
-    def png(self) -> bytes:
-        """The picture as PNG."""
-        return self._encoded("png", {"Software": None})
+    png: bytes
+    svg: bytes
+    title: str
+    words: str
 
-    @cached_property
-    def svg(self) -> bytes:
-        """The picture as SVG."""
-        return self._encoded("svg", {"Date": None, "Creator": None})
 
-    def _encoded(self, kind: str, metadata: dict[str, None]) -> bytes:
-        buffer = io.BytesIO()
-        with style.house():
-            self.figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-        return buffer.getvalue()
+def finished(figure: Figure) -> Drawing:
+    """Lay a figure out, keep it so, and make its files; the same figure gives the same bytes."""
+    with style.house():
+        # Once for the sizes of the texts, once for the axes that make room for them.
+        figure.draw_without_rendering()
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        png, svg = (_encoded(figure, kind, metadata) for kind, metadata in METADATA.items())
+    return Drawing(png, svg, title_of(figure), _words(figure))
+
+
+def _encoded(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+    return buffer.getvalue()
+
+
+def title_of(figure: Figure) -> str:
+    """Return what is written above a picture, on one line."""
+    return " ".join(figure.axes[0].get_title(loc="left").split()).replace(r"\$", "$")
+
+
+def _words(figure: Figure) -> str:
+    parts = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+    return ". ".join(part for part in (title_of(figure), *parts) if part).replace(r"\$", "$").replace("..", ".")
 
 
 def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
@@ -75,7 +100,7 @@ def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = partial(_further, fit, level, time)
     found |= _further_drawings(analysis)
-    return {key: partial(_settled, draw) for key, draw in found.items()}
+    return {key: partial(_made, draw) for key, draw in found.items()}
 
 
 def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Drawing]:
@@ -90,7 +115,7 @@ def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Drawing
     Returns
     -------
     dict of Drawing
-        By the keys of `drawings`. The figures are unknown to pyplot: nothing to close.
+        By the keys of `drawings`.
     """
     steps = Steps() if steps is None else steps
     drawn = {key: steps.attempt(picture_name(key), draw) for key, draw in drawings(analysis).items()}
@@ -146,15 +171,8 @@ def _own_size(plot: Callable[..., Axes], finding: Finding) -> Figure:
     return figure
 
 
-def _settled(draw: Callable[[], Figure]) -> Drawing:
-    """Draw a figure, lay it out and keep it so: a second file of it is then the same picture."""
-    figure = draw()
-    with style.house():
-        # Once for the sizes of the texts, once for the axes that make room for them.
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-    return Drawing(figure)
+def _made(draw: Callable[[], Figure]) -> Drawing:
+    return finished(draw())
 
 
 def _over_time(draw: Callable[[Axes], Axes], time: str) -> Figure:

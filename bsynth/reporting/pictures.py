@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, cast
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
@@ -79,10 +78,10 @@ def pictures(
 
 
 def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason: str) -> Picture:
-    figure, large = drawing.figure, len(drawing.svg) > SVG_LIMIT
+    large = len(drawing.svg) > SVG_LIMIT
     address = _address("png", drawing.png) if large else _address("svg+xml", drawing.svg)
     packed = _base64(gzip.compress(drawing.svg, mtime=0)) if large else None
-    return Picture(key, title_of(figure), address, packed, alternative(key, figure), numbers, reason)
+    return Picture(key, drawing.title, address, packed, f"Chart, {key}. {drawing.words}", numbers, reason)
 
 
 def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
@@ -131,18 +130,6 @@ def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
     for part, finding in findings_of(analysis):
         found[part.slug] = partial(part.frame, finding, drawn=True)
     return found
-
-
-def alternative(key: str, figure: Figure) -> str:
-    """Describe a picture in words: its own title and the words written in it."""
-    parts = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
-    words = ". ".join(part for part in (title_of(figure), *parts) if part)
-    return f"Chart, {key}. {words}".replace(r"\$", "$").replace("..", ".")
-
-
-def title_of(figure: Figure) -> str:
-    """Return what is written above a picture, on one line."""
-    return " ".join(figure.axes[0].get_title(loc="left").split()).replace(r"\$", "$")
 
 
 def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:

@@ -12,7 +12,8 @@ from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.errors import BsynthError, SpecError, came
-from bsynth.reporting.figures import Drawing, drawings, picture_name, save_figure
+from bsynth.reporting.figures import Drawing, picture_name, save_figure
+from bsynth.reporting.helper import Drawn, drawn_by_two
 from bsynth.reporting.html import write_report
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
@@ -46,6 +47,18 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     """
     out, say = check_run_folder(out), tell or (lambda _: None)
     steps = Steps(analysis.unavailable)
+    with drawn_by_two(analysis) as pictures:
+        analysis = _answer(analysis, out, steps)
+        say("figures")
+        drawn = _pictures(pictures, out / FIGURES, steps)
+    say("report")
+    note_written(out, [out / REPORT])
+    steps.attempt("report", lambda: write_report(analysis, out / REPORT, drawn=drawn, steps=steps))
+    return note_unavailable(analysis, out, steps)
+
+
+def _answer(analysis: Analysis, out: Path, steps: Steps) -> Analysis:
+    """Write the fits and the summary, all or none, in place of an earlier run."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
         part = Path(name) / "run"
@@ -68,12 +81,7 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     if "summary" in steps.unavailable:
         kept = f"; finished fits are in {str(out)!r}" if analysis.fits else ""
         raise BsynthError(f"the answer cannot be written as {SUMMARY}: {steps.unavailable['summary']}{kept}")
-    say("figures")
-    drawn = _pictures(analysis, out / FIGURES, steps)
-    say("report")
-    note_written(out, [out / REPORT])
-    steps.attempt("report", lambda: write_report(analysis, out / REPORT, drawn=drawn, steps=steps))
-    return note_unavailable(analysis, out, steps)
+    return analysis
 
 
 def written_in(out: Path) -> list[Path]:
@@ -114,18 +122,18 @@ def _saved(fit: Fit, file: Path) -> Path:
     return file
 
 
-def _pictures(analysis: Analysis, folder: Path, steps: Steps) -> dict[str, Drawing]:
-    """Draw and save the pictures one by one."""
-    drawn = {}
-    for key, draw in drawings(analysis).items():
+def _pictures(pictures: Drawn, folder: Path, steps: Steps) -> dict[str, Drawing]:
+    """Save the pictures one by one as they are drawn."""
+    found: dict[str, Drawing] = {}
+    for key, draw in pictures:
         drawing = steps.attempt(picture_name(key), draw)
         if drawing is None:
             continue
         saved = steps.attempt(picture_name(key), partial(save_figure, drawing, key, folder))
         if saved is not None:
             note_written(folder.parent, saved)
-            drawn[key] = drawing
-    return drawn
+            found[key] = drawing
+    return {key: found[key] for key in pictures.makers if key in found}
 
 
 def _remove_earlier(out: Path) -> None:

@@ -12,7 +12,6 @@ from bsynth.analysis import Analysis
 from bsynth.analysis.findings import FINDINGS
 from bsynth.findings import decide
 from bsynth.reporting.figures import Drawing, figures
-from bsynth.reporting.pictures import alternative
 from bsynth.reporting.sections import ORDER, sections
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import OF_FIT, marked
@@ -128,14 +127,14 @@ def test_further_fits_have_pictures_and_rows(posterior_only: Analysis) -> None:
     both = replace(posterior_only, fits=(fit, replace(fit, spec=fit.spec.model_copy(update={"name": "second"}))))
     picture = next(s for s in sections(both) if s.slug == "picture")
     assert picture.figures == ("trajectory", "gap", "trajectory-2")
-    assert "second" in figures(both)["trajectory-2"].figure.axes[0].texts[-1].get_text()
+    assert "second" in figures(both)["trajectory-2"].words
     health = next(s for s in sections(both) if s.slug == "certainty").tables[0].frame
     assert list(health.columns) == ["Diagnostic", "rollout", "second", "Gate"]
 
 
 def test_alternative_text_says_what_the_picture_shows(pictures: dict[str, Drawing]) -> None:
-    assert "mean of 25 units" in alternative("trajectory", pictures["trajectory"].figure)
-    assert "ranks 1 of 26" in alternative("placebo", pictures["placebo"].figure)
+    assert "mean of 25 units" in pictures["trajectory"].words
+    assert "ranks 1 of 26" in pictures["placebo"].words
 
 
 def test_unreliable_marks_every_table_made_from_the_fit(analysis: Analysis, unreliable: Analysis) -> None:

@@ -1,0 +1,68 @@
+"""Pictures that a second process draws are those that this one would draw, and it may break."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+
+import pytest
+
+from bsynth.analysis import Analysis
+from bsynth.reporting import helper
+from bsynth.reporting.figures import Drawing, drawings
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helper, "HELPED_FROM", 2)
+
+
+def _end(_: str) -> Drawing:
+    os._exit(1)
+
+
+@pytest.mark.usefixtures("two")
+def test_both_processes_draw_the_same(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
+    with helper.drawn_by_two(analysis) as found:
+        while not found._there:  # the other one has begun
+            time.sleep(0.05)
+        drawn = {key: draw() for key, draw in found}
+    assert found._there.keys() < drawn.keys()
+    assert drawn == pictures
+
+
+@pytest.mark.usefixtures("two")
+def test_a_process_that_dies_costs_nothing(
+    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper, "_draw", _end)
+    with helper.drawn_by_two(analysis) as found:
+        while not found._there:
+            time.sleep(0.05)
+        assert {key: draw() for key, draw in found} == pictures
+
+
+def test_one_that_never_starts_is_not_waited_for(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
+    class Never(Executor):
+        def submit(self, *_: object) -> Future[None]:  # type: ignore[override]
+            return Future()
+
+    assert {key: draw() for key, draw in helper.Drawn(drawings(analysis), Never())} == pictures
+
+
+def test_what_cannot_be_drawn_raises_here() -> None:
+    class Poor(Executor):
+        def submit(self, do: Callable[..., object], *of: str) -> Future[object]:  # type: ignore[override]
+            future: Future[object] = Future()
+            future.set_result(None) if not of else future.set_exception(ValueError("there"))
+            return future
+
+    def here() -> Drawing:
+        raise ZeroDivisionError("here")
+
+    found = helper.Drawn({"one": here, "two": here}, Poor())
+    seen: Iterator[tuple[str, Callable[[], Drawing]]] = iter(found)
+    for _ in range(2):
+        _, draw = next(seen)
+        with pytest.raises(ZeroDivisionError):
+            draw()
