@@ -31,7 +31,7 @@ def components_of(fit: Fit) -> tuple[NDArray[np.intp], FloatArray]:
     """
     posterior, components = fit.tree["posterior"].to_dataset(), fit.spec.drift.components
     names, prior = tuple(components), np.array(list(components.values()))
-    flat = {str(n): posterior[n].stack(sample=("chain", "draw")).values for n in posterior if posterior[n].ndim == 2}
+    flat = {str(name): values.values.ravel() for name, values in posterior.items() if values.ndim == 2}
     if "drifting" not in flat or len(names) == 1:
         return np.zeros(posterior.sizes["chain"] * posterior.sizes["draw"], dtype=int), np.ones(1)
     found = component_of(flat["drifting"] > 0, flat.get("rho"), names)

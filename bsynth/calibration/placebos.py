@@ -131,21 +131,21 @@ def _placebo(panel: Panel, spec: ModelSpec, unit: Label, sampling: Sampling, per
 
 def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
     """Reduce a fit of a pseudo-treated unit to its placebo summary."""
-    post = slice(found.n_pre, None)
-    scale = float(found.observed.isel(time=slice(0, found.n_pre)).std(ddof=1))
-    gaps = ((found.observed - found.counterfactual("predictive")) / scale).isel(time=post)
-    gaps = gaps.stack(sample=("chain", "draw"))
-    every = max(1, gaps.sizes["sample"] // KEPT)
-    average = gaps.mean("time").values
+    observed = found.observed.values
+    scale = float(observed[: found.n_pre].std(ddof=1))
+    draws = found.counterfactual("predictive").transpose("chain", "draw", "time").values[..., found.n_pre :]
+    gaps = (observed[found.n_pre :] - draws.reshape(-1, draws.shape[-1])) / scale
+    every = max(1, len(gaps) // KEPT)
+    average = gaps.mean(axis=1)
     # Five decimals of a standard deviation: a store of reasonable size.
-    path = gaps.transpose("sample", "time").values[::every].round(5)
+    path = gaps[::every].round(5)
     component, support = components_of(found)
     return PlaceboFit(
         unit=unit,
         average=average[::every],
         component=component[::every],
-        path_mean=gaps.mean("sample").values,
-        path_sd=gaps.std("sample").values,
+        path_mean=gaps.mean(axis=0),
+        path_sd=gaps.std(axis=0),
         support=support,
         scale=scale,
         status=found.status,
