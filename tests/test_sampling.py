@@ -196,3 +196,12 @@ def test_all_of_it_reaches_every_fit(panel: bs.Panel, sampled: list[bs.Sampling]
     assert taken(sampled) >= 1 + 2 * panel.n_donors
     assert set(found.findings) == {"prior_audit", "certificate"}
     json.dumps(found.fits[0].provenance.__dict__)
+
+
+def test_a_long_series_over_many_donors_passes_its_gate() -> None:
+    """From weights at random its chains began to drift, and two of four stayed in a mode of no probability."""
+    log = bs.simulate_factor(donors=60, n_pre=300, n_post=5, effect=1.0, seed=1)
+    panel = bs.Panel.from_long(log, unit="unit", time="time", outcome="outcome", treated=0, start=300)
+    fit = bs.fit(panel, draws=300, progress=False)
+    assert fit.diagnostics.rhat_max < 1.05
+    assert float(fit.tree["posterior"]["rho"].mean("draw").std()) < 0.1

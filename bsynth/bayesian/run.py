@@ -23,6 +23,9 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.pieces import run_pieces
 
+RHAT_APART = 1.05
+"""R-hat above which chains have not met, and more draws would not make up for those there are."""
+
 
 def fit(
     panel: Panel,
@@ -109,8 +112,9 @@ def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
             strayed = result.diagnostics.strayed
             settings = request.sampling.onward(len(draws), careful=strayed)
             more = _draw(request, settings, draws.state, attempt, progress)
-            # Draws among which some diverged are left out: around them is what the sampler did not reach.
-            draws = more if strayed else draws.and_then(more)
+            # Draws among which some diverged are left out: around them is what the sampler did not reach. So are those
+            # of chains apart: some of them were still on their way.
+            draws = more if strayed or result.diagnostics.rhat_max > RHAT_APART else draws.and_then(more)
         result = _judged(request, settings, draws, attempt=attempt)
     return result
 

@@ -18,8 +18,9 @@ import numpy as np
 from bsynth._base.types import AnyArray, FloatArray
 from bsynth.engines.draws import Draws, State
 from bsynth.engines.kernels.compiled import compiled
-from bsynth.engines.kernels.layout import blocks, pack, whiten
+from bsynth.engines.kernels.layout import Block, blocks, pack, whiten
 from bsynth.engines.sampling import Sampling
+from bsynth.engines.simplex import solve_simplex
 from bsynth.errors import FitError
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
@@ -35,6 +36,8 @@ type Chain = tuple[FloatArray, dict[str, AnyArray]]
 """Draws (draw, n) of one chain and its statistics (draw,)."""
 COLLAPSED, OTHER_POINTS = 1e-6, 3
 """A step size at which no chain has moved, and how many other first points it is given."""
+LEAST_NOISE = 0.01
+"""Of the noise with which chains begin, pre-period sd: a perfect fit begins with some."""
 JITTER = 1.0
 """Chains begin uniformly within this of each unconstrained value's start, as nutpie's own do."""
 
@@ -85,7 +88,7 @@ def sample(design: Design, spec: ModelSpec, sampling: Sampling, seed: int, start
     scale = np.ones(size) if start is None else start.scale
     if start is not None:
         data = whiten(data, scale)
-    centre = np.concatenate([np.full(block.size, block.start) for block in found])
+    centre = _centre(found, design)
     seeds = np.random.SeedSequence(seed).spawn(sampling.chains)
     # A sampler for each chain: it begins where it should whatever the order in which threads come.
     running = []
@@ -107,6 +110,23 @@ def sample(design: Design, spec: ModelSpec, sampling: Sampling, seed: int, start
     spread = values.reshape(-1, size).std(axis=0)
     state = State(values[:, -1], np.where(spread > 0, spread, scale))
     return Draws(named, {name: np.array([each[name] for each in stats]) for name in stats[0]}, state)
+
+
+def _centre(found: tuple[Block, ...], design: Design) -> FloatArray:
+    """Unconstrained values about which chains begin: half the classical weights, half equal ones, and what they leave.
+
+    From weights at random a long pre-period looks as if it drifted, and the noise and drift that explain it then keep
+    the chain from the weights that would leave none.
+    """
+    starts = {block.name: np.full(block.size, block.start) for block in found}
+    donors = design.X.shape[1]
+    if "gamma" in starts and not design.known_variance and donors > 1:
+        X, y = design.X[: design.n_pre], design.y[: design.n_pre]
+        X, y = X - X.mean(axis=0), y - y.mean()
+        weights = 0.5 * solve_simplex(X, y).weights + 0.5 / donors
+        starts["gamma"] += np.log(donors * weights)
+        starts["total_z"] = np.log(np.maximum(np.std(y - X @ weights), LEAST_NOISE))[None]
+    return np.concatenate(list(starts.values()))
 
 
 def _jittered(centre: FloatArray, seed: np.random.SeedSequence) -> FloatArray:
