@@ -153,7 +153,8 @@ def test_order_of_rows_and_donors(name: str, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(panel.n_donors)
     y, X = panel.treated_series[None], panel.donor_matrix[None][:, :, order]
     fit = on_arrays(name, y, X, panel.n_pre).solve(y, X, panel.n_pre)
-    np.testing.assert_allclose(fit.weights[0], estimate.weights[order], atol=1e-9)
+    # SLSQP stops where SciPy's tolerance lets it, the others at the optimum.
+    np.testing.assert_allclose(fit.weights[0], estimate.weights[order], atol=1e-6 if name == "sc-slsqp" else 1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
