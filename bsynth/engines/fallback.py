@@ -34,7 +34,7 @@ def improved(problem: Problem, state: State, iterations: int) -> tuple[State, in
 
 
 def starts(problem: Problem) -> Iterator[Floats]:
-    """Yield feasible points to begin from: the best donor, even weights, and unless donors are many where SLSQP stops."""
+    """Yield points to begin from: the best donor, even weights, and where SLSQP stops unless donors are many."""
     donors = problem.Xc.shape[1]
     even = np.full(donors, 1.0 / donors)
     best = np.zeros(donors)
