@@ -27,8 +27,8 @@ def half_normal_logpdf(x: FloatArray, scale: FloatArray | float = 1.0) -> FloatA
 
     Examples
     --------
-    >>> round(float(half_normal_logpdf(np.array(0.0)) - normal_logpdf(np.array(0.0))), 6) == round(np.log(2), 6)
-    True
+    >>> round(float(half_normal_logpdf(np.array(0.0)) - normal_logpdf(np.array(0.0))), 6)
+    0.693147
     """
     return np.asarray(normal_logpdf(x, scale) + np.log(2.0))
 

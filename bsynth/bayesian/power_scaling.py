@@ -12,6 +12,8 @@ from bsynth.bayesian.convergence import ess_tail
 from bsynth.bayesian.psis import LEAST_TAIL, smoothed
 
 ALPHAS = (0.99, 1.01)
+TURNS = 9
+"""Of the chains in `by_chance`."""
 
 
 def sensitivity(quantity: FloatArray, log_density: FloatArray) -> float:
@@ -35,6 +37,21 @@ def sensitivity(quantity: FloatArray, log_density: FloatArray) -> float:
         distance = max(_distance(sign * quantity.ravel(), weights) for sign in (1, -1))
         moved.append(distance / abs(np.log2(alpha)))
     return float(np.mean(moved))
+
+
+def by_chance(quantity: FloatArray, log_density: FloatArray) -> float:
+    """The sensitivity that so few draws show, on average, to a density which has nothing to do with the quantity.
+
+    Chains are turned against each other, so that both keep their law and their autocorrelation.
+
+    Examples
+    --------
+    >>> x, y = np.random.default_rng(1).normal(size=(2, 4, 500))
+    >>> sensitivity(x, y) < 2 * by_chance(x, y) < sensitivity(x, x**2)
+    True
+    """
+    turns = np.linspace(0, log_density.shape[1], TURNS + 2).astype(int)[1:-1]
+    return float(np.mean([sensitivity(quantity, np.roll(log_density, turn, axis=1)) for turn in turns]))
 
 
 def _distance(draws: FloatArray, weights: FloatArray) -> float:

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from bsynth.bayesian.power_scaling import sensitivity
+from bsynth.bayesian.power_scaling import by_chance, sensitivity
 from bsynth.checks.base import Case, Check
 from bsynth.checks.choice import for_weights
 from bsynth.checks.prior import is_simple, log_prior
@@ -15,6 +15,8 @@ TITLE = "Does the prior decide the effect?"
 
 THRESHOLD = 0.05
 """Kallioinen et al. 2024: above it the component matters."""
+NOISE = 2.0
+"""Times what draws show by chance: a sensitivity has its own error, which falls with the number of draws."""
 SHIFT = 0.5
 """Posterior sd that the effect moves when one prior's precision or concentration is halved or doubled."""
 
@@ -23,8 +25,9 @@ def check(case: Case) -> Check | None:
     """Power-scale priors and likelihood and watch the average effect (Kallioinen et al. 2024).
 
     ``values``: ``prior`` and ``likelihood`` sensitivity of the average predictive effect, ``prior_<piece>`` for
-    each piece of the prior, and ``shift_<piece>``: how far the mean effect moves, in posterior sd, when that
-    piece's precision (or the concentration of the weights) doubles, to first order.
+    each piece of the prior, ``chance`` (what so few draws show of a prior that moves nothing), and ``shift_<piece>``:
+    how far the mean effect moves, in posterior sd, when that piece's precision (or the concentration of the weights)
+    doubles, to first order.
 
     None for a concentration averaged over a grid: its prior has no density to scale.
     """
@@ -38,9 +41,11 @@ def check(case: Case) -> Check | None:
     def moves(log_density: xr.DataArray) -> float:
         return sensitivity(effect.values, log_density.transpose(*effect.dims).values)
 
+    whole = prior.to_dataarray().sum("variable")
     values = {
-        "prior": moves(prior.to_dataarray().sum("variable")),
+        "prior": moves(whole),
         "likelihood": moves(likelihood.sum("time")),
+        "chance": by_chance(effect.values, whole.transpose(*effect.dims).values),
     }
     values |= {f"prior_{piece}": moves(prior[piece]) for piece in pieces}
     values |= {f"shift_{piece}": _shift(effect, prior[piece]) for piece in pieces}
@@ -55,7 +60,7 @@ def _words(case: Case, values: dict[str, float], pieces: list[str]) -> Check:
         f"{number(values['likelihood'], 2)} to the pre-period; the prior of the {strongest} weighs most, doubling its "
         f"strength moves the effect by {number(moved, 2)} posterior sd"
     )
-    strong = values["prior"] >= THRESHOLD
+    strong = values["prior"] >= max(THRESHOLD, NOISE * values["chance"])
     decides = strong and (values["likelihood"] < THRESHOLD or values["prior"] > values["likelihood"])
     if not decides and not (strong and abs(moved) > SHIFT):
         return Check(NAME, TITLE, values, "ok", f"{_calm(values)}: {figures}.")

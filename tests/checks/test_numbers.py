@@ -222,7 +222,7 @@ def test_a_pareto_k_above_its_bound_is_never_ok(
 def test_who_decides_is_who_moves_the_effect_more(
     prior: float, likelihood: float, status: str, lead: str, case: Case
 ) -> None:
-    values = {"prior": prior, "likelihood": likelihood, "prior_level": prior, "shift_level": 0.1}
+    values = {"prior": prior, "likelihood": likelihood, "prior_level": prior, "shift_level": 0.1, "chance": 0.0}
     found = sensitivity._words(case, values, ["level"])
     assert found.status == status
     assert found.sentence.startswith(lead)
