@@ -36,6 +36,7 @@ def test_rollout_posterior_holds_the_truth_and_is_narrow(rollout_fit: bs.Fit) ->
     assert row["upper"] - row["lower"] <= 0.055
 
 
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # as draws have it
 def test_tree_is_arviz_shaped(rollout_fit: bs.Fit) -> None:
     tree = rollout_fit.tree
     for group in (
