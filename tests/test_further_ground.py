@@ -220,6 +220,7 @@ def test_long_work_is_told_in_a_log(capsys: pytest.CaptureFixture[str], monkeypa
         _wait_for(told, capsys)  # nothing advances, and it is told all the same
     with progress.status("Sampling", True):
         _wait_for(re.compile(r"Sampling: \d+ s"), capsys)
+    capsys.readouterr()
     with progress.progress_bar("Leaving two out", 3, False) as bar, progress.status("Sampling", False):
         sleep(0.2)
     assert capsys.readouterr().err == ""
