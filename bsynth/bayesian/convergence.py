@@ -3,7 +3,7 @@
 Definitions are those of Vehtari et al. 2021 (rank-normalised split R-hat, bulk and tail effective sample size, with
 Geyer's initial monotone sequence) and Betancourt 2016, as ArviZ has them, to whose answers the tests hold these. They
 are here because a calibration asks them of thousands of quantities: all rows are sorted and transformed together, in
-a tenth of the time, and a run need not import ArviZ.
+less than half of the time, and a run need not import ArviZ.
 """
 
 import math

@@ -21,6 +21,8 @@ RHAT_MAX_WEIGHT = 1.05
 ESS_MIN = 400
 TAILS = (0.05, 0.95)
 BFMI_MIN = 0.3
+BATCH = 100
+"""Weights that are judged at once."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def gate(
     moving = each[np.ptp(each, axis=(1, 2)) > 0]
     rhat = convergence.rhat(stacked)
     ess = {"bulk": convergence.ess_bulk(stacked), "tail": convergence.ess_tail(stacked, TAILS)}
-    rhat_weight = float(convergence.rhat(moving).max()) if len(moving) else 1.0
+    # In batches: ranks of a thousand weights at once would take half a gigabyte.
+    batches = [convergence.rhat(moving[k : k + BATCH]) for k in range(0, len(moving), BATCH)]
+    rhat_weight = float(np.concatenate(batches).max()) if batches else 1.0
     failures = []
     for k, name in enumerate(varying):
         if not rhat[k] < RHAT_MAX:
