@@ -45,8 +45,9 @@ def test_prop99_lies_between_its_members(prop99_panel: bs.Panel, tmp_path: Path)
     members = [bs.fit(prop99_panel, spec, draws=500, seed=1, progress=False) for spec in averaging.members(AVERAGED)]
     each = np.array([m.effects().iloc[0]["estimate"] for m in members])
     estimate = found.effects().iloc[0]["estimate"]
-    assert each.min() - 0.2 < estimate < each.max() + 0.2  # a weight may be near one, and draws are few
-    assert estimate == pytest.approx(weights @ each, abs=0.5)
+    # A weight may be near one; and at α = 0.3 a mean of so few draws has an error of a quarter of a pack.
+    assert each.min() - 1.0 < estimate < each.max() + 1.0
+    assert estimate == pytest.approx(weights @ each, abs=1.0)
     alpha = found.tree["posterior"]["alpha"]
     assert alpha.dims == ("chain", "draw")
     shares = [float((alpha == a).mean()) for a in averaging.GRID]
