@@ -17,6 +17,15 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helper, "HELPED_FROM", 2)
 
 
+def _begun(found: helper.Drawn) -> None:
+    """Wait until the other process has a picture to draw, as long as any machine may take."""
+    for _ in range(2400):
+        if found._there:
+            return
+        time.sleep(0.05)
+    pytest.fail("the second process did not begin")
+
+
 def _end(_: str) -> Drawing:
     os._exit(1)
 
@@ -24,8 +33,7 @@ def _end(_: str) -> Drawing:
 @pytest.mark.usefixtures("two")
 def test_both_processes_draw_the_same(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
     with helper.drawn_by_two(analysis) as found:
-        while not found._there:  # the other one has begun
-            time.sleep(0.05)
+        _begun(found)
         drawn = {key: draw() for key, draw in found}
     assert found._there.keys() < drawn.keys()
     assert drawn == pictures
@@ -37,8 +45,7 @@ def test_a_process_that_dies_costs_nothing(
 ) -> None:
     monkeypatch.setattr(helper, "_draw", _end)
     with helper.drawn_by_two(analysis) as found:
-        while not found._there:
-            time.sleep(0.05)
+        _begun(found)
         assert {key: draw() for key, draw in found} == pictures
 
 
