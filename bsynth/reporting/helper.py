@@ -88,14 +88,16 @@ class Drawn:
 
 
 @contextmanager
-def drawn_by_two(analysis: Analysis) -> Iterator[Drawn]:
-    """Draw an analysis's pictures in this process and, where there are many and a core for it, in a second one."""
-    makers = drawings(analysis)
-    if len(makers) < HELPED_FROM or joblib.cpu_count() < 2:
-        yield Drawn(makers)
-        return
-    executor = ProcessPoolExecutor(max_workers=1, initializer=_begin, initargs=(analysis,))
+def drawn_by_two(analysis: Analysis, makers: Mapping[str, Callable[[], Drawing]]) -> Iterator[Drawn]:
+    """Draw an analysis's `drawings` here and, where they are many and there is a core for it, in a second process."""
+    executor = None
+    if len(makers) >= HELPED_FROM and joblib.cpu_count() >= 2:
+        try:
+            executor = ProcessPoolExecutor(max_workers=1, initializer=_begin, initargs=(analysis,))
+        except Exception as error:  # noqa: BLE001  # some machines have no semaphores
+            _log.debug("there is no second process: %s", error)
     try:
         yield Drawn(makers, executor)
     finally:
-        executor.shutdown(wait=False, kill_workers=True)
+        if executor is not None:
+            executor.shutdown(wait=False, kill_workers=True)

@@ -12,7 +12,7 @@ from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.errors import BsynthError, SpecError, came
-from bsynth.reporting.figures import Drawing, picture_name, save_figure
+from bsynth.reporting.figures import Drawing, drawings, picture_name, save_figure
 from bsynth.reporting.helper import Drawn, drawn_by_two
 from bsynth.reporting.html import write_report
 
@@ -47,7 +47,8 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     """
     out, say = check_run_folder(out), tell or (lambda _: None)
     steps = Steps(analysis.unavailable)
-    with drawn_by_two(analysis) as pictures:
+    makers = steps.attempt("pictures", lambda: drawings(analysis)) or {}
+    with drawn_by_two(analysis, makers) as pictures:
         analysis = _answer(analysis, out, steps)
         say("figures")
         drawn = _pictures(pictures, out / FIGURES, steps)

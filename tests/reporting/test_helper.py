@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from pathlib import Path
 
 import pytest
 
 from bsynth.analysis import Analysis
 from bsynth.reporting import helper
+from bsynth.reporting import run as run_module
 from bsynth.reporting.figures import Drawing, drawings
 
 
@@ -32,7 +34,7 @@ def _end(_: str) -> Drawing:
 
 @pytest.mark.usefixtures("two")
 def test_both_processes_draw_the_same(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
-    with helper.drawn_by_two(analysis) as found:
+    with helper.drawn_by_two(analysis, drawings(analysis)) as found:
         _begun(found)
         drawn = {key: draw() for key, draw in found}
     assert found._there.keys() < drawn.keys()
@@ -44,7 +46,7 @@ def test_a_process_that_dies_costs_nothing(
     analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(helper, "_draw", _end)
-    with helper.drawn_by_two(analysis) as found:
+    with helper.drawn_by_two(analysis, drawings(analysis)) as found:
         _begun(found)
         assert {key: draw() for key, draw in found} == pictures
 
@@ -55,6 +57,18 @@ def test_one_that_never_starts_is_not_waited_for(analysis: Analysis, pictures: d
             return Future()
 
     assert {key: draw() for key, draw in helper.Drawn(drawings(analysis), Never())} == pictures
+
+
+@pytest.mark.usefixtures("two")
+def test_a_machine_without_second_processes_draws_alone(
+    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(**_: object) -> Executor:
+        raise OSError("no semaphores")
+
+    monkeypatch.setattr(helper, "ProcessPoolExecutor", none)
+    with helper.drawn_by_two(analysis, drawings(analysis)) as found:
+        assert {key: draw() for key, draw in found} == pictures
 
 
 def test_what_cannot_be_drawn_raises_here() -> None:
@@ -73,3 +87,15 @@ def test_what_cannot_be_drawn_raises_here() -> None:
         _, draw = next(seen)
         with pytest.raises(ZeroDivisionError):
             draw()
+
+
+def test_pictures_that_cannot_even_be_listed_cost_no_answer(
+    analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(_: Analysis) -> dict[str, Callable[[], Drawing]]:
+        raise ValueError("no list")
+
+    monkeypatch.setattr(run_module, "drawings", none)
+    written = run_module.write_run(analysis, tmp_path / "run")
+    assert written.unavailable["pictures"] == "ValueError: no list"
+    assert {"summary.json", "fit.nc", "report.html"} <= {file.name for file in (tmp_path / "run").iterdir()}
