@@ -45,7 +45,7 @@ def t_logpdf(x: FloatArray, df: float, scale: FloatArray | float = 1.0) -> Float
     return np.asarray(constant - np.log(scale) - 0.5 * (df + 1) * np.log1p(np.square(x / scale) / df))
 
 
-def t_cdf(x: FloatArray, df: float) -> FloatArray:
+def t_cdf(x: FloatArray | float, df: float) -> FloatArray:
     """P(T ≤ x) of Student's t.
 
     Examples
@@ -54,17 +54,6 @@ def t_cdf(x: FloatArray, df: float) -> FloatArray:
     [0.0, 0.5, 0.75]
     """
     return np.asarray(special.stdtr(df, x))
-
-
-def normal_quantile(p: FloatArray | float) -> FloatArray:
-    """Quantile of the standard normal law.
-
-    Examples
-    --------
-    >>> round(float(normal_quantile(0.975)), 2)
-    1.96
-    """
-    return np.asarray(special.ndtri(p))
 
 
 def beta_quantile(p: FloatArray | float, a: float, b: float) -> FloatArray:

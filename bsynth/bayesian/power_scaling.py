@@ -9,7 +9,7 @@ import numpy as np
 
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.convergence import ess_tail
-from bsynth.bayesian.psis import LEAST_TAIL, smoothed
+from bsynth.bayesian.psis import LEAST_TAIL, smoothed, tail_size
 
 ALPHAS = (0.99, 1.01)
 TURNS = 9
@@ -29,8 +29,7 @@ def sensitivity(quantity: FloatArray, log_density: FloatArray) -> float:
         return 0.0
     size = log_density.size
     efficiency = float(ess_tail(log_density[None])[0]) / size
-    tail = int(3 * np.sqrt(size / efficiency)) if size * efficiency > 225 else size // 5
-    tail = max(min(tail, size // 2), LEAST_TAIL)
+    tail = max(min(tail_size(size, efficiency), size // 2), LEAST_TAIL)
     moved = []
     for alpha in ALPHAS:
         weights = np.exp(smoothed((alpha - 1) * log_density.ravel(), tail)[0])

@@ -69,13 +69,24 @@ def loo(log_likelihood: FloatArray, efficiency: float = 1.0) -> Loo:
     ([-0.6, -0.0, -0.6], True)
     """
     draws = len(log_likelihood)
-    tail = int(3 * np.sqrt(draws / efficiency)) if draws * efficiency > 225 else draws // 5
+    tail = tail_size(draws, efficiency)
     elpd, k = np.empty(log_likelihood.shape[1]), np.empty(log_likelihood.shape[1])
     for n, each in enumerate(log_likelihood.T):
         log_weights, k[n] = smoothed(-each, min(tail, draws - 1))
         elpd[n] = special.logsumexp(log_weights + each)
     everything = special.logsumexp(log_likelihood, axis=0) - np.log(draws)
     return Loo(elpd, everything - elpd, k, min(1 - 1 / np.log10(draws), 0.7))
+
+
+def tail_size(draws: int, efficiency: float) -> int:
+    """How many of the largest ratios are the tail, where a draw is worth ``efficiency`` independent ones.
+
+    Examples
+    --------
+    >>> tail_size(4000, 1.0), tail_size(200, 0.5)
+    (189, 40)
+    """
+    return int(3 * np.sqrt(draws / efficiency)) if draws * efficiency > 225 else draws // 5
 
 
 def pre_period_loo(tree: xr.DataTree) -> Loo:

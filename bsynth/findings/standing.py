@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import special
 
+from bsynth._base.laws import t_cdf
 from bsynth._base.types import FloatArray, Label
 from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace, placebo_space
@@ -37,7 +37,7 @@ def outliers(panel: Panel, placebo: PlaceboSpace, estimator: Method) -> tuple[Fl
         panel = panel.without(top)
         others = _log_ratios(placebo_space(panel, estimator, progress=False))
         found[top] = _studentised(own[top], list(others.values()))
-        if special.stdtr(len(others) - 1, -found[top]) * len(own) < CHANCE:
+        if t_cdf(-found[top], len(others) - 1) * len(own) < CHANCE:
             treated = step
         own = others
     values = own

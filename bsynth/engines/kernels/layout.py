@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from bsynth._base.laws import LOG_2PI
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.engines import drift
 from bsynth.engines.structure import Structure, inputs, structure
@@ -31,7 +32,6 @@ REACH, DRIFT_SD, LOG_FORM, WALK, INTEGRATED = range(38, 43)
 # Offset of the units in which the vector is given, 0 for units of 1; and the length of the header.
 UNITS, HEADER = range(43, 45)
 
-LOG_2PI = math.log(2 * math.pi)
 SMALL = -2.0
 """Where the scales of what donors share and of their own noise begin, as logarithms: small in units of their priors,
 since a first guess that is too large leaves the donors' cells far from what is expected of them."""
