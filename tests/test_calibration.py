@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 import bsynth as bs
 from bsynth.calibration import (
+    Inflation,
     PlaceboFit,
     learn,
     learn_inflation,
@@ -76,7 +76,8 @@ def test_every_prior_of_the_forms_can_be_taught(probability: float, walk: float,
 def test_inflation_matches_importance_sampling(rng: np.random.Generator) -> None:
     errors, sds = rng.normal(0, 0.8, 12), rng.uniform(0.2, 0.6, 12)
     found = learn_inflation(errors, sds)
-    c, d = np.exp(rng.normal(0, 0.5, 400_000)), np.abs(rng.normal(0, 0.5, 400_000))
+    typical = np.sqrt(np.mean(errors**2))
+    c, d = np.exp(rng.normal(0, 1.0, 400_000)), rng.exponential(typical / 4, 400_000)
     scale = np.sqrt((c[:, None] * sds) ** 2 + d[:, None] ** 2)
     log_weight = (stats.t.logpdf(errors / scale, 8) - np.log(scale)).sum(axis=1)
     weight = np.exp(log_weight - log_weight.max())
@@ -85,6 +86,27 @@ def test_inflation_matches_importance_sampling(rng: np.random.Generator) -> None
     lower, upper = found.interval(0.9, 1.0, 0.4)
     assert found.cdf(lower, 1.0, 0.4) == pytest.approx(0.05, abs=1e-9)
     assert found.cdf(upper, 1.0, 0.4) == pytest.approx(0.95, abs=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e-6, 40.0, 1e6])
+def test_errors_of_any_size_are_learned_alike(rng: np.random.Generator, size: float) -> None:
+    """Nothing about a calibration depends on the unit of measure, and no value of c or d is too large for it."""
+    errors, sds = rng.normal(0, 0.8, 12), rng.uniform(0.2, 0.6, 12)
+    found, scaled = learn_inflation(errors, sds), learn_inflation(size * errors, size * sds)
+    assert scaled.c_mean == pytest.approx(found.c_mean)
+    assert scaled.d_mean == pytest.approx(size * found.d_mean)
+    # Forty times as large as the model expects is as large as they are.
+    lower, upper = learn_inflation(size * errors, np.full(12, 1e-3 * size)).interval(0.8, 0.0, 1e-3 * size)
+    assert upper - lower == pytest.approx(2 * 1.28 * 0.8 * size, rel=0.35)
+    assert not scaled.at_edge
+
+
+def test_a_grid_that_is_too_short_says_so() -> None:
+    c, d = (grid.ravel() for grid in np.meshgrid([0.5, 1.0, 2.0], [0.0, 0.5, 1.0], indexing="ij"))
+    inside = np.where((c == 1) & (d < 1), 0.5, 0.0)
+    assert not Inflation(c, d, inside).at_edge
+    assert Inflation(c, d, np.where(c == 2, 1 / 3, 0.0)).at_edge
+    assert Inflation(c, d, np.where(d == 1, 1 / 3, 0.0)).at_edge
 
 
 def test_honest_placebos_leave_the_interval_nearly_alone(rng: np.random.Generator) -> None:
@@ -141,17 +163,32 @@ def test_basque_widens_and_says_why(basque: tuple[bs.Calibration, Path]) -> None
 
 
 @pytest.mark.slow
-def test_cumulative_and_lift_follow_the_average_and_single_periods_do_not(basque: tuple[bs.Calibration, Path]) -> None:
+def test_cumulative_and_lift_follow_the_average(basque: tuple[bs.Calibration, Path]) -> None:
     calibration, _ = basque
     table = calibration.effects().set_index("estimand")
     assert table.loc["cumulative", "lower"] == pytest.approx(23 * table.loc["average", "lower"])
     observed = float(calibration.fit.observed[20:].mean())
     upper = table.loc["average", "upper"]
     assert table.loc["lift", "upper"] == pytest.approx(upper / (observed - upper))
-    path = calibration.path()
+
+
+@pytest.mark.slow
+def test_single_periods_are_calibrated_about_the_same_gap(basque: tuple[bs.Calibration, Path]) -> None:
+    calibration, _ = basque
+    path = calibration.path(0.9)
     assert len(path) == 23
-    pd.testing.assert_frame_equal(path, calibration.fit.path(interval="predictive").iloc[20:].reset_index(drop=True))
-    assert set(path["interval"]) == {"predictive"}
+    assert set(path["interval"]) == {"calibrated"}
+    base = calibration.fit.path(0.9, interval="predictive").iloc[20:].reset_index(drop=True)
+    np.testing.assert_allclose(path[["time", "gap", "observed"]].astype(float), base[["time", "gap", "observed"]])
+    np.testing.assert_allclose((path["gap_lower"] + path["gap_upper"]) / 2, path["gap"])
+    np.testing.assert_allclose(path["observed"] - path["lower"], path["gap_upper"])
+    drawn = calibration.paths()
+    np.testing.assert_array_equal(drawn, calibration.paths())
+    width = np.diff(np.quantile(drawn, [0.05, 0.95], axis=0), axis=0)[0]
+    np.testing.assert_allclose(width, path["gap_upper"] - path["gap_lower"], rtol=0.12)
+    average = calibration.effects(0.9).iloc[0]
+    found = np.quantile(drawn.mean(axis=1), [0.05, 0.95])
+    assert np.diff(found)[0] == pytest.approx(average["upper"] - average["lower"], rel=0.12)
 
 
 @pytest.mark.slow

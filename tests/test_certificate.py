@@ -27,6 +27,7 @@ from bsynth.calibration.certificate.summary import (
 )
 from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
 from bsynth.calibration.certificate.words import _by_period, _held
+from bsynth.calibration.inflation import mixture_radii
 from bsynth.calibration.scores import coverage_error, interval_score
 from bsynth.cli import main
 from bsynth.model.design import make_design
@@ -95,9 +96,10 @@ def test_estimands_are_sums_of_one_another(window: PlaceboWindow) -> None:
 
 def test_radii_are_those_of_the_exact_quantiles(rng: np.random.Generator) -> None:
     inflation = learn_inflation(rng.normal(0, 0.6, 20), rng.uniform(0.1, 0.5, 20))
-    sds = np.array([0.05, 0.3, 1.2])
-    exact = [[inflation.interval(level, 0.0, sd)[1] for sd in sds] for level in LEVELS]
-    np.testing.assert_allclose(inflation.radii(LEVELS, sds), exact, rtol=3e-4)
+    for sd in (0.05, 0.3, 1.2):
+        exact = [inflation.interval(level, 0.0, sd)[1] for level in LEVELS]
+        scale = np.sqrt((inflation.c * sd) ** 2 + inflation.d**2)
+        np.testing.assert_allclose(mixture_radii(LEVELS, scale, inflation.weight), exact, rtol=4e-4)
 
 
 def test_scores_and_their_errors_by_hand() -> None:
@@ -133,10 +135,10 @@ def test_a_coverage_of_all_is_said_without_going_beyond_it() -> None:
 @pytest.mark.parametrize(
     ("coverage", "lower", "upper", "said"),
     [
-        (1.0, 0.57, 1.0, "The predictive 90% interval of single periods"),
-        (1.0, 0.95, 1.0, "The model is wider than it says for single periods: "),
-        (0.6, 0.4, 0.8, "The model is too narrow for single periods: "),
-        (0.6, 0.1, 0.95, "The predictive 90% interval of single periods"),
+        (1.0, 0.57, 1.0, "The calibrated 90% interval of single periods"),
+        (1.0, 0.95, 1.0, "Calibration leaves it wider than it says for single periods: "),
+        (0.6, 0.4, 0.8, "Calibration leaves it too narrow for single periods: "),
+        (0.6, 0.1, 0.95, "The calibrated 90% interval of single periods"),
     ],
 )
 def test_a_coverage_contradicts_the_level_where_its_interval_leaves_it_out(
@@ -231,10 +233,10 @@ def test_treated_intervals_are_those_of_the_report(found: Certificate) -> None:
     half = found.treated.query("estimand == 'cumulative' and level == 0.5").set_index("kind").loc["conformal"]
     assert half["lower"] < half["estimate"] < half["upper"]
     periods = found.treated.query("estimand == 'period'")
-    assert len(periods) == H * 4 * 2
-    assert set(periods["kind"]) == {"base", "conformal"}, "what is learned from averages calibrates no single period"
+    assert len(periods) == H * 4 * 3
+    assert set(periods["kind"]) == {"base", "calibrated", "conformal"}
     path = calibration.path(0.8)
-    own = periods[(periods["kind"] == "base") & (periods["level"] == 0.8)]
+    own = periods[(periods["kind"] == "calibrated") & (periods["level"] == 0.8)]
     assert own["lower"].tolist() == path["gap_lower"].tolist()
 
 

@@ -13,12 +13,13 @@ import xarray as xr
 from bsynth import effects
 from bsynth._base.plain import records
 from bsynth._base.request import check_flags, check_level
-from bsynth._base.types import Label, Status
+from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
 from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, usable_donors
 from bsynth.calibration.inflation import Inflation
+from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
 from bsynth.engines.sampling import Sampling, resolve
@@ -33,6 +34,8 @@ from bsynth.text.numbers import bracket, chance, count, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 MIN_PLACEBOS = 4
+PATHS = 8000
+"""Whole paths drawn for a band: its width is then known to about one part in a hundred."""
 SAID = 8
 """Donors left out that are said one by one."""
 
@@ -48,7 +51,7 @@ class Calibration(Pictured):
     placebos : tuple of PlaceboFit
         One per donor, at the model's own prior.
     lesson : Lesson
-        What the donors teach: how common each form of drift is, c and d.
+        What the donors teach: how common each form of drift is, c, d and the scatter of single periods.
     skipped : tuple of (unit, reason)
         Donors that could not play the treated unit.
     seconds : float
@@ -136,14 +139,39 @@ class Calibration(Pictured):
         table = effects.refuse_lift(table)
         return effects.complete(table, method="bayes", model=self.fit.spec.name, seconds=self.seconds)
 
-    def path(self, level: float = 0.95) -> pd.DataFrame:
-        """One row per treated period with the fit's predictive interval of its gap, named in ``interval``.
+    @cached_property
+    def _gaps(self) -> FloatArray:
+        """(S, H) draws of the predictive gap of each treated period, pre-period sd units."""
+        fit = self.fit
+        gaps = (fit.observed - fit.counterfactual("predictive")).isel(time=slice(fit.n_pre, None))
+        return np.asarray(gaps.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy() / self.scale)
 
-        Single periods are not calibrated: c and d are learned from errors of averages, and on real panels intervals
-        of single periods made from them are too narrow where the noise of a period is much of its error (GeoLift:
-        90% intervals held the truth in 83% of periods, the predictive ones in 91%).
+    def path(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per treated period with the calibrated interval of its gap, in the columns of `Fit.path`.
+
+        A period's error is that of the average, which c and d calibrate, and its deviation from it, calibrated by how
+        far the donors' periods scattered about their average (`bsynth.calibration.paths`).
         """
-        return self.fit.path(level, interval="predictive").iloc[self.fit.n_pre :].reset_index(drop=True)
+        level = check_level(level)
+        table = self.fit.path(level, interval="predictive").iloc[self.fit.n_pre :].reset_index(drop=True)
+        draws = self._gaps
+        found = path_moments(draws, draws.mean(axis=1), np.ones(len(draws)))
+        (radius,) = self.scale * path_radii([level], found, self.inflation, self.lesson.scatter)
+        centre = self.scale * found.mean
+        observed = table["observed"].to_numpy(dtype=float)
+        return table.assign(
+            gap_lower=centre - radius,
+            gap_upper=centre + radius,
+            lower=observed - centre - radius,
+            upper=observed - centre + radius,
+            interval="calibrated",
+        )
+
+    def paths(self, size: int = PATHS) -> FloatArray:
+        """(size, H) draws of whole paths of the calibrated gap, outcome units; a seed gives the same ones."""
+        draws = self._gaps
+        rng = np.random.default_rng([0 if self.seed is None else self.seed, PATHS])
+        return self.scale * calibrated_paths(draws, np.ones(len(draws)), self.inflation, self.lesson.scatter, rng, size)
 
     @property
     def status(self) -> Status:
@@ -172,11 +200,16 @@ class Calibration(Pictured):
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {count(len(self.placebos), 'donor')} as pseudo-treated: {self.lesson.words()}the "
-            "model's sd is "
-            f"multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
-            f"shows, is added. So few donors cannot tell probabilities finer than 1/{len(self.placebos) + 1} apart."
+            f"Calibrated on {count(len(self.placebos), 'donor')} as pseudo-treated: {self.lesson.words()}the model's sd "
+            f"is multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
+            f"shows, is added; single periods scatter {fixed(self.lesson.scatter.mean, 2)} times as far about their "
+            f"average as it says. So few donors cannot tell probabilities finer than 1/{len(self.placebos) + 1} apart."
         ]
+        if self.inflation.at_edge:
+            words.append(
+                "The donors' errors are so unlike what their fits expect that c or d lies at the end of what was "
+                "tried, and the interval may be too narrow: look at the donors."
+            )
         if self.drawn_from is not None:
             words.append(
                 f"They are {len(self.placebos)} of {count(self.drawn_from, 'donor')}, drawn at random with seed "
@@ -231,6 +264,7 @@ class Calibration(Pictured):
             "c_interval": list(self.inflation.spread(self.inflation.c, level)),
             "d": self.inflation.d_mean,
             "d_interval": list(self.inflation.spread(self.inflation.d, level)),
+            "scatter": self.lesson.scatter.mean,
             "donors": len(self.placebos),
             "drawn_from": self.drawn_from,
             "resolution": self.resolution,

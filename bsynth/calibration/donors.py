@@ -1,7 +1,7 @@
 """A panel's units as pseudo-treated, and what all of them, or all but one, teach."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.degenerate import unit_lacks
 from bsynth.calibration.components import factors, learn_shares
 from bsynth.calibration.inflation import Inflation, learn_inflation
+from bsynth.calibration.paths import Scatter, learn_scatter
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
 from bsynth.engines.sampling import Sampling
 from bsynth.model.spec import ModelSpec
@@ -35,16 +36,26 @@ class Lesson:
         What a draw of each component weighs when they move from the model's own prior to ``shares``.
     inflation : Inflation
         Posterior of c and d.
+    scatter : Scatter
+        Posterior of how far periods scatter about their average.
     """
 
     shares: Mapping[str, float] | None
     factors: FloatArray
     inflation: Inflation
+    scatter: Scatter = field(default_factory=lambda: learn_scatter(np.empty((0, 0)), ()))
 
     @property
     def drifting(self) -> float | None:
         """π, the share of units that drift; None when the model has no switch."""
         return None if self.shares is None or "none" not in self.shares else 1 - self.shares["none"]
+
+    @property
+    def prior(self) -> dict[str, float] | None:
+        """Prior probability of each component in the placebos' model, from which ``factors`` lead to ``shares``."""
+        if self.shares is None:
+            return None
+        return {name: share / factor for (name, share), factor in zip(self.shares.items(), self.factors, strict=True)}
 
     def words(self) -> str:
         """The shares in words, with a comma at the end; empty without them."""
@@ -71,7 +82,7 @@ class DonorFits:
 
 
 def learn(placebos: Sequence[PlaceboFit], prior: Mapping[str, float] | None) -> Lesson:
-    """Learn shares, c and d from placebo fits; ``prior`` is `switch_prior` of their model."""
+    """Learn shares, c, d and scatter from placebo fits; ``prior`` is `switch_prior` of their model."""
     shares = None
     if prior is not None:
         shares = dict(zip(prior, learn_shares([p.support for p in placebos]).tolist(), strict=True))
@@ -83,7 +94,9 @@ def _taught(
 ) -> Lesson:
     weights = factors(shares, prior)
     found = [p.reweighted(weights) for p in placebos]
-    return Lesson(shares, weights, learn_inflation([e for e, _ in found], [s for _, s in found]))
+    inflation = learn_inflation([e for e, _ in found], [s for _, s in found])
+    paths = [p.moments(weights) for p in placebos]
+    return Lesson(shares, weights, inflation, learn_scatter(np.array([m.mean for m in paths]), paths))
 
 
 def switch_prior(spec: ModelSpec) -> Mapping[str, float] | None:

@@ -13,6 +13,7 @@ from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
+from bsynth.calibration.paths import PathMoments, path_moments
 from bsynth.engines.sampling import ROUNDS, Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -67,6 +68,11 @@ class PlaceboFit:
         weights = self.weights(factors)
         mean = float(np.average(self.average, weights=weights))
         return mean, float(np.sqrt(np.average((self.average - mean) ** 2, weights=weights)))
+
+    def moments(self, factors: FloatArray) -> PathMoments:
+        """Of the gap of each period, when draws of each component weigh ``factors`` (C,)."""
+        path = self.path if self.path.size else np.empty((len(self.average), 0))
+        return path_moments(path, self.average, self.weights(factors))
 
     def interval(self, level: float, factors: FloatArray) -> tuple[float, float]:
         """Equal-tailed interval of the average gap when draws of each component weigh ``factors`` (C,)."""

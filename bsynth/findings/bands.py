@@ -1,18 +1,19 @@
 """A band for the whole path of effects: so wide that a given share of whole paths lies inside."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bsynth._base.plain import show
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.result import Fit, require_fit
-from bsynth.calibration import Calibration, Lesson, PlaceboFit
+from bsynth.calibration import Calibration, Lesson, PlaceboFit, calibrated_paths, learn
 from bsynth.errors import FitError, some_of
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count, number, percent
@@ -25,6 +26,9 @@ MEASURED: Mapping[str, tuple[int, int]] = {
     "GeoLift": (37, 40),
 }
 """Panels, and the untreated units of each whose whole path the band held, of all (``tests/evidence/bands.json``)."""
+_CHECKED = 2000
+"""Paths drawn for the band of a donor."""
+_SEED = 41
 MEASURED_LEVEL = 0.95
 MEASURED_MODEL = "default"
 
@@ -44,11 +48,11 @@ class PathBand(Pictured):
     inside : float
         Share of the saved paths inside: the least that is not below ``level``.
     factor : float
-        Half-width of the band in posterior sd of each period.
-    interval : {"predictive", "mean"}
+        Half-width of the band in sd of each period.
+    interval : {"calibrated", "predictive", "mean"}
     held, units : int or None
-        Of the donors as pseudo-treated, to which nothing happened, those whose whole path such a band held, of all;
-        only with a calibration.
+        Of the donors as pseudo-treated, to which nothing happened, those whose whole path such a band held, of all,
+        each by what the others teach; only with a calibration.
     reason : str
         Of the fit or calibration that it rests on.
     """
@@ -58,7 +62,7 @@ class PathBand(Pictured):
     level: float
     inside: float
     factor: float
-    interval: IntervalKind
+    interval: str
     held: int | None = None
     units: int | None = None
     reason: str = ""
@@ -78,7 +82,7 @@ class PathBand(Pictured):
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
             f"{percent(self.level)} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
-            f"{number(self.factor)} posterior sd to either side in each of {count(len(self.table), 'period')}; the "
+            f"{number(self.factor)} {self._sd} to either side in each of {count(len(self.table), 'period')}; the "
             "interval of one period alone is for a question about that period only."
         ]
         if len(away) == 0:
@@ -87,22 +91,42 @@ class PathBand(Pictured):
                 "which says nothing against their average."
             )
         elif len(away) == len(self.table):
-            words.append("By the model alone it excludes zero in every period.")
+            words.append(f"{self._by} it excludes zero in every period.")
         else:
             periods = some_of([show(t) for t in away], limit=4)
-            words.append(f"By the model alone it excludes zero in {len(away)} of them ({periods}).")
+            words.append(f"{self._by} it excludes zero in {len(away)} of them ({periods}).")
         return (*mark(self.reason), *words, *self.measured())
+
+    @property
+    def _calibrated(self) -> bool:
+        return self.interval == "calibrated"
+
+    @property
+    def _sd(self) -> str:
+        return "calibrated sd" if self._calibrated else "posterior sd"
+
+    @property
+    def _by(self) -> str:
+        return "By model and donors" if self._calibrated else "By the model alone"
 
     def measured(self) -> tuple[str, ...]:
         """How often such bands held the whole path of units to which nothing happened, in words."""
+        if self._calibrated:
+            return (
+                f"Of {self.units} donors as if treated, to which nothing happened, such bands held the whole path of "
+                f"{self.held}, each by what the others teach; so few cannot tell shares finer than 1/{self._least} "
+                "apart.",
+            )
         panels = ", ".join(f"{held} of {units} in {title}" for title, (held, units) in MEASURED.items())
         words = [
             f"Such bands may hold far less than they say: of untreated units as if treated, {percent(MEASURED_LEVEL)} "
             f"bands of the model {MEASURED_MODEL!r} held the whole path of {panels}."
         ]
-        if self.held is not None:
-            words.append(f"On this panel {percent(self.level)} bands held that of {self.held} of {self.units} donors.")
         return tuple(words)
+
+    @property
+    def _least(self) -> int:
+        return (self.units or 0) + 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -126,18 +150,19 @@ class PathBand(Pictured):
 def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: IntervalKind = "predictive") -> PathBand:
     """Answer between which bounds the whole path of effects lies, not just each period by itself.
 
-    Posterior sup-t: the mean gap ± a multiple of each period's posterior sd, the multiple being the ``level``
-    quantile over draws of the largest standardised deviation of a path. It is as narrow as the model is sure, and
-    where untreated units drift it holds whole paths less often than it says: the words give what was measured.
+    Sup-t: the mean gap ± a multiple of each period's sd, the multiple being the ``level`` quantile over draws of the
+    largest standardised deviation of a path. Of a calibration the paths are those that model and donors together
+    expect (`bsynth.calibration.paths`). Of a fit it is as narrow as the model is sure, and where untreated units
+    drift it holds whole paths less often than it says: the words give what was measured.
 
     Parameters
     ----------
     result : Fit or Calibration
-        Of a calibration, its fit; how often such bands held the donors' whole paths is then counted on this panel
-        (predictive bands alone).
+        Of a calibration the calibrated paths, and how often such bands held the donors' whole paths on this panel.
     level : float
         Share of whole paths inside, 0 < level < 1.
     interval : {"predictive", "mean"}
+        ``"mean"`` leaves the noise of periods out; it is then the fit's alone, since errors that are seen have it.
 
     Raises
     ------
@@ -165,16 +190,14 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
         require_fit(result)
     level = check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
-    path = fit.path(level, interval=interval).iloc[fit.n_pre :]
-    gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))
-    draws = gaps.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy()
-    if bad := int((~np.isfinite(draws)).any(axis=1).sum()):
-        raise FitError(f"{bad} of {len(draws)} drawn paths are not finite, and none is dropped; fit again")
+    calibrated = isinstance(result, Calibration) and interval == "predictive"
+    draws = result.paths() if calibrated else _drawn(fit, interval)
+    path = result.path(level) if calibrated else fit.path(level, interval=interval).iloc[fit.n_pre :]
     lower, upper, factor, inside = _band(draws, level)
     table = pd.DataFrame(
         {
             "time": path["time"].to_numpy(),
-            "gap": draws.mean(axis=0),
+            "gap": path["gap"].to_numpy(),
             "lower": lower,
             "upper": upper,
             "period_lower": path["gap_lower"].to_numpy(),
@@ -183,10 +206,19 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
             "excludes_zero": (lower > 0) | (upper < 0),
         }
     )
-    held = units = None
-    if isinstance(result, Calibration) and interval == "predictive":
-        held, units = sum(_holds_nothing(p, result.lesson, level) for p in result.placebos), len(result.placebos)
-    return PathBand(fit, table, level, inside, factor, interval, held, units, result.reason)
+    if not calibrated:
+        return PathBand(fit, table, level, inside, factor, interval, reason=result.reason)
+    held = whole_paths_held(result.placebos, result.lesson.prior, level)
+    return PathBand(fit, table, level, inside, factor, "calibrated", int(held.sum()), len(held), result.reason)
+
+
+def _drawn(fit: Fit, interval: IntervalKind) -> FloatArray:
+    """(S, H) draws of the fit's gap."""
+    gaps = (fit.observed - fit.counterfactual(interval)).isel(time=slice(fit.n_pre, None))
+    draws = np.asarray(gaps.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy())
+    if bad := int((~np.isfinite(draws)).any(axis=1).sum()):
+        raise FitError(f"{bad} of {len(draws)} drawn paths are not finite, and none is dropped; fit again")
+    return draws
 
 
 def _band(draws: FloatArray, level: float) -> tuple[FloatArray, FloatArray, float, float]:
@@ -200,10 +232,20 @@ def _band(draws: FloatArray, level: float) -> tuple[FloatArray, FloatArray, floa
     return centre - factor * sd, centre + factor * sd, factor, float((largest <= factor).mean())
 
 
-def _holds_nothing(placebo: PlaceboFit, lesson: Lesson, level: float) -> bool:
-    """Whether the band of a pseudo-treated unit, at the shares that the donors teach, holds zero in every period."""
-    weights = placebo.weights(lesson.factors)
-    # As many draws again, each as often as its weight says, evenly spread: no chance enters.
-    at = np.searchsorted(np.cumsum(weights) / weights.sum(), (np.arange(len(weights)) + 0.5) / len(weights))
-    lower, upper, _, _ = _band(placebo.path[at], level)
-    return bool(((lower <= 0) & (upper >= 0)).all())
+def whole_paths_held(
+    placebos: Sequence[PlaceboFit], prior: Mapping[str, float] | None, level: float
+) -> NDArray[np.bool_]:
+    """(J,) whether the calibrated band of each pseudo-treated unit, by what the others teach, holds zero throughout."""
+    held = np.empty(len(placebos), dtype=bool)
+    for k, own in enumerate(placebos):
+        lesson = learn([*placebos[:k], *placebos[k + 1 :]], prior)
+        lower, upper = null_band(own, lesson, level, np.random.default_rng([_SEED, k]))
+        held[k] = bool(((lower <= 0) & (upper >= 0)).all())
+    return held
+
+
+def null_band(own: PlaceboFit, lesson: Lesson, level: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """(H,) lower and upper bound of the calibrated band of a unit by what others teach, its pre-period sd units."""
+    draws = calibrated_paths(own.path, own.weights(lesson.factors), lesson.inflation, lesson.scatter, rng, _CHECKED)
+    lower, upper, _, _ = _band(draws, level)
+    return lower, upper

@@ -40,8 +40,9 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
     3
     """
     check_kind(band, PathBand, "band", "what bsynth.path_band(fit) returns")
-    seen = view(band.fit, level=band.level, interval=band.interval)
-    table, path = band.table, seen.path
+    seen = view(band.fit, level=band.level, interval="mean" if band.interval == "mean" else "predictive")
+    table, path = band.table, seen.path.copy()
+    path.loc[path.index[seen.n_pre :], ["gap_lower", "gap_upper"]] = table[["period_lower", "period_upper"]].to_numpy()
     with style.house():
         ax = style.new_axes(ax)
         x = style.positions(seen.times)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from bsynth._base.types import IntervalKind
 from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -17,7 +18,7 @@ from bsynth.text.numbers import bracket, numbers
 
 
 def plot_gap(
-    result: Fit | Estimate | PathInference,
+    result: Fit | Calibration | Estimate | PathInference,
     *,
     ax: Axes | None = None,
     level: float = 0.95,
@@ -27,8 +28,8 @@ def plot_gap(
 
     Parameters
     ----------
-    result : Fit, Estimate, or inference by period
-        A point estimate has no band; conformal, jackknife+ and prediction intervals bring their own.
+    result : Fit, Calibration, Estimate, or inference by period
+        A point estimate has no band; a calibration, conformal, jackknife+ and prediction intervals bring their own.
     ax : Axes, optional
         Draw here instead of in a new figure.
     level : float

@@ -9,6 +9,7 @@ import pandas as pd
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.text.labels import METHODS, interval_words
@@ -66,9 +67,11 @@ class View:
         return times
 
 
-def view(result: Fit | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
-    """Return the view of any result over time; a point keeps NaN bounds, inference brings its own."""
+def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
+    """Return the view of any result over time; a point keeps NaN bounds, inference and calibration bring their own."""
     level = check_level(level)
+    if isinstance(result, Calibration):
+        return _with_bounds(view(result.fit, level=level, interval="predictive"), result, level, result.reason)
     if isinstance(result, Fit):
         attrs = result.tree.attrs
         donors = result.tree["constant_data"].to_dataset()["donors"]
@@ -104,7 +107,7 @@ def view(result: Fit | Estimate | PathInference, *, level: float, interval: Inte
 
 def require_result(result: object) -> None:
     """Refuse what is no fit, estimate or inference around one, and say where these come from."""
-    if not isinstance(result, Fit | Estimate) and not _has_path(result):
+    if not isinstance(result, Fit | Calibration | Estimate) and not _has_path(result):
         raise SpecError(
             f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "
             "bsynth.classical(panel) and bsynth.conformal(panel) return one each"
@@ -117,12 +120,16 @@ def _has_path(result: object) -> bool:
 
 def _inferred(result: PathInference, level: float) -> View:
     """A classical point with the bounds of an inference around it."""
-    seen = view(result.estimate, level=level, interval="mean")
+    return _with_bounds(view(result.estimate, level=level, interval="mean"), result, level, "")
+
+
+def _with_bounds(seen: View, result: PathInference | Calibration, level: float, reason: str) -> View:
+    """A view with a result's own bounds and average where it has them; the others stay."""
     average = _average(result.effects(level))
-    words = interval_words(str(average["interval"]), level)
     path = seen.path.set_index("time")
     path.update(result.path(level).set_index("time"))
-    return replace(seen, path=path.reset_index(), average=average, interval=words)
+    words = interval_words(str(average["interval"]), level)
+    return replace(seen, path=path.reset_index(), average=average, interval=words, reason=reason)
 
 
 def _average(table: pd.DataFrame) -> pd.Series:

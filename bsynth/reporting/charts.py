@@ -13,6 +13,7 @@ import pandas as pd
 
 from bsynth._base.plain import show
 from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace
 from bsynth.frequentist.estimate import Estimate
 from bsynth.plots.style import positions
@@ -112,7 +113,7 @@ def numbers_of(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def trajectory_chart(
-    result: Fit | Estimate | PathInference, donors: Sequence[Any], *, level: float, time: str
+    result: Fit | Calibration | Estimate | PathInference, donors: Sequence[Any], *, level: float, time: str
 ) -> Chart:
     """Observed and counterfactual series with every donor behind them, named by ``donors``."""
     seen = view(result, level=level, interval="predictive")
@@ -130,7 +131,7 @@ def trajectory_chart(
     )
 
 
-def gap_chart(result: Fit | Estimate | PathInference, *, level: float, time: str) -> Chart:
+def gap_chart(result: Fit | Calibration | Estimate | PathInference, *, level: float, time: str) -> Chart:
     """Observed less counterfactual by period, and its average over the treated window."""
     seen = view(result, level=level, interval="predictive")
     after = np.arange(len(seen.times)) >= seen.n_pre

@@ -88,10 +88,11 @@ def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     inferences and findings.
     """
     main, level, time = analysis.main, analysis.level, analysis.panel.source.time
+    answer = analysis.calibration or main
     beside = next(iter(analysis.estimates.values()), None) if analysis.fits else None
     found: dict[str, Callable[[], Figure]] = {
-        "trajectory": lambda: _over_time(lambda ax: plot_trajectory(main, ax=ax, level=level), time),
-        "gap": lambda: _over_time(lambda ax: plot_gap(main, ax=ax, level=level), time),
+        "trajectory": lambda: _over_time(lambda ax: plot_trajectory(answer, ax=ax, level=level), time),
+        "gap": lambda: _over_time(lambda ax: plot_gap(answer, ax=ax, level=level), time),
         "weights": lambda: _in_rows(lambda ax: plot_weights(main, beside, ax=ax, level=level)),
         "effects": lambda: _in_rows(
             lambda ax: plot_effects(without_bare_points(analysis.effects()), ax=ax, truth=analysis.truth), each=ROW

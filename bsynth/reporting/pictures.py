@@ -12,6 +12,7 @@ import pandas as pd
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
+from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace
 from bsynth.plots.view import PathInference
 from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
@@ -103,11 +104,11 @@ def _numbers(make: Callable[[], pd.DataFrame | None]) -> dict[str, Any] | None:
 
 def charts(analysis: Analysis) -> dict[str, Callable[[], Chart]]:
     """Return what makes the pictures over time as data, by key."""
-    main, level, panel = analysis.main, analysis.level, analysis.panel
+    answer, level, panel = analysis.calibration or analysis.main, analysis.level, analysis.panel
     time = panel.source.time
     found: dict[str, Callable[[], Chart]] = {
-        "trajectory": partial(trajectory_chart, main, panel.donors, level=level, time=time),
-        "gap": partial(gap_chart, main, level=level, time=time),
+        "trajectory": partial(trajectory_chart, answer, panel.donors, level=level, time=time),
+        "gap": partial(gap_chart, answer, level=level, time=time),
     }
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = partial(trajectory_chart, fit, panel.donors, level=level, time=time)
@@ -144,10 +145,11 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
 
 def _reasons(analysis: Analysis) -> dict[str, str]:
     """Why pictures, by key, show what is unreliable."""
-    keys = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
+    keys: dict[str, Fit | Calibration] = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
     if isinstance(main := analysis.main, Fit):
-        keys |= dict.fromkeys(("trajectory", "gap", "weights"), main)
-    found = {key: fit.reason for key, fit in keys.items()} | {"effects": analysis.effects_reason}
+        keys["weights"] = main
+        keys |= dict.fromkeys(("trajectory", "gap"), analysis.calibration or main)
+    found = {key: result.reason for key, result in keys.items()} | {"effects": analysis.effects_reason}
     return found | {part.slug: reason_of(finding) for part, finding in findings_of(analysis)}
 
 

@@ -174,8 +174,8 @@ def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
     )
     if summary["calibration"] is not None:
         words += (
-            " The bands are predictive intervals of single periods, by the model alone: what the donors teach about "
-            "averages calibrates the average, the cumulative effect and the lift, and no single period."
+            " The bands after the start are intervals of single periods, calibrated on the donors as that of the "
+            "average is; before it they are the model's own."
         )
     further = tuple(f"trajectory-{n}" for n in range(2, len(analysis.fits) + 1))
     return Section("The picture", "picture", (words,), (), ("trajectory", "gap", *further))

@@ -9,9 +9,10 @@ import pytest
 
 import bsynth as bs
 from bsynth.bayesian.result import Fit
-from bsynth.calibration import Calibration, Lesson, learn_inflation, summarise_placebo
+from bsynth.calibration import Calibration, learn, summarise_placebo
 from bsynth.errors import FitError, SpecError
 from bsynth.findings import path_band
+from bsynth.findings.bands import whole_paths_held
 from bsynth.model.spec import ModelSpec
 
 
@@ -73,18 +74,23 @@ def test_bad_input(fit: Fit) -> None:
         path_band(replace(fit, tree=tree))
 
 
-def test_with_a_calibration_it_counts_the_donors_whose_path_it_held(made, world: bs.Panel, fit: Fit) -> None:
+def test_with_a_calibration_it_is_of_the_calibrated_paths(made, world: bs.Panel, fit: Fit) -> None:
+    """And counts the donors whose whole path such a band held, each by what the others teach: one moved away is out."""
     spec = ModelSpec.model_validate({"drift": {"process": "walk", "probability": 0.5}})
     placebos = tuple(summarise_placebo(made(world.as_treated(unit), spec), unit) for unit in world.donors)
-    moved = replace(placebos[0], path=placebos[0].path + 50.0)
-    lesson = Lesson(None, np.ones(2), learn_inflation(np.zeros(6), np.ones(6)))
-    found = path_band(Calibration(fit, (moved, *placebos[1:]), lesson, (), 1.0), level=0.9)
-    held = 0
-    for placebo in placebos[1:]:
-        centre, sd = placebo.path.mean(axis=0), placebo.path.std(axis=0)
-        furthest = np.sort((np.abs(placebo.path - centre) / sd).max(axis=1))
-        held += bool((np.abs(centre) <= furthest[math.ceil(0.9 * len(furthest)) - 1] * sd).all())
-    assert (found.held, found.units) == (held, 6)
-    assert found.sentences()[-1] == f"On this panel 90% bands held that of {held} of 6 donors."
-    assert found.table.equals(path_band(fit, level=0.9).table)
-    assert path_band(Calibration(fit, placebos, lesson, (), 1.0), interval="mean").held is None
+    prior = {"none": 0.5, "walk": 0.5}
+    calibration = Calibration(fit, placebos, learn(placebos, prior), (), 1.0)
+    found = path_band(calibration, level=0.9)
+    assert found.interval == "calibrated"
+    drawn, table = calibration.paths(), found.table
+    lower, upper = table["lower"].to_numpy(), table["upper"].to_numpy()
+    assert ((drawn >= lower) & (drawn <= upper)).all(axis=1).mean() == pytest.approx(0.9, abs=1e-3)
+    periods = calibration.path(0.9)
+    np.testing.assert_allclose(table["period_lower"], periods["gap_lower"])
+    assert (table["upper"] > table["period_upper"]).all()
+    held = whole_paths_held(placebos, prior, 0.9)
+    assert (found.held, found.units) == (int(held.sum()), 6)
+    assert f"held the whole path of {held.sum()}, each by what the others teach" in found.sentences()[-1]
+    far = replace(placebos[0], path=placebos[0].path + 50.0, average=placebos[0].average + 50.0)
+    assert whole_paths_held((far, *placebos[1:]), prior, 0.9).tolist()[0] is False
+    assert path_band(calibration, interval="mean").held is None

@@ -7,6 +7,7 @@ period. The last column is the average effect.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pandas as pd
 from bsynth._base.types import FloatArray
 from bsynth.calibration import Lesson, PlaceboFit, learn, weighted_quantiles
 from bsynth.calibration.certificate.windows import PlaceboWindow
+from bsynth.calibration.paths import PathMoments, path_moments, path_radii
 from bsynth.calibration.scores import standardised
 
 KINDS = ("base", "calibrated", "conformal")
@@ -22,12 +24,21 @@ ESTIMANDS = ("average", "cumulative", "period", "cumulative-path")
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean and sd (2H,) of a unit's columns, and its weighted draws."""
+    """A unit's columns: their weighted draws (n, 2H), and what these come to."""
 
     columns: FloatArray
     weights: FloatArray
-    mean: FloatArray
-    sd: FloatArray
+    path: PathMoments
+
+    @property
+    def mean(self) -> FloatArray:
+        """(2H,) mean of each column."""
+        return self.path.mean
+
+    @cached_property
+    def sd(self) -> FloatArray:
+        """(2H,) the model's own sd of each column."""
+        return self.path.sd
 
 
 def columns_of(placebo: PlaceboFit) -> FloatArray:
@@ -37,11 +48,8 @@ def columns_of(placebo: PlaceboFit) -> FloatArray:
 
 
 def moments(columns: FloatArray, weights: FloatArray) -> Moments:
-    """Weighted mean and sd of each column."""
-    share = weights / weights.sum()
-    mean = share @ columns
-    # Not E[x²] − mean²: on a unit far from its donors that would cancel.
-    return Moments(columns, weights, mean, np.sqrt(share @ (columns - mean) ** 2))
+    """Weighted moments of each column; the last is the average."""
+    return Moments(columns, weights, path_moments(columns, columns[:, -1], weights))
 
 
 def conformal_quantiles(scores: FloatArray, levels: Sequence[float]) -> FloatArray:
@@ -82,7 +90,7 @@ def unit_bounds(
     """Lower and upper (levels, 2H) of each kind of interval; ``scores`` (m, 2H) are |mean|/sd of the other units."""
     tails = [(1 - level) / 2 for level in levels]
     found = weighted_quantiles(own.columns, own.weights, [*tails, *(1 - t for t in tails)])
-    calibrated = lesson.inflation.radii(levels, own.sd)
+    calibrated = path_radii(levels, own.path, lesson.inflation, lesson.scatter)
     conformal = conformal_quantiles(scores, levels) * own.sd
     return {
         "base": (found[: len(tails)], found[len(tails) :]),

@@ -1,8 +1,4 @@
-"""The treated unit's own intervals: the two that the report prints, and the conformal one beside them.
-
-Single periods have the base interval, which is the predictive one, and the conformal: what calibration learns is
-learned from averages (`bsynth.calibration.Calibration.path`).
-"""
+"""The treated unit's own intervals: the two that the report prints, and the conformal one beside them."""
 
 from collections.abc import Sequence
 
@@ -16,7 +12,7 @@ COLUMNS = ("estimand", "time", "level", "kind", "estimate", "lower", "upper")
 
 
 def treated_table(calibration: Calibration, quantiles: FloatArray, levels: Sequence[float]) -> pd.DataFrame:
-    """One row per estimand (average, cumulative, each period), level and kind, outcome units; no period is calibrated.
+    """One row per estimand (average, cumulative, each period), level and kind, outcome units.
 
     ``quantiles`` (levels, 2H) are those of the donors' |mean|/sd, by period and then by mean to date.
     """
@@ -31,17 +27,17 @@ def treated_table(calibration: Calibration, quantiles: FloatArray, levels: Seque
         for kind, effects in (("base", fit.effects(level)), ("calibrated", calibration.effects(level))):
             whole = effects[effects["estimand"] != "lift"].assign(time=None)
             tables.append(whole.assign(level=level, kind=kind))
-        path = calibration.path(level)
-        by_period = pd.DataFrame(
-            {
-                "estimand": "period",
-                "time": path["time"].to_numpy(dtype=object),
-                "estimate": period,
-                "lower": path["gap_lower"].to_numpy(),
-                "upper": path["gap_upper"].to_numpy(),
-            }
-        )
-        tables.append(by_period.assign(level=level, kind="base"))
+        for kind, path in (("base", fit.path(level).iloc[fit.n_pre :]), ("calibrated", calibration.path(level))):
+            by_period = pd.DataFrame(
+                {
+                    "estimand": "period",
+                    "time": path["time"].to_numpy(dtype=object),
+                    "estimate": period,
+                    "lower": path["gap_lower"].to_numpy(),
+                    "upper": path["gap_upper"].to_numpy(),
+                }
+            )
+            tables.append(by_period.assign(level=level, kind=kind))
         radius = np.concatenate([quantiles[row, :horizon] * period_sd, [quantiles[row, -1] * average_sd] * 2])
         factor = np.concatenate([np.ones(horizon + 1), [float(horizon)]])
         centre = np.concatenate([period, [average, average]])

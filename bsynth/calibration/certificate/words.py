@@ -115,12 +115,12 @@ def _learned(found: CertificateData) -> str:
 
 
 def _by_period(found: CertificateData, estimand: str) -> str:
-    """Whether the model's own interval holds where nothing is calibrated."""
-    row = found.row("base", estimand)
+    """Whether the calibrated interval holds by period, and what it was by the model alone."""
+    row, base = found.row("calibrated", estimand), found.row("base", estimand)
     share = float(row["coverage"])
     measured = (
-        f"the predictive {percent(found.level)} interval {_NAMES[estimand]}, which is not calibrated, held in "
-        f"{_held(row)}"
+        f"the calibrated {percent(found.level)} interval {_NAMES[estimand]} held in {_held(row)}, the model's own in "
+        f"{percent(base['coverage'], 0)}"
     )
     # What so few units leave open contradicts nothing.
     possible = row["coverage_lower"] <= found.level <= row["coverage_upper"]
@@ -129,7 +129,7 @@ def _by_period(found: CertificateData, estimand: str) -> str:
     other = found.row("conformal", estimand)
     problem = "too narrow" if share < found.level else "wider than it says"
     return (
-        f"The model is {problem} {_FOR[estimand]}: {measured}. The conformal one there held in "
+        f"Calibration leaves it {problem} {_FOR[estimand]}: {measured}. The conformal one there held in "
         f"{percent(other['coverage'], 0)}{_conformal_own(found, estimand)}."
     )
 
