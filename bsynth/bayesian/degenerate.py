@@ -148,8 +148,13 @@ def unit_lacks(panel: Panel, unit: Label, spec: ModelSpec | None) -> str | None:
     if alike.any():
         # However many weights there are, the gap of a copy to its original says nothing of other gaps.
         return f"it equals {show(panel.donors[int(alike.argmax())])} before {show(panel.start)}"
+    return group_lacks(panel, (unit,), spec)
+
+
+def group_lacks(panel: Panel, units: Sequence[Label], spec: ModelSpec | None) -> str | None:
+    """Say why the mean of these donors cannot play the treated series of a model, in words; None when it can."""
     try:
-        own = panel.as_treated(unit)
+        own = panel.as_treated(units)
         words = None if spec is None else matched(own, make_design(own, spec), spec)
         return None if words is None else words.replace(own.treated_name, "it", 1)
     except PanelError as error:

@@ -13,7 +13,8 @@ Each donor in turn plays the treated unit (truth 0). Their fits teach three thin
 The calibrated interval of the treated unit's average is its mean plus t₈ · √(c² s² + d²), averaged over the
 posterior of (c, d); a period adds its deviation from the average, times m. It presumes that the treated unit is
 exchangeable with its donors; with J donors its resolution is 1/(J + 1), and leave-one-out coverage after calibrating
-is close to automatic.
+is close to automatic. Where the treated series is a mean of several units, means of as many donors are compared with
+it (`bsynth.calibration.groups`).
 """
 
 from bsynth.calibration.calibrate import MIN_PLACEBOS, Calibration, calibrate, too_few
@@ -25,6 +26,7 @@ from bsynth.calibration.donors import (
     at_shares,
     donor_fits,
     learn,
+    players,
     renew,
     switch_prior,
     usable_donors,
@@ -55,6 +57,7 @@ __all__ = [
     "path_moments",
     "path_radii",
     "placebo_fits",
+    "players",
     "renew",
     "summarise_placebo",
     "support",

@@ -17,7 +17,7 @@ from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import fit
-from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, usable_donors
+from bsynth.calibration.donors import MOST_PLACEBOS, Lesson, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii
 from bsynth.calibration.placebos import PlaceboFit
@@ -105,7 +105,7 @@ class Calibration(Pictured):
         for placebo in self.placebos:
             error, sd = placebo.reweighted(self.lesson.factors)
             rows.append(
-                (placebo.unit, error, sd, error / max(sd, FLOOR), placebo.status, *(placebo.support if forms else ()))
+                (placebo.name, error, sd, error / max(sd, FLOOR), placebo.status, *(placebo.support if forms else ()))
             )
         return pd.DataFrame(rows, columns=["unit", "error", "sd", "z", "status", *forms])
 
@@ -191,20 +191,43 @@ class Calibration(Pictured):
         return f"{self.failed} of {count(len(self.placebos), 'placebo fit')} did not pass the convergence gate"
 
     @property
+    def group_size(self) -> int:
+        """Donors whose mean plays the treated series; 1 where single donors do."""
+        return max(len(self.placebos[0].members), 1)
+
+    @property
     def resolution(self) -> float:
-        """1/(J + 1): no coverage can be told apart more finely with J donors."""
-        return 1.0 / (len(self.placebos) + 1)
+        """1/(J + 1): no coverage can be told apart more finely with J placebos, or groups worth as many."""
+        return 1.0 / ((len(self.placebos) if self.group_size == 1 else self.lesson.worth) + 1)
+
+    def _who(self) -> str:
+        if self.group_size == 1:
+            return count(len(self.placebos), "donor")
+        return f"{count(len(self.placebos), 'group')} of {self.group_size} donors"
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """What the donors say, and what this cannot prove, in words."""
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {count(len(self.placebos), 'donor')} as pseudo-treated: {self.lesson.words()}the model's sd "
-            f"is multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
+            f"Calibrated on {self._who()} as pseudo-treated: {self.lesson.words()}the model's sd is "
+            f"multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
             f"shows, is added; single periods scatter {fixed(self.lesson.scatter.mean, 2)} times as far about their "
-            f"average as it says. So few donors cannot tell probabilities finer than 1/{len(self.placebos) + 1} apart."
+            "average as it says. So few donors cannot tell probabilities finer than "
+            f"1/{round(1 / self.resolution)} apart."
         ]
+        treated = len(self.fit.provenance.panel["treated"])
+        if self.group_size > 1:
+            words.append(
+                f"The treated series is a mean of {treated} units, so means of {self.group_size} donors stand beside it"
+                f"{'' if self.group_size == treated else ', all that leave twice as many to match them'}; they "
+                f"overlap and are worth about {round(self.lesson.worth)} separate ones."
+            )
+        elif treated > 1:
+            words.append(
+                f"The treated series is a mean of {treated} units, and {len(self.placebos)} donors are too few for "
+                "groups, so single ones stand beside it, which err more than a mean does."
+            )
         if self.inflation.at_edge:
             words.append(
                 "The donors' errors are so unlike what their fits expect that c or d lies at the end of what was "
@@ -338,19 +361,20 @@ def calibrate(
     spec = request.spec
     if reason := request.lacks or too_few(panel, spec):
         raise PanelError(reason)
-    units, skipped = usable_donors(panel, spec, most=MOST_PLACEBOS, seed=chosen.seed)
+    units, skipped = players(panel, spec, most=MOST_PLACEBOS, seed=chosen.seed)
     donors = donor_fits(panel, spec, units, chosen, store=store, progress=progress)
     lesson = donors.lesson
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
     treated = fit(panel, spec, sampling=chosen, progress=progress)
+    single = not donors.placebos[0].members
     return Calibration(
         fit=treated,
         placebos=donors.placebos,
         lesson=lesson,
         skipped=skipped,
         seconds=time.perf_counter() - began,
-        drawn_from=panel.n_donors if len(units) == MOST_PLACEBOS < panel.n_donors else None,
+        drawn_from=panel.n_donors if len(units) == MOST_PLACEBOS < panel.n_donors and single else None,
         seed=chosen.seed,
     )
 

@@ -1,5 +1,6 @@
 """A panel's units as pseudo-treated, and what all of them, or all but one, teach."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.degenerate import unit_lacks
 from bsynth.calibration.components import factors, learn_shares
+from bsynth.calibration.groups import Group, draw_groups, group_size, separate
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.paths import Scatter, learn_scatter
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
@@ -38,12 +40,15 @@ class Lesson:
         Posterior of c and d.
     scatter : Scatter
         Posterior of how far periods scatter about their average.
+    worth : float
+        How many separate placebos they are worth; groups overlap (`bsynth.calibration.groups.separate`).
     """
 
     shares: Mapping[str, float] | None
     factors: FloatArray
     inflation: Inflation
     scatter: Scatter = field(default_factory=lambda: learn_scatter(np.empty((0, 0)), ()))
+    worth: float = math.nan
 
     @property
     def drifting(self) -> float | None:
@@ -94,9 +99,16 @@ def _taught(
 ) -> Lesson:
     weights = factors(shares, prior)
     found = [p.reweighted(weights) for p in placebos]
-    inflation = learn_inflation([e for e, _ in found], [s for _, s in found])
     paths = [p.moments(weights) for p in placebos]
-    return Lesson(shares, weights, inflation, learn_scatter(np.array([m.mean for m in paths]), paths))
+    worth = separate([p.members for p in placebos])
+    each = worth / max(len(placebos), 1)
+    return Lesson(
+        shares,
+        weights,
+        learn_inflation([e for e, _ in found], [s for _, s in found], each=each),
+        learn_scatter(np.array([m.mean for m in paths]), paths, each=each),
+        worth,
+    )
 
 
 def switch_prior(spec: ModelSpec) -> Mapping[str, float] | None:
@@ -138,10 +150,24 @@ def usable_donors(
     )
 
 
+def players(
+    panel: Panel, spec: ModelSpec, *, most: int, seed: int
+) -> tuple[list[Label | Group], tuple[tuple[Label, str], ...]]:
+    """Who plays the treated unit: `usable_donors`, or groups of them where the treated series is a mean of several."""
+    if panel.n_treated == 1:
+        units, skipped = usable_donors(panel, spec, most=most, seed=seed)
+        return list(units), skipped
+    units, skipped = usable_donors(panel, spec)
+    if group_size(panel, len(units)) == 1:
+        return list(units[:most]), skipped
+    groups, more = draw_groups(panel, spec, units, most=most, seed=seed)
+    return list(groups), (*skipped, *more)
+
+
 def donor_fits(
     panel: Panel,
     spec: ModelSpec,
-    units: Sequence[Label],
+    units: Sequence[Label | Group],
     sampling: Sampling,
     *,
     store: str | Path | None = None,

@@ -126,11 +126,14 @@ def _binned(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatAr
     return mean[full] / total[full], total[full] / total[full].sum()
 
 
-def learn_inflation(errors: Sequence[float] | FloatArray, sds: Sequence[float] | FloatArray) -> Inflation:
+def learn_inflation(
+    errors: Sequence[float] | FloatArray, sds: Sequence[float] | FloatArray, *, each: float = 1.0
+) -> Inflation:
     """Return the posterior of (c, d) given placebo errors e_k and model sds s_k, both (J,) in sd units.
 
     e_k ~ t₈(0, √(c² s_k² + d²)), log c ~ N(0, 1), d ~ Exponential of mean r/4, where r is the root mean square of
-    the errors: errors and sds of k times the size teach the same c and k times the d.
+    the errors: errors and sds of k times the size teach the same c and k times the d. ``each`` is what one of
+    them counts where they are not separate.
     """
     e, s = np.asarray(errors, dtype=float), np.asarray(sds, dtype=float)
     unit = max(float(np.sqrt(np.mean(e**2))), FLOOR)
@@ -140,6 +143,6 @@ def learn_inflation(errors: Sequence[float] | FloatArray, sds: Sequence[float] |
     width = np.tile(np.diff(edges), len(C_GRID))
     scale = np.maximum(np.sqrt((c[:, None] * s) ** 2 + (unit * d[:, None]) ** 2), FLOOR)
     log_posterior = t_logpdf(e / scale, DEGREES).sum(axis=1) - np.log(scale).sum(axis=1)
-    log_posterior += normal_logpdf(np.log(c), LOG_C_SD) - d / D_MEAN + np.log(width)
+    log_posterior = each * log_posterior + normal_logpdf(np.log(c), LOG_C_SD) - d / D_MEAN + np.log(width)
     weight = np.exp(log_posterior - log_posterior.max())
     return Inflation(c, unit * d, weight / weight.sum())

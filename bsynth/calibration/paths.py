@@ -104,10 +104,10 @@ class Scatter:
         return np.asarray(np.exp(self.mu[at] + self.tau[at] * rng.standard_normal(size)))
 
 
-def learn_scatter(errors: FloatArray, moments: Sequence[PathMoments]) -> Scatter:
+def learn_scatter(errors: FloatArray, moments: Sequence[PathMoments], *, each: float = 1.0) -> Scatter:
     """Return the posterior of (μ, τ) given the mean gaps (J, H) of placebos and the `path_moments` of their periods.
 
-    With a single period there is no deviation, and the prior stays.
+    With a single period there is no deviation, and the prior stays. ``each`` is as for `learn_inflation`.
     """
     mu, tau = (grid.ravel() for grid in np.meshgrid(_MU, _TAU, indexing="ij"))
     log_posterior = normal_logpdf(mu, MU_SD) + half_normal_logpdf(tau, TAU_SD)
@@ -117,8 +117,8 @@ def learn_scatter(errors: FloatArray, moments: Sequence[PathMoments]) -> Scatter
         expected = np.array([m.deviation.mean() for m in moments])
         ratio = 0.5 * np.log(np.maximum(seen, FLOOR**2) / np.maximum(expected, FLOOR**2))
         scale = np.sqrt(tau**2 + 0.5 / freedom)[:, None]
-        log_posterior = log_posterior + t_logpdf((ratio - mu[:, None] + 0.5 / freedom) / scale, DEGREES).sum(axis=1)
-        log_posterior -= len(ratio) * np.log(scale[:, 0])
+        found = t_logpdf((ratio - mu[:, None] + 0.5 / freedom) / scale, DEGREES).sum(axis=1)
+        log_posterior = log_posterior + each * (found - len(ratio) * np.log(scale[:, 0]))
     weight = np.exp(log_posterior - log_posterior.max())
     return Scatter(mu, tau, weight / weight.sum())
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
 from bsynth.calibration.components import components_of
+from bsynth.calibration.groups import Group
 from bsynth.calibration.paths import PathMoments, path_moments
 from bsynth.engines.sampling import ROUNDS, Sampling
 from bsynth.model.spec import ModelSpec
@@ -36,7 +38,7 @@ class PlaceboFit:
 
     Attributes
     ----------
-    unit : label
+    unit : label, or Group
     average : (n,) draws of the average predictive gap over the post period.
     component : (n,) of int, place of each draw's form among the components of its model's drift.
     path_mean, path_sd : (n_post,) mean and sd of the predictive gap of each period.
@@ -48,7 +50,7 @@ class PlaceboFit:
     path : (n, n_post) draws of the predictive gap of each period; ``average`` is their mean over periods.
     """
 
-    unit: Label
+    unit: Label | Group
     average: FloatArray
     component: NDArray[np.intp]
     path_mean: FloatArray
@@ -58,6 +60,16 @@ class PlaceboFit:
     status: str
     seconds: float
     path: FloatArray = field(default_factory=_no_path)
+
+    @property
+    def name(self) -> Label:
+        """The unit's label; of a group which donors it is."""
+        return str(self.unit) if isinstance(self.unit, Group) else self.unit
+
+    @property
+    def members(self) -> tuple[Label, ...]:
+        """Donors whose mean it is; empty for a single unit."""
+        return self.unit.members if isinstance(self.unit, Group) else ()
 
     def weights(self, factors: FloatArray) -> FloatArray:
         """(n,) weight of each draw when those of each component weigh ``factors`` (C,)."""
@@ -102,20 +114,24 @@ def weighted_quantiles(values: FloatArray, weights: FloatArray, at: Sequence[flo
 def placebo_fits(
     panel: Panel,
     spec: ModelSpec,
-    units: Sequence[Label],
+    units: Sequence[Label | Group],
     sampling: Sampling,
     *,
     store: str | Path | None = None,
     progress: bool = True,
     periods: int = 0,
 ) -> tuple[PlaceboFit, ...]:
-    """Fit each unit as pseudo-treated against the other donors; finished fits come from ``store``.
+    """Fit each unit, or group, as pseudo-treated against the other donors; finished fits come from ``store``.
 
     The panel's own treated series may be among the units, by ``panel.treated_name``: its pool is all donors.
     ``periods`` makes room for more periods than the panel has, so that earlier windows share one compilation.
     """
     states = np.random.SeedSequence(sampling.seed).generate_state(panel.n_donors + 1)
-    seeds = dict(zip((*panel.donors, panel.treated_name), states, strict=True))
+    seeds: dict[Label, Any] = dict(zip((*panel.donors, panel.treated_name), states, strict=True))
+    groups = [unit for unit in units if isinstance(unit, Group)]
+    if groups:
+        own = np.random.SeedSequence([sampling.seed, 1]).generate_state(max(g.number for g in groups))
+        seeds |= {group: own[group.number - 1] for group in groups}
     records = run_pieces(
         {str(unit): unit for unit in units},
         lambda unit: _to_record(_placebo(panel, spec, unit, replace(sampling, seed=int(seeds[unit])), periods)),
@@ -127,15 +143,18 @@ def placebo_fits(
     return tuple(_from_record(unit, record) for unit, record in zip(units, records, strict=True))
 
 
-def _placebo(panel: Panel, spec: ModelSpec, unit: Label, sampling: Sampling, periods: int) -> PlaceboFit:
-    """Fit one unit as pseudo-treated and keep what calibration needs."""
-    own = panel.as_treated(unit) if unit in panel.donors else panel
+def _placebo(panel: Panel, spec: ModelSpec, unit: Label | Group, sampling: Sampling, periods: int) -> PlaceboFit:
+    """Fit one unit or group as pseudo-treated and keep what calibration needs."""
+    if isinstance(unit, Group):
+        own = panel.as_treated(unit.members)
+    else:
+        own = panel.as_treated(unit) if unit in panel.donors else panel
     # Room for every donor: the treated unit's own fit then needs no compilation of its own.
     request = plan(own, spec, sampling=sampling.as_needed(), slots=panel.n_donors, periods=periods)
     return summarise_placebo(run(request, progress=False, rounds=ROUNDS), unit)
 
 
-def summarise_placebo(found: Fit, unit: Label) -> PlaceboFit:
+def summarise_placebo(found: Fit, unit: Label | Group) -> PlaceboFit:
     """Reduce a fit of a pseudo-treated unit to its placebo summary."""
     observed = found.observed.values
     scale = float(observed[: found.n_pre].std(ddof=1))
@@ -169,7 +188,7 @@ def _to_record(placebo: PlaceboFit) -> Record:
     return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in found.items()}
 
 
-def _from_record(unit: Label, record: Record) -> PlaceboFit:
+def _from_record(unit: Label | Group, record: Record) -> PlaceboFit:
     arrays = {name: np.asarray(value, dtype=float) for name, value in record.items() if isinstance(value, list)}
     arrays["component"] = arrays["component"].astype(np.intp)
     return PlaceboFit(unit=unit, **(record | arrays))

@@ -236,7 +236,7 @@ def audit_donors(
         changes = _posterior_changes(panel, fit, table, refit, chosen, bar=progress)
         table.insert(list(table).index("change") + 1, "posterior_change", changes)
     table["outlier"], treated = outliers(panel, placebo, estimator)
-    if calibration is not None:
+    if calibration is not None and calibration.group_size == 1:
         table["calibrated_p"] = calibrated_p(calibration, panel)
     noise, words = _noise(fit, placebo)
     table["flags"] = _flags(table, noise, panel.n_pre, treated)

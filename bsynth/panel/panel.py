@@ -13,7 +13,7 @@ from bsynth.errors import PanelError, some_of
 from bsynth.panel.card import panel_card, panel_dict
 from bsynth.panel.cells import CellTable
 from bsynth.panel.data import PanelData
-from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, one_label, ordered, window
+from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, ordered, window
 from bsynth.panel.missing import complete
 from bsynth.panel.read import read_events, read_long, read_wide
 from bsynth.text.labels import one_line
@@ -242,12 +242,12 @@ class Panel(PanelData):
             covariates=None if self.covariates is None else self.covariates.take(periods, columns),
         )
 
-    def as_treated(self, unit: Label, *, pool: PlaceboPool = "exclude") -> Self:
-        """The panel in which a donor plays the treated unit: one placebo in space.
+    def as_treated(self, unit: Label | Iterable[Label], *, pool: PlaceboPool = "exclude") -> Self:
+        """The panel in which a donor, or the mean of several, plays the treated unit: one placebo in space.
 
         Parameters
         ----------
-        unit : label, one of ``donors``
+        unit : label, or a collection of labels, of ``donors``
         pool : {"exclude", "include"}
             Whether the truly treated units leave, or each join the donors.
 
@@ -256,9 +256,9 @@ class Panel(PanelData):
         PanelError
             When ``unit`` is no donor, fewer than two donors remain, or its pre-period is constant.
         """
-        (chosen,) = match_units(self.donors, one_label(unit), "donor", self.source.name)
+        chosen = match_units(self.donors, as_labels(unit) or (unit,), "donor", self.source.name)
         pools = (*self.donors, *self.treated) if pool == "include" else self.donors
-        return self._take((chosen,), ordered(u for u in pools if u != chosen), len(self.times))
+        return self._take(chosen, ordered(u for u in pools if u not in chosen), len(self.times))
 
     def without(self, *donors: Label | Iterable[Label]) -> Self:
         """The panel without some donors, named one by one or as a collection; at least two must remain."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bsynth._base.request import check_flags, check_level, check_whole, names_in
+from bsynth._base.types import Label
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.calibration import (
     MIN_PLACEBOS,
@@ -14,14 +15,15 @@ from bsynth.calibration import (
     calibrate,
     donor_fits,
     placebo_fits,
+    players,
     renew,
     switch_prior,
-    usable_donors,
 )
 from bsynth.calibration.certificate.certificate import Certificate
 from bsynth.calibration.certificate.intervals import window_tables
 from bsynth.calibration.certificate.rivals import rival_table
 from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
+from bsynth.calibration.groups import Group
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -109,7 +111,7 @@ def certify(
     found = [PlaceboWindow(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):
-        units, left_out = usable_donors(earlier, spec, most=MOST_PLACEBOS, seed=how.seed)
+        units, left_out = players(earlier, spec, most=MOST_PLACEBOS, seed=how.seed)
         # Nothing can be sampled of a treated unit that donors reproduce over the shorter pre-period.
         if len(units) < MIN_PLACEBOS or no_posterior(earlier, make_design(earlier, spec), spec):
             break
@@ -142,7 +144,7 @@ def _levels(levels: Sequence[float]) -> tuple[float, ...]:
 def _window(
     panel: Panel,
     spec: ModelSpec,
-    units: Sequence[object],
+    units: Sequence[Label | Group],
     periods: int,
     sampling: Sampling,
     store: str | Path | None,

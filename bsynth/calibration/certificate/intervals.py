@@ -76,7 +76,7 @@ def window_tables(
         taught = [moments(draws[id(o)], o.weights(lesson.factors)) for o in others]
         scores = np.abs([standardised(m.mean, m.sd) for m in taught])
         bounds = unit_bounds(own, lesson, scores, levels)
-        names = {"unit": placebo.unit, "start": window.start, "window": number}
+        names = {"unit": placebo.name, "start": window.start, "window": number}
         tables.append(_long(own, bounds, window, levels).assign(**names))
         pits.append(names | _pit(own, lesson) | {"estimate": own.mean[-1], "sd": own.sd[-1], "status": placebo.status})
     first = ["unit", "start", "window"]

@@ -8,6 +8,7 @@ import pandas as pd
 from bsynth._base.types import FloatArray, Label
 from bsynth.calibration.certificate.intervals import conformal_quantiles
 from bsynth.calibration.certificate.windows import PlaceboWindow
+from bsynth.calibration.groups import Group
 from bsynth.frequentist import classical, conformal, placebo_space
 from bsynth.panel import Panel
 
@@ -26,20 +27,31 @@ def rival_table(window: PlaceboWindow, number: int, levels: Sequence[float]) -> 
     `bsynth.conformal`; where every constant effect is rejected, the interval is its estimate alone, which then
     counts as a miss.
     """
-    placebo = placebo_space(window.panel, ESTIMATOR, progress=False)
-    mean_gaps = dict(zip(placebo.table["unit"], placebo.table["mean_gap"], strict=True))
-    gaps = {p.unit: float(mean_gaps[p.unit]) / p.scale for p in window.placebos}
+    gaps = _gaps(window)
     rows = []
     for unit, others in window.plays():
         own = gaps.get(unit.unit)
-        panel = window.panel if own is None else window.panel.as_treated(unit.unit)
+        panel = window.panel if own is None else window.panel.as_treated(unit.members or unit.unit)
         if own is None:
-            own = float(classical(panel, ESTIMATOR).gap[panel.n_pre :].mean()) / unit.scale
+            own = _gap(panel) / unit.scale
         sizes = np.abs([gaps[o.unit] for o in others])[:, None]
         radius = conformal_quantiles(sizes, levels)[:, 0]
         found = {PLACEBO: (own - radius, own + radius), CONFORMAL: _conformal(panel, levels, unit.scale)}
-        rows.extend(_rows(unit.unit, window, number, levels, own, found))
+        rows.extend(_rows(unit.name, window, number, levels, own, found))
     return pd.DataFrame(rows)
+
+
+def _gaps(window: PlaceboWindow) -> dict[Label | Group, float]:
+    """Mean gap of each placebo, its pre-period sd units; single donors are all refitted at once."""
+    if any(p.members for p in window.placebos):
+        return {p.unit: _gap(window.panel.as_treated(p.members)) / p.scale for p in window.placebos}
+    placebo = placebo_space(window.panel, ESTIMATOR, progress=False)
+    found = dict(zip(placebo.table["unit"], placebo.table["mean_gap"], strict=True))
+    return {p.unit: float(found[p.unit]) / p.scale for p in window.placebos}
+
+
+def _gap(panel: Panel) -> float:
+    return float(classical(panel, ESTIMATOR).gap[panel.n_pre :].mean())
 
 
 def _conformal(panel: Panel, levels: Sequence[float], scale: float) -> tuple[FloatArray, FloatArray]:

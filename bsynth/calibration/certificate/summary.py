@@ -128,7 +128,7 @@ def own_table(windows: Sequence[PlaceboWindow], units: pd.DataFrame, pit: pd.Dat
     for number, window in enumerate(windows):
         if window.treated is None:
             continue
-        name, scale = window.treated.unit, window.treated.scale
+        name, scale = window.treated.name, window.treated.scale
         at = pit[(pit["window"] == number) & (pit["unit"] == name)].to_dict("records")[0]
         chosen = units[
             (units["window"] == number) & (units["unit"] == name) & (units["estimand"] == "average")

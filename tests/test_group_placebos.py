@@ -1,0 +1,111 @@
+"""Several treated units: means of donors stand beside a mean of units, not single donors."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.calibration import players
+from bsynth.calibration.groups import Group, draw_groups, group_size, separate
+
+SPEC = bs.load_model("level")
+FAST = bs.Sampling(200, 200, seed=1)
+
+
+def _panel(treated: int, donors: int, *, seed: int = 3, n_pre: int = 20, n_post: int = 5) -> bs.Panel:
+    """Units that share two factors and have noise of their own; nothing happens to any."""
+    rng = np.random.default_rng(seed)
+    units, periods = treated + donors, n_pre + n_post
+    outcome = rng.normal(size=(periods, 2)) @ rng.uniform(0.5, 1, size=(2, units)) + 0.5 * rng.normal(
+        size=(periods, units)
+    )
+    frame = pd.DataFrame(outcome, columns=[f"u{k:02d}" for k in range(units)])
+    return bs.Panel.from_wide(frame, treated=[f"u{k:02d}" for k in range(treated)], start=n_pre)
+
+
+@pytest.mark.parametrize(
+    ("treated", "donors", "size"), [(1, 20, 1), (4, 20, 4), (4, 12, 4), (25, 25, 8), (4, 5, 1), (2, 6, 2)]
+)
+def test_a_group_is_as_large_as_the_donors_allow(treated: int, donors: int, size: int) -> None:
+    assert group_size(_panel(treated, donors), donors) == size
+
+
+def test_groups_leave_no_donor_out_and_are_the_same_by_seed() -> None:
+    panel = _panel(4, 20)
+    groups, skipped = draw_groups(panel, SPEC, panel.donors, most=50, seed=1)
+    assert len(groups) == 20
+    assert skipped == ()
+    for first, second in pairwise(groups[:5]):
+        assert not set(first.members) & set(second.members), "those of one permutation are disjoint"
+    counts = pd.Series([m for g in groups for m in g.members]).value_counts()
+    assert counts.tolist() == [4] * 20, "each donor as often as any other"
+    assert draw_groups(panel, SPEC, panel.donors, most=50, seed=1)[0] == groups
+    assert draw_groups(panel, SPEC, panel.donors, most=50, seed=2)[0] != groups
+
+
+def test_overlapping_groups_are_worth_as_many_as_their_scale_is_known(rng: np.random.Generator) -> None:
+    """The variance of the mean square of group means is that of as many separate ones."""
+    members = [tuple(rng.choice(12, 4, replace=False).tolist()) for _ in range(15)]
+    draws = rng.standard_normal((40_000, 12))
+    means = np.stack([draws[:, m].mean(axis=1) * 2 for m in members], axis=1)
+    squares = (means**2).mean(axis=1)
+    assert separate(members) == pytest.approx(2 / squares.var(), rel=0.05)
+    assert separate([()] * 7) == pytest.approx(7.0)
+
+
+def test_a_group_plays_the_mean_of_its_donors_against_the_rest() -> None:
+    panel = _panel(3, 9)
+    groups, _ = draw_groups(panel, SPEC, panel.donors, most=50, seed=1)
+    own = panel.as_treated(groups[0].members)
+    columns = [panel.donors.index(m) for m in groups[0].members]
+    np.testing.assert_allclose(own.treated_series, panel.donor_matrix[:, columns].mean(axis=1))
+    assert set(own.donors) == set(panel.donors) - set(groups[0].members)
+
+
+@pytest.mark.slow
+def test_a_mean_of_units_is_compared_with_means_of_units(tmp_path) -> None:
+    panel = _panel(4, 16)
+    found = bs.calibrate(panel, "level", sampling=FAST, store=tmp_path / "groups.jsonl", progress=False)
+    assert found.group_size == 4
+    assert len(found.placebos) == 16
+    assert 1 / found.resolution - 1 == pytest.approx(separate([p.members for p in found.placebos]))
+    words = " ".join(found.notes())
+    assert "16 groups of 4 donors" in words
+    assert "mean of 4 units" in words
+    assert found.table["unit"].str.startswith("group ").all()
+    again = bs.calibrate(panel, "level", sampling=FAST, store=tmp_path / "groups.jsonl", progress=False)
+    pd.testing.assert_frame_equal(again.effects().drop(columns="seconds"), found.effects().drop(columns="seconds"))
+    # Errors of means of four are about half those of single units.
+    single = bs.calibrate(
+        bs.Panel.from_wide(
+            pd.DataFrame(np.column_stack([panel.outcome[:, :1], panel.donor_matrix]), columns=[panel.units[0], *panel.donors]),
+            treated=panel.units[0], start=20,
+        ),
+        "level", sampling=FAST, progress=False,
+    )  # fmt: skip
+
+    def size(calibration: bs.Calibration) -> float:
+        return float(np.sqrt(np.mean([(p.average.mean() * p.scale) ** 2 for p in calibration.placebos])))
+
+    assert size(found) < 0.8 * size(single)
+    assert not any(isinstance(p.unit, Group) for p in single.placebos)
+
+
+@pytest.mark.slow
+def test_a_certificate_of_several_units_scores_groups() -> None:
+    found = bs.certify(_panel(3, 12), "level", sampling=FAST, progress=False)
+    assert found.calibration.group_size == 3
+    assert set(found.rivals["unit"]) == set(found.units["unit"])
+    real = found.units[found.units["window"] == 0]
+    assert set(real["unit"]) == {p.name for p in found.calibration.placebos}
+    assert "groups of donors" in " ".join(found.sentences())
+
+
+def test_too_few_donors_for_groups_is_said() -> None:
+    panel = _panel(4, 5)
+    units, _ = players(panel, SPEC, most=50, seed=0)
+    assert units == list(panel.donors)
+    found = bs.calibrate(panel, "level", sampling=FAST, progress=False)
+    assert "5 donors are too few for groups" in " ".join(found.notes())
