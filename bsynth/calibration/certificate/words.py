@@ -192,8 +192,9 @@ def _limits(found: CertificateData) -> list[str]:
     kind = ("donor", "") if found.calibration.group_size == 1 else ("group of donors", "groups of donors")
     said = [
         f"With {count(donors, *kind)} nothing finer than 1/{round(1 / found.resolution)} can be told apart. Coverage "
-        "after calibrating on these very donors is close to automatic and proves nothing about the model: width, score and RMSE do. All "
-        "of it presumes that the treated unit is exchangeable with its donors, and that nothing happened to them."
+        "after calibrating on these very donors is close to automatic and proves nothing about the model: width, score "
+        "and RMSE do. All of it presumes that the treated unit is exchangeable with its donors, and that nothing "
+        "happened to them."
     ]
     widths, own = found.coverage("conformal")["median_width"], found.treated.query("kind == 'conformal'")
     if unbounded := [percent(level) for level in found.levels if widths[level] == math.inf]:
