@@ -381,6 +381,7 @@ def _finished(collection: azp.PlotCollection, fit: Fit, title: str, *said: str) 
         _frame(ax)
     attrs = fit.tree.attrs
     whose = f"{fit.spec.name} on {drawn(attrs['outcome'])}, {drawn(attrs['treated'], 40)}"
+    whose += f"; parameters{fit.spec.on_scale}" if fit.spec.on_scale else ""
     style.figure_heading(figure, title, [f"{whose}.", *said], reason=fit.reason)
     return collection
 
