@@ -197,11 +197,8 @@ def plan_analysis(
     besides, left_out = choose_findings(findings, has_model=bool(wanted), lacks=lacks)
     unavailable |= left_out
     if questions and "decision" not in (*besides, *unavailable):
-        unavailable["decision"] = (
-            "no finding 'decision' was asked for"
-            if wanted
-            else "its questions need a posterior, and no model was named"
-        )
+        no_model = "its questions need a posterior, and no model was named"
+        unavailable["decision"] = "no finding 'decision' was asked for" if wanted else no_model
     check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
     return AnalysisPlan(
         panel,

@@ -25,8 +25,8 @@ def check(case: Case) -> Check:
     A series with noise is never quite inside, so what is tested is whether the distance is one-sided: how much
     of it a free offset takes away, F(1, T0 − 1 − k) with k donors in use less one. ``values``, outcome units or those
     of its log or logit: ``distance`` (RMS), ``slack_max`` (largest distance of a period), ``distance_centred`` (with a
-    free offset), ``offset``, ``p``; and ``inside`` (1 when some weights reproduce the series exactly), ``beyond`` (periods
-    above or below every donor).
+    free offset), ``offset``, ``p``; and ``inside`` (1 when some weights reproduce the series exactly), ``beyond``
+    (periods above or below every donor).
     """
     treated, donors = _pre_period(case)
     values, rest = measure(treated, donors)
