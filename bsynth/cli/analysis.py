@@ -87,7 +87,8 @@ def run(
         require_notebook()
     settings: dict[str, Any] = {
         "models": models or ("default",), "scale": scale, "methods": methods, "findings": findings,
-        "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates, "level": level,
+        "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
+        "level": level,
     }  # fmt: skip
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings)
