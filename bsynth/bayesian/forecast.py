@@ -38,8 +38,8 @@ class Forecast:
     --------
     >>> from bsynth.model.link import LOG
     >>> made = Forecast(np.array([0.0]), np.array([0.1]), link=LOG)
-    >>> round(made.mean / np.exp(0.005), 9), made.below(1.0), made.below(-1.0)
-    (1.0, 0.5, 0.0)
+    >>> round(made.mean, 6), made.below(1.0), made.below(-1.0)
+    (1.005013, 0.5, 0.0)
     """
 
     location: FloatArray
