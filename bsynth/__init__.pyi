@@ -2,7 +2,7 @@ from . import plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit, load
-from .bayesian.run import fit
+from .bayesian.run import choose_scale, fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
 from .checks import check, leave_future_out
@@ -59,6 +59,7 @@ __all__ = [
     "calibrate",
     "certify",
     "check",
+    "choose_scale",
     "classical",
     "compare",
     "conformal",

@@ -257,7 +257,7 @@ def equal_tailed(draws: xr.DataArray, level: float, dims: Sequence[str]) -> tupl
 
 
 def posterior_table(
-    draws: Mapping[str, FloatArray], *, observed: float, level: float, interval: str, rope: float | None = None
+    draws: Mapping[str, FloatArray], *, observed: float | None, level: float, interval: str, rope: float | None = None
 ) -> pd.DataFrame:
     """One row per estimand: mean, median, equal-tailed and HDI interval, probabilities.
 
@@ -265,9 +265,10 @@ def posterior_table(
     ----------
     draws : mapping of arrays of any shape
         From `estimands`.
-    observed : float
+    observed : float or None
         Mean of the treated outcomes over the window: with it the lift's estimate is that of the mean effect, Σ gap over
-        |Σ y0| of the counterfactual that is reported, and so has its sign; its bounds are those of the average.
+        |Σ y0| of the counterfactual that is reported, and so has its sign; its bounds are those of the average. Without
+        it the lift is summarised as its draws are, as an estimand of its own.
     level : float
         Probability inside the interval, 0 < level < 1.
     interval : str
@@ -278,7 +279,7 @@ def posterior_table(
     """
     flat = {estimand: np.ravel(draws[estimand]) for estimand in ESTIMANDS}
     found = {estimand: _summary(values, level) for estimand, values in flat.items()}
-    if not math.isnan(found["lift"]["estimate"]):
+    if observed is not None and not math.isnan(found["lift"]["estimate"]):
         average = found["average"]
         lower, upper = lift_bounds(average["lower"], average["upper"], observed)
         found["lift"] |= {"estimate": float(lift_of(average["estimate"], observed)), "lower": lower, "upper": upper}

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 import bsynth as bs
 from bsynth._base.request import check_level
 from bsynth.analysis import plan_analysis
+from bsynth.bayesian.forecast import Forecast
 from bsynth.checks import CheckReport, LeaveFutureOut
-from bsynth.checks.leave_future_out import Forecast
 from bsynth.cli import main
 from bsynth.findings.question import ask
 from bsynth.findings.specifications import plan_curve

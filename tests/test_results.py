@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 
 import bsynth as bs
 from bsynth.analysis import Analysis, Comparison
+from bsynth.bayesian.scales import ScaleChoice, compared
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
@@ -68,6 +69,13 @@ class Given:
         )
 
 
+def _choice(given: Given) -> ScaleChoice:
+    """Of forecasts that were made; a refit that failed its gate makes it unreliable."""
+    densities = pd.DataFrame({"treated": [-1.0, -2.0, -1.5], "log": [-0.5, -1.0, -0.6]})
+    failed = {"treated": int(given.future.status != "ok"), "log": 0}
+    return ScaleChoice(compared(densities, failed), densities, given.future.model, "0")
+
+
 MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Calibration: lambda given: given.calibration,
     bs.Certificate: lambda given: given.certificate,
@@ -78,6 +86,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Fit: lambda given: given.fit,
     LeaveFutureOut: lambda given: given.future,
     PathBand: lambda given: bs.path_band(given.fit),
+    ScaleChoice: lambda given: _choice(given),
     PriorAudit: lambda given: bs.audit_prior(given.fit, alphas=(1.0,), progress=False),
     Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
     SpecificationCurve: lambda given: given.curve,

@@ -191,7 +191,7 @@ def _of_fit(fit: Fit) -> dict[str, Any]:
         "presumes": conditions.of_model(fit.spec),
         "pre_rmspe": fit.pre_rmspe,
         "drift": drifts(fit.spec),
-        "intercept": float(fit.tree["posterior"]["intercept"].mean()),
+        "intercept": fit.intercept,
         "free_level": conditions.has_level(fit.spec),
         "lag1": float(lag1(np.asarray(gap))),
         "effective_donors": fit.effective_donors,

@@ -10,6 +10,7 @@ from bsynth._base.request import check_flags, check_kind, check_level, check_who
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
+from bsynth.bayesian.scales import AUTO
 from bsynth.calibration import too_few
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, some_of
@@ -61,7 +62,9 @@ class AnalysisPlan:
     unavailable : mapping of name to reason
         What was asked for and cannot be had on this panel.
     notes : tuple of str
-        What should be known of the panel beside the answer.
+        What should be known of the panel and of a model's scale beside the answer.
+    auto : bool
+        Whether forecasts are to choose the scale of the models first (`bsynth.choose_scale`).
 
     Examples
     --------
@@ -85,6 +88,7 @@ class AnalysisPlan:
     questions: Mapping[str, Any] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    auto: bool = False
 
     @property
     def seed(self) -> int:
@@ -106,6 +110,8 @@ class AnalysisPlan:
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
+        if self.auto:
+            lines.append(f"The scale of {self.fits[0].spec.name} is chosen by forecasts of the last pre-periods.")
         if self.calibrated:
             lines.append(
                 f"Calibration of {self.fits[0].spec.name} on {count(self.panel.n_donors, 'donor')} as pseudo-treated."
@@ -150,6 +156,7 @@ def plan_analysis(
     panel: Panel,
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
@@ -177,7 +184,7 @@ def plan_analysis(
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]
-    fits, lacking = plan_fits(panel, wanted, how)
+    fits, lacking = plan_fits(panel, wanted, how, None if scale == AUTO else scale)
     if not fits and not chosen:
         if lacking:
             raise PanelError(f"nothing can be had: {'; '.join(f'{k}: {v}' for k, v in lacking.items())}")
@@ -190,11 +197,8 @@ def plan_analysis(
     besides, left_out = choose_findings(findings, has_model=bool(wanted), lacks=lacks)
     unavailable |= left_out
     if questions and "decision" not in (*besides, *unavailable):
-        unavailable["decision"] = (
-            "no finding 'decision' was asked for"
-            if wanted
-            else "its questions need a posterior, and no model was named"
-        )
+        no_model = "its questions need a posterior, and no model was named"
+        unavailable["decision"] = "no finding 'decision' was asked for" if wanted else no_model
     check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
     return AnalysisPlan(
         panel,
@@ -210,11 +214,12 @@ def plan_analysis(
         questions=dict(questions or {}),
         unavailable=unavailable,
         notes=notes_on(panel, [fit.spec for fit in fits]),
+        auto=scale == AUTO and bool(fits),
     )
 
 
 def plan_fits(
-    panel: Panel, models: Sequence[str | Path | ModelSpec], sampling: Sampling
+    panel: Panel, models: Sequence[str | Path | ModelSpec], sampling: Sampling, scale: str | None = None
 ) -> tuple[tuple[Plan, ...], dict[str, str]]:
     """Plans of the models that have a posterior on this panel, and why the others have none.
 
@@ -227,10 +232,10 @@ def plan_fits(
     lacking: dict[str, str] = {}
     for model in models:
         try:
-            planned.append(plan(panel, model, sampling=sampling))
+            planned.append(plan(panel, model, scale=scale, sampling=sampling))
         except PanelError as error:
-            # The default is what runs unasked, so its lack must not cost the classical answer.
-            if model != DEFAULT:
+            # The default is what runs unasked, so its lack must not cost the classical answer; a scale was asked for.
+            if model != DEFAULT or scale is not None:
                 raise
             lacking[f"posterior {DEFAULT}"] = str(error)
     refuse_same_names(planned)
@@ -252,8 +257,8 @@ def impossible_findings(panel: Panel, *, posterior: bool, calibration: str | Non
 
 
 def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
-    """What should be known of a panel beside the answer: copies, donors that stand still, covariates nobody uses."""
-    said = list(degenerate.facts(panel))
+    """What should be known beside the answer: copies, donors that stand still, covariates nobody uses, a log scale."""
+    said = [*degenerate.facts(panel), *(note for spec in specs for note in spec.notes())]
     if panel.covariates is not None and all(spec.covariates.use == "none" for spec in specs):
         names = some_of(panel.covariates.names)
         said.append(

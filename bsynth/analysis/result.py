@@ -327,7 +327,7 @@ class Analysis(Pictured):
                 "method": "bayes",
                 "model": fit.spec.name,
                 "pre_rmspe": fit.pre_rmspe,
-                "intercept": float(fit.tree["posterior"]["intercept"].mean()),
+                "intercept": fit.intercept,
                 "effective_donors": fit.effective_donors,
             }
             for fit in self.fits

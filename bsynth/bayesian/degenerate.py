@@ -60,11 +60,14 @@ def matched(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
         return None
     named = {donor: w for donor, w in zip(panel.donors, weights, strict=True) if w > NAMED}
     words = f"equals {_combined(named)}" if len(named) == 1 else f"is reproduced by {_combined(named)}"
-    constant = float((design.to_outcome(design.y) - panel.donor_matrix @ weights)[pre].mean())
+    forward = design.link.forward
+    constant = float((forward(panel.treated_series[pre]) - forward(panel.donor_matrix[pre]) @ weights).mean())
     if spec.scale == "each":
         words += " but for level and scale"
     elif level and abs(constant) > EXACT * design.scale:
         words += " but for a constant"
+    if not design.link.is_linear:
+        words += f" on the {design.link.name} scale"
     return f"{panel.treated_name} {words} before {show(panel.start)}"
 
 

@@ -79,6 +79,7 @@ def plan(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
+    scale: str | None = None,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -87,12 +88,13 @@ def plan(
 ) -> Plan:
     """Validate a request and return what `fit` would do; nothing is sampled.
 
-    Parameters as `fit`; ``slots`` and ``periods`` make room for more donors and periods than the panel has,
-    so that plans for panels that differ by a few share one compiled model.
+    Parameters as `fit`, but for a ``scale`` that forecasts choose, which takes fits; ``slots`` and ``periods`` make
+    room for more donors and periods than the panel has, so that plans for panels that differ by a few share one
+    compiled model.
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
-    choice = choose_model(panel, model)
+    choice = choose_model(panel, model, scale)
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
     return Plan(panel, choice.spec, choice.reason, design, chosen)
 

@@ -33,7 +33,7 @@ _VARIABLE = "counterfactual"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a fit: enough to make it again."""
+    """What made a fit: enough to make it again. ``chosen`` says how forecasts chose its scale, where they did."""
 
     seed: int
     draws: int
@@ -45,6 +45,7 @@ class Provenance:
     panel: dict[str, Any]
     versions: dict[str, str]
     engine: str = "nutpie"
+    chosen: str = ""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,9 +59,10 @@ class Fit(Pictured):
         mean; with covariates ``beta`` and ``covariate_effect``, or ``predictor_sd``; with concentrations
         averaged ``alpha``), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
         ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
-        Outcome units throughout; ArviZ reads it as it is. With a drift switch, ``drift_sd`` means something
-        only in draws whose ``drifting`` is 1: elsewhere it is in no likelihood; and ``rho`` is 1 where a drift
-        that may be an AR(1) or a walk is a walk.
+        Outcome units throughout, but that with a log or logit scale the parameters are those of the log or logit:
+        log y = intercept + Σ w_j slope_j log x_j. ArviZ reads it as it is. With a drift switch, ``drift_sd`` means
+        something only in draws whose ``drifting`` is 1: elsewhere it is in no likelihood; and ``rho`` is 1 where a
+        drift that may be an AR(1) or a walk is a walk.
     spec : ModelSpec
     diagnostics : Diagnostics
         The convergence gate.
@@ -100,7 +102,7 @@ class Fit(Pictured):
         return int(self.tree.attrs["n_pre"])
 
     def counterfactual(self, interval: IntervalKind = "predictive") -> xr.DataArray:
-        """Draws (chain, draw, time) of the untreated outcome; ``"mean"`` leaves out period noise."""
+        """Draws (chain, draw, time) of the untreated outcome; ``"mean"``, on a log scale the median, is noiseless."""
         if interval not in _GROUP:
             raise SpecError(f"interval {interval!r} is not known; give 'predictive' or 'mean'")
         return effects.variable(self.tree, _GROUP[interval], _VARIABLE)
@@ -134,14 +136,20 @@ class Fit(Pictured):
         level = check_level(level)
         observed = float(self.observed.isel(time=slice(self.n_pre, None)).mean(skipna=False))
         table = effects.posterior_table(
-            self._estimands(interval), observed=observed, level=level, interval=interval, rope=rope
+            self._estimands(interval),
+            # A multiplicative model estimates the lift itself, not what its average effect comes to.
+            observed=None if self.spec.scale == "log" else observed,
+            level=level,
+            interval=interval,
+            rope=rope,
         )
         table["status"] = self.status
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
-        """Sentences that belong beside the effects: why there is no lift, where there is none."""
-        return effects.lift_notes(self.effects(level))
+        """What belongs beside the effects: on which scale the model works, and why there is no lift, if so."""
+        chosen = self.provenance.chosen
+        return (*([chosen] if chosen else []), *self.spec.notes(), *effects.lift_notes(self.effects(level)))
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``.
@@ -176,13 +184,21 @@ class Fit(Pictured):
         return table.sort_values("weight", ascending=False, ignore_index=True)
 
     def synthetic(self) -> xr.DataArray:
-        """Posterior mean (time,) of level, weighted donors and covariates, outcome units: no drift."""
+        """Posterior mean (time,), taken on the model's scale, of level, weighted donors and covariates: no drift."""
         posterior, constant = self.tree["posterior"].to_dataset(), self.tree["constant_data"].to_dataset()
         weights = posterior["weights"].mean(effects.POSTERIOR_DIMS) * constant["slope"]
-        found = posterior["intercept"].mean() + (constant["donors"] * weights).sum("donor")
+        link = self.spec.link
+        found = posterior["intercept"].mean() + (link.forward(constant["donors"]) * weights).sum("donor")
         if "covariate_effect" in posterior:
             found = found + posterior["covariate_effect"].mean(effects.POSTERIOR_DIMS)
-        return found
+        return xr.DataArray(link.back(found))
+
+    @property
+    def intercept(self) -> float | None:
+        """Posterior mean of the offset to the weighted donors, outcome units; a log or logit scale has none."""
+        if not self.spec.link.is_linear:
+            return None
+        return float(effects.variable(self.tree, "posterior", "intercept").mean())
 
     @property
     def pre_rmspe(self) -> float:

@@ -25,7 +25,7 @@ def assemble(
     parameters: Mapping[str, FloatArray],
     draws: predict.Counterfactual,
 ) -> xr.DataTree:
-    """Give names and outcome units to the engine's arrays."""
+    """Give names to the engine's arrays, and the units of the outcome, or of its log or logit, to parameters."""
     time_index = panel.times.rename("time")
     shape = parameters["total"].shape
     # Made once and shared: each variable would else make, and compare with all others, coordinates of its own.
@@ -74,7 +74,7 @@ def assemble(
 
 
 def _covariate_variables(design: Design, parameters: Mapping[str, FloatArray]) -> dict[str, Named]:
-    """``beta``, outcome units per unit of the covariate, and what the covariates add to each period."""
+    """``beta`` per unit of the covariate, and what the covariates add to each period, on the scale of the model."""
     found = design.movements
     if found is None:
         return {}
@@ -89,7 +89,7 @@ def _covariate_variables(design: Design, parameters: Mapping[str, FloatArray]) -
 def _scalars(
     design: Design, parameters: Mapping[str, FloatArray], draws: predict.Counterfactual
 ) -> dict[str, FloatArray]:
-    """Parameters of one number per draw, (chain, draw), in outcome units."""
+    """Parameters of one number per draw, (chain, draw), in units of the outcome or of its log or logit."""
     shape = parameters["total"].shape
     level = draws.level.reshape(shape)
     found = {

@@ -23,8 +23,9 @@ def check(case: Case) -> Check:
     below zero with the treated pre-period), ``opposed`` (those beyond chance, r < −1.96/√T0) and
     ``opposed_weight``.
     """
-    treated = case.panel.treated_series[: case.panel.n_pre]
-    donors = case.panel.donor_matrix[: case.panel.n_pre]
+    forward = case.spec.link.forward
+    treated = forward(case.panel.treated_series[: case.panel.n_pre])
+    donors = forward(case.panel.donor_matrix[: case.panel.n_pre])
     centred, spread = donors - donors.mean(axis=0), donors.std(axis=0) * treated.std()
     product = (treated - treated.mean()) @ centred / len(treated)
     r = np.divide(product, spread, out=np.zeros_like(product), where=spread > 0)

@@ -23,10 +23,10 @@ def check(case: Case) -> Check:
     """Distance of the treated pre-period from the convex hull of its donors, exactly (simplex least squares).
 
     A series with noise is never quite inside, so what is tested is whether the distance is one-sided: how much
-    of it a free offset takes away, F(1, T0 − 1 − k) with k donors in use less one. ``values``, outcome units:
-    ``distance`` (RMS), ``slack_max`` (largest distance of a period), ``distance_centred`` (with a free offset),
-    ``offset``, ``p``; and ``inside`` (1 when some weights reproduce the series exactly), ``beyond`` (periods
-    above or below every donor).
+    of it a free offset takes away, F(1, T0 − 1 − k) with k donors in use less one. ``values``, outcome units or those
+    of its log or logit: ``distance`` (RMS), ``slack_max`` (largest distance of a period), ``distance_centred`` (with a
+    free offset), ``offset``, ``p``; and ``inside`` (1 when some weights reproduce the series exactly), ``beyond``
+    (periods above or below every donor).
     """
     treated, donors = _pre_period(case)
     values, rest = measure(treated, donors)
@@ -38,10 +38,10 @@ def check(case: Case) -> Check:
         ratio = number(values["distance_centred"] / sd, 2)
         sentence = (
             f"Even with a free offset no weights reproduce the treated pre-period: the best stays {ratio} pre-period "
-            f"sd away (RMS {number(values['distance_centred'])}), and what is left moves slowly."
+            f"sd away (RMS {number(values['distance_centred'])}{case.spec.on_scale}), and what is left moves slowly."
         )
         return Check(NAME, TITLE, values, "warning", sentence, None if drifts(case.spec) else for_drift(case))
-    where = "inside" if values["inside"] else f"{number(values['distance'])} (RMS) from"
+    where = "inside" if values["inside"] else f"{number(values['distance'])} (RMS{case.spec.on_scale}) from"
     offset = f", {number(values['distance_centred'])} with a free offset of {number(values['offset'])}"
     tail = offset if p < P_OFFSET else ""
     return Check(NAME, TITLE, values, "ok", f"The treated pre-period lies {where} the hull of its donors{tail}.")
@@ -65,17 +65,17 @@ def misses(values: Mapping[str, Any]) -> str:
 
 
 def _pre_period(case: Case) -> tuple[FloatArray, FloatArray]:
-    """Return the treated (T0,) and donors (T0, J), on the treated unit's scale when each has its own."""
-    pre, design = slice(0, case.panel.n_pre), case.design
+    """Return the treated (T0,) and donors (T0, J) as the model weighs them, each on the treated unit's scale."""
+    pre, design, forward = slice(0, case.panel.n_pre), case.design, case.spec.link.forward
     if case.spec.scale == "each":
         return case.panel.treated_series[pre], design.to_outcome(design.X[pre])
-    return case.panel.treated_series[pre], case.panel.donor_matrix[pre]
+    return forward(case.panel.treated_series[pre]), forward(case.panel.donor_matrix[pre])
 
 
 def _outside(case: Case, values: dict[str, float], *, autocorrelated: bool) -> Check:
     sentence = (
-        f"The treated unit lies outside the hull of its donors: {misses(values)}; {case.spec.name!r} has no level to "
-        "take that up."
+        f"The treated unit lies outside the hull of its donors{case.spec.on_scale}: {misses(values)}; "
+        f"{case.spec.name!r} has no level to take that up."
     )
     suggestion = for_level(case, autocorrelated=autocorrelated)
     return Check(NAME, TITLE, values, "warning", sentence, suggestion)

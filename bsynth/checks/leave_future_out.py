@@ -6,75 +6,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
 
-from bsynth._base.request import check_between, check_flags, check_level
+from bsynth._base.request import check_flags, check_level
 from bsynth._base.types import BoolArray, FloatArray, Status
-from bsynth.bayesian.result import Fit
+from bsynth.bayesian.forecast import Forecast, check_last, forecast_of, score_forecast
 from bsynth.bayesian.run import fit
-from bsynth.effects import variable
 from bsynth.engines.sampling import Sampling, resolve
-from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
-from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, number
 from bsynth.text.result import Pictured
-
-MIN_LAST = 3
-
-
-@dataclass(frozen=True, eq=False)
-class Forecast:
-    """The predictive distribution of one period: a mixture of one location-scale family over the draws.
-
-    Attributes
-    ----------
-    mean, scale : (n,) arrays
-        Of each draw, outcome units.
-    degrees : float or None
-        Of Student-t noise; None for Gaussian.
-    """
-
-    mean: FloatArray
-    scale: FloatArray
-    degrees: float | None = None
-
-    @property
-    def _family(self) -> Any:
-        from scipy import stats
-
-        return stats.norm if self.degrees is None else stats.t(self.degrees)
-
-    @property
-    def sd(self) -> float:
-        """Of the mixture; a scale stands for itself where the noise has no variance."""
-        infinite = self.degrees is not None and self.degrees <= 2
-        within = self.scale**2 if self.degrees is None or infinite else self.scale**2 * self._family.var()
-        return float(np.sqrt(self.mean.var() + within.mean()))
-
-    def log_densities(self, value: float) -> FloatArray:
-        """(n,) log density of each draw at an outcome."""
-        return np.asarray(self._family.logpdf((value - self.mean) / self.scale) - np.log(self.scale))
-
-    def below(self, value: float) -> float:
-        """Probability below an outcome."""
-        return float(self._family.cdf((value - self.mean) / self.scale).mean())
-
-    def quantile(self, probability: float) -> float:
-        """The outcome with this probability below."""
-        each = self.mean + self.scale * self._family.ppf(probability)
-        low, high = float(each.min()), float(each.max())
-        if not low < high:
-            return low
-        return float(
-            optimize.brentq(lambda value: self.below(value) - probability, low, high, xtol=1e-12 * (high - low))
-        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,6 +107,7 @@ def leave_future_out(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
+    scale: str | None = None,
     last: int = 5,
     draws: int | None = None,
     seed: int | None = None,
@@ -173,6 +120,8 @@ def leave_future_out(
     ----------
     panel : Panel
     model : str, path or ModelSpec
+    scale : {"treated", "each", "log", "logit"}, optional
+        In the place of the model's own. Densities are of the outcome, so that scales compare.
     last : int
         How many pre-periods, at least 3; each costs a fit.
     draws : int, optional
@@ -210,7 +159,7 @@ def leave_future_out(
     check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     last = check_last(panel, last, "leave-future-out", "skip it")
-    spec = choose_model(panel, model).spec
+    spec = choose_model(panel, model, scale).spec
     seen = make_design(panel, spec).treated_seen
 
     def forecast(t: int) -> dict[str, Any]:
@@ -226,46 +175,3 @@ def leave_future_out(
     rows = run_pieces(held, forecast, title=f"leave-future-out of {spec.name}", n_jobs=1, progress=progress)
     forecasts = tuple(row.pop("forecast") for row in rows)
     return LeaveFutureOut(spec.name, pd.DataFrame(rows), panel, forecasts)
-
-
-def check_last(panel: Panel, last: object, what: str, instead: str) -> int:
-    """Return how many of the last pre-periods ``what`` is to forecast, where the panel has them.
-
-    Raises
-    ------
-    SpecError, PanelError
-        What is no whole number; too many or few for the panel, or a panel that has too few.
-    """
-    most = panel.n_pre - MIN_PRE
-    if most < MIN_LAST:
-        raise PanelError(
-            f"{what} needs {MIN_PRE + MIN_LAST} pre-periods to forecast from and there are {panel.n_pre}; {instead}"
-        )
-    return check_between(last, "last", MIN_LAST, most, PanelError)
-
-
-def forecast_of(found: Fit, panel: Panel, t: int) -> Forecast:
-    """Return the predictive distribution of period ``t``, at or after the start of ``panel``, by its fit."""
-    design, noise = make_design(panel, found.spec), found.spec.noise
-    sigma = variable(found.tree, "posterior", "sigma").values.ravel()
-    return Forecast(
-        mean=found.counterfactual("mean").isel(time=t).values.ravel(),
-        scale=np.sqrt(sigma**2 + design.scale**2 * design.treated_variance[t]),
-        degrees=noise.degrees if noise.distribution == "student-t" else None,
-    )
-
-
-def score_forecast(forecast: Forecast, observed: float) -> dict[str, float]:
-    """Score a forecast by what was observed.
-
-    ``observed``, ``predicted`` (mean), ``sd``, ``log_density`` (outcome units, whatever the model's own scale)
-    and ``pit``.
-    """
-    densities = forecast.log_densities(observed)
-    return {
-        "observed": observed,
-        "predicted": float(forecast.mean.mean()),
-        "sd": forecast.sd,
-        "log_density": float(special.logsumexp(densities) - np.log(len(densities))),
-        "pit": forecast.below(observed),
-    }

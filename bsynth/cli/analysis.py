@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     "--model", "models", multiple=True, show_default="default",
     help="Catalogue name, model.toml or its folder, or none; may be repeated.",
 )  # fmt: skip
+@options.scale
 @click.option(
     "--methods", multiple=True, default=("standard",), show_default=True, callback=options.listed,
     cls=options.Choosing, names=options.methods,
@@ -57,6 +58,7 @@ def run(
     ctx: click.Context,
     request: PanelRequest,
     models: tuple[str, ...],
+    scale: str | None,
     methods: list[str],
     calibrated: bool,
     findings: list[str],
@@ -84,8 +86,9 @@ def run(
     if notebook:
         require_notebook()
     settings: dict[str, Any] = {
-        "models": models or ("default",), "methods": methods, "findings": findings, "questions": questions,
-        "calibrated": calibrated, "sampling": sampling, "replicates": replicates, "level": level,
+        "models": models or ("default",), "scale": scale, "methods": methods, "findings": findings,
+        "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
+        "level": level,
     }  # fmt: skip
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings)

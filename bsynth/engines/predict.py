@@ -82,7 +82,7 @@ def counterfactual(
     if u is not None:
         mean += u
     predictive = mean + _period_noise(sigma[:, None] ** 2 + design.treated_variance, spec, rng)
-    log_likelihood = log_likelihood - np.log(design.scale)
+    log_likelihood = log_likelihood + design.log_density_factor()
     return Counterfactual(mean, predictive, log_likelihood, level, sigma, found, log_odds, drifting, u)
 
 

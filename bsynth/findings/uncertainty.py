@@ -11,6 +11,9 @@ level shift and the drift that has gathered by the start, carried forward; ``dri
 the start on, ``noise`` that of the treated periods, ``cells`` the sampling of users into the donors' and the
 treated cells. Weights, covariates and level are correlated: each gets its own variance and half of every
 covariance, which is the Shapley value of a variance of a sum, Cov(part, sum) (Owen and Prieur 2017, §3).
+
+On a log or logit scale the sum is that of the log or logit, and effects are its image to first order: each period
+counts by the slope of the outcome there (delta method).
 """
 
 from collections.abc import Sequence
@@ -164,7 +167,7 @@ def decompose_uncertainty(fit: Fit) -> Decomposition:
     known, panel = _Known.of(case), case.panel
     n_post = panel.n_post
     averages = np.tril(np.ones((n_post, n_post))) / np.arange(1, n_post + 1)[:, None]
-    functionals = np.vstack([averages, np.eye(n_post)])
+    functionals = np.vstack([averages, np.eye(n_post)]) * _slopes(case)
     variances, overlap = _variances(case, known, functionals)
     total = np.sum(list(variances.values()), axis=0)
     steps = np.arange(1, n_post + 1)
@@ -186,7 +189,7 @@ def decompose_uncertainty(fit: Fit) -> Decomposition:
         treated=panel.treated_name,
         model=fit.spec.name,
         time=panel.source.time,
-        remarks=_notes(variances),
+        remarks=_notes(variances, case),
         status=fit.status,
     )
 
@@ -281,8 +284,8 @@ def _variances(case: Case, known: _Known, functionals: FloatArray) -> tuple[dict
 
 def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
     """Draws (S, n_post) of weights, covariates and level, and which of them contain noise of known covariance."""
-    n_pre, known = case.panel.n_pre, case.design.known_variance
-    mean, has_level = _draws(case, "counterfactual"), case.spec.level.prior == "shift"
+    n_pre, known, forward = case.panel.n_pre, case.design.known_variance, case.spec.link.forward
+    mean, has_level = forward(_draws(case, "counterfactual")), case.spec.level.prior == "shift"
     names = case.fit.tree["posterior"].to_dataset()
     covariates = _draws(case, "covariate_effect") if "covariate_effect" in names else np.zeros_like(mean)
     moves = drifts(case.spec)
@@ -295,7 +298,8 @@ def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
     else:
         slope = variable(case.fit.tree, "constant_data", "slope").to_numpy()
         level = _draws(case, "level_shift")
-        donors = (_draws(case, "intercept"))[:, None] + (_draws(case, "weights") * slope) @ case.panel.donor_matrix.T
+        weighted = (_draws(case, "weights") * slope) @ forward(case.panel.donor_matrix).T
+        donors = _draws(case, "intercept")[:, None] + weighted
         gathered = mean - donors - covariates
     steps = _steps(case)
     carried, sampled = np.repeat(gathered[:, n_pre - 1 : n_pre], len(steps), axis=1), {"weights"} if known else set()
@@ -312,7 +316,15 @@ def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
     return parts, sampled
 
 
-def _notes(variances: dict[str, FloatArray]) -> tuple[str, ...]:
+def _slopes(case: Case) -> FloatArray:
+    """(n_post,) outcome units per unit of the model's scale, where the counterfactual is on average; 1 where it is."""
+    after = _draws(case, "counterfactual")[:, case.panel.n_pre :]
+    return np.exp(case.spec.link.log_slope(case.spec.link.forward(after).mean(axis=0)))
+
+
+def _notes(variances: dict[str, FloatArray], case: Case) -> tuple[str, ...]:
+    if not case.spec.link.is_linear:
+        return (f"Sources add up on the {case.spec.scale} scale; their shares of an effect are to first order.",)
     if "weights and level" not in variances:
         return ()
     return ("This fit did not store its drift, so weights and level, which share their uncertainty, are one source.",)

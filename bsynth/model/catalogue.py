@@ -77,12 +77,16 @@ class Choice:
     reason: str
 
 
-def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> Choice:
-    """Resolve ``model`` for ``panel``; ``default`` looks at what is known of the cells."""
+def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: str | None = None) -> Choice:
+    """Resolve ``model`` for ``panel``, on another ``scale`` where one is given.
+
+    ``default`` looks at what is known of the cells.
+    """
     spec = load_model(model)
-    unused = ""
+    spec = spec if scale is None else spec.at_scale(scale)
+    unused = "" if spec.link.is_linear else f" It works on the {spec.scale} of the outcome."
     if panel.covariates is not None and spec.covariates.use == "none":
-        unused = " It does not use the panel's covariates; a model with a [covariates] section does."
+        unused += " It does not use the panel's covariates; a model with a [covariates] section does."
     if model != DEFAULT:
         return Choice(spec, f"The model {spec.name!r} was asked for.{unused}")
     cells = (

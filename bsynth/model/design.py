@@ -1,19 +1,23 @@
 """Panel × specification → the arrays a model sees, on one scale, and the way back.
 
 One affine map for every series (subtract the treated pre-period mean, divide by its pre-period
-standard deviation, ddof 1) makes every answer independent of the units of measure.
+standard deviation, ddof 1) makes every answer independent of the units of measure. On a log or logit scale that map is
+made after the log or logit.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from bsynth._base.plain import show
 from bsynth._base.request import check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.errors import PanelError
 from bsynth.model.covariates import Movements, PredictorRows, movements, predictors
+from bsynth.model.link import IDENTITY, LINKS, Link
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.text.numbers import count, exact
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +26,17 @@ class Design:
 
     Attributes
     ----------
-    y : (T,) treated series; (y − center) / scale.
+    y : (T,) treated series; (g(y) − center) / scale, with g the ``link``. Without meaning after the start where g has
+        no value: no likelihood holds these periods.
     X : (T, J) donors, (x − donor_center) / donor_scale.
     n_pre : int
         The first ``n_pre`` periods enter the likelihood of the treated series.
     center, scale : float
-        ``outcome = center + scale · scaled``.
+        ``g(outcome) = center + scale · scaled``.
     donor_center, donor_scale : (J,)
-        Outcome units. One scale for all but with ``scale = "each"``. Each donor's own pre-period mean, weighted by
-        the cells' precision where it is known, is its centre when the model has a level shift: the level is then
-        the offset between pre-period means, however far the treated unit is from its donors.
+        As ``center`` and ``scale``. One scale for all but with ``scale = "each"``. Each donor's own pre-period mean,
+        weighted by the cells' precision where it is known, is its centre when the model has a level shift: the level is
+        then the offset between pre-period means, however far the treated unit is from its donors.
     donor_precision : (T, J) or None
         1 / sampling variance of each donor cell, scaled; 0 where the cell is empty. None: exact cells.
     treated_variance : (T,)
@@ -50,6 +55,8 @@ class Design:
         Time-varying covariates, when the specification uses them.
     predictors : PredictorRows or None
         Static predictors, when the specification uses them.
+    link : Link
+        g, the identity but on a log or logit scale.
     """
 
     y: FloatArray
@@ -67,6 +74,7 @@ class Design:
     periods: int = 0
     movements: Movements | None = None
     predictors: PredictorRows | None = None
+    link: Link = IDENTITY
 
     @property
     def capacity(self) -> int:
@@ -85,10 +93,14 @@ class Design:
 
     def to_outcome(self, scaled: FloatArray) -> FloatArray:
         """Map scaled values of the treated series back to outcome units."""
-        return self.center + self.scale * scaled
+        return np.asarray(self.link.back(self.center + self.scale * scaled))
+
+    def log_density_factor(self) -> FloatArray:
+        """(n_pre,) what turns the log density of each scaled treated outcome into that of the outcome."""
+        return np.asarray(-self.link.log_slope(self.center + self.scale * self.y[: self.n_pre]) - np.log(self.scale))
 
     def intercept(self, weights: FloatArray, level: FloatArray) -> FloatArray:
-        """Constant of ``outcome = intercept + Σ slope_j x_jt``; weights (..., J), level (...)."""
+        """Constant of ``g(outcome) = intercept + Σ slope_j g(x_jt)``; weights (..., J), level (...)."""
         return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
 
 
@@ -97,19 +109,22 @@ def make_design(
 ) -> Design:
     """Scale the panel for ``spec``, with room for at least ``slots`` donors and ``periods`` periods.
 
-    ``scale`` is what one unit of the priors means, outcome units: the treated pre-period standard deviation, but in
-    simulations that know the scale from which they were drawn.
+    ``scale`` is what one unit of the priors means, on the scale of the model: the treated pre-period standard
+    deviation, but in simulations that know the scale from which they were drawn.
 
     Raises
     ------
     PanelError
-        When the specification needs cell counts or covariates that the panel does not have.
+        When the specification needs cell counts or covariates that the panel does not have, or outcomes have no log
+        or logit.
     """
     for name, room in (("slots", slots), ("periods", periods)):
         check_whole(room, name, 0, "what to make room for")
     known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
     pre = slice(0, panel.n_pre)
-    treated, donors = panel.treated_series, panel.donor_matrix
+    _check_outcomes(panel, spec)
+    with np.errstate(divide="ignore", invalid="ignore"):  # the treated outcomes after the start are in no likelihood
+        treated, donors = spec.link.forward(panel.treated_series), spec.link.forward(panel.donor_matrix)
     center = float(treated[pre].mean())
     scale = float(treated[pre].std(ddof=1)) if scale is None else scale
     donor_center, donor_scale = np.full(panel.n_donors, center), np.full(panel.n_donors, scale)
@@ -139,6 +154,46 @@ def make_design(
         periods=periods,
         movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
         predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
+        link=spec.link,
+    )
+
+
+def possible_scales(panel: Panel) -> tuple[str, ...]:
+    """Scales on which every outcome that a model sees has a value.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> wide = pd.DataFrame({"a": [.1, .2, .4, .9], "b": [.1, .2, .3, .5], "c": [.1, .2, .3, 4.]})
+    >>> possible_scales(Panel.from_wide(wide, treated="a", start=3))
+    ('treated', 'each', 'log')
+    """
+    series = (panel.treated_series[: panel.n_pre], panel.donor_matrix)
+    return tuple(name for name, link in LINKS.items() if all(link.takes(values).all() for values in series))
+
+
+def _check_outcomes(panel: Panel, spec: ModelSpec) -> None:
+    """Refuse what has no log or logit: cells that are means of rows, and outcomes out of range."""
+    if spec.link.is_linear:
+        return
+    if panel.cells is not None and spec.cells.variance != "exact":
+        raise PanelError(
+            f"model {spec.name!r} works on the {spec.scale} of the outcome, where the sampling variance of cells that "
+            "are means of rows is not known; use scale = 'treated', or a model with exact cells such as 'level'"
+        )
+    before, donors = panel.treated_series[: panel.n_pre], panel.donor_matrix
+    units = (panel.treated_name, *map(show, panel.donors))
+    found = [(units[0], int(t), before[t]) for t in np.flatnonzero(~spec.link.takes(before))]
+    found += [(units[1 + j], int(t), donors[t, j]) for j, t in np.argwhere(~spec.link.takes(donors).T)]
+    if not found:
+        return
+    unit, t, value = found[0]
+    others = f" (and {count(len(found) - 1, 'other value')} like it)" if len(found) > 1 else ""
+    allowed = " or ".join(f"'{name}'" for name in possible_scales(panel) if name != "each")
+    raise PanelError(
+        f"{panel.source.name}: model {spec.name!r} takes the {spec.scale} of the outcome, and {unit} has "
+        f"{exact(float(value))} at {show(panel.times[t])}{others}; give values "
+        f"{'between 0 and 1' if spec.scale == 'logit' else 'above 0'}, or use scale = {allowed}"
     )
 
 

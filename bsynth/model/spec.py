@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Self
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bsynth.errors import SpecError, nearest
+from bsynth.errors import SpecError, came, nearest
+from bsynth.model.link import LINKS, Link
 from bsynth.text.card import html_card
 from bsynth.text.labels import plain
 from bsynth.text.numbers import exact
@@ -135,7 +136,10 @@ class ModelSpec(_Piece):
     """A Bayesian synthetic control, declared.
 
     ``scale = "treated"`` puts every series on the treated unit's pre-period mean and standard deviation;
-    ``"each"`` standardises every series by its own, which changes the answer (R's bsynth).
+    ``"each"`` standardises every series by its own, which changes the answer (R's bsynth). ``"log"`` and ``"logit"``
+    take the log of a positive outcome, or the logit of one between 0 and 1, and then do as ``"treated"``: level, drift
+    and noise are there shares of the outcome, or of its odds, and donors are weighted in a geometric mean. What comes
+    back is on the outcome's own scale.
 
     Examples
     --------
@@ -149,7 +153,7 @@ class ModelSpec(_Piece):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     name: str = "custom"
     title: str = "Custom model"
-    scale: Literal["treated", "each"] = "treated"
+    scale: Literal["treated", "each", "log", "logit"] = "treated"
     weights: Weights = Weights()
     level: Level = Level()
     drift: Drift = Drift()
@@ -167,9 +171,71 @@ class ModelSpec(_Piece):
                 raise ValueError("noise.distribution = 'student-t' needs cells.variance = 'exact'")
         if self.scale == "each" and self.cells.variance != "exact":
             raise ValueError("scale = 'each' needs cells.variance = 'exact'")
+        if not self.link.is_linear and self.cells.variance == "known":
+            # The log of a mean of few rows is biased, by half its relative variance, and so is what is known of it.
+            raise ValueError(f"scale = {self.scale!r} needs cells.variance = 'exact' or 'auto'")
+        if self.scale == "log" and self.noise.distribution == "student-t":
+            raise ValueError(
+                "noise.distribution = 'student-t' does not go with scale = 'log': the outcome would have no mean"
+            )
         if self.covariates.use != "none" and self.cells.variance != "exact":
             raise ValueError(f"covariates.use = {self.covariates.use!r} needs cells.variance = 'exact'")
         return self
+
+    @property
+    def link(self) -> Link:
+        """The map from outcomes to the scale on which the model is linear."""
+        return LINKS[self.scale]
+
+    @property
+    def on_scale(self) -> str:
+        """Words that stand after a quantity of the model's own scale; none where that is the outcome's."""
+        return "" if self.link.is_linear else f" on the {self.scale} scale"
+
+    def notes(self) -> tuple[str, ...]:
+        """Say what a log or logit scale means for effects; nothing on the outcome's own.
+
+        Examples
+        --------
+        >>> ModelSpec(scale="log").notes()[0][:66]
+        "The model 'custom' is multiplicative: it works on the log of the o"
+        """
+        if self.link.is_linear:
+            return ()
+        if self.scale == "log":
+            return (
+                f"The model {self.name!r} is multiplicative: it works on the log of the outcome, donors are weighted "
+                "in a geometric mean, and level, drift and noise are shares of the outcome; the lift is its first "
+                "answer, and average and cumulative effect are in the outcome's own units.",
+            )
+        return (
+            f"The model {self.name!r} works on the logit of the outcome: level, drift and noise multiply its odds, no "
+            "counterfactual leaves 0 to 1, and effects are in the outcome's own units.",
+        )
+
+    def at_scale(self, scale: str) -> "ModelSpec":
+        """Return the same model on another scale, with that scale in its name.
+
+        Raises
+        ------
+        SpecError
+            An unknown scale, or one that does not go with the model's noise or cells.
+
+        Examples
+        --------
+        >>> ModelSpec(name="level").at_scale("log").name
+        'level-log'
+        """
+        if not isinstance(scale, str) or scale not in LINKS:
+            raise SpecError(f"scale is {came(scale)}; allowed: {', '.join(LINKS)}")
+        if scale == self.scale:
+            return self
+        changed = {"scale": scale, "name": f"{self.name}-{scale}", "title": f"{self.title}, scale {scale}"}
+        try:
+            return type(self).model_validate(self.to_dict() | changed)
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise SpecError(f"model {self.name!r} with scale {scale!r}: {reason}; give another model") from None
 
     @classmethod
     def from_toml(cls, text: str, *, name: str = "custom", source: str = "model.toml") -> Self:

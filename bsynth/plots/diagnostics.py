@@ -379,8 +379,8 @@ def _finished(collection: azp.PlotCollection, fit: Fit, title: str, *said: str) 
     figure = cast(Figure, collection.viz["figure"].item())
     for ax in figure.axes:
         _frame(ax)
-    attrs = fit.tree.attrs
-    whose = f"{fit.spec.name} on {drawn(attrs['outcome'])}, {drawn(attrs['treated'], 40)}"
+    attrs, scale = fit.tree.attrs, f"; parameters{fit.spec.on_scale}" if fit.spec.on_scale else ""
+    whose = f"{fit.spec.name} on {drawn(attrs['outcome'])}, {drawn(attrs['treated'], 40)}{scale}"
     style.figure_heading(figure, title, [f"{whose}.", *said], reason=fit.reason)
     return collection
 

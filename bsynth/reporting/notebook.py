@@ -55,6 +55,7 @@ def write_notebook(
     missing: str = "error",
     date_format: str | None = None,
     models: Sequence[str | Path] = (DEFAULT,),
+    scale: str | None = None,
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
@@ -83,7 +84,7 @@ def write_notebook(
         Column of users: rows are users or events, as in `Panel.from_events`.
     models : sequence of str or path
         Models, the main one first; ``["none"]`` for none.
-    methods, findings, questions, calibrated, draws, replicates, level, seed, sampling
+    scale, methods, findings, questions, calibrated, draws, replicates, level, seed, sampling
         As `bsynth.analyse`.
     execute : bool
         Run the cells, by this interpreter and in the notebook's folder; it takes as long as the analysis. Otherwise
@@ -124,6 +125,7 @@ def write_notebook(
         "start": start, "end": end, "donors": donors, "exclude": exclude, "cluster": cluster,
         "covariates": covariates, "missing": missing, "date_format": date_format,
         "models": [_model(each, folder) for each in models],
+        "scale": scale,
         "methods": methods, "findings": findings, "questions": dict(questions or {}), "calibrated": calibrated,
         "replicates": replicates, "level": level,
     } | {name: getattr(how, name) for name in _SAMPLING}  # fmt: skip

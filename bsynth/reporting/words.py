@@ -106,6 +106,9 @@ def model_words(spec: dict[str, Any]) -> str:
                 f" as a walk (prior probability {exact(drift['walk'], 2)}) and of {exact(drift['ar1_sd'])} as an AR(1)"
             )
     of = "each series by itself" if spec["scale"] == "each" else "the treated series before the start"
+    if spec["scale"] in ("log", "logit"):
+        words += f"; on the {spec['scale']} of the outcome"
+        of = f"the {spec['scale']} of {of}"
     words += f"; in standard deviations of {of}."
     if cells["variance"] != "exact":
         words += (

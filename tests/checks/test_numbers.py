@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 import bsynth as bs
+from bsynth.bayesian.forecast import forecast_of
 from bsynth.bayesian.result import Fit
 from bsynth.checks import CheckReport, LeaveFutureOut, hull, leave_future_out, sensitivity
 from bsynth.checks.base import Case
-from bsynth.checks.leave_future_out import forecast_of
 from bsynth.checks.prior import draw_untreated, log_prior
 from bsynth.checks.replicates import draw_departures, tail
 from bsynth.engines.drift import walk

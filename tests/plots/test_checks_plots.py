@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 import bsynth as bs
+from bsynth.bayesian.forecast import Forecast, score_forecast
 from bsynth.checks import Check, CheckReport, LeaveFutureOut
-from bsynth.checks.leave_future_out import Forecast, score_forecast
 
 
 @pytest.fixture

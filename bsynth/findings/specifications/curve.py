@@ -323,8 +323,9 @@ def specification_curve(
     panel : Panel
     base : str, path or ModelSpec
         The model whose switches are varied; its other priors stay as they are.
-    scales : sequence of {"treated", "each"}
-        Both by default; with known cell variance ``"treated"`` alone.
+    scales : sequence of {"treated", "each", "log", "logit"}
+        The first two by default; with known cell variance ``"treated"`` alone, and of a base on a log or logit scale
+        that one.
     level_shifts : sequence of {"none", "shift"}
     drifts : sequence of {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
         By default ``"none"``, ``"walk"`` and the drift that may be absent of the base model, else ``"switched"``.

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from bsynth._base.plain import show
 from bsynth._base.request import check_number, names_in
 from bsynth._base.types import Label
+from bsynth.bayesian.forecast import check_last
 from bsynth.bayesian.plan import plan as plan_fit
-from bsynth.checks.leave_future_out import check_last
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, nearest, some_of
 from bsynth.findings.specifications.pools import ALL, WHOLE, Pool, Window, read_pools
@@ -29,7 +29,9 @@ from bsynth.text.result import LINE
 DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
 SWITCHED = ("switched", "ar1-or-walk")
 """Drifts that may be absent."""
-SCALES, LEVEL_SHIFTS = ("treated", "each"), ("none", "shift")
+SCALES, LEVEL_SHIFTS = ("treated", "each", "log", "logit"), ("none", "shift")
+LINEAR = ("treated", "each")
+"""Scales that are varied unasked, where the base model is on one of them."""
 ALPHAS = (0.3, 1.0, 3.0)
 SAMPLING = Sampling(draws=500)
 """Of fits by the hundred, each of which only has to place its effect among the others."""
@@ -44,7 +46,7 @@ class Specification:
 
     Attributes
     ----------
-    scale : {"treated", "each"}
+    scale : {"treated", "each", "log", "logit"}
     level : {"none", "shift"}
     drift : {"none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend"}
         ``"walk"`` is always on, ``"switched"`` a walk with the base model's prior probability (½ if it has none), and
@@ -180,7 +182,7 @@ def plan_curve(
     free = spec.noise.distribution == "normal"
     switched = own.drift if own.drift in SWITCHED else "switched"
     lists: dict[str, Sequence[Any]] = {
-        "scale": _chosen("scales", scales, SCALES if exact else ("treated",), SCALES),
+        "scale": _chosen("scales", scales, _usual_scales(own.scale, exact=exact), SCALES),
         "level": _chosen("level_shifts", level_shifts, LEVEL_SHIFTS, LEVEL_SHIFTS),
         "drift": _chosen("drifts", drifts, ("none", "walk", switched) if free else ("none",), DRIFTS),
         "alpha": _concentrations(alphas),
@@ -216,6 +218,13 @@ def _base(panel: Panel, base: str | Path | ModelSpec) -> ModelSpec:
         return spec
     variance = "exact" if panel.cells is None else "known"
     return spec.model_copy(update={"cells": spec.cells.model_copy(update={"variance": variance})})
+
+
+def _usual_scales(own: str, *, exact: bool) -> tuple[str, ...]:
+    """Scales that are varied unasked: a base on a log or logit scale keeps it."""
+    if own not in LINEAR:
+        return (own,)
+    return LINEAR if exact else ("treated",)
 
 
 def _drift_of(spec: ModelSpec) -> str:

@@ -10,10 +10,10 @@ from zlib import crc32
 import numpy as np
 
 from bsynth._base.types import FloatArray, Status
+from bsynth.bayesian.forecast import forecast_of, score_forecast
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run as run_fit
-from bsynth.checks.leave_future_out import forecast_of, score_forecast
 from bsynth.engines.structure import structure
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
