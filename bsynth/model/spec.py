@@ -93,7 +93,11 @@ class Drift(_Piece):
 
 
 class Noise(_Piece):
-    """Independent period noise ε_t; its scale is HalfNormal(sd). ``student-t`` has ``degrees`` of freedom."""
+    """Independent period noise ε_t; its scale σ is HalfNormal(sd).
+
+    ``student-t`` has ``degrees`` of freedom ν, so that one wild period is no sign of drift. Beside a drift or known cells
+    it is ε_t ~ N(0, σ² κ_t) with κ_t ~ InvGamma(ν/2, ν/2) for each pre-period, and all else stays integrated out.
+    """
 
     distribution: Literal["normal", "student-t"] = "normal"
     sd: Positive = 1.0
@@ -160,11 +164,6 @@ class ModelSpec(_Piece):
     @model_validator(mode="after")
     def _combinations(self) -> Self:
         """Refuse pieces that have no common likelihood."""
-        if self.noise.distribution == "student-t":
-            if self.drift.process != "none":
-                raise ValueError("noise.distribution = 'student-t' needs drift.process = 'none'")
-            if self.cells.variance != "exact":
-                raise ValueError("noise.distribution = 'student-t' needs cells.variance = 'exact'")
         if self.scale == "each" and self.cells.variance != "exact":
             raise ValueError("scale = 'each' needs cells.variance = 'exact'")
         if self.covariates.use != "none" and self.cells.variance != "exact":

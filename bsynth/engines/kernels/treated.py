@@ -38,17 +38,28 @@ def student(data: Array, r: Array, level: float, total2: float, g_r: Array) -> t
 
 @piece
 def normal(
-    data: Array, r: Array, known: Array, total2: float, share: float, rho: float, slope: float, g_r: Array, g_v: Array
+    data: Array,
+    r: Array,
+    known: Array,
+    kappa: Array,
+    total2: float,
+    share: float,
+    rho: float,
+    slope: float,
+    g_r: Array,
+    g_v: Array,
+    g_kappa: Array,
 ) -> tuple[float, float, float, float, float]:
     """Log density of the residuals with level and drift integrated out; gradients by total2, share, ρ and slope.
 
-    ``known`` is the known part of each period's variance; the gradient by it, and that by the residuals, are added.
+    ``known`` is the known part of each period's variance and ``kappa`` the factor of the noise's; the gradients by them,
+    and that by the residuals, are added.
     """
     T0 = len(r)
     seen, level2 = vector(data, at.SEEN, T0), data[at.LEVEL_SD] ** 2
     v, g_still = np.empty(T0), np.zeros(T0)
     for t in range(T0):
-        v[t] = total2 + known[t]
+        v[t] = total2 * kappa[t] + known[t]
     value, mean, variance = still_forward(r, v, seen, level2)
     off, g_total, g_share, g_rho, g_slope = 1.0, 0.0, 0.0, 0.0, 0.0
     if data[at.DRIFT] > 0.0:
@@ -64,7 +75,7 @@ def normal(
         inverse, solved = np.empty((T0 if trend else 0, T0)), np.empty(T0)
         sigma2, noise, g_noise = (1.0 - share) * total2, np.empty(T0), np.zeros(T0)
         for t in range(T0):
-            noise[t] = sigma2 + known[t]
+            noise[t] = sigma2 * kappa[t] + known[t]
         reach = vector(data, at.REACH, G)
         for g in range(G):
             q2[g] = share * total2 / reach[g]
@@ -78,14 +89,18 @@ def normal(
         else:
             lag = vector(data, at.LAG, T0)
             g_rho = filter_backward(phi, step, lag, q2, rho, means, variances, terms, work, g_r, g_noise, g_q2)
-        g_total, g_share = scales_backward(data, total2, share, terms, g_q2, g_noise.sum())
+        g_sigma2 = 0.0
         for t in range(T0):
             g_v[t] += g_noise[t]
+            g_sigma2 += kappa[t] * g_noise[t]
+            g_kappa[t] += sigma2 * g_noise[t]
+        g_total, g_share = scales_backward(data, total2, share, terms, g_q2, g_sigma2)
     if off > 0.0:
         still_backward(r, v, seen, mean, variance, off, g_r, g_still)
         for t in range(T0):
             g_v[t] += g_still[t]
-            g_total += g_still[t]
+            g_total += kappa[t] * g_still[t]
+            g_kappa[t] += total2 * g_still[t]
     return value, g_total, g_share, g_rho, g_slope
 
 
@@ -164,13 +179,25 @@ def trend_backward(
 
 
 @piece
+def scales_of_periods(x: Array, g: Array, degrees: float, kappa: Array) -> float:
+    """κ = exp(−x) of log precisions x (T0,), 1 / κ ~ Gamma(ν/2, ν/2), and their log density; begins its gradient."""
+    value = 0.0
+    for t in range(len(x)):
+        precision = math.exp(x[t])
+        kappa[t] = 1.0 / precision
+        value += x[t] - precision
+        g[t] = 0.5 * degrees * (1.0 - precision)
+    return 0.5 * degrees * value
+
+
+@piece
 def treated(
     x: Array, g: Array, data: Array, r: Array, known: Array, total2: float, g_r: Array, g_v: Array
 ) -> tuple[float, float]:
     """Log density of the residuals and of the priors of their own part of the vector, and the gradient by total2.
 
-    The part is empty without a drift, else the share and with it ρ or the slope's scale where they are sampled; with
-    Student-t noise it is the level.
+    The part is empty without a drift, else the share and with it ρ or the slope's scale where they are sampled; then
+    come the precisions of single periods. With the density of Student-t noise it is the level alone.
     """
     if data[at.STUDENT] > 0.0:
         value, by_level, g_total2 = student(data, r, x[0], total2, g_r)
@@ -190,7 +217,16 @@ def treated(
         slope = math.exp(x[1])
         prior += x[1] - 0.5 * slope * slope
         g[1] = 1.0 - slope * slope
-    value, g_total2, g_share, g_rho, g_slope = normal(data, r, known, total2, share, rho, slope, g_r, g_v)
+    T0 = len(r)
+    kappa, g_kappa, k = np.ones(T0), np.zeros(T0), len(x) - T0
+    if data[at.MIXTURE] > 0.0:
+        prior += scales_of_periods(x[k:], g[k:], data[at.DEGREES], kappa)
+    value, g_total2, g_share, g_rho, g_slope = normal(
+        data, r, known, kappa, total2, share, rho, slope, g_r, g_v, g_kappa
+    )
+    if data[at.MIXTURE] > 0.0:
+        for t in range(T0):
+            g[k + t] -= g_kappa[t] * kappa[t]
     if drifts:
         g[0] += g_share * share * (1.0 - share)
     if sampled:
