@@ -80,8 +80,8 @@ def parameters(raw: Mapping[str, FloatArray], design: Design, spec: ModelSpec) -
 
     ``raw`` holds the variables of the graph, each (chain, draw, ...). Keys: ``weights``; ``total``, the noise of a draw
     without drift; with a drift ``share`` (and ``slope_sd``, or ``rho`` where it is not summed out); ``level`` where it
-    is not integrated out; ``kappa`` (n_pre), each period's own factor of the noise's variance where it has one; with known cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates
-    ``beta`` or ``predictor_sd``.
+    is not integrated out; ``kappa`` (n_pre), the factor of each period's noise variance where it is sampled; with known
+    cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or ``predictor_sd``.
     """
     data = inputs(design, spec)
     taken = slice(0, design.X.shape[1])

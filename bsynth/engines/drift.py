@@ -331,7 +331,7 @@ def draw(
 ) -> Drawn:
     """Draw form, level and path of the drift at ``positions`` (T,), of residuals (S, n_pre) with cells ``cells``.
 
-    ``parameters`` holds ``total`` and ``share`` (S,), and of ``rho``, ``slope_sd``, ``kappa`` (S, n_pre) what is sampled.
+    ``parameters``: ``total`` and ``share`` (S,), and what is sampled of ``rho``, ``slope_sd`` and ``kappa`` (S, n_pre).
     """
     process, total, share = spec.drift.process, parameters["total"], parameters["share"]
     kappa = parameters.get("kappa", 1.0)

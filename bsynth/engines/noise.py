@@ -57,7 +57,7 @@ def _convolved(x: FloatArray, scale: FloatArray, extra: FloatArray, degrees: flo
     for precision, log_weight in zip(*_mixture(degrees), strict=True):
         variance = scale2 / precision + extra
         found = np.logaddexp(found, log_weight - 0.5 * (x2 / variance + np.log(variance)))
-    return found - 0.5 * np.log(2 * np.pi)
+    return np.asarray(found - 0.5 * np.log(2 * np.pi))
 
 
 @functools.lru_cache(maxsize=8)

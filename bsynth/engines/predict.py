@@ -145,4 +145,3 @@ def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tu
         centre[:, t] = (weights * latent).sum(axis=1)
         variance[:, t] = (weights**2 * noise2 / inflation).sum(axis=1)
     return centre, variance
-

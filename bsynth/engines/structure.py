@@ -28,7 +28,7 @@ class Structure:
     mixture: bool
     """Student-t noise as normal noise whose variance differs by period, so that level and drift integrate out."""
     drift: str
-    """"none"; "rotated": walk or AR(1) over exact cells with normal noise, diagonal in fixed bases; else the process, by Cholesky."""
+    """"none"; "rotated": walk or AR(1) where periods have one variance, diagonal in fixed bases; else the process."""
     covariates: int = 0
     """Number of time-varying covariates."""
     predictors: bool = False
@@ -38,7 +38,6 @@ def structure(design: Design, spec: ModelSpec) -> Structure:
     """Return the structure that a design and a specification share with others."""
     process, student = spec.drift.process, spec.noise.distribution == "student-t"
     direct = student and process == "none" and not design.known_variance
-    # A basis serves every covariance alike where all periods have one variance.
     rotated = process not in ("none", "local-trend") and not design.known_variance and not student
     return Structure(
         known=design.known_variance,

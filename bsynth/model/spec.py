@@ -95,8 +95,8 @@ class Drift(_Piece):
 class Noise(_Piece):
     """Independent period noise ε_t; its scale σ is HalfNormal(sd).
 
-    ``student-t`` has ``degrees`` of freedom ν, so that one wild period is no sign of drift. Beside a drift or known cells
-    it is ε_t ~ N(0, σ² κ_t) with κ_t ~ InvGamma(ν/2, ν/2) for each pre-period, and all else stays integrated out.
+    ``student-t`` has ``degrees`` of freedom ν, so that one wild period is no sign of a drift. Beside a drift or known
+    cells it is ε_t ~ N(0, σ² κ_t), κ_t ~ InvGamma(ν/2, ν/2) sampled for each pre-period; all else stays integrated out.
     """
 
     distribution: Literal["normal", "student-t"] = "normal"

@@ -38,7 +38,9 @@ BEYOND |= {
     )
 }
 """What the vocabulary has and no model of the catalogue."""
-ON_A_LOG = [f"{name}-known" for name in ("ar1", "drift", "trend", "student-t", "tails-ar1", "tails-walk", "tails-trend")]
+ON_A_LOG = [
+    f"{name}-known" for name in ("ar1", "drift", "trend", "student-t", "tails-ar1", "tails-walk", "tails-trend")
+]
 CELLS = '\n[cells]\nvariance = "known"'
 
 

@@ -1,5 +1,6 @@
 """Student-t noise beside a drift: its densities, what a draw's own variances make of the drift, and one wild period."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -35,7 +36,7 @@ def test_density_of_student_t_and_normal_is_their_convolution(degrees: float, ex
         breaks = sorted({float(np.clip((x + c * SCALE) / sd, -12, 12)) for c in (-4, 0, 4)} | {-12.0, 0.0, 12.0})
         whole = sum(
             integrate.quad(lambda z, x=x: t.pdf(x - sd * z) * stats.norm.pdf(z), *ends, epsabs=0, limit=200)[0]
-            for ends in zip(breaks, breaks[1:], strict=False)
+            for ends in itertools.pairwise(breaks)
         )
         assert value == pytest.approx(np.log(whole), abs=1e-4)
 
@@ -44,7 +45,7 @@ def test_draws_follow_the_density(rng: np.random.Generator) -> None:
     drawn = noise.draw(np.full((40_000, 1), SCALE), np.array([0.0, 0.4, 3.0]), _law(3.0), rng)
     edges = np.array([-5.0, -2.0, -0.5, 0.0, 1.0, 3.0])
     for column, extra in zip(drawn.T, (0.0, 0.4, 3.0), strict=True):
-        for low, high in zip(edges, edges[1:], strict=False):
+        for low, high in itertools.pairwise(edges):
             grid = np.linspace(low, high, 201)
             log_density = noise.log_density(grid, np.array(SCALE), np.array(extra), _law(3.0))
             expected = integrate.simpson(np.exp(log_density), grid)
@@ -71,7 +72,7 @@ def _design(rng: np.random.Generator) -> Design:
 def test_counterfactual_goes_on_from_the_drift_that_the_draws_own_variances_leave(rng: np.random.Generator) -> None:
     """Level, drift and odds of draws of one parameter, against the dense Gaussian given κ; LOO's terms without it."""
     spec = ModelSpec.model_validate(
-        {"noise": _law(3.0).model_dump(), "drift": {"process": "walk", "probability": 0.5}, "level": {"sd": 0.7}}
+        {"noise": _law(3.0).model_dump(), "drift": {"process": "walk", "probability": 0.99}, "level": {"sd": 0.7}}
     )
     design, S = _design(rng), 60_000
     w, total, share, kappa = np.array([0.2, 0.3, 0.5]), 0.9, 0.6, np.array([1.0, 0.4, 6.0, 0.8, 2.0])

@@ -52,8 +52,8 @@ def normal(
 ) -> tuple[float, float, float, float, float]:
     """Log density of the residuals with level and drift integrated out; gradients by total2, share, ρ and slope.
 
-    ``known`` is the known part of each period's variance and ``kappa`` the factor of the noise's; the gradients by them,
-    and that by the residuals, are added.
+    ``known`` is the known part of each period's variance and ``kappa`` the factor of its noise; the gradients by these
+    two, and that by the residuals, are added.
     """
     T0 = len(r)
     seen, level2 = vector(data, at.SEEN, T0), data[at.LEVEL_SD] ** 2
