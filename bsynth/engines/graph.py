@@ -120,11 +120,11 @@ def _treated_likelihood(
         terms = -0.5 * (df + 1) * pt.log1p(residual**2 / (df * total2)) - 0.5 * pt.log(total2)
         pm.Potential("treated", terms.sum())
         return
-    scale = 1.0
+    kappa = 1.0
     if form.mixture:
         half = data["degrees"] / 2
-        scale = 1 / pm.Gamma("period_precision", alpha=half, beta=half, shape=n_pre)
-    alone = total2 * scale + cells
+        kappa = 1 / pm.Gamma("period_precision", alpha=half, beta=half, shape=n_pre)
+    alone = total2 * kappa + cells
     without = densities.diagonal(residual, seen, seen, alone, data["level_sd"])
     if form.drift == "none":
         pm.Potential("treated", without)
@@ -136,7 +136,7 @@ def _treated_likelihood(
         rotated = (data["rotations"] @ residual).reshape(spectrum.shape)
         terms = densities.diagonal(rotated, data["rotated_ones"], pt.ones_like(spectrum), spectrum, data["level_sd"])
     else:
-        terms = _dense(data, form.drift, drift2, residual, sigma2 * scale + cells, seen)
+        terms = _dense(data, form.drift, drift2, residual, sigma2 * kappa + cells, seen)
     terms = terms + densities.share_density(total2, sigma2, drift2, data) + data["log_form"]
     with_drift = pt.logsumexp(terms)
     logit = data["logit_pi"]

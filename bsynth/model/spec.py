@@ -51,10 +51,11 @@ class Drift(_Piece):
     """Slow departure u_t of the treated unit from its donors, and how likely it is to be there.
 
     ``walk``: u is a random walk with steps N(0, q²). ``ar1``: stationary AR(1) with standard deviation q
-    and ρ ~ Beta(2, 2), over exact cells as 15 equally probable values that are summed out. ``ar1-or-walk``: one of the
-    two, a walk with prior probability ``walk``; the AR(1) there has q ~ HalfNormal(ar1_sd), and its ρ five values.
-    ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's steps ~
-    HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior probability π, marginalised.
+    and ρ ~ Beta(2, 2), over exact cells with normal noise as 15 equally probable values that are summed out.
+    ``ar1-or-walk``: one of the two, a walk with prior probability ``walk``; the AR(1) there has q ~ HalfNormal(ar1_sd),
+    and its ρ five values. ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's
+    steps ~ HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior probability π,
+    marginalised.
     """
 
     process: Literal["none", "ar1", "walk", "ar1-or-walk", "local-trend"] = "none"

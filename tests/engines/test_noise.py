@@ -8,6 +8,8 @@ import pytest
 from scipy import integrate, stats
 
 import bsynth as bs
+from bsynth.checks.base import Case
+from bsynth.checks.choice import for_tails
 from bsynth.engines import bayes, drift, noise, predict
 from bsynth.evidence.worlds import WORLDS
 from bsynth.model.catalogue import load_model
@@ -159,3 +161,13 @@ def test_heavy_tails_and_known_cells_have_a_likelihood(rollout_panel: bs.Panel) 
     assert make_design(rollout_panel, spec).known_variance
     terms = fit.tree["log_likelihood"]["outcome"].values
     assert np.isfinite(terms[..., make_design(rollout_panel, spec).treated_seen[: fit.n_pre] > 0]).all()
+
+
+def test_one_wild_period_calls_for_the_robust_model() -> None:
+    """Where the model has a drift already: the check of the largest deviation names the same model with heavy tails."""
+    panel = WORLDS["factor"].panel(4)
+    fit = bs.fit(panel, "default", draws=200, seed=1, progress=False)
+    case = Case(fit)
+    assert for_tails(case) == "robust"
+    assert for_tails(Case(replace(fit, spec=load_model("robust")))) is None
+    assert for_tails(Case(replace(fit, spec=load_model("level")))) == "student-t"
