@@ -11,6 +11,8 @@ import bsynth as bs
 from bsynth.checks.base import Case
 from bsynth.checks.choice import for_tails
 from bsynth.engines import bayes, drift, noise, predict
+from bsynth.evidence import sbc
+from bsynth.evidence.record import Settings
 from bsynth.evidence.worlds import WORLDS
 from bsynth.model.catalogue import load_model
 from bsynth.model.design import Design, make_design
@@ -171,3 +173,21 @@ def test_one_wild_period_calls_for_the_robust_model() -> None:
     assert for_tails(case) == "robust"
     assert for_tails(Case(replace(fit, spec=load_model("robust")))) is None
     assert for_tails(Case(replace(fit, spec=load_model("level")))) == "student-t"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("process", "known"), [("local-trend", False), ("ar1", False), ("none", True)])
+def test_ranks_of_the_forms_outside_the_catalogue_are_uniform(process: str, known: bool) -> None:
+    """A short calibration by simulation; the long one of `robust` is its evidence."""
+    spec = ModelSpec.model_validate(
+        {"name": "tails", "noise": _law(3.0).model_dump(), "drift": {"process": process, "probability": 0.5}}
+        | {"cells": {"variance": "known" if known else "exact"}}
+    )
+    settings = Settings(draws=200, tune=300, progress=False)
+    found = [
+        sbc.rank(spec, sbc.draw(spec, np.random.default_rng([5, seed]), known=known), settings, seed)["ranks"]
+        for seed in range(40)
+    ]
+    assert {"first kappa", "mean log kappa", "effect", "sigma"} <= set(found[0])
+    for name in found[0]:
+        assert sbc.uniformity(np.array([ranks[name] for ranks in found]))["p"] > 1e-3, name
