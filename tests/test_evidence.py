@@ -150,6 +150,9 @@ def test_worlds_are_what_they_say() -> None:
     contaminated = worlds.WORLDS["contaminated"].simulate(3)[0] - plain
     assert np.count_nonzero(contaminated.any(axis=0)) == 1
     assert contaminated[:30].any() == np.False_
+    spike = worlds.WORLDS["spike"].simulate(3)[0] - plain
+    assert np.count_nonzero(spike) == 1
+    assert spike[27:30, 0].sum() == pytest.approx(6 * worlds.NOISE)
     noise = worlds.World("noise", rho=0.6)._noise(np.random.default_rng(0), (20_000, 2))
     assert noise.std() == pytest.approx(worlds.NOISE, rel=0.03)
     assert np.corrcoef(noise[1:, 0], noise[:-1, 0])[0, 1] == pytest.approx(0.6, abs=0.03)

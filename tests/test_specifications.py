@@ -136,10 +136,6 @@ def test_windows_leave_periods_out_but_keep_the_effect(panel: bs.Panel) -> None:
         ({"last": 2}, "last is 2; give 3 to 27"),
         ({"draws": 10}, "draws is 10; give at least 100"),
         (
-            {"base": "student-t", "drifts": ["walk"]},
-            "base 'student-t' with scale treated.*needs drift.process = 'none'",
-        ),
-        (
             {
                 "scales": ["each"],
                 "level_shifts": ["none"],

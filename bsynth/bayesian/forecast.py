@@ -123,13 +123,17 @@ def check_last(panel: Panel, last: object, what: str, instead: str) -> int:
 def forecast_of(found: Fit, panel: Panel, t: int) -> Forecast:
     """Return the predictive distribution of period ``t``, at or after the start of ``panel``, by its fit."""
     design, noise, link = make_design(panel, found.spec), found.spec.noise, found.spec.link
-    sigma = variable(found.tree, "posterior", "sigma").values.ravel()
-    return Forecast(
-        location=np.asarray(link.forward(found.counterfactual("mean").isel(time=t).values.ravel())),
-        scale=np.sqrt(sigma**2 + design.scale**2 * design.treated_variance[t]),
-        degrees=noise.degrees if noise.distribution == "student-t" else None,
-        link=link,
-    )
+    location = np.asarray(link.forward(found.counterfactual("mean").isel(time=t).values.ravel()))
+    sigma2 = variable(found.tree, "posterior", "sigma").values.ravel() ** 2
+    cell = design.scale**2 * design.treated_variance[t]
+    if noise.distribution == "normal":
+        return Forecast(location, np.sqrt(sigma2 + cell), link=link)
+    if cell == 0:
+        return Forecast(location, np.sqrt(sigma2), noise.degrees, link)
+    # The noise is normal given the variance of its period, which each draw has its own of.
+    half = 0.5 * noise.degrees
+    kappa = half / np.random.default_rng([found.provenance.seed, t]).gamma(half, size=len(location))
+    return Forecast(location, np.sqrt(sigma2 * kappa + cell), link=link)
 
 
 def score_forecast(forecast: Forecast, observed: float) -> dict[str, float]:

@@ -13,8 +13,8 @@ hull              > .5 pre-period sd away even with a free        ``default`` wh
 autocorrelation   replicates as autocorrelated as the residuals   ``default``; from a switched or AR(1) drift ``drift``
                   have p < .025
 predictive        prior predictive p of the distance < .01        as hull
-predictive        posterior predictive p of the largest           ``student-t`` (exact cells, no drift)
-                  deviation < .01
+predictive        posterior predictive p of the largest           ``student-t``; with a drift or known cells
+                  deviation < .01                                 ``robust``
 loo               a Pareto k above 1; unclear when above the      –
                   limit under which LOO can be trusted
 leave-future-out  misses of the 90% forecasts, binomial p < .01   as autocorrelation

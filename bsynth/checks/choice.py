@@ -27,9 +27,10 @@ def for_level(case: Case, *, autocorrelated: bool) -> str | None:
 
 
 def for_tails(case: Case) -> str | None:
-    """A few wild periods: Student-t noise, which takes exact cells and no drift."""
-    plain = not drifts(case.spec) and not case.design.known_variance and case.spec.scale == "treated"
-    return "student-t" if plain and case.spec.noise.distribution == "normal" else None
+    """A few wild periods: Student-t noise, beside a drift or known cells where the model has them."""
+    if case.spec.noise.distribution == "student-t" or case.spec.scale != "treated":
+        return None
+    return "robust" if drifts(case.spec) or case.design.known_variance else "student-t"
 
 
 def for_weights(case: Case) -> str | None:

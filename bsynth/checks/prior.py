@@ -55,11 +55,11 @@ def draw_untreated(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> 
     both sides; afterwards the treated cells' own variance does.
     """
     design, found = case.design, draw_prior(case, rng, draws)
-    variance = np.broadcast_to(design.treated_variance, (draws, design.y.size)).copy()
-    variance[:, : design.n_pre] = cell_variance(design, found["weights"])
-    sd = np.sqrt(found["sigma"][:, None] ** 2 + variance)
+    cells = np.broadcast_to(design.treated_variance, (draws, design.y.size)).copy()
+    cells[:, : design.n_pre] = cell_variance(design, found["weights"])
     centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
-    return np.asarray(centre + found["level"][:, None] + draw_departures(found, sd, design.positions, case.spec, rng))
+    departures = draw_departures(found, cells, design.positions, case.spec, rng)
+    return np.asarray(centre + found["level"][:, None] + departures)
 
 
 def log_prior(case: Case) -> xr.Dataset:

@@ -13,7 +13,7 @@ import numpy as np
 
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.checks.base import Case
-from bsynth.engines import drift, predict
+from bsynth.engines import drift, noise, predict
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
 
@@ -31,7 +31,7 @@ class Residuals:
     Attributes
     ----------
     realised, replicated : (S, n) residual of each draw, and one drawn from the model at the same parameters.
-    sd : (S, n) standard deviation of the noise, cells included.
+    sd : (S, n) scale of the noise, cells included: of normal noise its standard deviation.
     """
 
     realised: FloatArray
@@ -68,19 +68,19 @@ def cell_variance(design: Design, weights: FloatArray) -> FloatArray:
 
 
 def draw_departures(
-    found: Mapping[str, FloatArray], sd: FloatArray, positions: IntArray, spec: ModelSpec, rng: np.random.Generator
+    found: Mapping[str, FloatArray], cells: FloatArray, positions: IntArray, spec: ModelSpec, rng: np.random.Generator
 ) -> FloatArray:
-    """Draw drift plus noise (S, n) at ``positions`` (n,); the drift from its own process, unconditioned."""
-    if spec.noise.distribution == "student-t":
-        noise = sd * rng.standard_t(spec.noise.degrees, size=sd.shape)
-    else:
-        noise = sd * rng.standard_normal(sd.shape)
+    """Draw drift plus noise (S, n) at ``positions`` (n,); the drift from its own process, unconditioned.
+
+    ``cells`` (S, n) is the variance that the cells add to the noise.
+    """
+    departures = noise.draw(found["sigma"][:, None], cells, spec.noise, rng)
     if spec.drift.process == "none":
-        return noise
-    system = drift.state_space(found, spec.drift.process)
+        return departures
+    system, nothing = drift.state_space(found, spec.drift.process), np.zeros(departures.shape)
     # Nothing seen: the conditional is the prior.
-    prior = drift.condition(system, np.zeros(sd.shape), sd**2, np.zeros(len(positions)), positions, 0.0, rng)
-    return np.asarray(noise + found["drifting"][:, None] * prior.u)
+    prior = drift.condition(system, nothing, nothing, np.zeros(len(positions)), positions, 0.0, rng)
+    return np.asarray(departures + found["drifting"][:, None] * prior.u)
 
 
 def residuals(case: Case, name: str) -> Residuals:
@@ -89,9 +89,9 @@ def residuals(case: Case, name: str) -> Residuals:
     found = parameters(case)
     centre, _ = predict.linear_predictor(found, replace(design, donor_precision=None))
     realised = (design.y - found["level"][:, None] - centre)[:, pre]
-    sd = np.sqrt(found["sigma"][:, None] ** 2 + cell_variance(design, found["weights"]))
-    replicated = draw_departures(found, sd, design.positions[pre], case.spec, case.rng(name))
-    seen = design.treated_seen[pre] > 0
+    cells = cell_variance(design, found["weights"])
+    replicated = draw_departures(found, cells, design.positions[pre], case.spec, case.rng(name))
+    sd, seen = np.sqrt(found["sigma"][:, None] ** 2 + cells), design.treated_seen[pre] > 0
     return Residuals(realised[:, seen], replicated[:, seen], sd[:, seen])
 
 

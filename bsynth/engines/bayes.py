@@ -17,6 +17,8 @@ N(0, s_a² 11' + D + K) with it, and a switch of prior probability π mixes the 
     p(y) = (1 − π) N(r; 0, s_a² 11' + D) + π N(r; 0, s_a² 11' + D + K(q, ρ)).
 
 A drift that may be an AR(1) or a walk is a mixture of its forms in the place of the second density.
+Student-t noise beside a drift or known cells is a mixture of normal noise over its scale (Andrews and Mallows 1974;
+West 1984): σ² is σ² κ_t in period t, 1 / κ_t ~ Gamma(ν/2, ν/2) is sampled, and the rest is as above.
 All of them share the scale of the residual; the share of it that is drift is sampled, and σ and q follow.
 
 Covariates that vary in time add (z_0t − Σ_j w_j z_jt)′β to the mean, β ~ N(0, s_β²). Static predictors are
@@ -78,8 +80,8 @@ def parameters(raw: Mapping[str, FloatArray], design: Design, spec: ModelSpec) -
 
     ``raw`` holds the variables of the graph, each (chain, draw, ...). Keys: ``weights``; ``total``, the noise of a draw
     without drift; with a drift ``share`` (and ``slope_sd``, or ``rho`` where it is not summed out); ``level`` where it
-    is not integrated out; with known cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates
-    ``beta`` or ``predictor_sd``.
+    is not integrated out; ``kappa`` (n_pre), the factor of each period's noise variance where it is sampled; with known
+    cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or ``predictor_sd``.
     """
     data = inputs(design, spec)
     taken = slice(0, design.X.shape[1])
@@ -95,6 +97,8 @@ def parameters(raw: Mapping[str, FloatArray], design: Design, spec: ModelSpec) -
     }
     if "level_z" in raw:
         found["level"] = data["level_sd"] * raw["level_z"]
+    if "period_precision" in raw:
+        found["kappa"] = 1 / raw["period_precision"]
     if "share" in raw:
         found["share"] = raw["share"]
     if "rho" in raw:

@@ -204,13 +204,15 @@ class Conditioned:
     ----------
     level : (S,) draws of the level a.
     u : (S, T) draws of the drift given the pre-period residuals and the level.
-    log_predictive : (S, n_pre) log density of each residual given the level and the earlier ones; NaN where unseen.
+    error : (S, n_pre) each residual less its forecast from the level and the earlier ones.
+    spread : (S, n_pre) variance of that forecast, without the period's own noise.
     log_evidence : (S,) log density of all residuals, level integrated out.
     """
 
     level: FloatArray
     u: FloatArray
-    log_predictive: FloatArray
+    error: FloatArray
+    spread: FloatArray
     log_evidence: FloatArray
 
 
@@ -236,12 +238,13 @@ def condition(
     series = np.stack([residual, np.ones_like(residual)], axis=1)
     mean, cov = np.zeros((n_draws, 2, d)), system.P1.copy()
     filtered: list[tuple[FloatArray, FloatArray]] = []
-    errors, total = np.zeros(series.shape), np.ones(residual.shape)
+    errors, spread, total = np.zeros(series.shape), np.zeros(residual.shape), np.ones(residual.shape)
     for t in range(n_pre):
         if t:
             mean, cov = _step(*moves[t], mean, cov)
         if seen[t]:
-            total[:, t] = cov[:, 0, 0] + variance[:, t]
+            spread[:, t] = cov[:, 0, 0]
+            total[:, t] = spread[:, t] + variance[:, t]
             errors[:, :, t] = series[:, :, t] - mean[:, :, 0]
             gain = cov[:, :, 0] / total[:, t, None]
             mean = mean + errors[:, :, t, None] * gain[:, None, :]
@@ -252,8 +255,6 @@ def condition(
     centre, sd, ratio = level_given(level_sd, squares, products)
     level = centre + sd * rng.standard_normal(n_draws)
     log_evidence = _log_normal(of_residual, total, seen).sum(axis=1) + ratio
-    log_predictive = _log_normal(of_residual - level[:, None] * of_ones, total, seen)
-    log_predictive[:, seen == 0] = np.nan
     states = np.empty((n_draws, n_times, d))
     states[:, n_pre - 1] = _draw(_about(level, mean), cov, rng)
     for t in range(n_pre, n_times):
@@ -268,7 +269,7 @@ def condition(
         gain = np.swapaxes(np.linalg.solve(ahead_cov + RIDGE * np.eye(d), F @ cov), 1, 2)
         back = mean + np.einsum("sij,sj->si", gain, states[:, t + 1] - ahead_mean[:, 0])
         states[:, t] = _draw(back, cov - gain @ F @ cov, rng)
-    return Conditioned(level, states[:, :, 0], log_predictive, log_evidence)
+    return Conditioned(level, states[:, :, 0], of_residual - level[:, None] * of_ones, spread, log_evidence)
 
 
 def _about(level: FloatArray, mean: FloatArray) -> FloatArray:
@@ -330,10 +331,11 @@ def draw(
 ) -> Drawn:
     """Draw form, level and path of the drift at ``positions`` (T,), of residuals (S, n_pre) with cells ``cells``.
 
-    ``parameters`` holds ``total`` and ``share`` (S,), and ``rho`` or ``slope_sd`` where the graph samples them.
+    ``parameters``: ``total`` and ``share`` (S,), and what is sampled of ``rho``, ``slope_sd`` and ``kappa`` (S, n_pre).
     """
     process, total, share = spec.drift.process, parameters["total"], parameters["share"]
-    summed = "rho" not in parameters and process != "local-trend" and not cells.any()
+    kappa = parameters.get("kappa", 1.0)
+    summed = "rho" not in parameters and process != "local-trend" and not cells.any() and np.ndim(kappa) == 0
     before = positions[: residual.shape[1]]
     found = forms(spec.drift, before, summed=summed)
     scales = [split(total, share, span) for span in found.reach]
@@ -343,7 +345,7 @@ def draw(
 
     def conditioned(sigma: FloatArray, q: FloatArray, rho: FloatArray) -> Conditioned:
         system = state_space({**parameters, "drift_sd": q, "rho": rho}, process)
-        return condition(system, residual, sigma[:, None] ** 2 + cells, seen, positions, level_sd, rng)
+        return condition(system, residual, sigma[:, None] ** 2 * kappa + cells, seen, positions, level_sd, rng)
 
     if summed:
         evidence = _evidence(residual, scales, found.rho, before, level_sd)

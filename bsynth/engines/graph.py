@@ -93,7 +93,7 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
         if form.predictors:
             _predictor_likelihood(data, weights)
         residual = data["y_pre"] - centre
-        _treated_likelihood(data, form, residual, cells, seen, total2)
+        _treated_likelihood(data, form, residual, cells, seen, total2, design.n_pre)
     return model
 
 
@@ -111,6 +111,7 @@ def _treated_likelihood(
     cells: pt.TensorVariable,
     seen: pt.TensorVariable,
     total2: pt.TensorVariable,
+    n_pre: int,
 ) -> None:
     """Add the log density of the treated pre-period, up to constants; ``cells`` is the known variance of a period."""
     if form.student:
@@ -119,7 +120,11 @@ def _treated_likelihood(
         terms = -0.5 * (df + 1) * pt.log1p(residual**2 / (df * total2)) - 0.5 * pt.log(total2)
         pm.Potential("treated", terms.sum())
         return
-    alone = total2 + cells
+    kappa = 1.0
+    if form.mixture:
+        half = data["degrees"] / 2
+        kappa = 1 / pm.Gamma("period_precision", alpha=half, beta=half, shape=n_pre)
+    alone = total2 * kappa + cells
     without = densities.diagonal(residual, seen, seen, alone, data["level_sd"])
     if form.drift == "none":
         pm.Potential("treated", without)
@@ -131,7 +136,7 @@ def _treated_likelihood(
         rotated = (data["rotations"] @ residual).reshape(spectrum.shape)
         terms = densities.diagonal(rotated, data["rotated_ones"], pt.ones_like(spectrum), spectrum, data["level_sd"])
     else:
-        terms = _dense(data, form.drift, drift2, residual, sigma2 + cells, seen)
+        terms = _dense(data, form.drift, drift2, residual, sigma2 * kappa + cells, seen)
     terms = terms + densities.share_density(total2, sigma2, drift2, data) + data["log_form"]
     with_drift = pt.logsumexp(terms)
     logit = data["logit_pi"]
@@ -192,13 +197,14 @@ def _latent_donors(
     return latent @ weights, latent_variance @ weights**2 + data["treated_variance"]
 
 
-_compiled: dict[tuple[Structure, int, int], Any] = {}
+_compiled: dict[tuple[Structure, int, int, int], Any] = {}
 """Compiled structures of this process, with the sizes that the parameters depend on."""
 
 
 def compile_structure(design: Design, spec: ModelSpec) -> Any:
     """Return the compiled model of this structure and size, holding this design's data."""
-    key = (structure(design, spec), design.capacity, design.room if design.known_variance else 0)
+    form = structure(design, spec)
+    key = (form, design.capacity, design.room if form.known else 0, design.n_pre if form.mixture else 0)
     if key not in _compiled:
         _compiled[key] = nutpie.compile_pymc_model(build(design, spec))
     return _compiled[key].with_data(**graph_data(design, spec))

@@ -12,7 +12,7 @@ from scipy import special
 
 from bsynth._base.laws import normal_logpdf, t_logpdf
 from bsynth._base.types import FloatArray
-from bsynth.engines import drift
+from bsynth.engines import drift, noise
 from bsynth.model.design import Design
 from bsynth.model.spec import ModelSpec
 
@@ -30,12 +30,13 @@ class Counterfactual:
         of the treated cells.
     log_likelihood : (S, n_pre)
         Log density of each treated pre-period in outcome units: given the parameters, and where the draw
-        drifts given also the earlier periods, so that it sums to the log likelihood. NaN where a treated
-        cell is empty.
+        drifts given also the earlier periods, so that it sums to the log likelihood. Of Student-t noise the
+        period's own ``kappa`` is integrated out, given those of earlier periods. NaN where a treated cell is empty.
     level : (S,)
         The level shift.
     sigma : (S,)
-        Sd of the period noise: of the draw's residual, or where it drifts of what the drift leaves.
+        Scale of the period noise, of normal noise its sd: of the draw's residual, or where it drifts of what the
+        drift leaves.
     form : Drawn or None
         With a drift: its form and scale, drawn as if it were on; they mean something only where it is.
     log_odds : (S,) or None
@@ -66,10 +67,9 @@ def counterfactual(
     residual = (design.y - centre)[:, pre]
     cells = design.treated_variance + latent_variance
     sigma, sd = parameters["total"], level_sd(design, spec)
-    variance = (sigma[:, None] ** 2 + cells)[:, pre]
+    variance = sigma[:, None] ** 2 * parameters.get("kappa", 1.0) + cells[:, pre]
     level, evidence = _level(parameters, residual, variance, seen, spec, sd, rng)
-    log_likelihood = _independent(residual - level[:, None], variance, spec)
-    log_likelihood[:, seen == 0] = np.nan
+    error, spread = residual - level[:, None], cells[:, pre]
     found = drifting = log_odds = u = None
     if spec.drift.process != "none":
         found = drift.draw(parameters, residual, cells[:, pre], seen, design.positions, spec, sd, rng)
@@ -77,12 +77,14 @@ def counterfactual(
         drifting = rng.random(len(sigma)) < special.expit(log_odds + special.logit(spec.drift.probability))
         sigma, level = np.where(drifting, found.sigma, sigma), np.where(drifting, found.state.level, level)
         u = np.where(drifting[:, None], found.state.u, 0.0)
-        log_likelihood = np.where(drifting[:, None], found.state.log_predictive, log_likelihood)
+        error = np.where(drifting[:, None], found.state.error, error)
+        spread = spread + np.where(drifting[:, None], found.state.spread, 0.0)
     mean = centre + level[:, None] + np.sqrt(latent_variance) * rng.standard_normal(centre.shape)
     if u is not None:
         mean += u
-    predictive = mean + _period_noise(sigma[:, None] ** 2 + design.treated_variance, spec, rng)
-    log_likelihood = log_likelihood + design.log_density_factor()
+    predictive = mean + noise.draw(sigma[:, None], design.treated_variance, spec.noise, rng)
+    log_likelihood = noise.log_density(error, sigma[:, None], spread, spec.noise) + design.log_density_factor()
+    log_likelihood[:, seen == 0] = np.nan
     return Counterfactual(mean, predictive, log_likelihood, level, sigma, found, log_odds, drifting, u)
 
 
@@ -117,11 +119,11 @@ def _level(
     """Return the level of draws without drift (S,), and the log density of their residuals with it integrated out."""
     if "level" in parameters:  # sampled, because the noise is not normal
         level = parameters["level"]
-        return level, _independent(residual - level[:, None], variance, spec).sum(axis=1)
+        return level, t_logpdf(residual - level[:, None], spec.noise.degrees, np.sqrt(variance)).sum(axis=1)
     squares, products = (seen / variance).sum(axis=1), (seen * residual / variance).sum(axis=1)
     mean, spread, ratio = drift.level_given(sd, squares, products)
     level = mean + spread * rng.standard_normal(mean.shape)
-    return level, (seen * _independent(residual, variance, spec)).sum(axis=1) + ratio
+    return level, (seen * normal_logpdf(residual, np.sqrt(variance))).sum(axis=1) + ratio
 
 
 def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
@@ -143,18 +145,3 @@ def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tu
         centre[:, t] = (weights * latent).sum(axis=1)
         variance[:, t] = (weights**2 * noise2 / inflation).sum(axis=1)
     return centre, variance
-
-
-def _independent(residual: FloatArray, variance: FloatArray, spec: ModelSpec) -> FloatArray:
-    """Log density of residuals (S, n_pre) without drift."""
-    scale = np.sqrt(variance)
-    if spec.noise.distribution == "student-t":
-        return t_logpdf(residual, spec.noise.degrees, scale)
-    return normal_logpdf(residual, scale)
-
-
-def _period_noise(variance: FloatArray, spec: ModelSpec, rng: np.random.Generator) -> FloatArray:
-    """Noise of the periods, one draw each."""
-    if spec.noise.distribution == "student-t":
-        return np.sqrt(variance) * rng.standard_t(spec.noise.degrees, size=variance.shape)
-    return np.sqrt(variance) * rng.standard_normal(variance.shape)

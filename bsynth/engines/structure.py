@@ -24,8 +24,11 @@ class Structure:
     known: bool
     softmax: bool
     student: bool
+    """Student-t noise by its own density: exact cells, no drift, the level sampled."""
+    mixture: bool
+    """Student-t noise as normal noise whose variance differs by period, so that level and drift integrate out."""
     drift: str
-    """"none"; "rotated": walk or AR(1) over exact cells, diagonal in fixed bases; else the process, by Cholesky."""
+    """"none"; "rotated": walk or AR(1) where periods have one variance, diagonal in fixed bases; else the process."""
     covariates: int = 0
     """Number of time-varying covariates."""
     predictors: bool = False
@@ -33,12 +36,14 @@ class Structure:
 
 def structure(design: Design, spec: ModelSpec) -> Structure:
     """Return the structure that a design and a specification share with others."""
-    process = spec.drift.process
-    rotated = process not in ("none", "local-trend") and not design.known_variance
+    process, student = spec.drift.process, spec.noise.distribution == "student-t"
+    direct = student and process == "none" and not design.known_variance
+    rotated = process not in ("none", "local-trend") and not design.known_variance and not student
     return Structure(
         known=design.known_variance,
         softmax=spec.weights.prior == "softmax-normal",
-        student=spec.noise.distribution == "student-t",
+        student=direct,
+        mixture=student and not direct,
         drift="rotated" if rotated else process,
         covariates=0 if design.movements is None else len(design.movements.names),
         predictors=design.predictors is not None,
@@ -60,7 +65,7 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
         raise ValueError("an averaged alpha is fitted one concentration at a time")
     else:
         found["alpha"] = float(spec.weights.alpha)
-    if form.student:
+    if form.student or form.mixture:
         found["degrees"] = float(spec.noise.degrees)
     found |= _drift_inputs(design, spec, form.drift) | _covariate_inputs(design, spec)
     if design.donor_precision is None:

@@ -69,10 +69,7 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
         latent = X = np.random.default_rng(0).normal(size=(periods, DONORS))
         own = np.zeros(periods)
     mean = level + latent @ weights + _drift(spec, rng, periods, quantities, known=known)
-    if spec.noise.distribution == "student-t":
-        noise = sigma * rng.standard_t(spec.noise.degrees, size=periods)
-    else:
-        noise = np.sqrt(sigma**2 + own) * rng.normal(size=periods)
+    noise = _noise(spec, rng, sigma, own, quantities, known=known)
     untreated = mean + noise
     predictors = _predictors(spec, weights, rng, quantities)
     quantities["effect (mean)"] = float(mean[N_PRE:].mean())
@@ -100,6 +97,26 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
     if spec.level.prior == "shift":
         quantities["level"] = level
     return Truth(design, quantities)
+
+
+def _noise(
+    spec: ModelSpec,
+    rng: np.random.Generator,
+    sigma: float,
+    own: FloatArray,
+    quantities: dict[str, float],
+    *,
+    known: bool,
+) -> FloatArray:
+    """Draw noise (periods,) and the cells' own of variance ``own``; where scales of single periods are sampled, two."""
+    degrees = spec.noise.degrees
+    if spec.noise.distribution == "normal":
+        return np.asarray(np.sqrt(sigma**2 + own) * rng.normal(size=len(own)))
+    if not known and spec.drift.process == "none":
+        return np.asarray(sigma * rng.standard_t(degrees, size=len(own)))
+    kappa = 0.5 * degrees / rng.gamma(0.5 * degrees, size=len(own))
+    quantities |= {"first kappa": float(kappa[0]), "mean log kappa": float(np.log(kappa[:N_PRE]).mean())}
+    return np.asarray(np.sqrt(sigma**2 * kappa + own) * rng.normal(size=len(own)))
 
 
 def _panel(mean: FloatArray, counts: FloatArray) -> Panel:
@@ -203,7 +220,8 @@ def _rho(spec: ModelSpec, rng: np.random.Generator, n: int, *, known: bool) -> F
     if spec.drift.process in ("walk", "local-trend"):
         return np.ones(n)
     either = spec.drift.process == "ar1-or-walk"
-    rho = rng.beta(2, 2, size=n) if known else rng.choice(drift.SHORT_GRID if either else drift.RHO_GRID, size=n)
+    sampled = known or spec.noise.distribution == "student-t"
+    rho = rng.beta(2, 2, size=n) if sampled else rng.choice(drift.SHORT_GRID if either else drift.RHO_GRID, size=n)
     return np.where(rng.random(n) < spec.drift.walk, 1.0, rho) if either else np.asarray(rho)
 
 
@@ -226,6 +244,9 @@ def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record
         "predictor_sd": "predictor sd",
     }
     draws |= {shown: parameters[name] for name, shown in named.items() if name in parameters}
+    if "kappa" in parameters:
+        kappa = parameters["kappa"]
+        draws |= {"first kappa": kappa[:, 0], "mean log kappa": np.log(kappa).mean(axis=1)}
     rng = np.random.default_rng(seed)
     if found.drifting is not None:
         # Without drift its form and scale have their prior, which the engine does not draw from there.

@@ -47,6 +47,8 @@ class World:
         Student-t noise of the same variance.
     jump : float
         Added after the start to the donor with the largest true weight: a contaminated donor.
+    spike : float
+        Added to the treated unit in one of its last three pre-periods, in sd of the noise.
     """
 
     title: str
@@ -58,6 +60,7 @@ class World:
     rho: float = 0.0
     degrees: float | None = None
     jump: float = 0.0
+    spike: float = 0.0
 
     def simulate(self, seed: int) -> tuple[FloatArray, FloatArray]:
         """Return outcomes (periods, 1 + donors), the treated unit first, and levels and loadings (1 + donors, 3)."""
@@ -73,6 +76,7 @@ class World:
         outcome = np.column_stack([mean @ mix + self.offset, mean]) + self._noise(rng, (periods, self.donors + 1))
         outcome[self.n_pre :, 0] += EFFECT
         outcome[self.n_pre :, 1 + int(mix.argmax())] += self.jump
+        outcome[self.n_pre - 1 - rng.integers(3), 0] += self.spike * NOISE
         traits = np.column_stack([levels, loadings[:, 1:]])
         return np.asarray(outcome), np.vstack([mix @ traits, traits])
 
@@ -108,6 +112,7 @@ WORLDS: Mapping[str, World] = {
     "many-donors": World("60 donors, 15 pre-periods", donors=60, n_pre=15),
     "few-donors": World("6 donors", donors=6),
     "contaminated": World("the main donor jumps by 2", jump=2.0),
+    "spike": World("6 σ added to one of the last three pre-periods", spike=6.0),
 }
 _LEARNED = "-learned"
 """Ends the name of a world in which the share of each form of drift is learned from the donors of each panel."""

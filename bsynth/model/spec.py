@@ -52,10 +52,11 @@ class Drift(_Piece):
     """Slow departure u_t of the treated unit from its donors, and how likely it is to be there.
 
     ``walk``: u is a random walk with steps N(0, q²). ``ar1``: stationary AR(1) with standard deviation q
-    and ρ ~ Beta(2, 2), over exact cells as 15 equally probable values that are summed out. ``ar1-or-walk``: one of the
-    two, a walk with prior probability ``walk``; the AR(1) there has q ~ HalfNormal(ar1_sd), and its ρ five values.
-    ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's steps ~
-    HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior probability π, marginalised.
+    and ρ ~ Beta(2, 2), over exact cells with normal noise as 15 equally probable values that are summed out.
+    ``ar1-or-walk``: one of the two, a walk with prior probability ``walk``; the AR(1) there has q ~ HalfNormal(ar1_sd),
+    and its ρ five values. ``local-trend``: a walk whose drift is itself a walk. q ~ HalfNormal(sd), and the slope's
+    steps ~ HalfNormal(slope_sd). With ``probability`` π < 1 the drift is switched on with prior probability π,
+    marginalised.
     """
 
     process: Literal["none", "ar1", "walk", "ar1-or-walk", "local-trend"] = "none"
@@ -94,7 +95,11 @@ class Drift(_Piece):
 
 
 class Noise(_Piece):
-    """Independent period noise ε_t; its scale is HalfNormal(sd). ``student-t`` has ``degrees`` of freedom."""
+    """Independent period noise ε_t; its scale σ is HalfNormal(sd).
+
+    ``student-t`` has ``degrees`` of freedom ν, so that one wild period is no sign of a drift. Beside a drift or known
+    cells it is ε_t ~ N(0, σ² κ_t), κ_t ~ InvGamma(ν/2, ν/2) sampled for each pre-period; all else stays integrated out.
+    """
 
     distribution: Literal["normal", "student-t"] = "normal"
     sd: Positive = 1.0
@@ -164,11 +169,6 @@ class ModelSpec(_Piece):
     @model_validator(mode="after")
     def _combinations(self) -> Self:
         """Refuse pieces that have no common likelihood."""
-        if self.noise.distribution == "student-t":
-            if self.drift.process != "none":
-                raise ValueError("noise.distribution = 'student-t' needs drift.process = 'none'")
-            if self.cells.variance != "exact":
-                raise ValueError("noise.distribution = 'student-t' needs cells.variance = 'exact'")
         if self.scale == "each" and self.cells.variance != "exact":
             raise ValueError("scale = 'each' needs cells.variance = 'exact'")
         if not self.link.is_linear and self.cells.variance == "known":

@@ -53,8 +53,8 @@ def test_replicated_walk_has_its_covariance() -> None:
     spec = ModelSpec.from_toml('[drift]\nprocess = "walk"\nprobability = 0.5')
     draws, places = 40_000, np.array([0, 1, 2, 5, 6])
     on = (np.arange(draws) % 2).astype(float)
-    found = {"drift_sd": np.full(draws, 0.7), "drifting": on}
-    drawn = draw_departures(found, np.full((draws, len(places)), 0.3), places, spec, np.random.default_rng(2))
+    found = {"drift_sd": np.full(draws, 0.7), "drifting": on, "sigma": np.full(draws, 0.3)}
+    drawn = draw_departures(found, np.zeros((draws, len(places))), places, spec, np.random.default_rng(2))
     noise = 0.09 * np.eye(len(places))
     np.testing.assert_allclose(np.cov(drawn[on == 1].T), 0.49 * walk(places) + noise, atol=0.1)
     np.testing.assert_allclose(np.cov(drawn[on == 0].T), noise, atol=0.01)

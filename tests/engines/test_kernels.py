@@ -28,7 +28,19 @@ BEYOND = {
     "trend-always": '[drift]\nprocess = "local-trend"\n[level]\nprior = "none"',
     "walk": '[drift]\nprocess = "walk"\nprobability = 0.0',
 }
+BEYOND |= {
+    f"tails-{name}": f'[noise]\ndistribution = "student-t"\ndegrees = {degrees}\n[drift]\nprocess = "{process}"\n{more}'
+    for name, process, degrees, more in (
+        ("walk", "walk", 4.0, "probability = 0.5"),
+        ("walk-always", "walk", 1.0, '[level]\nprior = "none"'),
+        ("ar1", "ar1", 2.5, "probability = 0.5"),
+        ("trend", "local-trend", 4.0, "probability = 0.5"),
+    )
+}
 """What the vocabulary has and no model of the catalogue."""
+ON_A_LOG = [
+    f"{name}-known" for name in ("ar1", "drift", "trend", "student-t", "tails-ar1", "tails-walk", "tails-trend")
+]
 CELLS = '\n[cells]\nvariance = "known"'
 
 
@@ -115,7 +127,7 @@ def test_density_is_the_graphs_on_annual_data(name: str, prop99_panel: bs.Panel,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*list_models(), "trend", "ar1-known", "drift-known", "trend-known"])
+@pytest.mark.parametrize("name", [*list_models(), "trend", *ON_A_LOG])
 def test_density_is_the_graphs_on_a_log(name: str, rollout_panel: bs.Panel, rng: np.random.Generator) -> None:
     known = name.endswith("-known")
     spec = _model(name.removesuffix("-known"))
@@ -177,7 +189,7 @@ def test_a_seed_gives_the_same_draws(prop99_panel: bs.Panel) -> None:
 def test_structures_of_the_catalogue_are_all_served() -> None:
     """Whatever a specification can say has a compiled density: blocks for each of its variables."""
     assert {field.name for field in dataclasses.fields(Structure)} == {
-        "known", "softmax", "student", "drift", "covariates", "predictors",
+        "known", "softmax", "student", "mixture", "drift", "covariates", "predictors",
     }  # fmt: skip
 
 

@@ -35,10 +35,13 @@ def draw_parameters(panel: bs.Panel, spec: ModelSpec, rng: np.random.Generator) 
     found["donor_level"] = rng.normal(0, 0.3, (*shape, panel.n_donors))
     found["period"] = rng.normal(0, 0.3, (*shape, len(panel.times)))
     found["donor_noise"] = np.exp(rng.normal(-1.0, 0.2, shape))
+    half = spec.noise.degrees / 2
+    found["kappa"] = half / rng.gamma(half, size=(*shape, panel.n_pre))
     if panel.covariates is not None:
         found["beta"] = rng.normal(0.5, 0.3, (*shape, len(panel.covariates.names)))
     wanted = {"weights", "total"}
-    wanted |= {"level"} if spec.noise.distribution == "student-t" else set()
+    if spec.noise.distribution == "student-t":
+        wanted |= {"level"} if spec.drift.process == "none" else {"kappa"}
     wanted |= {"beta"} if spec.covariates.use == "time-varying" else set()
     wanted |= {"share"} if spec.drift.process != "none" else set()
     wanted |= {"slope_sd"} if spec.drift.process == "local-trend" else set()

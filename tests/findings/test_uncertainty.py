@@ -19,6 +19,7 @@ SPECS = {
     "no level": {"level": {"prior": "none"}},
     "each": {"scale": "each", "level": {"prior": "none"}},
     "student": {"noise": {"distribution": "student-t", "degrees": 6.0}},
+    "heavy tails and walk": {"drift": WALK, "noise": {"distribution": "student-t", "degrees": 6.0}},
     "switched walk": {"drift": WALK},
     "walk, no level": {"drift": {"process": "walk"}, "level": {"prior": "none"}},
     "ar1": {"drift": {"process": "ar1"}},

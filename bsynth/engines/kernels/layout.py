@@ -20,17 +20,18 @@ from bsynth.model.spec import ModelSpec
 
 # Sizes.
 LENGTH, DONORS, PRE, PERIODS, COVARIATES, PREDICTORS, FORMS = range(7)
-# Switches, 0 or 1: known cells, softmax weights, Student-t noise, drift on, local trend, ρ sampled, drift always on.
-KNOWN, SOFTMAX, STUDENT, DRIFT, TREND, SAMPLED_RHO, ALWAYS = range(7, 14)
+# Switches, 0 or 1: known cells, softmax weights, Student-t noise by its density, or by a variance of each period, drift
+# on, local trend, ρ sampled, drift always on.
+KNOWN, SOFTMAX, STUDENT, MIXTURE, DRIFT, TREND, SAMPLED_RHO, ALWAYS = range(7, 15)
 # Scales of priors, and the part of the log density that no parameter moves.
-WEIGHTS, LEVEL_SD, NOISE_SD, DEGREES, LOGIT, BETA_SD, PREDICTOR_SD = range(14, 21)
-PERIOD_SD, DONOR_NOISE_SD, SLOPE_SD, CONSTANT = range(21, 25)
+WEIGHTS, LEVEL_SD, NOISE_SD, DEGREES, LOGIT, BETA_SD, PREDICTOR_SD = range(15, 22)
+PERIOD_SD, DONOR_NOISE_SD, SLOPE_SD, CONSTANT = range(22, 26)
 # Offsets of arrays.
-Y, X, Z_TREATED, Z_DONORS, P_TREATED, P_DONORS = range(25, 31)
-PRECISION, CELLS, SEEN, DONOR_LEVEL_SD, PHI, STEP, LAG = range(31, 38)
-REACH, DRIFT_SD, LOG_FORM, WALK, INTEGRATED = range(38, 43)
+Y, X, Z_TREATED, Z_DONORS, P_TREATED, P_DONORS = range(26, 32)
+PRECISION, CELLS, SEEN, DONOR_LEVEL_SD, PHI, STEP, LAG = range(32, 39)
+REACH, DRIFT_SD, LOG_FORM, WALK, INTEGRATED = range(39, 44)
 # Offset of the units in which the vector is given, 0 for units of 1; and the length of the header.
-UNITS, HEADER = range(43, 45)
+UNITS, HEADER = range(44, 46)
 
 SMALL = -2.0
 """Where the scales of what donors share and of their own noise begin, as logarithms: small in units of their priors,
@@ -101,6 +102,8 @@ def blocks(design: Design, spec: ModelSpec) -> tuple[Block, ...]:
             found.append(Block("rho", (), "logit"))
         if form.drift == "local-trend":
             found.append(Block("slope_z", (), "log"))
+    if form.mixture:
+        found.append(Block("period_precision", (design.n_pre,), "log"))
     return tuple(found)
 
 
@@ -120,7 +123,7 @@ def pack(design: Design, spec: ModelSpec) -> FloatArray:
 
     n_pre = design.n_pre
     header[DONORS], header[PRE], header[PERIODS] = design.X.shape[1], n_pre, design.y.size
-    header[[KNOWN, SOFTMAX, STUDENT]] = form.known, form.softmax, form.student
+    header[[KNOWN, SOFTMAX, STUDENT, MIXTURE]] = form.known, form.softmax, form.student, form.mixture
     header[WEIGHTS] = data["score_sd"] if form.softmax else data["alpha"]
     header[LEVEL_SD], header[NOISE_SD] = data["level_sd"], data["noise_sd"]
     put(Y, data["y_pre"])
@@ -132,7 +135,7 @@ def pack(design: Design, spec: ModelSpec) -> FloatArray:
         header[PERIOD_SD], header[DONOR_NOISE_SD] = data["period_sd"], data["donor_noise_sd"]
         put(PRECISION, design.donor_precision)
         put(DONOR_LEVEL_SD, data["donor_level_sd"])
-    if form.student:
+    if form.student or form.mixture:
         header[DEGREES] = data["degrees"]
     if form.covariates:
         header[COVARIATES], header[BETA_SD] = form.covariates, data["beta_sd"]
@@ -160,7 +163,8 @@ def pack(design: Design, spec: ModelSpec) -> FloatArray:
             put(PHI, phi)
             put(STEP, step)
     header[LENGTH] = at
-    header[CONSTANT] = _constant(blocks(design, spec), float(spec.weights.alpha) if not form.softmax else 1.0)
+    alpha = 1.0 if form.softmax else float(spec.weights.alpha)
+    header[CONSTANT] = _constant(blocks(design, spec), alpha, float(spec.noise.degrees))
     return np.concatenate([header, *arrays])
 
 
@@ -188,10 +192,11 @@ def _moves(rho: FloatArray, positions: IntArray) -> tuple[FloatArray, FloatArray
     return lag, phi, step
 
 
-def _constant(found: tuple[Block, ...], alpha: float) -> float:
+def _constant(found: tuple[Block, ...], alpha: float, degrees: float) -> float:
     """Log of the normalising constants of all priors."""
     each = {
         "gamma": -special.gammaln(alpha),
+        "period_precision": degrees / 2 * math.log(degrees / 2) - special.gammaln(degrees / 2),
         "period_rho": -special.betaln(2.0, 2.0),
         "rho": -special.betaln(2.0, 2.0),
         "share": -special.betaln(0.5, 0.5),

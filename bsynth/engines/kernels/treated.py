@@ -37,18 +37,53 @@ def student(data: Array, r: Array, level: float, total2: float, g_r: Array) -> t
 
 
 @piece
+def variances_forward(noise2: float, kappa: Array, known: Array, v: Array) -> None:
+    """Variance of each period: of its noise, times ``kappa`` where periods have one of their own, and the known."""
+    for t in range(len(v)):
+        v[t] = noise2 + known[t]
+    for t in range(len(kappa)):
+        v[t] = noise2 * kappa[t] + known[t]
+
+
+@piece
+def variances_backward(noise2: float, kappa: Array, by: Array, g_v: Array, g_kappa: Array) -> float:
+    """Gradient by ``noise2`` from that by the variances, ``by``; adds those by the known part and by ``kappa``."""
+    total = 0.0
+    for t in range(len(by)):
+        g_v[t] += by[t]
+        total += by[t]
+    if len(kappa) == 0:
+        return total
+    total = 0.0
+    for t in range(len(kappa)):
+        total += kappa[t] * by[t]
+        g_kappa[t] += noise2 * by[t]
+    return total
+
+
+@piece
 def normal(
-    data: Array, r: Array, known: Array, total2: float, share: float, rho: float, slope: float, g_r: Array, g_v: Array
+    data: Array,
+    r: Array,
+    known: Array,
+    kappa: Array,
+    total2: float,
+    share: float,
+    rho: float,
+    slope: float,
+    g_r: Array,
+    g_v: Array,
+    g_kappa: Array,
 ) -> tuple[float, float, float, float, float]:
     """Log density of the residuals with level and drift integrated out; gradients by total2, share, ρ and slope.
 
-    ``known`` is the known part of each period's variance; the gradient by it, and that by the residuals, are added.
+    ``known`` is the known part of each period's variance and ``kappa`` the factor of its noise, empty where all have
+    one; the gradients by these two, and that by the residuals, are added.
     """
     T0 = len(r)
     seen, level2 = vector(data, at.SEEN, T0), data[at.LEVEL_SD] ** 2
     v, g_still = np.empty(T0), np.zeros(T0)
-    for t in range(T0):
-        v[t] = total2 + known[t]
+    variances_forward(total2, kappa, known, v)
     value, mean, variance = still_forward(r, v, seen, level2)
     off, g_total, g_share, g_rho, g_slope = 1.0, 0.0, 0.0, 0.0, 0.0
     if data[at.DRIFT] > 0.0:
@@ -63,8 +98,7 @@ def normal(
         work = np.empty((0, 0, 0)) if trend else np.empty((ROWS + 1, max(T0, 8), G))
         inverse, solved = np.empty((T0 if trend else 0, T0)), np.empty(T0)
         sigma2, noise, g_noise = (1.0 - share) * total2, np.empty(T0), np.zeros(T0)
-        for t in range(T0):
-            noise[t] = sigma2 + known[t]
+        variances_forward(sigma2, kappa, known, noise)
         reach = vector(data, at.REACH, G)
         for g in range(G):
             q2[g] = share * total2 / reach[g]
@@ -78,14 +112,11 @@ def normal(
         else:
             lag = vector(data, at.LAG, T0)
             g_rho = filter_backward(phi, step, lag, q2, rho, means, variances, terms, work, g_r, g_noise, g_q2)
-        g_total, g_share = scales_backward(data, total2, share, terms, g_q2, g_noise.sum())
-        for t in range(T0):
-            g_v[t] += g_noise[t]
+        g_sigma2 = variances_backward(sigma2, kappa, g_noise, g_v, g_kappa)
+        g_total, g_share = scales_backward(data, total2, share, terms, g_q2, g_sigma2)
     if off > 0.0:
         still_backward(r, v, seen, mean, variance, off, g_r, g_still)
-        for t in range(T0):
-            g_v[t] += g_still[t]
-            g_total += g_still[t]
+        g_total += variances_backward(total2, kappa, g_still, g_v, g_kappa)
     return value, g_total, g_share, g_rho, g_slope
 
 
@@ -164,13 +195,25 @@ def trend_backward(
 
 
 @piece
+def scales_of_periods(x: Array, g: Array, degrees: float, kappa: Array) -> float:
+    """κ = exp(−x) of log precisions x (T0,), 1 / κ ~ Gamma(ν/2, ν/2), and their log density; begins its gradient."""
+    value = 0.0
+    for t in range(len(x)):
+        precision = math.exp(x[t])
+        kappa[t] = 1.0 / precision
+        value += x[t] - precision
+        g[t] = 0.5 * degrees * (1.0 - precision)
+    return 0.5 * degrees * value
+
+
+@piece
 def treated(
     x: Array, g: Array, data: Array, r: Array, known: Array, total2: float, g_r: Array, g_v: Array
 ) -> tuple[float, float]:
     """Log density of the residuals and of the priors of their own part of the vector, and the gradient by total2.
 
-    The part is empty without a drift, else the share and with it ρ or the slope's scale where they are sampled; with
-    Student-t noise it is the level.
+    The part is empty without a drift, else the share and with it ρ or the slope's scale where they are sampled; then
+    come the precisions of single periods. With the density of Student-t noise it is the level alone.
     """
     if data[at.STUDENT] > 0.0:
         value, by_level, g_total2 = student(data, r, x[0], total2, g_r)
@@ -190,7 +233,14 @@ def treated(
         slope = math.exp(x[1])
         prior += x[1] - 0.5 * slope * slope
         g[1] = 1.0 - slope * slope
-    value, g_total2, g_share, g_rho, g_slope = normal(data, r, known, total2, share, rho, slope, g_r, g_v)
+    own = len(r) if data[at.MIXTURE] > 0.0 else 0
+    kappa, g_kappa, k = np.empty(own), np.zeros(own), len(x) - own
+    prior += scales_of_periods(x[k:], g[k:], data[at.DEGREES], kappa)
+    value, g_total2, g_share, g_rho, g_slope = normal(
+        data, r, known, kappa, total2, share, rho, slope, g_r, g_v, g_kappa
+    )
+    for t in range(own):
+        g[k + t] -= g_kappa[t] * kappa[t]
     if drifts:
         g[0] += g_share * share * (1.0 - share)
     if sampled:

@@ -179,12 +179,11 @@ def plan_curve(
     spec = _base(panel, base)
     own = Specification(spec.scale, spec.level.prior, _drift_of(spec), _alpha_of(spec))
     exact = spec.cells.variance == "exact"
-    free = spec.noise.distribution == "normal"
     switched = own.drift if own.drift in SWITCHED else "switched"
     lists: dict[str, Sequence[Any]] = {
         "scale": _chosen("scales", scales, _usual_scales(own.scale, exact=exact), SCALES),
         "level": _chosen("level_shifts", level_shifts, LEVEL_SHIFTS, LEVEL_SHIFTS),
-        "drift": _chosen("drifts", drifts, ("none", "walk", switched) if free else ("none",), DRIFTS),
+        "drift": _chosen("drifts", drifts, ("none", "walk", switched), DRIFTS),
         "alpha": _concentrations(alphas),
     }
     settled = {n: getattr(own, n) if getattr(own, n) in lists[n] else lists[n][0] for n in MODEL_SWITCHES}
