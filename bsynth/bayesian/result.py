@@ -17,6 +17,7 @@ from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
+from bsynth.model.terms import own_terms
 from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
@@ -55,7 +56,9 @@ class Fit(Pictured):
     ----------
     tree : xarray.DataTree
         ``posterior`` (weights, intercept, level_shift, sigma and ``counterfactual``, the counterfactual
-        mean; with covariates ``beta`` and ``covariate_effect``, or ``predictor_sd``; with concentrations
+        mean; with covariates ``beta`` and ``covariate_effect``, or ``predictor_sd``; with terms of the treated
+        unit's own ``season`` by phase and ``own_slope`` per step of the calendar, and what each adds to every
+        period, ``season_effect`` and ``slope_effect``; with concentrations
         averaged ``alpha``), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
         ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
         Outcome units throughout; ArviZ reads it as it is. With a drift switch, ``drift_sd`` means something
@@ -140,8 +143,9 @@ class Fit(Pictured):
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
-        """Sentences that belong beside the effects: why there is no lift, where there is none."""
-        return effects.lift_notes(self.effects(level))
+        """Sentences that belong beside the effects: on the unit's own season, and why there is no lift, if so."""
+        decided = () if self.panel is None else own_terms(self.panel, self.spec)[1]
+        return (*decided, *effects.lift_notes(self.effects(level)))
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``.
@@ -176,12 +180,13 @@ class Fit(Pictured):
         return table.sort_values("weight", ascending=False, ignore_index=True)
 
     def synthetic(self) -> xr.DataArray:
-        """Posterior mean (time,) of level, weighted donors and covariates, outcome units: no drift."""
+        """Posterior mean (time,) of level, weighted donors, covariates and own terms, outcome units: no drift."""
         posterior, constant = self.tree["posterior"].to_dataset(), self.tree["constant_data"].to_dataset()
         weights = posterior["weights"].mean(effects.POSTERIOR_DIMS) * constant["slope"]
         found = posterior["intercept"].mean() + (constant["donors"] * weights).sum("donor")
-        if "covariate_effect" in posterior:
-            found = found + posterior["covariate_effect"].mean(effects.POSTERIOR_DIMS)
+        for name in effects.ADDED.values():
+            if name in posterior:
+                found = found + posterior[name].mean(effects.POSTERIOR_DIMS)
         return found
 
     @property

@@ -13,6 +13,7 @@ from bsynth._base.types import FloatArray, IntArray
 from bsynth.errors import PanelError
 from bsynth.model.covariates import Movements, PredictorRows, movements, predictors
 from bsynth.model.spec import ModelSpec
+from bsynth.model.terms import OwnTerms, own_terms
 from bsynth.panel import Panel
 
 
@@ -50,6 +51,10 @@ class Design:
         Time-varying covariates, when the specification uses them.
     predictors : PredictorRows or None
         Static predictors, when the specification uses them.
+    terms : OwnTerms or None
+        Season and slope of the treated unit alone, when the specification gives it any.
+    notes : tuple of str
+        What was decided about them, in words.
     """
 
     y: FloatArray
@@ -67,6 +72,8 @@ class Design:
     periods: int = 0
     movements: Movements | None = None
     predictors: PredictorRows | None = None
+    terms: OwnTerms | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def capacity(self) -> int:
@@ -103,7 +110,7 @@ def make_design(
     Raises
     ------
     PanelError
-        When the specification needs cell counts or covariates that the panel does not have.
+        When the specification needs cell counts, covariates or a season that the panel does not have.
     """
     for name, room in (("slots", slots), ("periods", periods)):
         check_whole(room, name, 0, "what to make room for")
@@ -123,6 +130,7 @@ def make_design(
         donor_scale = np.where(donor_scale > 0, donor_scale, 1.0)
     seen = np.isfinite(own_variance)
     use = spec.covariates.use
+    terms, notes = own_terms(panel, spec)
     return Design(
         y=(treated - center) / scale,
         X=(donors - donor_center) / donor_scale,
@@ -139,6 +147,8 @@ def make_design(
         periods=periods,
         movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
         predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
+        terms=terms,
+        notes=notes,
     )
 
 
