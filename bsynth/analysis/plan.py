@@ -253,7 +253,7 @@ def impossible_findings(panel: Panel, *, posterior: bool, calibration: str | Non
 
 
 def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
-    """What should be known of a panel beside the answer: copies, donors that stand still, covariates nobody uses, seasons."""
+    """What should be known of a panel beside the answer: copies, still donors, covariates nobody uses, seasons."""
     said = list(degenerate.facts(panel))
     if panel.covariates is not None and all(spec.covariates.use == "none" for spec in specs):
         names = some_of(panel.covariates.names)
