@@ -142,7 +142,7 @@ class Season(_Piece):
 
     terms: Literal["none", "auto", "day-of-week", "month", "quarter", "period"] = "none"
     period: Annotated[int, Field(ge=2)] | None = None
-    sd: Positive = 0.5
+    sd: Positive = 0.25
 
     @model_validator(mode="after")
     def _length(self) -> Self:
