@@ -34,6 +34,9 @@ CARD_COLUMNS = ["estimand", "estimate", "lower", "upper", "level", "interval", "
 
 POSTERIOR_DIMS = ("chain", "draw")
 
+ADDED = {"covariates": "covariate_effect", "season": "season_effect", "slope": "slope_effect"}
+"""Sources beside level and donors, and the variable of a posterior that holds what each adds to every period."""
+
 ROUNDING = 1e-12
 """A difference of outcomes smaller than this share of their size is rounding, and counts as none."""
 HUGE = 10.0

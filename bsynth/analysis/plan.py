@@ -18,6 +18,7 @@ from bsynth.frequentist.estimators import Method, sc_slsqp
 from bsynth.frequentist.inference import INFERENCES
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
+from bsynth.model.terms import own_terms
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.text.labels import plain
@@ -257,7 +258,7 @@ def impossible_findings(panel: Panel, *, posterior: bool, calibration: str | Non
 
 
 def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
-    """What should be known beside the answer: copies, donors that stand still, covariates nobody uses, a log scale."""
+    """What should be known beside the answer: copies, still donors, covariates nobody uses, seasons, a log scale."""
     said = [*degenerate.facts(panel), *(note for spec in specs for note in spec.notes())]
     if panel.covariates is not None and all(spec.covariates.use == "none" for spec in specs):
         names = some_of(panel.covariates.names)
@@ -265,6 +266,7 @@ def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
             f"The covariates {names} were read and are not used: no model of this run has a [covariates] section; "
             "the model 'covariates' does."
         )
+    said += dict.fromkeys(note for spec in specs for note in own_terms(panel, spec)[1])
     return tuple(said)
 
 

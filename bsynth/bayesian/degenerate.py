@@ -2,8 +2,8 @@
 
 Where some weights w reproduce the treated pre-period, a likelihood σ^−T0 exp(−‖y − a − X w‖² / 2σ²) has no bound as
 σ → 0. Weights near w fit to within σ with a prior mass of about σ^k, k being the free directions of the fit (the rank
-of the donors' differences, or less where the prior is dense at w; the level, the covariates), so with T0 > k the
-posterior is not proper: there is nothing to sample but a spike. With known cell variance the noise cannot vanish.
+of the donors' differences, or less where the prior is dense at w; the level, covariates and own terms), so with T0 > k
+the posterior is not proper: there is nothing to sample but a spike. With known cell variance the noise cannot vanish.
 """
 
 from collections.abc import Sequence
@@ -50,18 +50,25 @@ def matched(panel: Panel, design: Design, spec: ModelSpec) -> str | None:
         return None
     level = spec.level.prior == "shift"
     pre = slice(0, design.n_pre)
-    weights = reproducing(design.y[pre], design.X[pre], level=level)
+    y, X = design.y[pre], design.X[pre]
+    if design.terms is not None:
+        own = design.terms.columns[pre]
+        y, X = (values - own @ np.linalg.lstsq(own, values, rcond=None)[0] for values in (y, X))
+    weights = reproducing(y, X, level=level)
     if weights is None:
         return None
     moves = 0 if design.movements is None else len(design.movements.names)
-    free = min(_directions(design.X[pre], level=level), _mass_exponent(weights, spec))
+    moves += 0 if design.terms is None else design.terms.size
+    free = min(_directions(X, level=level), _mass_exponent(weights, spec))
     if design.n_pre <= free + level + moves:
         # As many weights as periods: an exact fit is what any series has, and the prior of the weights decides.
         return None
     named = {donor: w for donor, w in zip(panel.donors, weights, strict=True) if w > NAMED}
     words = f"equals {_combined(named)}" if len(named) == 1 else f"is reproduced by {_combined(named)}"
+    if design.terms is not None:
+        words += " but for terms of its own"
     forward = design.link.forward
-    constant = float((forward(panel.treated_series[pre]) - forward(panel.donor_matrix[pre]) @ weights).mean())
+    constant = float((forward(design.to_outcome(design.y)) - forward(panel.donor_matrix) @ weights)[pre].mean())
     if spec.scale == "each":
         words += " but for level and scale"
     elif level and abs(constant) > EXACT * design.scale:

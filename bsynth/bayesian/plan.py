@@ -96,7 +96,7 @@ def plan(
     chosen = resolve(sampling, draws, seed)
     choice = choose_model(panel, model, scale)
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
-    return Plan(panel, choice.spec, choice.reason, design, chosen)
+    return Plan(panel, choice.spec, " ".join([choice.reason, *design.notes]), design, chosen)
 
 
 def pymc_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> "pm.Model":

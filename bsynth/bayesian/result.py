@@ -17,6 +17,7 @@ from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
+from bsynth.model.terms import own_terms
 from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
@@ -56,7 +57,9 @@ class Fit(Pictured):
     ----------
     tree : xarray.DataTree
         ``posterior`` (weights, intercept, level_shift, sigma and ``counterfactual``, the counterfactual
-        mean; with covariates ``beta`` and ``covariate_effect``, or ``predictor_sd``; with concentrations
+        mean; with covariates ``beta`` and ``covariate_effect``, or ``predictor_sd``; with terms of the treated
+        unit's own ``season`` by phase and ``own_slope`` per step of the calendar, and what each adds to every
+        period, ``season_effect`` and ``slope_effect``; with concentrations
         averaged ``alpha``), ``posterior_predictive`` (``counterfactual``: with the noise of the periods seen),
         ``log_likelihood`` (pre-period), ``sample_stats``, ``observed_data``, ``constant_data``.
         Outcome units throughout, but that with a log or logit scale the parameters are those of the log or logit:
@@ -147,9 +150,11 @@ class Fit(Pictured):
         return effects.complete(table, method="bayes", model=self.spec.name, seconds=self.provenance.seconds)
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
-        """What belongs beside the effects: on which scale the model works, and why there is no lift, if so."""
+        """What belongs beside the effects: on which scale the model works, own season, and why no lift, if so."""
         chosen = self.provenance.chosen
-        return (*([chosen] if chosen else []), *self.spec.notes(), *effects.lift_notes(self.effects(level)))
+        decided = () if self.panel is None else own_terms(self.panel, self.spec)[1]
+        said = (*([chosen] if chosen else []), *self.spec.notes(), *decided)
+        return (*said, *effects.lift_notes(self.effects(level)))
 
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``.
@@ -184,13 +189,14 @@ class Fit(Pictured):
         return table.sort_values("weight", ascending=False, ignore_index=True)
 
     def synthetic(self) -> xr.DataArray:
-        """Posterior mean (time,), taken on the model's scale, of level, weighted donors and covariates: no drift."""
+        """Posterior mean (time,), taken on the model's scale, of level, weighted donors and all terms: no drift."""
         posterior, constant = self.tree["posterior"].to_dataset(), self.tree["constant_data"].to_dataset()
         weights = posterior["weights"].mean(effects.POSTERIOR_DIMS) * constant["slope"]
         link = self.spec.link
         found = posterior["intercept"].mean() + (link.forward(constant["donors"]) * weights).sum("donor")
-        if "covariate_effect" in posterior:
-            found = found + posterior["covariate_effect"].mean(effects.POSTERIOR_DIMS)
+        for name in effects.ADDED.values():
+            if name in posterior:
+                found = found + posterior[name].mean(effects.POSTERIOR_DIMS)
         return xr.DataArray(link.back(found))
 
     @property

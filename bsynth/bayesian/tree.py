@@ -41,10 +41,12 @@ def assemble(
     variables["counterfactual"] = by_time(design.to_outcome(draws.mean))
     if draws.drift is not None:
         variables["drift"] = by_time(design.scale * draws.drift)
-    variables |= _covariate_variables(design, parameters)
+    variables |= _covariate_variables(design, parameters) | _own_variables(design, parameters)
     names = {"donor": donor["donor"], "time": whole["time"]}
     if design.movements is not None:
         names["covariate"] = xr.Coordinates({"covariate": pd.Index(list(design.movements.names))})["covariate"]
+    if design.terms is not None and design.terms.phases:
+        names["phase"] = xr.Coordinates({"phase": pd.Index(list(design.terms.phases))})["phase"]
     before = xr.Coordinates({"time": time_index[: panel.n_pre]})
     tree = xr.DataTree.from_dict(
         {
@@ -86,6 +88,17 @@ def _covariate_variables(design: Design, parameters: Mapping[str, FloatArray]) -
     }
 
 
+def _own_variables(design: Design, parameters: Mapping[str, FloatArray]) -> dict[str, Named]:
+    """Season by phase and slope per step of the treated unit alone, and what each adds to each period."""
+    terms = design.terms
+    if terms is None:
+        return {}
+    z = parameters["own"]
+    dims = {"season": (*SAMPLE, "phase"), "own_slope": SAMPLE}
+    found: dict[str, Named] = {name: (dims[name], design.scale * v) for name, v in terms.named(z).items()}
+    return found | {f"{k}_effect": ((*SAMPLE, "time"), design.scale * v) for k, v in terms.effects(z).items()}
+
+
 def _scalars(
     design: Design, parameters: Mapping[str, FloatArray], draws: predict.Counterfactual
 ) -> dict[str, FloatArray]:
@@ -123,10 +136,12 @@ def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
         window = groups[group]["counterfactual"].transpose(*SAMPLE, "time").values[..., n_pre:]
         for name, draws in effects.estimands(observed, window).items():
             quantities[f"{name} effect ({kind})"] = draws
-    for name in ("level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd"):
+    for name in ("level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd", "own_slope"):
         if name in posterior:
             quantities[name] = posterior[name].values
     if "beta" in posterior:
         quantities |= {f"beta of {k}": posterior["beta"].sel(covariate=k).values for k in posterior["covariate"].values}
+    if "season" in posterior:
+        quantities |= {f"season of {p}": posterior["season"].sel(phase=p).values for p in posterior["phase"].values}
     record = {str(name): values.values for name, values in groups["sample_stats"].items()}
     return gate(quantities, posterior["weights"].values, record, retried=retried)

@@ -35,6 +35,8 @@ def draw_prior(case: Case, rng: np.random.Generator, draws: int = DRAWS) -> dict
     }
     if (moves := case.design.movements) is not None:
         found["beta"] = spec.covariates.sd * rng.standard_normal((draws, len(moves.names)))
+    if case.design.terms is not None:
+        found["own"] = rng.standard_normal((draws, case.design.terms.size))
     if spec.drift.process == "none":
         return found
     rho = np.ones(draws) if spec.drift.process in ("walk", "local-trend") else rng.beta(2.0, 2.0, size=draws)
@@ -88,6 +90,12 @@ def log_prior(case: Case) -> xr.Dataset:
         pieces["covariates"] = _half_normal(beta, spec.covariates.sd).sum("covariate")
     if "predictor_sd" in posterior:
         pieces["predictors"] = _half_normal(posterior["predictor_sd"], spec.covariates.sd)
+    if "season" in posterior:
+        # Each phase has sd s, and P of them P − 1 directions.
+        share = 1 - 1 / posterior.sizes["phase"]
+        pieces["season"] = share * _half_normal(posterior["season"], scale * spec.season.sd).sum("phase")
+    if "own_slope" in posterior:
+        pieces["slope"] = _half_normal(posterior["own_slope"], scale * spec.trend.sd)
     if "drift_sd" in posterior:
         rho = posterior["rho"] if "rho" in posterior else xr.ones_like(posterior["drift_sd"])
         pieces["drift"] = _half_normal(posterior["drift_sd"], scale * spec.drift.scale_at(rho))

@@ -1,7 +1,7 @@
 """Residuals of the pre-period and what the model expects of them: arrays on the design's scale.
 
-The residual leaves the drift in: r_t = y_t − a − Σ w_j x_jt, less what covariates explain. Its replicates add a
-drift drawn from its own process, where the draw has it switched on, to the noise. With known cell variance the
+The residual leaves the drift in: r_t = y_t − a − Σ w_j x_jt, less what covariates and own terms explain. Its replicates
+add a drift drawn from its own process, where the draw has it switched on, to the noise. With known cell variance the
 latent donor cells are not part of a fit's file and are not needed: x_jt = X_jt − N(0, v_jt), so that the residual
 around the observed donors has variance σ² + Σ w_j² v_jt + v0_t whatever the latent cells are.
 """
@@ -50,6 +50,9 @@ def parameters(case: Case, kept: int = KEPT) -> dict[str, FloatArray]:
     found |= {"weights": flat["weights"].values[::every], "level": flat["level_shift"].values[::every] / scale}
     if case.design.movements is not None:
         found["beta"] = flat["beta"].values[::every] * case.design.movements.scale / scale
+    if (terms := case.design.terms) is not None:
+        named = {name: flat[name].values[::every] / scale for name in ("season", "own_slope") if name in posterior}
+        found["own"] = terms.coefficients(named)
     if "drifting" in posterior:
         found["drifting"] = flat["drifting"].values[::every]
     return found

@@ -22,7 +22,8 @@ West 1984): σ² is σ² κ_t in period t, 1 / κ_t ~ Gamma(ν/2, ν/2) is sampl
 All of them share the scale of the residual; the share of it that is drift is sampled, and σ and q follow.
 
 Covariates that vary in time add (z_0t − Σ_j w_j z_jt)′β to the mean, β ~ N(0, s_β²). Static predictors are
-further rows that the same weights should match, p_k0 ~ N(Σ_j w_j p_kj, .25² + s²).
+further rows that the same weights should match, p_k0 ~ N(Σ_j w_j p_kj, .25² + s²). A season and a slope of the treated
+unit alone add C z to the mean, z ~ N(0, I), by the columns C of `bsynth.model.terms`.
 
 `bsynth.engines.graph` holds this model as a PyMC graph, which defines it; `bsynth.engines.kernels` holds its log
 density and gradient as machine code for any panel. A test compares the two at random points. Nutpie draws from either.
@@ -81,7 +82,8 @@ def parameters(raw: Mapping[str, FloatArray], design: Design, spec: ModelSpec) -
     ``raw`` holds the variables of the graph, each (chain, draw, ...). Keys: ``weights``; ``total``, the noise of a draw
     without drift; with a drift ``share`` (and ``slope_sd``, or ``rho`` where it is not summed out); ``level`` where it
     is not integrated out; ``kappa`` (n_pre), the factor of each period's noise variance where it is sampled; with known
-    cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or ``predictor_sd``.
+    cell variance ``donor_level``, ``period``, ``donor_noise``; with covariates ``beta`` or ``predictor_sd``; with a
+    season or a slope of the treated unit's own ``own``, their coefficients.
     """
     data = inputs(design, spec)
     taken = slice(0, design.X.shape[1])
@@ -109,6 +111,8 @@ def parameters(raw: Mapping[str, FloatArray], design: Design, spec: ModelSpec) -
         found["beta"] = data["beta_sd"] * raw["beta_z"]
     if design.predictors is not None:
         found["predictor_sd"] = data["predictor_sd"] * raw["predictor_z"]
+    if design.terms is not None:
+        found["own"] = raw["own_z"]
     if not design.known_variance:
         return found
     period = drift.persistent(raw["period_rho"], raw["period_z"][..., : design.y.size])

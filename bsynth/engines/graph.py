@@ -90,6 +90,8 @@ def build(design: Design, spec: ModelSpec) -> pm.Model:
             beta = data["beta_sd"] * pm.Normal("beta_z", shape=form.covariates)
             moved = data["z_treated"] - pt.dot(data["z_donors"], weights).T
             centre = centre + moved @ beta
+        if form.terms:
+            centre = centre + data["own_columns"] @ pm.Normal("own_z", shape=form.terms)
         if form.predictors:
             _predictor_likelihood(data, weights)
         residual = data["y_pre"] - centre

@@ -127,12 +127,20 @@ def _level(
 
 
 def linear_predictor(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
-    """Return Σ w x̃ + (z_0 − Σ w z)′β and Σ w² V, each (S, T); the second is zero with exact cells."""
+    """Return Σ w x̃ + (z_0 − Σ w z)′β + C z and Σ w² V, each (S, T); the second is zero with exact cells."""
+    centre, variance = _weighted_donors(parameters, design)
+    if design.movements is not None:
+        centre += design.movements.effect(parameters["weights"], parameters["beta"])
+    if design.terms is not None:
+        centre += parameters["own"] @ design.terms.columns.T
+    return centre, variance
+
+
+def _weighted_donors(parameters: Mapping[str, FloatArray], design: Design) -> tuple[FloatArray, FloatArray]:
+    """Return Σ w x̃ and Σ w² V."""
     weights = parameters["weights"]
     if design.donor_precision is None:
         centre = weights @ design.X.T
-        if design.movements is not None:
-            centre += design.movements.effect(weights, parameters["beta"])
         return centre, np.zeros_like(centre)
     noise2 = parameters["donor_noise"][:, None] ** 2
     centre = np.empty((weights.shape[0], design.y.size))

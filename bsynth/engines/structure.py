@@ -32,6 +32,8 @@ class Structure:
     covariates: int = 0
     """Number of time-varying covariates."""
     predictors: bool = False
+    terms: int = 0
+    """Number of coefficients of the treated unit's own season and slope."""
 
 
 def structure(design: Design, spec: ModelSpec) -> Structure:
@@ -47,6 +49,7 @@ def structure(design: Design, spec: ModelSpec) -> Structure:
         drift="rotated" if rotated else process,
         covariates=0 if design.movements is None else len(design.movements.names),
         predictors=design.predictors is not None,
+        terms=0 if design.terms is None else design.terms.size,
     )
 
 
@@ -67,6 +70,8 @@ def inputs(design: Design, spec: ModelSpec) -> dict[str, Any]:
         found["alpha"] = float(spec.weights.alpha)
     if form.student or form.mixture:
         found["degrees"] = float(spec.noise.degrees)
+    if design.terms is not None:
+        found["own_columns"] = design.terms.columns[pre]
     found |= _drift_inputs(design, spec, form.drift) | _covariate_inputs(design, spec)
     if design.donor_precision is None:
         return found | {"X_pre": design.X[pre]}

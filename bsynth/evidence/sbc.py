@@ -32,6 +32,8 @@ BINS = 20
 DONORS, N_PRE, N_POST = 8, 20, 5
 PREDICTORS = 3
 PREDICTOR_ERROR = 0.25
+CYCLE = 4
+"""Phases of the season that stands in for the one that ``season.terms = "auto"`` looks for on a calendar."""
 OFFSET = 50.0
 """Sd of the levels of treated unit and donors where cells are known: far wider than anything the priors name."""
 ROW_VARIANCE = 20.0
@@ -69,6 +71,7 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
         latent = X = np.random.default_rng(0).normal(size=(periods, DONORS))
         own = np.zeros(periods)
     mean = level + latent @ weights + _drift(spec, rng, periods, quantities, known=known)
+    mean += _own(spec, rng, periods, quantities)
     noise = _noise(spec, rng, sigma, own, quantities, known=known)
     untreated = mean + noise
     predictors = _predictors(spec, weights, rng, quantities)
@@ -93,6 +96,7 @@ def draw(spec: ModelSpec, rng: np.random.Generator, *, known: bool) -> Truth:
             treated_seen=np.ones(periods),
             positions=np.arange(periods),
             predictors=predictors,
+            terms=make_design(_panel(np.column_stack([untreated, X]), None), _bare(spec)).terms,
         )
     if spec.level.prior == "shift":
         quantities["level"] = level
@@ -119,24 +123,34 @@ def _noise(
     return np.asarray(np.sqrt(sigma**2 * kappa + own) * rng.normal(size=len(own)))
 
 
-def _panel(mean: FloatArray, counts: FloatArray) -> Panel:
-    """Return a panel of cell means (periods, 1 + donors) whose rows have variance `ROW_VARIANCE` in every cell."""
+def _bare(spec: ModelSpec) -> ModelSpec:
+    """The specification without covariates, of which a simulated panel has none."""
+    return spec.model_copy(update={"covariates": ModelSpec().covariates})
+
+
+def _panel(mean: FloatArray, counts: FloatArray | None) -> Panel:
+    """Return a panel of means (periods, 1 + donors); with counts rows have variance `ROW_VARIANCE` in every cell."""
+    if counts is None:
+        return _of(mean, mean.size, None)
     periods, total = np.arange(len(mean)), np.where(counts > 0, mean * counts, 0.0)
     outcome = mean.copy()
     for unit, filled in enumerate((counts > 0).T):
         # What stands in a cell without rows must not matter.
         outcome[:, unit] = np.interp(periods, periods[filled], mean[filled, unit])
     squares = np.where(counts > 0, total * mean + ROW_VARIANCE * (counts - 1), 0.0)
-    rows = int(counts.sum())
+    return _of(outcome, int(counts.sum()), Cells(counts, total, squares, binary=False))
+
+
+def _of(outcome: FloatArray, rows: int, cells: Cells | None) -> Panel:
     return Panel(
         outcome=outcome,
-        units=tuple(range(mean.shape[1])),
-        times=pd.RangeIndex(len(mean)),
+        units=tuple(range(outcome.shape[1])),
+        times=pd.RangeIndex(len(outcome)),
         treated=(0,),
         start=N_PRE,
-        end=len(mean) - 1,
+        end=len(outcome) - 1,
         source=Source("simulated", "", rows, rows, "unit", "time", "outcome"),
-        cells=Cells(counts, total, squares, binary=False),
+        cells=cells,
     )
 
 
@@ -215,6 +229,32 @@ def _drift(
     return np.asarray(u * on)
 
 
+def _own(spec: ModelSpec, rng: np.random.Generator, periods: int, quantities: dict[str, float]) -> FloatArray:
+    """Draw season and slope of the treated unit, zero on average over the pre-period."""
+    steps, added = np.arange(periods), np.zeros(periods)
+    if (period := spec.season.period) is not None:
+        # Independent departures, less their mean, and again as wide as before.
+        departures = spec.season.sd * np.sqrt(period / (period - 1)) * rng.normal(size=period)
+        departures -= departures.mean()
+        quantities["season"] = float(departures[0])
+        added += departures[steps % period] - departures[steps[:N_PRE] % period].mean()
+    if spec.trend.slope == "own":
+        quantities["slope"] = spec.trend.sd * rng.normal()
+        added += quantities["slope"] * (steps - (N_PRE - 1) / 2)
+    return added
+
+
+def looked_for(spec: ModelSpec) -> ModelSpec:
+    """Return the specification with a season of `CYCLE` phases where it would look for one.
+
+    What is calibrated is the posterior given a season: that there is one is decided before, by a test and not a prior.
+    """
+    if spec.season.terms != "auto":
+        return spec
+    found = spec.season.model_copy(update={"terms": "period", "period": spec.season.period or CYCLE})
+    return spec.model_copy(update={"season": found})
+
+
 def _rho(spec: ModelSpec, rng: np.random.Generator, n: int, *, known: bool) -> FloatArray:
     """Draw ρ (n,) from its prior; 1 is a walk. Where the engine sums it out, it takes the values of its grid."""
     if spec.drift.process in ("walk", "local-trend"):
@@ -247,6 +287,10 @@ def rank(spec: ModelSpec, truth: Truth, settings: Settings, seed: int) -> Record
     if "kappa" in parameters:
         kappa = parameters["kappa"]
         draws |= {"first kappa": kappa[:, 0], "mean log kappa": np.log(kappa).mean(axis=1)}
+    if truth.design.terms is not None:
+        own = truth.design.terms.named(parameters["own"])
+        draws |= {"season": own["season"][..., 0]} if "season" in own else {}
+        draws |= {"slope": own["own_slope"]} if "own_slope" in own else {}
     rng = np.random.default_rng(seed)
     if found.drifting is not None:
         # Without drift its form and scale have their prior, which the engine does not draw from there.
@@ -283,6 +327,7 @@ def run(
         Whether cells carry a known variance; by default when the model demands it.
     """
     known = spec.cells.variance == "known" if known is None else known
+    spec = looked_for(spec)
     tag = "known" if known else "exact"
     # Simulation starts on the scale of the design, so models that differ by ``scale`` alone share their simulations.
     alike = spec.model_copy(update={"scale": "treated"})

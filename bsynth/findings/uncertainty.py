@@ -4,12 +4,12 @@ Up to the last pre-period everything that is uncertain is in the posterior draws
 Gaussian (or Student-t) given a draw, with covariances that are known in closed form. So by the law of total
 variance, exactly::
 
-    Var(effect) = Var(weights + covariates + level) + E[drift] + E[noise] + E[cells]
+    Var(effect) = Var(weights + covariates + own terms + level) + E[drift] + E[noise] + E[cells]
 
 ``weights`` is Σ w_j x_j as the model sees its donors (with a level: about their pre-period means), ``level`` is the
 level shift and the drift that has gathered by the start, carried forward; ``drift`` is what the drift adds from
 the start on, ``noise`` that of the treated periods, ``cells`` the sampling of users into the donors' and the
-treated cells. Weights, covariates and level are correlated: each gets its own variance and half of every
+treated cells. Weights, covariates, own terms and level are correlated: each gets its own variance and half of every
 covariance, which is the Shapley value of a variance of a sum, Cov(part, sum) (Owen and Prieur 2017, §3).
 
 On a log or logit scale the sum is that of the log or logit, and effects are its image to first order: each period
@@ -27,7 +27,7 @@ from bsynth._base.types import FloatArray, IntArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.checks.base import Case
 from bsynth.checks.choice import drifts
-from bsynth.effects import variable
+from bsynth.effects import ADDED, variable
 from bsynth.engines import drift
 from bsynth.errors import SpecError
 from bsynth.text.marks import mark
@@ -37,6 +37,8 @@ from bsynth.text.result import Pictured
 NAMES = {
     "weights": "weights",
     "covariates": "covariates",
+    "season": "own season",
+    "slope": "own slope",
     "level_shift": "level",
     "weights and level": "weights and level",
     "drift": "drift",
@@ -44,6 +46,8 @@ NAMES = {
     "cells": "cell sampling",
 }
 """Sources in the order of tables and pictures, and in words; a column ``level`` is that of intervals everywhere."""
+LINEAR = ("weights", "covariates", "season", "slope", "level_shift")
+"""Sources that are correlated with one another."""
 OVERLAP = 0.1
 """Share of the variance from which a covariance is said."""
 
@@ -58,7 +62,7 @@ class Decomposition(Pictured):
         One row per effect: ``span`` (``"average"``: over the first ``horizon`` treated periods; ``"period"``: of
         that period alone), ``horizon``, ``time`` (its last period), ``sd`` (outcome units), one column per source
         with its share of the variance (they sum to 1), and ``overlap``: the share of the variance that is the
-        covariance of weights, covariates and level, already divided among them; it may be negative.
+        covariance of weights, covariates, own terms and level, already divided among them; it may be negative.
     names : tuple of str
         The sources of this model, columns of ``table``.
     outcome, treated, model, time : str
@@ -104,7 +108,7 @@ class Decomposition(Pictured):
             )
         if abs(whole["overlap"]) > OVERLAP:
             which = "offset" if whole["overlap"] < 0 else "reinforce"
-            pair = [name for name in ("weights", "covariates", "level_shift") if name in self.names]
+            pair = [name for name in LINEAR if name in self.names]
             words.append(
                 f"{_listed(pair)} {which} each other (their covariance is {_percent(whole['overlap'])} of the "
                 f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
@@ -283,24 +287,25 @@ def _variances(case: Case, known: _Known, functionals: FloatArray) -> tuple[dict
 
 
 def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
-    """Draws (S, n_post) of weights, covariates and level, and which of them contain noise of known covariance."""
+    """Draws (S, n_post) of weights, what is added to them and level, and which contain noise of known covariance."""
     n_pre, known, forward = case.panel.n_pre, case.design.known_variance, case.spec.link.forward
     mean, has_level = forward(_draws(case, "counterfactual")), case.spec.level.prior == "shift"
     names = case.fit.tree["posterior"].to_dataset()
-    covariates = _draws(case, "covariate_effect") if "covariate_effect" in names else np.zeros_like(mean)
+    added = {source: _draws(case, name) for source, name in ADDED.items() if name in names}
+    others = np.sum(list(added.values()), axis=0) if added else np.zeros_like(mean)
     moves = drifts(case.spec)
     if known and moves and "drift" not in names:
         return {"weights and level": mean[:, n_pre:]}, {"weights and level"}
     if known:
         gathered = _draws(case, "drift") if moves else np.zeros_like(mean)
-        donors = mean - gathered
+        donors = mean - gathered - others
         level = donors[:, :n_pre].mean(axis=1) if has_level else np.zeros(len(donors))
     else:
         slope = variable(case.fit.tree, "constant_data", "slope").to_numpy()
         level = _draws(case, "level_shift")
         weighted = (_draws(case, "weights") * slope) @ forward(case.panel.donor_matrix).T
         donors = _draws(case, "intercept")[:, None] + weighted
-        gathered = mean - donors - covariates
+        gathered = mean - donors - others
     steps = _steps(case)
     carried, sampled = np.repeat(gathered[:, n_pre - 1 : n_pre], len(steps), axis=1), {"weights"} if known else set()
     if case.spec.drift.process in ("ar1", "ar1-or-walk") and moves:
@@ -309,8 +314,7 @@ def _parts(case: Case) -> tuple[dict[str, FloatArray], set[str]]:
         # The slope at the start is not stored, so what follows is taken as drawn.
         carried, sampled = gathered[:, n_pre:], sampled | {"level_shift"}
     parts = {"weights": donors[:, n_pre:] - level[:, None]}
-    if "covariate_effect" in names:
-        parts["covariates"] = covariates[:, n_pre:]
+    parts |= {source: values[:, n_pre:] for source, values in added.items()}
     if has_level or moves:
         parts["level_shift"] = level[:, None] + carried
     return parts, sampled
@@ -359,6 +363,8 @@ def _advice(top: str) -> str:
     return {
         "weights": "The donors leave their weights open: a longer pre-period or fewer, better donors would help most.",
         "covariates": "The covariates' coefficients are open: a longer pre-period would help most.",
+        "season": "The unit's own season is open: a longer pre-period would help most.",
+        "slope": "The unit's own slope is open, and goes on after the start: a longer pre-period would help most.",
         "level_shift": "Where the unit stands at the start is open: a longer or calmer pre-period would help most.",
         "weights and level": "Weights and level are open: a longer pre-period or fewer, better donors would help most.",
         "drift": "The unit may drift away from its donors after the start; no pre-period can exclude that, and longer "

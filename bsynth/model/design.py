@@ -16,6 +16,7 @@ from bsynth.errors import PanelError
 from bsynth.model.covariates import Movements, PredictorRows, movements, predictors
 from bsynth.model.link import IDENTITY, LINKS, Link
 from bsynth.model.spec import ModelSpec
+from bsynth.model.terms import OwnTerms, own_terms
 from bsynth.panel import Panel
 from bsynth.text.numbers import count, exact
 
@@ -55,6 +56,10 @@ class Design:
         Time-varying covariates, when the specification uses them.
     predictors : PredictorRows or None
         Static predictors, when the specification uses them.
+    terms : OwnTerms or None
+        Season and slope of the treated unit alone, when the specification gives it any.
+    notes : tuple of str
+        What was decided about them, in words.
     link : Link
         g, the identity but on a log or logit scale.
     """
@@ -74,6 +79,8 @@ class Design:
     periods: int = 0
     movements: Movements | None = None
     predictors: PredictorRows | None = None
+    terms: OwnTerms | None = None
+    notes: tuple[str, ...] = ()
     link: Link = IDENTITY
 
     @property
@@ -115,8 +122,8 @@ def make_design(
     Raises
     ------
     PanelError
-        When the specification needs cell counts or covariates that the panel does not have, or outcomes have no log
-        or logit.
+        When the specification needs cell counts, covariates or a season that the panel does not have, or outcomes have
+        no log or logit.
     """
     for name, room in (("slots", slots), ("periods", periods)):
         check_whole(room, name, 0, "what to make room for")
@@ -138,6 +145,7 @@ def make_design(
         donor_scale = np.where(donor_scale > 0, donor_scale, 1.0)
     seen = np.isfinite(own_variance)
     use = spec.covariates.use
+    terms, notes = own_terms(panel, spec)
     return Design(
         y=(treated - center) / scale,
         X=(donors - donor_center) / donor_scale,
@@ -154,6 +162,8 @@ def make_design(
         periods=periods,
         movements=movements(panel, own_means=own_means, model=spec.name) if use == "time-varying" else None,
         predictors=predictors(panel, model=spec.name) if use == "predictors" else None,
+        terms=terms,
+        notes=notes,
         link=spec.link,
     )
 

@@ -137,6 +137,40 @@ class CovariateUse(_Piece):
     sd: Positive = 1.0
 
 
+class Season(_Piece):
+    """A season of the treated unit beyond that of its donors: one departure for each phase, summing to zero.
+
+    Each phase's departure has the prior N(0, sd²), symmetric in the phases. ``day-of-week``, ``month`` and ``quarter``
+    are read off dates; ``period`` counts phases of ``period`` steps of the calendar, for whole-number time and any
+    other cycle. ``auto``: the season that goes with the data's frequency (of ``period`` steps where it is given), if
+    the pre-period shows it (`bsynth.model.terms`), else none.
+    """
+
+    terms: Literal["none", "auto", "day-of-week", "month", "quarter", "period"] = "none"
+    period: Annotated[int, Field(ge=2)] | None = None
+    sd: Positive = 0.25
+
+    @model_validator(mode="after")
+    def _length(self) -> Self:
+        """Refuse a length without the terms that use it, and the terms without a length."""
+        if self.terms == "period" and self.period is None:
+            raise ValueError("season.terms = 'period' needs season.period, the steps of a cycle, such as 7")
+        if self.terms not in ("auto", "period") and self.period is not None:
+            raise ValueError(f"season.period needs season.terms = 'period' or 'auto', not {self.terms!r}")
+        return self
+
+
+class Trend(_Piece):
+    """A slope of the treated unit that its donors do not carry.
+
+    ``own``: b·(t − mean of the pre-period), b ~ N(0, sd²) per step of the calendar. After the start it goes on, with
+    the uncertainty that the pre-period leaves. For a slope that itself moves see the drift ``local-trend``.
+    """
+
+    slope: Literal["none", "own"] = "none"
+    sd: Positive = 0.05
+
+
 class ModelSpec(_Piece):
     """A Bayesian synthetic control, declared.
 
@@ -165,6 +199,8 @@ class ModelSpec(_Piece):
     noise: Noise = Noise()
     cells: CellVariance = CellVariance()
     covariates: CovariateUse = CovariateUse()
+    season: Season = Season()
+    trend: Trend = Trend()
 
     @model_validator(mode="after")
     def _combinations(self) -> Self:

@@ -29,12 +29,12 @@ from bsynth.text.numbers import count, fixed, number, percent
 CHAINS = (BLUE, ORANGE, GREEN, VERMILION)
 AVERAGE = "average_effect"
 """Name of the predictive average effect among the variables of these pictures."""
-DEFAULT = (AVERAGE, "level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd")
+DEFAULT = (AVERAGE, "level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd", "own_slope")
 """What is shown unless asked otherwise, as far as the model has it."""
 WORDS = {
     AVERAGE: "average effect", "level_shift": "level shift", "donor_noise": "donor noise", "drift_sd": "drift sd",
     "slope_sd": "slope sd", "predictor_sd": "predictor sd", "drift_log_odds": "log odds of a drift",
-    "walk_log_odds": "log odds of a walk",
+    "walk_log_odds": "log odds of a walk", "own_slope": "own slope",
 }  # fmt: skip
 NEGLIGIBLE = 0.05
 """Share of draws with a drift up to which leaving one period out by importance sampling is taken at its word."""

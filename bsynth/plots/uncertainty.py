@@ -16,6 +16,8 @@ SPANS = ("average", "period")
 _COLORS = {
     "weights": BLUE,
     "covariates": "#CC79A7",
+    "season": "#009E73",
+    "slope": "#F0E442",
     "level_shift": "#56B4E9",
     "weights and level": BLUE,
     "drift": VERMILION,
@@ -25,6 +27,8 @@ _COLORS = {
 _HATCHES = {
     "weights": "",
     "covariates": "xx",
+    "season": "--",
+    "slope": "++",
     "level_shift": "//",
     "weights and level": "",
     "drift": "\\\\",

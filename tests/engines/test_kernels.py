@@ -20,6 +20,7 @@ from bsynth.model.catalogue import list_models, load_model
 from bsynth.model.covariates import Movements, PredictorRows
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
+from bsynth.model.terms import OwnTerms, contrasts
 
 POINTS = 200
 BEYOND = {
@@ -61,6 +62,12 @@ def _with_covariates(design: Design, use: str, rng: np.random.Generator) -> Desi
         )
     moved = Movements(("a", "b"), rng.normal(size=(T, 2)), rng.normal(size=(2, T, J)), np.ones(2))
     return dataclasses.replace(design, movements=moved)
+
+
+def _with_own_terms(design: Design, rng: np.random.Generator) -> Design:
+    """Random columns, as many as a season of three phases and a slope have."""
+    own = OwnTerms(rng.normal(size=(len(design.y), 3)), ("a", "b", "c"), contrasts(3, 0.5), 0.1)
+    return dataclasses.replace(design, terms=own)
 
 
 def _log_density(x: np.ndarray, gradient: np.ndarray, data: np.ndarray) -> float:
@@ -148,6 +155,21 @@ def test_density_is_the_graphs_with_covariates(name: str, basque_panel: bs.Panel
     _judge(design, spec.model_copy(update={"covariates": covariates}), rng)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["level", "student-t", "default", "trend", "covariates", "default-known", "rollout"])
+def test_density_is_the_graphs_with_own_terms(
+    name: str, basque_panel: bs.Panel, rollout_panel: bs.Panel, rng: np.random.Generator
+) -> None:
+    """Over exact cells and known ones, with covariates and without."""
+    spec, known = _model(name.removesuffix("-known")), name.endswith("-known")
+    spec = _known(spec) if known else spec
+    bare = spec.model_copy(update={"covariates": load_model("level").covariates})
+    design = make_design(rollout_panel if known or name == "rollout" else basque_panel, bare)
+    if spec.covariates.use != "none":
+        design = _with_covariates(design, spec.covariates.use, rng)
+    _judge(_with_own_terms(_some_missing(design), rng), spec, rng, points=50)
+
+
 def test_gradient_is_that_of_differences(rollout_panel: bs.Panel, rng: np.random.Generator) -> None:
     """Independent of the graph: central differences along random directions."""
     spec = load_model("default")
@@ -189,7 +211,7 @@ def test_a_seed_gives_the_same_draws(prop99_panel: bs.Panel) -> None:
 def test_structures_of_the_catalogue_are_all_served() -> None:
     """Whatever a specification can say has a compiled density: blocks for each of its variables."""
     assert {field.name for field in dataclasses.fields(Structure)} == {
-        "known", "softmax", "student", "mixture", "drift", "covariates", "predictors",
+        "known", "softmax", "student", "mixture", "drift", "covariates", "predictors", "terms",
     }  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from bsynth.engines.kernels.weights import (
     covariates_forward,
     exact_backward,
     exact_forward,
+    own_backward,
+    own_forward,
     predictor_rows,
     weights_backward,
     weights_forward,
@@ -27,10 +29,11 @@ from bsynth.engines.kernels.weights import (
 def log_density(x: Array, g: Array, data: Array) -> float:
     """Log density at the unconstrained vector x (n,); the gradient into g (n,).
 
-    The vector holds weights and total scale, then what there is of donors, covariates, predictors and the rest.
+    The vector holds weights and total scale, then what there is of donors, covariates, predictors, own terms and rest.
     """
     J, T0, T = int(data[at.DONORS]), int(data[at.PRE]), int(data[at.PERIODS])
-    K, P, known = int(data[at.COVARIATES]), int(data[at.PREDICTORS]), data[at.KNOWN] > 0.0
+    K, P, Q = int(data[at.COVARIATES]), int(data[at.PREDICTORS]), int(data[at.OWN])
+    known = data[at.KNOWN] > 0.0
     w, g_w, r, g_r, v, g_v = np.empty(J), np.zeros(J), np.empty(T0), np.zeros(T0), np.zeros(T0), np.zeros(T0)
     value = data[at.CONSTANT] + weights_forward(x[:J], data, w, g[:J])
     total, prior = half_normal(x[J], g, J)
@@ -60,6 +63,11 @@ def log_density(x: Array, g: Array, data: Array) -> float:
         value += prior + rows
         g[k] += by_s * s
         k += 1
+    own, g_own = x[k : k + Q], g[k : k + Q]
+    if Q > 0:
+        value += standard_normal(own, g_own)
+        own_forward(data, own, r)
+        k += Q
     terms, g_total2 = treated(x[k:], g[k:], data, r, v, total2, g_r, g_v)
     value += terms
     g[J] += 2.0 * total2 * g_total2
@@ -67,6 +75,8 @@ def log_density(x: Array, g: Array, data: Array) -> float:
         covariates_backward(data, beta, moved, g_r, g_w, g_beta)
         for i in range(K):
             g[k_beta + i] += data[at.BETA_SD] * g_beta[i]
+    if Q > 0:
+        own_backward(data, g_r, g_own)
     if known:
         g_c, g_d = np.zeros(J), np.zeros(T)
         terms, g_noise2 = latent_backward(data, w, c, d, noise2, g_r, g_v, g_w, g_c, g_d)

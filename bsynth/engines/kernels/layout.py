@@ -30,8 +30,9 @@ PERIOD_SD, DONOR_NOISE_SD, SLOPE_SD, CONSTANT = range(22, 26)
 Y, X, Z_TREATED, Z_DONORS, P_TREATED, P_DONORS = range(26, 32)
 PRECISION, CELLS, SEEN, DONOR_LEVEL_SD, PHI, STEP, LAG = range(32, 39)
 REACH, DRIFT_SD, LOG_FORM, WALK, INTEGRATED = range(39, 44)
-# Offset of the units in which the vector is given, 0 for units of 1; and the length of the header.
-UNITS, HEADER = range(44, 46)
+# Offset of the units in which the vector is given, 0 for units of 1; coefficients and columns of the treated unit's own
+# season and slope; and the length of the header.
+UNITS, OWN, OWN_COLUMNS, HEADER = range(44, 48)
 
 SMALL = -2.0
 """Where the scales of what donors share and of their own noise begin, as logarithms: small in units of their priors,
@@ -94,6 +95,8 @@ def blocks(design: Design, spec: ModelSpec) -> tuple[Block, ...]:
         found.append(Block("beta_z", (form.covariates,), "none"))
     if form.predictors:
         found.append(Block("predictor_z", (), "log"))
+    if form.terms:
+        found.append(Block("own_z", (form.terms,), "none"))
     if form.student:
         found.append(Block("level_z", (), "none"))
     if form.drift != "none":
@@ -145,6 +148,9 @@ def pack(design: Design, spec: ModelSpec) -> FloatArray:
         header[PREDICTORS], header[PREDICTOR_SD] = len(data["p_treated"]), data["predictor_sd"]
         put(P_TREATED, data["p_treated"])
         put(P_DONORS, data["p_donors"])
+    if form.terms:
+        header[OWN] = form.terms
+        put(OWN_COLUMNS, data["own_columns"])
     if form.drift != "none":
         header[[DRIFT, ALWAYS, LOGIT]] = 1.0, data["always"], data["logit_pi"]
         header[[TREND, SAMPLED_RHO]] = form.drift == "local-trend", _samples_rho(form)

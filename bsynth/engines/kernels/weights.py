@@ -1,6 +1,7 @@
 """The weights, and what they make of donors whose cells are exact: the residual of the treated series.
 
-Also what covariates add to it, and the predictor rows that the same weights should match.
+Also what covariates and the treated unit's own terms add to it, and the predictor rows that the same weights should
+match.
 """
 
 import math
@@ -99,6 +100,26 @@ def covariates_backward(data: Array, beta: Array, moved: Array, g_r: Array, g_w:
             down = g_r[t] * beta[k]
             for j in range(J):
                 g_w[j] += down * donors[k * T0 + t, j]
+
+
+@piece
+def own_forward(data: Array, z: Array, r: Array) -> None:
+    """Take the treated unit's own season and slope off the residual."""
+    T0, K = len(r), len(z)
+    columns = table(data, at.OWN_COLUMNS, T0, K)
+    for t in range(T0):
+        for k in range(K):
+            r[t] -= columns[t, k] * z[k]
+
+
+@piece
+def own_backward(data: Array, g_r: Array, g_z: Array) -> None:
+    """Reverse of `own_forward`."""
+    T0, K = len(g_r), len(g_z)
+    columns = table(data, at.OWN_COLUMNS, T0, K)
+    for t in range(T0):
+        for k in range(K):
+            g_z[k] -= g_r[t] * columns[t, k]
 
 
 @piece
