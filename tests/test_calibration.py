@@ -155,7 +155,7 @@ def test_basque_widens_and_says_why(basque: tuple[bs.Calibration, Path]) -> None
     assert calibration.share is not None
     assert calibration.share > 0.8
     words = " ".join(calibration.notes())
-    _, sd = calibration._centre(calibration.fit.effect_draws("predictive")["average"])
+    sd = calibration.average_sd
     widened = calibration.inflation.c_mean > 1.5 or calibration.inflation.d_mean > 2 * sd
     assert ("drift more after the start" in words) == widened
     assert "exchangeable" in words

@@ -359,3 +359,33 @@ def test_without_another_scale_nothing_is_fitted(wide: pd.DataFrame) -> None:
     assert found.scale == "treated"
     assert "no other can be had" in found.verdict()
     assert found.densities.empty
+
+
+@pytest.mark.slow
+def test_a_calibration_learns_on_the_scale_of_the_model() -> None:
+    """The donors' errors are those of logs, as if logs had been taken by hand; effects are of the outcome."""
+    rng = np.random.default_rng(5)
+    periods, units = 26, 8
+    logs = 3 + np.cumsum(0.05 * rng.normal(size=(periods, 1)), axis=0) + 0.1 * rng.normal(size=(periods, units))
+    names = [f"u{k}" for k in range(units)]
+    by_hand = bs.Panel.from_wide(pd.DataFrame(logs, columns=names), treated="u0", start=20)
+    raw = bs.Panel.from_wide(pd.DataFrame(np.exp(logs), columns=names), treated="u0", start=20)
+    fast = bs.Sampling(300, 300, seed=2)
+    expected = bs.calibrate(by_hand, "level", sampling=fast, progress=False)
+    found = bs.calibrate(raw, "level", scale="log", sampling=fast, progress=False)
+    assert found.fit.spec.scale == "log"
+    np.testing.assert_allclose(found.table["error"], expected.table["error"], atol=1e-6)
+    assert found.inflation.d_mean == pytest.approx(expected.inflation.d_mean)
+    path, logged = found.path(0.9), expected.path(0.9)
+    np.testing.assert_allclose(np.log(path["lower"]), logged["lower"], rtol=1e-9)
+    np.testing.assert_allclose(np.log(path["upper"]), logged["upper"], rtol=1e-9)
+    np.testing.assert_allclose(path["gap_upper"], path["observed"] - path["lower"])
+    untreated = raw.treated_series[20:] - found.paths()
+    np.testing.assert_allclose(np.log(untreated), expected.untreated_paths(), rtol=1e-9)
+    table = found.effects(0.9).set_index("estimand")
+    lift = raw.treated_series[20:].sum() / untreated.sum(axis=1) - 1
+    np.testing.assert_allclose(table.loc["lift", ["lower", "upper"]].astype(float), np.quantile(lift, [0.05, 0.95]))
+    band = bs.path_band(found, level=0.9).table
+    assert (band["lower"] < path["gap_lower"]).all()
+    inside = ((found.paths() >= band["lower"].to_numpy()) & (found.paths() <= band["upper"].to_numpy())).all(axis=1)
+    assert inside.mean() == pytest.approx(0.9, abs=2e-3)

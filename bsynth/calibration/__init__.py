@@ -17,7 +17,7 @@ is close to automatic. Where the treated series is a mean of several units, mean
 it (`bsynth.calibration.groups`).
 """
 
-from bsynth.calibration.calibrate import MIN_PLACEBOS, Calibration, calibrate, too_few
+from bsynth.calibration.calibrate import MIN_PLACEBOS, calibrate, too_few
 from bsynth.calibration.components import component_of, factors, learn_shares, support
 from bsynth.calibration.donors import (
     MOST_PLACEBOS,
@@ -34,6 +34,7 @@ from bsynth.calibration.donors import (
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.paths import Scatter, calibrated_paths, learn_scatter, path_moments, path_radii
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits, summarise_placebo, weighted_quantiles
+from bsynth.calibration.result import Calibration
 
 __all__ = [
     "MIN_PLACEBOS",

@@ -36,6 +36,8 @@ def _no_path() -> FloatArray:
 class PlaceboFit:
     """What calibration keeps of one donor's fit as pseudo-treated, in pre-period sd units of that donor.
 
+    With a log or logit scale gaps are those of the log or logit, and so are these units.
+
     Attributes
     ----------
     unit : label, or Group
@@ -156,10 +158,12 @@ def _placebo(panel: Panel, spec: ModelSpec, unit: Label | Group, sampling: Sampl
 
 def summarise_placebo(found: Fit, unit: Label | Group) -> PlaceboFit:
     """Reduce a fit of a pseudo-treated unit to its placebo summary."""
+    forward = found.spec.link.forward
     observed = found.observed.values
     scale = float(observed[: found.n_pre].std(ddof=1))
     draws = found.counterfactual("predictive").transpose("chain", "draw", "time").values[..., found.n_pre :]
-    gaps = (observed[found.n_pre :] - draws.reshape(-1, draws.shape[-1])) / scale
+    gaps = forward(observed[found.n_pre :]) - forward(draws.reshape(-1, draws.shape[-1]))
+    gaps /= float(forward(observed[: found.n_pre]).std(ddof=1))
     every = max(1, len(gaps) // KEPT)
     average = gaps.mean(axis=1)
     # Five decimals of a standard deviation: a store of reasonable size.

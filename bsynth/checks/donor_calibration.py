@@ -23,7 +23,7 @@ def check(case: Case) -> Check | None:
         return None
     inflation = found.inflation
     c, d = inflation.c_mean, inflation.d_mean
-    sd = float(found.fit.effect_draws("predictive")["average"].std()) / found.scale
+    sd = found.average_sd
     base, calibrated = found.fit.effects().iloc[0], found.effects().iloc[0]
     widening = float((calibrated["upper"] - calibrated["lower"]) / (base["upper"] - base["lower"]))
     values = {"c": c, "d": d, "sd": sd, "widening": widening}

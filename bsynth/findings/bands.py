@@ -191,9 +191,14 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     level = check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     calibrated = isinstance(result, Calibration) and interval == "predictive"
-    draws = result.paths() if calibrated else _drawn(fit, interval)
     path = result.path(level) if calibrated else fit.path(level, interval=interval).iloc[fit.n_pre :]
-    lower, upper, factor, inside = _band(draws, level)
+    if calibrated:
+        # Of the untreated path on the scale of the model, whose errors the donors' are compared with.
+        low, high, factor, inside = _band(result.untreated_paths(), level)
+        observed, back = path["observed"].to_numpy(dtype=float), fit.spec.link.back
+        lower, upper = observed - back(high), observed - back(low)
+    else:
+        lower, upper, factor, inside = _band(_drawn(fit, interval), level)
     table = pd.DataFrame(
         {
             "time": path["time"].to_numpy(),

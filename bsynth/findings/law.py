@@ -133,6 +133,9 @@ def law_of(result: Fit | Calibration, estimand: str) -> Law:
             )
     if not isinstance(result, Calibration):
         return Drawn(draws)
+    if not fit.spec.link.is_linear:
+        drawn = result.effect_draws()
+        return Drawn(units * drawn["cumulative" if estimand == "total" else estimand])
     post = fit.observed.isel(time=slice(fit.n_pre, None))
     average = fit.effect_draws("predictive")["average"]
     centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale

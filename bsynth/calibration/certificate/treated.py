@@ -38,6 +38,7 @@ def treated_table(calibration: Calibration, quantiles: FloatArray, levels: Seque
                 }
             )
             tables.append(by_period.assign(level=level, kind=kind))
+        # On a log or logit scale to first order: errors of the outcome in units of its own sd.
         radius = np.concatenate([quantiles[row, :horizon] * period_sd, [quantiles[row, -1] * average_sd] * 2])
         factor = np.concatenate([np.ones(horizon + 1), [float(horizon)]])
         centre = np.concatenate([period, [average, average]])
