@@ -43,6 +43,13 @@ def test_convergence_is_as_arviz_has_it(shape: tuple[int, int, int]) -> None:
     np.testing.assert_allclose(convergence.bfmi(draws[1]), azs.bfmi(draws[1]), rtol=1e-12)
 
 
+@pytest.mark.parametrize("probability", [0.025, 0.3, 0.975])
+def test_errors_of_quantiles_are_as_arviz_has_them(probability: float) -> None:
+    draws = chains((30, 4, 1000))[3:-2]
+    expected = [array_stats.mcse(each, method="quantile", prob=probability) for each in draws]
+    np.testing.assert_allclose(convergence.quantile_error(draws, probability), expected, rtol=1e-9)
+
+
 def test_nothing_to_judge_is_no_error() -> None:
     nothing = np.empty((0, 2, 4))
     assert convergence.rhat(nothing).shape == convergence.ess_bulk(nothing).shape == (0,)

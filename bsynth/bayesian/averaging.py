@@ -92,6 +92,8 @@ def joint(found: Sequence[Diagnostics]) -> Diagnostics:
         saturated=sum(d.saturated for d in found),
         bfmi_min=min(d.bfmi_min for d in found),
         retried=any(d.retried for d in found),
+        # Of each member's own draws; the mixture has as many of all of them together.
+        bound_error=max(d.bound_error for d in found),
     )
 
 

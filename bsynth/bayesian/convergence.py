@@ -48,6 +48,23 @@ def ess_tail(draws: FloatArray, probabilities: tuple[float, float] = (0.05, 0.95
     return np.minimum(*(_ess(_split(draws <= bound[:, None, None]).astype(float)) for bound in bounds))
 
 
+def quantile_error(draws: FloatArray, probability: float) -> FloatArray:
+    """Monte-Carlo standard error (K,) of the quantile of quantities (K, chain, draw): Vehtari et al. 2021, §4.3.
+
+    Half the distance between the order statistics that bound the central 68% of where the quantile may be, by the
+    effective sample size of its indicator.
+    """
+    ordered = np.sort(draws.reshape(len(draws), -1), axis=1)
+    at = np.quantile(draws, probability, axis=(1, 2))
+    ess = _ess(_split(draws <= at[:, None, None]).astype(float))
+    a, b, n = ess * probability + 1, ess * (1 - probability) + 1, ordered.shape[1]
+    low, high = (special.betaincinv(a, b, p) * n - 1 for p in special.ndtr([-1.0, 1.0]))
+    first = np.clip(np.floor(low), 0, n - 1).astype(int)
+    last = np.clip(np.ceil(high), 0, n - 1).astype(int)
+    rows = np.arange(len(draws))
+    return np.asarray((ordered[rows, last] - ordered[rows, first]) / 2)
+
+
 def bfmi(energy: FloatArray) -> FloatArray:
     """Bayesian fraction of missing information (chain,) of the energies (chain, draw); 0 where one never changes."""
     spread = np.var(energy, axis=1, ddof=1)

@@ -6,6 +6,7 @@ model's scalar parameters, R-hat < 1.05 for each weight, no divergence, no satur
 BFMI > 0.3.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,6 +22,10 @@ RHAT_MAX_WEIGHT = 1.05
 ESS_MIN = 400
 TAILS = (0.05, 0.95)
 BFMI_MIN = 0.3
+BOUND_ERROR_MAX = 0.02
+"""Monte-Carlo error of a bound, as a share of its interval's width, above which more draws are taken."""
+REPORTED = 0.95
+"""Probability of the interval whose bounds are looked at."""
 BATCH = 100
 """Weights that are judged at once."""
 
@@ -44,6 +49,9 @@ class Diagnostics:
         Smallest Bayesian fraction of missing information over the chains.
     retried : bool
         Whether this is the stricter second attempt.
+    bound_error : float
+        Monte-Carlo standard error of the bounds of the average effect's predictive 95% interval, the larger of the
+        two, as a share of its width. No gate: where it is above 2% more draws are taken.
     """
 
     status: Status
@@ -55,6 +63,12 @@ class Diagnostics:
     saturated: int
     bfmi_min: float
     retried: bool = False
+    bound_error: float = math.nan
+
+    @property
+    def imprecise(self) -> bool:
+        """Whether more draws would move the bounds of the interval that is reported."""
+        return self.bound_error > BOUND_ERROR_MAX
 
     @property
     def strayed(self) -> bool:
@@ -69,6 +83,21 @@ class Diagnostics:
     def to_dict(self) -> dict[str, object]:
         """Return plain data for ``summary.json``."""
         return asdict(self) | {"failures": list(self.failures)}
+
+
+def bound_error(draws: FloatArray) -> float:
+    """Monte-Carlo error of the bounds of the central 95% of draws (chain, draw), as a share of its width.
+
+    Examples
+    --------
+    >>> draws = np.random.default_rng(1).normal(size=(4, 1000))
+    >>> 0.005 < bound_error(draws) < bound_error(draws[:, :200]) < 0.05
+    True
+    """
+    tail = (1 - REPORTED) / 2
+    lower, upper = np.quantile(draws, [tail, 1 - tail])
+    errors = [float(convergence.quantile_error(draws[None], p)[0]) for p in (tail, 1 - tail)]
+    return max(errors) / float(upper - lower) if upper > lower else 0.0
 
 
 def gate(

@@ -217,9 +217,18 @@ def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:
 
 
 def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
-    """Fit; while the convergence gate fails go on from the state reached, or start again more strictly."""
+    """Fit; while the convergence gate fails go on from the state reached, or start again more strictly.
+
+    A fit that passes goes on once where its bounds are not precise, unless fewer draws than usual were asked for.
+    """
     draws = _draw(request, request.sampling, None, 0, progress)
     result = _judged(request, request.sampling, draws, attempt=0)
+    wanting = result.diagnostics.imprecise and request.sampling.draws >= Sampling().draws
+    if result.status == "ok" and wanting and draws.state is not None and rounds:
+        settings = request.sampling.onward(len(draws), careful=False)
+        more = draws.and_then(_draw(request, settings, draws.state, 1, progress))
+        further = _judged(request, settings, more, attempt=1)
+        return further if further.status == "ok" else result
     for attempt in range(1, rounds + 1):
         if result.status == "ok":
             break

@@ -1,6 +1,7 @@
 """A posterior as a tree of named arrays in outcome units, and its convergence gate."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.types import AnyArray, FloatArray
-from bsynth.bayesian.diagnostics import Diagnostics, gate
+from bsynth.bayesian.diagnostics import Diagnostics, bound_error, gate
 from bsynth.engines import predict
 from bsynth.model.design import Design
 from bsynth.panel import Panel
@@ -144,4 +145,5 @@ def judge(tree: xr.DataTree, n_pre: int, *, retried: bool) -> Diagnostics:
     if "season" in posterior:
         quantities |= {f"season of {p}": posterior["season"].sel(phase=p).values for p in posterior["phase"].values}
     record = {str(name): values.values for name, values in groups["sample_stats"].items()}
-    return gate(quantities, posterior["weights"].values, record, retried=retried)
+    found = gate(quantities, posterior["weights"].values, record, retried=retried)
+    return replace(found, bound_error=bound_error(quantities["average effect (predictive)"]))

@@ -79,6 +79,7 @@ def diagnostics(summary: dict[str, Any]) -> Table:
         "divergences": ("Divergences", "none", 0),
         "saturated": ("Draws at the maximum tree depth", "none", 0),
         "bfmi_min": ("Smallest BFMI", f"above {BFMI_MIN}", 2),
+        "bound_error": ("Monte-Carlo error of the 95% bounds, share of the width", "no gate; 0.02 asks more draws", 4),
     }
     found = summary["diagnostics"]
     rows = [

@@ -5,7 +5,7 @@ from typing import Any
 
 from bsynth.text.labels import METHODS, plain
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import count, exact, fixed, numbers, p_alone, probability
+from bsynth.text.numbers import count, exact, fixed, numbers, p_alone, percent, probability
 
 ESTIMAND_WORDS = {"average": "Average effect", "cumulative": "Cumulative effect", "lift": "Lift"}
 ASSUMPTIONS = (
@@ -133,6 +133,9 @@ def gate_words(model: dict[str, Any]) -> list[str]:
     name = plain(model["model"])
     rhat, ess = fixed(as_float(model["rhat_max"]), 3), numbers(as_float(model["ess_min"]), decimals=0)[0]
     worst = f"worst R-hat {rhat}, smallest effective sample size {ess}, {count(model['divergences'], 'divergence')}"
+    error = as_float(model["bound_error"])
+    if not math.isnan(error):
+        worst += f", Monte-Carlo error of the 95% bounds {percent(error, 1)} of the interval's width"
     if model["status"] == "ok":
         return [f"The sampler passed its convergence gate for model {name}: {worst}."]
     failures = "; ".join(model["failures"])
