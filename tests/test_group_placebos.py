@@ -8,7 +8,8 @@ import pytest
 
 import bsynth as bs
 from bsynth.calibration import players
-from bsynth.calibration.groups import Group, draw_groups, group_size, separate
+from bsynth.calibration.groups import Group, draw_groups
+from bsynth.panel.groups import group_size, separate
 
 SPEC = bs.load_model("level")
 FAST = bs.Sampling(200, 200, seed=1)
@@ -29,7 +30,7 @@ def _panel(treated: int, donors: int, *, seed: int = 3, n_pre: int = 20, n_post:
     ("treated", "donors", "size"), [(1, 20, 1), (4, 20, 4), (4, 12, 4), (25, 25, 8), (4, 5, 1), (2, 6, 2)]
 )
 def test_a_group_is_as_large_as_the_donors_allow(treated: int, donors: int, size: int) -> None:
-    assert group_size(_panel(treated, donors), donors) == size
+    assert group_size(treated, donors) == size
 
 
 def test_groups_leave_no_donor_out_and_are_the_same_by_seed() -> None:
@@ -109,3 +110,25 @@ def test_too_few_donors_for_groups_is_said() -> None:
     assert units == list(panel.donors)
     found = bs.calibrate(panel, "level", sampling=FAST, progress=False)
     assert "5 donors are too few for groups" in " ".join(found.notes())
+
+
+def test_the_classical_placebo_test_can_ask_means_of_donors() -> None:
+    panel = _panel(4, 16)
+    single = bs.placebo_space(panel, "did")
+    found = bs.placebo_space(panel, "did", groups=60, seed=1)
+    assert len(found.table) == 60
+    members = found.members[7]
+    own = bs.classical(panel.as_treated(members), "did")
+    np.testing.assert_allclose(found.gaps[7], own.gap)
+    assert found.table["unit"][7] == "group 8 (" + ", ".join(str(m) for m in members) + ")"
+    assert found.radius(0.9) < single.radius(0.9), "means of four err less than single donors"
+    assert "means of 4 donors" in " ".join(found.sentences())
+    assert "means of as many donors" in " ".join(single.sentences()), "that single donors err more is said"
+    pd.testing.assert_frame_equal(bs.placebo_space(panel, "did", groups=60, seed=1).table, found.table)
+    assert not bs.placebo_space(panel, "did", groups=60, seed=2).table.equals(found.table)
+
+
+@pytest.mark.parametrize(("treated", "donors", "groups"), [(1, 8, 20), (4, 5, 20), (4, 16, 0)])
+def test_groups_that_cannot_be_are_refused(treated: int, donors: int, groups: int) -> None:
+    with pytest.raises(bs.SpecError, match="groups"):
+        bs.placebo_space(_panel(treated, donors), "did", groups=groups)

@@ -14,7 +14,7 @@ The calibrated interval of the treated unit's average is its mean plus t₈ · �
 posterior of (c, d); a period adds its deviation from the average, times m. It presumes that the treated unit is
 exchangeable with its donors; with J donors its resolution is 1/(J + 1), and leave-one-out coverage after calibrating
 is close to automatic. Where the treated series is a mean of several units, means of as many donors are compared with
-it (`bsynth.calibration.groups`).
+it (`bsynth.panel.groups`).
 """
 
 from bsynth.calibration.calibrate import MIN_PLACEBOS, calibrate, too_few

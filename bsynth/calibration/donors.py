@@ -10,13 +10,14 @@ import numpy as np
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.degenerate import unit_lacks
 from bsynth.calibration.components import factors, learn_shares
-from bsynth.calibration.groups import Group, draw_groups, group_size, separate
+from bsynth.calibration.groups import Group, draw_groups
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.calibration.paths import Scatter, learn_scatter
 from bsynth.calibration.placebos import PlaceboFit, placebo_fits
 from bsynth.engines.sampling import Sampling
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.panel.groups import group_size, separate
 from bsynth.text.numbers import fixed
 
 MOST_PLACEBOS = 50
@@ -41,7 +42,7 @@ class Lesson:
     scatter : Scatter
         Posterior of how far periods scatter about their average.
     worth : float
-        How many separate placebos they are worth; groups overlap (`bsynth.calibration.groups.separate`).
+        How many separate placebos they are worth; groups overlap (`bsynth.panel.groups.separate`).
     """
 
     shares: Mapping[str, float] | None
@@ -158,7 +159,7 @@ def players(
         units, skipped = usable_donors(panel, spec, most=most, seed=seed)
         return list(units), skipped
     units, skipped = usable_donors(panel, spec)
-    if group_size(panel, len(units)) == 1:
+    if group_size(panel.n_treated, len(units)) == 1:
         return list(units[:most]), skipped
     groups, more = draw_groups(panel, spec, units, most=most, seed=seed)
     return list(groups), (*skipped, *more)

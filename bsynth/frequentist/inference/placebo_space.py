@@ -6,7 +6,7 @@ for a constant effect.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.plain import records
-from bsynth._base.request import check_flags, check_level, check_number, check_seed
-from bsynth._base.types import FloatArray, PlaceboPool
+from bsynth._base.plain import records, show
+from bsynth._base.request import check_flags, check_level, check_number, check_seed, check_whole
+from bsynth._base.types import FloatArray, Label, PlaceboPool
 from bsynth.effects import at_least, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
@@ -36,6 +36,7 @@ from bsynth.frequentist.refit import (
 )
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.panel.groups import LEAST, SHARE, cut_groups, group_size, separate
 from bsynth.text.labels import STATISTICS as TITLES
 from bsynth.text.numbers import count, exact, p_value, percent
 
@@ -67,6 +68,8 @@ class PlaceboSpace(Inference):
     table : DataFrame
         One row per placebo: ``unit, mean_gap, last_gap, pre_rmspe, post_rmspe, ratio, kept``.
     seconds : float
+    members : tuple of tuple
+        The donors of each placebo where these are groups; empty for single donors.
     """
 
     kind, conditions = TITLE, CONDITIONS
@@ -77,6 +80,7 @@ class PlaceboSpace(Inference):
     gaps: xr.DataArray
     table: pd.DataFrame
     seconds: float
+    members: tuple[tuple[Label, ...], ...] = ()
 
     @cached_property
     def ranks(self) -> pd.DataFrame:
@@ -127,6 +131,19 @@ class PlaceboSpace(Inference):
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences about resolution and filtering that belong beside the numbers."""
         kept, notes = int(self.table["kept"].sum()), []
+        treated = self.estimate.panel.n_treated
+        if self.members:
+            size = len(self.members[0])
+            notes.append(
+                f"The placebos are means of {size} donors, since the treated series is a mean of {treated} units"
+                f"{'' if size == treated else ' and more would not leave twice as many to match them'}; they overlap, "
+                f"and tell as much as about {round(separate(self.members))} separate ones."
+            )
+        elif treated > 1:
+            notes.append(
+                f"The treated series is a mean of {treated} units and the placebos are single donors, which err more; "
+                "placebo_space(panel, groups=500) compares it with means of as many donors."
+            )
         if math.isinf(self.radius(level)):
             notes.append(
                 f"With {count(kept, 'placebo')} p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
@@ -143,8 +160,10 @@ class PlaceboSpace(Inference):
     def _sentence(self, level: float) -> str:
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
+        many = int(row["placebos"])
+        who = count(many, "group of donors", "groups of donors") if self.members else count(many, "donor")
         return (
-            f"Placebo in space: {int(row['rank']) - 1} of {count(int(row['placebos']), 'donor')}, given the treatment "
+            f"Placebo in space: {int(row['rank']) - 1} of {who}, given the treatment "
             f"date (pools {pools} the treated), have a mean gap at least as large, {p_value(row['p'])}; it "
             "presumes that the treated unit is exchangeable with its donors, and its interval that the "
             "effect is constant."
@@ -164,13 +183,15 @@ def placebo_space(
     *,
     pool: PlaceboPool = "exclude",
     max_pre_mspe: float | None = None,
+    groups: int | None = None,
     seed: int | None = None,
     progress: bool = True,
 ) -> PlaceboSpace:
     """Answer how often a donor, given the treatment date, shows an effect as large as the treated unit's.
 
-    Several treated units count as one averaged series; the placebos are single donors. Sources: Abadie,
-    Diamond and Hainmueller 2010; the interval inverts the test, Firpo and Possebom 2018.
+    Several treated units count as one averaged series; the placebos are single donors, or with ``groups`` means of as
+    many donors (`bsynth.panel.groups`). Sources: Abadie, Diamond and Hainmueller 2010; the interval inverts the test,
+    Firpo and Possebom 2018.
 
     Parameters
     ----------
@@ -182,15 +203,18 @@ def placebo_space(
         Whether the treated series (the average, with several treated units) is a donor of the placebos.
     max_pre_mspe : float, optional
         Leave out placebos whose pre MSPE exceeds this multiple of the treated unit's.
+    groups : int, optional
+        How many random groups of donors play the treated series, each as many as there are treated units, or a third
+        of the donors where that is fewer.
     seed : int, optional
-        Every verb takes it; nothing here is random.
+        Of the groups; 0 by default. Nothing else here is random.
     progress : bool
         Show a bar when it takes more than about two seconds.
 
     Raises
     ------
     SpecError
-        Unknown estimator or pool, or a filter that is not positive.
+        Unknown estimator or pool, a filter that is not positive, or groups where there is nothing to group.
 
     Examples
     --------
@@ -206,29 +230,35 @@ def placebo_space(
         check_seed(seed)
     chosen = find(estimator)
     _check(pool, max_pre_mspe)
+    places = _groups(panel, groups, 0 if seed is None else seed)
+    members = tuple(tuple(panel.donors[k] for k in each) for each in places)
+    names: Sequence[Label] = panel.donors
+    if members:
+        names = [f"group {k} ({', '.join(str(show(m)) for m in each)})" for k, each in enumerate(members, start=1)]
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     refits = refit_units(
         estimator,
         chosen,
-        blocks=_placebos(panel, pool),
-        panels=(panel.as_treated(unit, pool=pool) for unit in panel.donors),
+        blocks=_placebos(panel, pool, places or [(k,) for k in range(panel.n_donors)]),
+        panels=(panel.as_treated(unit, pool=pool) for unit in (members or panel.donors)),
         n_pre=panel.n_pre,
-        total=panel.n_donors,
+        total=len(names),
         label="placebo in space",
         progress=progress,
     )
     table = gap_statistics(refits.gaps, panel.n_pre)
-    table.insert(0, "unit", list(panel.donors))
+    table.insert(0, "unit", list(names))
     limit = np.inf if max_pre_mspe is None else max_pre_mspe * estimate.pre_rmspe**2
     table["kept"] = table["pre_rmspe"] ** 2 <= limit
     return PlaceboSpace(
         estimate=estimate,
         pool=pool,
         max_pre_mspe=max_pre_mspe,
-        gaps=labelled(refits.gaps, panel.donors, panel.times),
+        gaps=labelled(refits.gaps, names, panel.times),
         table=table,
         seconds=time.perf_counter() - began,
+        members=members,
     )
 
 
@@ -249,11 +279,26 @@ def _check(pool: str, max_pre_mspe: float | None) -> None:
         raise SpecError(f"max_pre_mspe is {max_pre_mspe}; give {instead}")
 
 
-def _placebos(panel: Panel, pool: PlaceboPool) -> Iterator[Block]:
-    """Each donor as the treated series, the other donors (and the treated series, if included) as donors."""
+def _groups(panel: Panel, groups: int | None, seed: int) -> list[tuple[int, ...]]:
+    """Places of the donors in each group; empty where single donors play the treated series."""
+    if groups is None:
+        return []
+    many = check_whole(groups, "groups", 1, "how many groups of donors to draw")
+    size = group_size(panel.n_treated, panel.n_donors)
+    if size == 1:
+        raise SpecError(
+            f"groups is {many}, and {count(panel.n_treated, 'treated unit')} against {count(panel.n_donors, 'donor')} "
+            f"leaves nothing to group: it takes 2 treated units and {LEAST * SHARE} donors; leave groups out"
+        )
+    return cut_groups(panel.n_donors, size, many, np.random.default_rng([seed, panel.n_donors, panel.n_treated]))
+
+
+def _placebos(panel: Panel, pool: PlaceboPool, places: Sequence[tuple[int, ...]]) -> Iterator[Block]:
+    """The mean of the donors at each place as the treated series, the other donors (and the treated) as donors."""
     donors = panel.donor_matrix
     series: FloatArray = donors
     if pool == "include":
         series = np.column_stack([donors, panel.treated_series])
-    for columns in batches(range(donors.shape[1]), block_size(*series.shape)):
-        yield np.ascontiguousarray(donors[:, columns].T), without_each(series, columns)
+    for chosen in batches(range(len(places)), block_size(*series.shape)):
+        columns = np.array([places[k] for k in chosen])
+        yield np.ascontiguousarray(donors[:, columns].mean(axis=2).T), without_each(series, columns)

@@ -1,0 +1,64 @@
+"""Groups of donors, averaged to stand beside a treated series that is itself a mean of several units.
+
+The mean of 25 units is far less noisy than one unit, so what single donors miss says little of what it will. Groups of
+donors are averaged instead, each against the donors outside it. They overlap, and so do their errors: a group of g out
+of J independent donors shares g²/J with another on average. K groups whose means have the correlations ρ_kl tell as
+much of a scale as K² / Σ ρ_kl² separate ones would, since squares of normal deviates correlate as ρ² (Isserlis 1918).
+"""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+SHARE = 3
+"""A group is at most one in so many of the donors: twice as many must be left to match it, and groups must differ."""
+LEAST = 2
+
+
+def group_size(treated: int, donors: int) -> int:
+    """Donors in a group: as many as there are treated units, or a third of the donors if that is fewer; else 1.
+
+    Examples
+    --------
+    >>> group_size(4, 20), group_size(25, 25), group_size(4, 5)
+    (4, 8, 1)
+    """
+    size = min(treated, donors // SHARE)
+    return size if size >= LEAST else 1
+
+
+def cut_groups(donors: int, size: int, many: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
+    """Places of the donors in each of ``many`` groups of ``size``.
+
+    The donors in random order are cut into groups, again and again, so that each is in as many as any other.
+
+    Examples
+    --------
+    >>> found = cut_groups(6, 2, 6, np.random.default_rng(1))
+    >>> sorted(sum(found[:3], ())), len(found)
+    ([0, 1, 2, 3, 4, 5], 6)
+    """
+    found: list[tuple[int, ...]] = []
+    while len(found) < many:
+        order = rng.permutation(donors)
+        cut = order[: donors // size * size].reshape(-1, size)
+        found += [tuple(sorted(row)) for row in cut.tolist()]
+    return found[:many]
+
+
+def separate(members: Sequence[Sequence[Hashable]]) -> float:
+    """How many separate units tell as much of a scale as these groups, or single units without members, do.
+
+    Examples
+    --------
+    >>> separate([(), (), ()]), separate([("a", "b"), ("c", "d")])
+    (3.0, 2.0)
+    >>> round(separate([("a", "b"), ("a", "b"), ("a", "c")]), 2)
+    1.64
+    """
+    total = 0.0
+    for i, one in enumerate(members):
+        for j, other in enumerate(members):
+            shared = len(set(one) & set(other)) / np.sqrt(len(one) * len(other)) if one and other else float(i == j)
+            total += shared**2
+    return len(members) ** 2 / total if members else 0.0
