@@ -56,7 +56,7 @@ def quantile_error(draws: FloatArray, probability: float) -> FloatArray:
     """
     ordered = np.sort(draws.reshape(len(draws), -1), axis=1)
     at = np.quantile(draws, probability, axis=(1, 2))
-    ess = _ess(_split(draws <= at[:, None, None]).astype(float))
+    ess = _ess(_split((draws <= at[:, None, None]).astype(float)))
     a, b, n = ess * probability + 1, ess * (1 - probability) + 1, ordered.shape[1]
     low, high = (special.betaincinv(a, b, p) * n - 1 for p in special.ndtr([-1.0, 1.0]))
     first = np.clip(np.floor(low), 0, n - 1).astype(int)
