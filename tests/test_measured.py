@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import bsynth as bs
-from bsynth.calibration import Calibration
 from bsynth.frequentist import bootstrap, conformal, jackknife_plus, placebo_space
 from bsynth.frequentist.inference.measured import FAILING, LEVEL, MEASURED, WORLDS, fell_short, measured
 from bsynth.reporting.sections import sections as sections_of
@@ -78,10 +77,3 @@ def test_it_stands_beside_the_row_wherever_that_is(rollout_panel: bs.Panel) -> N
     assert words in sections["classical"]
     assert words in sections["bootstrap"]
     assert fell_short([]) == ""
-
-
-def test_why_single_periods_are_not_calibrated_is_what_was_measured() -> None:
-    found = json.loads((EVIDENCE / "certificates.json").read_text())["panels"]["geolift"]["intervals"]["real start"]
-    calibrated, base = (found["period"][kind]["90%"]["coverage"] for kind in ("calibrated", "base"))
-    said = " ".join(str(Calibration.path.__doc__).split())
-    assert f"held the truth in {calibrated:.0%} of periods, the predictive ones in {base:.0%}" in said

@@ -23,7 +23,7 @@ def spec(season: str = "", trend: str = "", more: str = "", name: str = "own") -
 
 
 AUTO = spec('terms = "auto"')
-BOTH = spec('terms = "day-of-week"', 'slope = "own"\nsd = 0.1', "[noise]\nsd = 0.5")
+BOTH = spec('terms = "day-of-week"\nsd = 1.0', 'slope = "own"\nsd = 0.1', "[noise]\nsd = 0.5")
 
 
 def world(

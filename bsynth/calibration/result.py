@@ -219,7 +219,7 @@ class Calibration(Pictured):
     def _who(self) -> str:
         if self.group_size == 1:
             return count(len(self.placebos), "donor")
-        return f"{count(len(self.placebos), 'group')} of {self.group_size} donors"
+        return f"{count(len(self.placebos), 'group')} of {count(self.group_size, 'donor')}"
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """What the donors say, and what this cannot prove, in words."""
@@ -233,16 +233,17 @@ class Calibration(Pictured):
             f"1/{round(1 / self.resolution)} apart."
         ]
         treated = len(self.fit.provenance.panel["treated"])
+        mean = f"The treated series is a mean of {count(treated, 'unit')}"
         if self.group_size > 1:
             words.append(
-                f"The treated series is a mean of {treated} units, so means of {self.group_size} donors stand beside it"
+                f"{mean}, so means of {count(self.group_size, 'donor')} stand beside it"
                 f"{'' if self.group_size == treated else ', all that leave twice as many to match them'}; they "
                 f"overlap and are worth about {round(self.lesson.worth)} separate ones."
             )
         elif treated > 1:
             words.append(
-                f"The treated series is a mean of {treated} units, and {len(self.placebos)} donors are too few for "
-                "groups, so single ones stand beside it, which err more than a mean does."
+                f"{mean}, and {count(len(self.placebos), 'donor')} are too few for groups, so single ones stand beside "
+                "it, which err more than a mean does."
             )
         if self.inflation.at_edge:
             words.append(

@@ -18,6 +18,7 @@ from bsynth.engines.sampling import Sampling
 from bsynth.findings import path_band
 from bsynth.panel import Panel
 from bsynth.pieces import Record
+from bsynth.text.numbers import percent
 
 LEVELS = (0.8, 0.9, 0.95)
 BAND = 0.95
@@ -180,7 +181,7 @@ def summarise(records: list[Record]) -> Record:
     for kind in ("base", "calibrated", "conformal", "base-periods", "calibrated-periods"):
         values = np.array([r[kind] for r in records], dtype=float)
         found[kind] = {
-            f"{level:.0%}": {
+            percent(level): {
                 "coverage": float(values[:, k, 0].mean()),
                 "se": float(values[:, k, 0].std() / np.sqrt(len(values))),
                 "width": _finite(values[:, k, 1]),

@@ -54,11 +54,11 @@ def separate(members: Sequence[Sequence[Hashable]]) -> float:
     >>> separate([(), (), ()]), separate([("a", "b"), ("c", "d")])
     (3.0, 2.0)
     >>> round(separate([("a", "b"), ("a", "b"), ("a", "c")]), 2)
-    1.64
+    1.5
     """
     total = 0.0
     for i, one in enumerate(members):
         for j, other in enumerate(members):
             shared = len(set(one) & set(other)) / np.sqrt(len(one) * len(other)) if one and other else float(i == j)
             total += shared**2
-    return len(members) ** 2 / total if members else 0.0
+    return float(len(members) ** 2 / total) if members else 0.0

@@ -138,8 +138,7 @@ def pack(design: Design, spec: ModelSpec) -> FloatArray:
         header[PERIOD_SD], header[DONOR_NOISE_SD] = data["period_sd"], data["donor_noise_sd"]
         put(PRECISION, design.donor_precision)
         put(DONOR_LEVEL_SD, data["donor_level_sd"])
-    if form.student or form.mixture:
-        header[DEGREES] = data["degrees"]
+    header[DEGREES] = data.get("degrees", 0.0)
     if form.covariates:
         header[COVARIATES], header[BETA_SD] = form.covariates, data["beta_sd"]
         put(Z_TREATED, data["z_treated"])

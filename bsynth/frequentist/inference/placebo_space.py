@@ -135,14 +135,15 @@ class PlaceboSpace(Inference):
         if self.members:
             size = len(self.members[0])
             notes.append(
-                f"The placebos are means of {size} donors, since the treated series is a mean of {treated} units"
+                f"The placebos are means of {count(size, 'donor')}, since the treated series is a mean of "
+                f"{count(treated, 'unit')}"
                 f"{'' if size == treated else ' and more would not leave twice as many to match them'}; they overlap, "
                 f"and tell as much as about {round(separate(self.members))} separate ones."
             )
         elif treated > 1:
             notes.append(
-                f"The treated series is a mean of {treated} units and the placebos are single donors, which err more; "
-                "placebo_space(panel, groups=500) compares it with means of as many donors."
+                f"The treated series is a mean of {count(treated, 'unit')} and the placebos are single donors, which "
+                "err more; placebo_space(panel, groups=500) compares it with means of as many donors."
             )
         if math.isinf(self.radius(level)):
             notes.append(
