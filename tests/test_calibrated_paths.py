@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from bsynth.calibration import calibrated_paths, learn_inflation, learn_scatter, path_moments, path_radii
+from bsynth.calibration.paths import profile_of
 
 H = 8
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -24,7 +25,19 @@ def _units(rng: np.random.Generator, many: int, wider: float = 1.0, scatter: flo
     """(many, H) mean gaps of units whose true errors are so many times what draws like `_draws` say."""
     errors = _draws(rng, n=many)
     average = errors.mean(axis=1, keepdims=True)
-    return wider * average + scatter * (errors - average)
+    profile = profile_of(_draws(np.random.default_rng(0)), np.ones(4000))
+    return wider * average * profile + scatter * (errors - average * profile)
+
+
+def test_errors_grow_as_the_model_expects_them_to(rng: np.random.Generator) -> None:
+    """Of a walk, whose first period is far surer than its last: also after donors missed by three times as much."""
+    walks = np.cumsum(rng.standard_normal((4000, H)), axis=1)
+    moments, errors = _moments(walks), 3 * np.cumsum(rng.standard_normal((25, H)), axis=1)
+    inflation = learn_inflation(errors.mean(axis=1), np.full(25, np.sqrt(moments.average)))
+    scatter = learn_scatter(errors, [moments] * 25)
+    radii = path_radii([0.9], moments, inflation, scatter)[0]
+    np.testing.assert_allclose(radii, 3 * 1.645 * np.sqrt(np.arange(1, H + 1)), rtol=0.35)
+    assert radii[-1] > 2 * radii[0]
 
 
 def test_moments_add_up_to_the_variance_of_each_period(rng: np.random.Generator) -> None:
@@ -33,6 +46,8 @@ def test_moments_add_up_to_the_variance_of_each_period(rng: np.random.Generator)
     np.testing.assert_allclose(found.mean, np.average(draws, axis=0, weights=weights))
     np.testing.assert_allclose(found.sd**2, np.average((draws - found.mean) ** 2, axis=0, weights=weights))
     assert found.sd.min() > np.sqrt(found.average)
+    assert found.profile.mean() == pytest.approx(1.0)
+    np.testing.assert_allclose(found.profile, found.sd / found.sd.mean())
 
 
 def test_scatter_matches_importance_sampling(rng: np.random.Generator) -> None:
@@ -40,8 +55,8 @@ def test_scatter_matches_importance_sampling(rng: np.random.Generator) -> None:
     errors = _units(rng, 9, scatter=1.6)
     found = learn_scatter(errors, expected)
     mu, tau = rng.normal(0, 0.5, 300_000), np.abs(rng.normal(0, 0.5, 300_000))
-    mean_square = ((errors - errors.mean(axis=1, keepdims=True)) ** 2).mean(axis=1)
-    ratio = 0.5 * np.log(mean_square / [m.deviation.mean() for m in expected])
+    left = errors - errors.mean(axis=1, keepdims=True) * [m.profile for m in expected]
+    ratio = 0.5 * np.log((left**2).mean(axis=1) / [m.remainder.mean() for m in expected])
     scale = np.sqrt(tau**2 + 0.5 / (H - 1))[:, None]
     log_weight = (stats.t.logpdf((ratio - mu[:, None] + 0.5 / (H - 1)) / scale, 8) - np.log(scale)).sum(axis=1)
     weight = np.exp(log_weight - log_weight.max())
@@ -76,7 +91,9 @@ def test_radii_are_those_of_the_paths(rng: np.random.Generator) -> None:
     scatter = learn_scatter(errors, moments)
     own = _draws(rng)
     columns = np.concatenate([own, own.mean(axis=1, keepdims=True)], axis=1)
-    found = path_radii(LEVELS, path_moments(columns, columns[:, -1], np.ones(len(own))), inflation, scatter)
+    even = np.ones(len(own))
+    profile = np.append(profile_of(own, even), 1.0)
+    found = path_radii(LEVELS, path_moments(columns, columns[:, -1], even, profile), inflation, scatter)
     drawn = calibrated_paths(own, np.ones(len(own)), inflation, scatter, rng, 60_000) - own.mean(axis=0)
     whole = np.concatenate([drawn, drawn.mean(axis=1, keepdims=True)], axis=1)
     np.testing.assert_allclose(found, np.quantile(np.abs(whole), LEVELS, axis=0), rtol=0.06)

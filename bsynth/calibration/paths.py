@@ -1,14 +1,16 @@
 """What the placebos teach about whole paths: how far single periods scatter about their average.
 
-The error of a path is its average error, which c and d describe (`bsynth.calibration.inflation`), and its deviations
-from that average, which they do not: the noise of each period and the bends of the drift. Unit k's deviations are m_k
-times the model's. What is seen of log m_k is half the log ratio r_k of the mean squares of the two, so that
+Errors grow with the time since the start as the model expects them to: its sd of each period, divided by the mean of
+all, is the profile p_t, whose mean is 1. The error of a path is its average error times p_t, which c and d describe
+(`bsynth.calibration.inflation`), and what is left, which they do not: the noise of each period and the bends of the
+drift. Unit k's remainders are m_k times the model's. What is seen of log m_k is half the log ratio r_k of the mean
+squares of the two, so that
 
     r_k ~ t₈(μ − 1/(2ν), √(τ² + 1/(2ν))),   μ ~ N(0, .5²), τ ~ HalfNormal(.5),   ν = H − 1,
 
 whose first term and variance are those of half the log of a mean of ν squared normal deviates. A further unit has
-log m ~ N(μ, τ²). Any value that is linear in the path, with average error A and deviation B of model variances V_A, V_B
-and covariance V_AB, then has the calibrated variance c² V_A + 2 c m V_AB + m² V_B + d².
+log m ~ N(μ, τ²). Any value that is linear in the path, with profile p, remainder of model variance V_R, and
+covariance V_AR of the average with it, then has the calibrated variance c² p² V_A + 2 c m p V_AR + m² V_R + d² p².
 """
 
 from collections.abc import Sequence
@@ -41,35 +43,52 @@ class PathMoments:
     ----------
     mean : (K,)
     average : float
-        Variance of the average gap, which is part of each with weight one.
-    deviation : (K,) variance of what each differs from the average.
-    both : (K,) covariance of the two.
+        Variance of the average gap.
+    profile : (K,) how much of the average error each has.
+    remainder : (K,) variance of what is left of each.
+    both : (K,) covariance of the average and what is left.
     """
 
     mean: FloatArray
     average: float
-    deviation: FloatArray
+    profile: FloatArray
+    remainder: FloatArray
     both: FloatArray
 
     @property
     def sd(self) -> FloatArray:
         """(K,) the model's own sd of each."""
-        return np.asarray(np.sqrt(np.maximum(self.average + 2 * self.both + self.deviation, 0.0)))
+        whole = self.profile**2 * self.average + 2 * self.profile * self.both + self.remainder
+        return np.asarray(np.sqrt(np.maximum(whole, 0.0)))
 
 
-def path_moments(columns: FloatArray, averages: FloatArray, weights: FloatArray) -> PathMoments:
-    """Moments of columns (n, K) of draws, whose average gaps are (n,), with weights (n,)."""
+def profile_of(draws: FloatArray, weights: FloatArray) -> FloatArray:
+    """(H,) the sd of each period of draws (n, H) with weights (n,), over their mean; 1 where nothing varies."""
+    share = weights / weights.sum()
+    sd = np.sqrt(share @ (draws - share @ draws) ** 2)
+    mean = float(sd.mean()) if sd.size else 0.0
+    return np.asarray(sd / mean) if mean > FLOOR else np.ones(sd.shape)
+
+
+def path_moments(
+    columns: FloatArray, averages: FloatArray, weights: FloatArray, profile: FloatArray | None = None
+) -> PathMoments:
+    """Moments of columns (n, K) of draws, whose average gaps are (n,), with weights (n,).
+
+    ``profile`` (K,) is that of the columns; by default they are the periods of a path, and it is `profile_of` them.
+    """
     share = weights / weights.sum()
     mean, centre = share @ columns, share @ averages
+    profile = profile_of(columns, weights) if profile is None else profile
     # Not E[x²] − mean²: on a unit far from its donors that would cancel.
     about = averages - centre
-    away = (columns - mean) - about[:, None]
-    return PathMoments(mean, float(share @ about**2), share @ away**2, (share * about) @ away)
+    left = (columns - mean) - about[:, None] * profile
+    return PathMoments(mean, float(share @ about**2), profile, share @ left**2, (share * about) @ left)
 
 
 @dataclass(frozen=True, eq=False)
 class Scatter:
-    """Posterior of (μ, τ) on a grid, (G,) each with weights that sum to 1: a unit's deviations are m times the model's.
+    """Posterior of (μ, τ) on a grid, (G,) each with weights that sum to 1: a unit's remainders are m times the model's.
 
     Attributes
     ----------
@@ -107,14 +126,15 @@ class Scatter:
 def learn_scatter(errors: FloatArray, moments: Sequence[PathMoments], *, each: float = 1.0) -> Scatter:
     """Return the posterior of (μ, τ) given the mean gaps (J, H) of placebos and the `path_moments` of their periods.
 
-    With a single period there is no deviation, and the prior stays. ``each`` is as for `learn_inflation`.
+    With a single period there is no remainder, and the prior stays. ``each`` is as for `learn_inflation`.
     """
     mu, tau = (grid.ravel() for grid in np.meshgrid(_MU, _TAU, indexing="ij"))
     log_posterior = normal_logpdf(mu, MU_SD) + half_normal_logpdf(tau, TAU_SD)
     freedom = errors.shape[1] - 1
     if freedom > 0:
-        seen = ((errors - errors.mean(axis=1, keepdims=True)) ** 2).mean(axis=1)
-        expected = np.array([m.deviation.mean() for m in moments])
+        profiles = np.array([m.profile for m in moments])
+        seen = ((errors - errors.mean(axis=1, keepdims=True) * profiles) ** 2).mean(axis=1)
+        expected = np.array([m.remainder.mean() for m in moments])
         ratio = 0.5 * np.log(np.maximum(seen, FLOOR**2) / np.maximum(expected, FLOOR**2))
         scale = np.sqrt(tau**2 + 0.5 / freedom)[:, None]
         found = t_logpdf((ratio - mu[:, None] + 0.5 / freedom) / scale, DEGREES).sum(axis=1)
@@ -133,12 +153,13 @@ def path_radii(levels: Sequence[float], moments: PathMoments, inflation: Inflati
     m, tail = scatter.nodes()[:, None], _TAIL
     even = np.full(_PAIRS * m.size * tail.size, 1 / (_PAIRS * m.size * tail.size))
     found = np.empty((len(levels), len(moments.mean)))
-    for k, (deviation, both) in enumerate(zip(moments.deviation, moments.both, strict=True)):
-        if deviation <= FLOOR**2 * moments.average or deviation == 0:
-            scale = np.sqrt(inflation.c**2 * moments.average + inflation.d**2)
+    parts = zip(moments.profile, moments.remainder, moments.both, strict=True)
+    for k, (p, remainder, both) in enumerate(parts):
+        if remainder <= FLOOR**2 * moments.average or remainder == 0:
+            scale = p * np.sqrt(inflation.c**2 * moments.average + inflation.d**2)
             found[:, k] = mixture_radii(levels, scale, inflation.weight)
             continue
-        variance = tail**2 * (c**2 * moments.average + d**2) + 2 * tail * both * c * m + deviation * m**2
+        variance = (tail * p) ** 2 * (c**2 * moments.average + d**2) + 2 * tail * p * both * c * m + remainder * m**2
         found[:, k] = mixture_radii(levels, np.sqrt(np.maximum(variance, 0.0)).ravel(), even, None)
     return found
 
@@ -153,9 +174,9 @@ def calibrated_paths(
 ) -> FloatArray:
     """(size, H) paths of gaps of the calibrated distribution, from draws (n, H) of the model's with weights (n,).
 
-    The error of the average has the law of `Inflation`, t₈ included; the deviations are those of the draw times m.
+    The error of the average has the law of `Inflation`, t₈ included; what is left of the draw is multiplied by m.
     """
-    share = weights / weights.sum()
+    share, profile = weights / weights.sum(), profile_of(draws, weights)
     at = rng.choice(len(draws), size=size, p=share)
     mean = share @ draws
     away = draws - mean
@@ -163,5 +184,5 @@ def calibrated_paths(
     c, d = inflation.draw(size, rng)
     tail = np.sqrt(DEGREES / rng.chisquare(DEGREES, size))
     level = tail * (c * average[at] + d * rng.standard_normal(size))
-    deviation = scatter.draw(size, rng)[:, None] * (away - average[:, None])[at]
-    return np.asarray(mean + level[:, None] + deviation)
+    left = scatter.draw(size, rng)[:, None] * (away - average[:, None] * profile)[at]
+    return np.asarray(mean + level[:, None] * profile + left)

@@ -161,8 +161,8 @@ class Calibration(Pictured):
     def path(self, level: float = 0.95) -> pd.DataFrame:
         """One row per treated period with the calibrated interval of its gap, in the columns of `Fit.path`.
 
-        A period's error is that of the average, which c and d calibrate, and its deviation from it, calibrated by how
-        far the donors' periods scattered about their average (`bsynth.calibration.paths`).
+        A period has its share of the average error, which c and d calibrate, and what is left, calibrated by how far
+        the donors' periods scattered about their average (`bsynth.calibration.paths`).
         """
         level = check_level(level)
         table = self.fit.path(level, interval="predictive").iloc[self.fit.n_pre :].reset_index(drop=True)

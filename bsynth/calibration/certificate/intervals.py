@@ -15,7 +15,7 @@ import pandas as pd
 from bsynth._base.types import FloatArray
 from bsynth.calibration import Lesson, PlaceboFit, learn, weighted_quantiles
 from bsynth.calibration.certificate.windows import PlaceboWindow
-from bsynth.calibration.paths import PathMoments, path_moments, path_radii
+from bsynth.calibration.paths import PathMoments, path_moments, path_radii, profile_of
 from bsynth.calibration.scores import standardised
 
 KINDS = ("base", "calibrated", "conformal")
@@ -49,7 +49,11 @@ def columns_of(placebo: PlaceboFit) -> FloatArray:
 
 def moments(columns: FloatArray, weights: FloatArray) -> Moments:
     """Weighted moments of each column; the last is the average."""
-    return Moments(columns, weights, path_moments(columns, columns[:, -1], weights))
+    horizon = columns.shape[1] // 2
+    profile = profile_of(columns[:, :horizon], weights)
+    to_date = profile.cumsum() / np.arange(1, horizon + 1)
+    both = np.concatenate([profile, to_date])
+    return Moments(columns, weights, path_moments(columns, columns[:, -1], weights, both))
 
 
 def conformal_quantiles(scores: FloatArray, levels: Sequence[float]) -> FloatArray:
