@@ -19,6 +19,7 @@ from bsynth.calibration.certificate import Certificate, certify
 from bsynth.calibration.scores import interval_score
 from bsynth.evidence.placebos import SOURCES, never_treated
 from bsynth.evidence.scores import rounded
+from bsynth.findings.bands import whole_paths_held
 
 FILE = Path(__file__).with_name("certificates.json")
 WORK = Path(".evidence/certificates")
@@ -26,14 +27,9 @@ KINDS = ("base", "calibrated", "conformal", "demeaned-placebo", "demeaned-confor
 MEASURED = ("coverage", "coverage_se", "median_width", "score", "score_se")
 LEVELS = ("50%", "80%", "90%", "95%")
 
-# Coverage of the 90% and 95% intervals of the average effect that throw-away prototypes reached on these units:
-# the walk with its switch at the learned probability, then after donor calibration.
-PROTOTYPE = {
-    "geolift": {"base": (0.875, 0.925), "calibrated": (0.925, 0.950)},
-    "prop99": {"base": (0.789, 0.921), "calibrated": (0.947, 0.974)},
-    "germany": {"base": (0.500, 0.688), "calibrated": (0.875, 0.938)},
-    "basque": {"base": (0.562, 0.562), "calibrated": (1.0, 1.0)},
-}
+# Coverage of the model's own 90% and 95% intervals of the average effect that throw-away prototypes reached on these
+# units: the walk with its switch at the learned probability.
+PROTOTYPE = {"geolift": (0.875, 0.925), "prop99": (0.789, 0.921), "germany": (0.500, 0.688), "basque": (0.562, 0.562)}
 
 
 def _panel(name: str, data: Path) -> bs.Panel:
@@ -89,6 +85,8 @@ def _record(found: Certificate) -> dict:
         "errors": found.errors.to_dict("records"),
         "intervals": intervals,
         "scores": _scores(found),
+        # Units whose whole path the calibrated 95% band held, each by what the others teach.
+        "whole_paths": int(whole_paths_held(found.windows[0].placebos, found.calibration.lesson.prior, 0.95).sum()),
         "sentences": list(found.sentences()),
     }
 
@@ -115,8 +113,10 @@ def test_certificate_of_a_real_panel(name: str, data_dir: Path) -> None:
     summary["panels"][name] = rounded(took | _record(found))
     _write(summary)
     n = len(found.calibration.placebos)
-    for kind, targets in PROTOTYPE.get(name, {}).items():
-        for level, target in zip((0.9, 0.95), targets, strict=True):
+    # After calibration the target is the level itself.
+    targets = {"calibrated": (0.9, 0.95)} | ({"base": PROTOTYPE[name]} if name in PROTOTYPE else {})
+    for kind, wanted in targets.items():
+        for level, target in zip((0.9, 0.95), wanted, strict=True):
             share = (target * n + 1) / (n + 2)
             error = math.sqrt(share * (1 - share) / n)
             coverage = found.coverage(kind).loc[level, "coverage"]
@@ -124,11 +124,10 @@ def test_certificate_of_a_real_panel(name: str, data_dir: Path) -> None:
 
 
 @pytest.mark.evidence
-def test_calibrated_beats_placebo_quantiles() -> None:
-    """Interval score at 90% and 95%, the levels of tables and reports; ``wins`` in the file counts every level.
+def test_which_score_is_smaller_is_written() -> None:
+    """Beside placebo quantiles, at every level; what the README says of it needs two standard errors of the difference.
 
-    At 50% and 80% calibrated intervals win on three of five. On GeoLift the two are close at every level, and at 95%
-    placebo quantiles of 16 donors are unbounded, so that two wins there are easy ones.
+    At 95% placebo quantiles of 16 donors are unbounded, so that two wins there are easy ones.
     """
     summary = _stored()
     panels = summary["panels"]
@@ -139,7 +138,6 @@ def test_calibrated_beats_placebo_quantiles() -> None:
         for level in LEVELS
     }
     _write(summary)
-    assert all(len(summary["wins"][level]) >= 4 for level in ("90%", "95%"))
 
 
 def _score(scores: dict, kind: str, level: str) -> float:
