@@ -36,12 +36,13 @@ def test_a_group_is_as_large_as_the_donors_allow(treated: int, donors: int, size
 def test_groups_leave_no_donor_out_and_are_the_same_by_seed() -> None:
     panel = _panel(4, 20)
     groups, skipped = draw_groups(panel, SPEC, panel.donors, most=50, seed=1)
-    assert len(groups) == 20
+    assert len(groups) == len({g.members for g in groups}) == 30, "all different"
     assert skipped == ()
     for first, second in pairwise(groups[:5]):
         assert not set(first.members) & set(second.members), "those of one permutation are disjoint"
     counts = pd.Series([m for g in groups for m in g.members]).value_counts()
-    assert counts.tolist() == [4] * 20, "each donor as often as any other"
+    assert len(counts) == 20
+    assert counts.max() - counts.min() <= 2, "each donor about as often as any other"
     assert draw_groups(panel, SPEC, panel.donors, most=50, seed=1)[0] == groups
     assert draw_groups(panel, SPEC, panel.donors, most=50, seed=2)[0] != groups
 
@@ -70,10 +71,10 @@ def test_a_mean_of_units_is_compared_with_means_of_units(tmp_path) -> None:
     panel = _panel(4, 16)
     found = bs.calibrate(panel, "level", sampling=FAST, store=tmp_path / "groups.jsonl", progress=False)
     assert found.group_size == 4
-    assert len(found.placebos) == 16
+    assert len(found.placebos) == 30
     assert 1 / found.resolution - 1 == pytest.approx(separate([p.members for p in found.placebos]))
     words = " ".join(found.notes())
-    assert "16 groups of 4 donors" in words
+    assert "30 groups of 4 donors" in words
     assert "mean of 4 units" in words
     assert found.table["unit"].str.startswith("group ").all()
     again = bs.calibrate(panel, "level", sampling=FAST, store=tmp_path / "groups.jsonl", progress=False)
@@ -116,7 +117,7 @@ def test_the_classical_placebo_test_can_ask_means_of_donors() -> None:
     panel = _panel(4, 16)
     single = bs.placebo_space(panel, "did")
     found = bs.placebo_space(panel, "did", groups=60, seed=1)
-    assert len(found.table) == 60
+    assert len(found.table) == len(set(found.members)) == 60
     members = found.members[7]
     own = bs.classical(panel.as_treated(members), "did")
     np.testing.assert_allclose(found.gaps[7], own.gap)
@@ -132,3 +133,38 @@ def test_the_classical_placebo_test_can_ask_means_of_donors() -> None:
 def test_groups_that_cannot_be_are_refused(treated: int, donors: int, groups: int) -> None:
     with pytest.raises(bs.SpecError, match="groups"):
         bs.placebo_space(_panel(treated, donors), "did", groups=groups)
+
+
+def test_groups_are_drawn_by_the_series_and_not_by_their_names() -> None:
+    panel = _panel(3, 9)
+    names = dict(zip(panel.donors, np.random.default_rng(2).permutation([f"d{k}" for k in range(9)]), strict=True))
+    frame = pd.DataFrame(panel.outcome, columns=panel.units).rename(columns=names)
+    renamed = bs.Panel.from_wide(frame, treated=list(panel.treated), start=20)
+    one, _ = draw_groups(panel, SPEC, panel.donors, most=50, seed=1)
+    other, _ = draw_groups(renamed, SPEC, renamed.donors, most=50, seed=1)
+    assert [{names[m] for m in g.members} for g in one] == [set(g.members) for g in other]
+
+
+def test_all_groups_are_taken_where_there_are_few() -> None:
+    """Fifteen pairs of six donors: no repetition counts as a further placebo."""
+    panel = _panel(2, 6)
+    found = bs.placebo_space(panel, "did", groups=500)
+    assert len(found.table) == 15
+    assert found.p_min == pytest.approx(1 / 16)
+    moved = panel.outcome.copy()
+    moved[20:, :2] += 50.0
+    shifted = bs.Panel.from_wide(pd.DataFrame(moved, columns=panel.units), treated=list(panel.treated), start=20)
+    assert "take it with care" in " ".join(bs.placebo_space(shifted, "did", groups=500).sentences())
+
+
+def test_means_that_others_reproduce_leave_single_donors() -> None:
+    """Two factors without noise: a mean of donors is a mixture of the others, and nothing can be sampled of it."""
+    turn = 2 * np.pi * np.arange(15) / 15
+    factors = np.random.default_rng(1).normal(size=(24, 2))
+    donors = 10 + factors @ np.stack([np.cos(turn), np.sin(turn)])
+    treated = 10 + 0.3 * factors[:, :1] + 0.2 * np.random.default_rng(2).normal(size=(24, 5))
+    names = [*(f"t{k}" for k in range(5)), *(f"d{k:02d}" for k in range(15))]
+    panel = bs.Panel.from_wide(pd.DataFrame(np.hstack([treated, donors]), columns=names), treated=names[:5], start=18)
+    found = bs.calibrate(panel, "level", sampling=FAST, progress=False)
+    assert len(found.placebos) >= 4
+    assert bs.path_band(found).units == len(found.placebos)

@@ -389,3 +389,14 @@ def test_a_calibration_learns_on_the_scale_of_the_model() -> None:
     assert (band["lower"] < path["gap_lower"]).all()
     inside = ((found.paths() >= band["lower"].to_numpy()) & (found.paths() <= band["upper"].to_numpy())).all(axis=1)
     assert inside.mean() == pytest.approx(0.9, abs=2e-3)
+    worth = bs.decide(found, cost=0.0, value_per_unit=1.0, estimand="cumulative").values["expected_value"]
+    assert worth == pytest.approx(float(table.loc["cumulative", "estimate"])), "t tails of a log have no mean"
+
+
+@pytest.mark.parametrize(("scale", "value"), [("log", -5.0), ("logit", 1.5)])
+def test_a_treated_outcome_beyond_the_bounds_is_refused_after_the_start_too(scale: str, value: float) -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.uniform(0.2, 0.8, size=(14, 5)), columns=list("abcde"))
+    frame.loc[12, "a"] = value
+    with pytest.raises(bs.PanelError, match="at 12"):
+        bs.fit(bs.Panel.from_wide(frame, treated="a", start=10), "level", scale=scale, progress=False)

@@ -17,9 +17,10 @@ is close to automatic. Where the treated series is a mean of several units, mean
 it (`bsynth.panel.groups`).
 """
 
-from bsynth.calibration.calibrate import MIN_PLACEBOS, calibrate, too_few
+from bsynth.calibration.calibrate import calibrate, too_few
 from bsynth.calibration.components import component_of, factors, learn_shares, support
 from bsynth.calibration.donors import (
+    MIN_PLACEBOS,
     MOST_PLACEBOS,
     DonorFits,
     Lesson,

@@ -6,7 +6,7 @@ from pathlib import Path
 from bsynth._base.request import check_flags
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.run import fit
-from bsynth.calibration.donors import MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
+from bsynth.calibration.donors import MIN_PLACEBOS, MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
@@ -16,8 +16,6 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.text.numbers import count
-
-MIN_PLACEBOS = 4
 
 
 def calibrate(
@@ -31,7 +29,10 @@ def calibrate(
     store: str | Path | None = None,
     progress: bool = True,
 ) -> Calibration:
-    """Fit the model to every donor as pseudo-treated and widen the treated unit's interval by what they show.
+    """Fit the model to every donor as pseudo-treated and move the treated unit's interval to what they show.
+
+    It widens where donors err more than their fits expect, and narrows where they err less. Where the treated series is
+    a mean of several units, means of donors play it (`bsynth.panel.groups`).
 
     Of more than 50 donors that can play it, 50 are drawn at random by ``seed``: each costs a fit.
 

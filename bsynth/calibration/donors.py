@@ -20,6 +20,7 @@ from bsynth.panel import Panel
 from bsynth.panel.groups import group_size, separate
 from bsynth.text.numbers import fixed
 
+MIN_PLACEBOS = 4
 MOST_PLACEBOS = 50
 """Donors fitted as pseudo-treated at most: beyond it a share is known to 7 points, and each further fit costs as much
 as the treated unit's own."""
@@ -162,6 +163,9 @@ def players(
     if group_size(panel.n_treated, len(units)) == 1:
         return list(units[:most]), skipped
     groups, more = draw_groups(panel, spec, units, most=most, seed=seed)
+    if len(groups) < MIN_PLACEBOS:
+        # What reproduces nearly every mean of donors leaves single ones, which err more and are at least that.
+        return list(units[:most]), (*skipped, *more)
     return list(groups), (*skipped, *more)
 
 

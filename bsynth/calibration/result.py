@@ -236,7 +236,7 @@ class Calibration(Pictured):
         mean = f"The treated series is a mean of {count(treated, 'unit')}"
         if self.group_size > 1:
             words.append(
-                f"{mean}, so means of {count(self.group_size, 'donor')} stand beside it"
+                f"{mean}, so means of {count(self.group_size, 'donor')}, drawn at random, stand beside it"
                 f"{'' if self.group_size == treated else ', all that leave twice as many to match them'}; they "
                 f"overlap and are worth about {round(self.lesson.worth)} separate ones."
             )
@@ -267,12 +267,11 @@ class Calibration(Pictured):
                 "few enough to be used as they are."
             )
         if len(self.skipped) <= SAID:
-            words += [f"Donor {unit} could not play the treated unit: {reason}." for unit, reason in self.skipped]
+            words += [f"As if treated could not be {unit}: {reason}." for unit, reason in self.skipped]
         else:
             units = some_of((unit for unit, _ in self.skipped), limit=SAID)
             words.append(
-                f"{count(len(self.skipped), 'donor')} could not play the treated unit: {units}; the first since "
-                f"{self.skipped[0][1]}."
+                f"{len(self.skipped)} could not play the treated unit: {units}; the first since {self.skipped[0][1]}."
             )
         return (*words, *self.fit.spec.notes(), *effects.lift_notes(self.effects(level)))
 
@@ -314,7 +313,7 @@ class Calibration(Pictured):
     def _gist(self) -> str:
         row = self.effects().iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
-        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {count(len(self.placebos), 'donor')}"
+        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {self._who()}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)

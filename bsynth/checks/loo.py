@@ -1,15 +1,19 @@
 """How well is each pre-period predicted by the others?"""
 
+import numpy as np
+
 from bsynth._base.plain import show
 from bsynth.bayesian.psis import pre_period_loo
 from bsynth.checks.base import Case, Check
-from bsynth.checks.choice import drifts
+from bsynth.checks.choice import drifts, for_tails
 from bsynth.errors import some_of
 from bsynth.text.numbers import fixed, number
 
 NAME = "loo"
 TITLE = "Is every pre-period predicted by the others?"
 
+FAR = 8.0
+"""Log density that four sd cost: a period so much less probable than the others is wild, whatever the model says."""
 K_MAX = 1.0
 """Above it the importance ratios have no finite mean (Vehtari et al. 2024)."""
 
@@ -44,4 +48,11 @@ def check(case: Case) -> Check:
         sentence = f"Whether single pre-periods carry the fit of {model} cannot be told from its draws: {score}."
         return Check(NAME, TITLE, values, "unclear", sentence)
     sentence = f"The fit of {model} leans on single pre-periods: {score}, and look at those periods."
+    worst = int(found.elpd_i.argmin())
+    if found.elpd_i[worst] < np.median(found.elpd_i) - FAR:
+        sentence = (
+            f"One pre-period lies far from what the others predict, {show(found.times[worst])}, and the fit of {model} "
+            f"leans on it: {score}."
+        )
+        return Check(NAME, TITLE, values, "warning", sentence, for_tails(case))
     return Check(NAME, TITLE, values, "warning", sentence)

@@ -55,6 +55,10 @@ class PathBand(Pictured):
         each by what the others teach; only with a calibration.
     reason : str
         Of the fit or calibration that it rests on.
+    groups : bool
+        Whether the donors played in groups, as their mean.
+    resolution : float
+        No share can be told apart more finely; of groups, which overlap, it is coarser than their number.
     """
 
     fit: Fit
@@ -66,6 +70,8 @@ class PathBand(Pictured):
     held: int | None = None
     units: int | None = None
     reason: str = ""
+    groups: bool = False
+    resolution: float = math.nan
 
     @property
     def status(self) -> Status:
@@ -79,10 +85,11 @@ class PathBand(Pictured):
 
     def sentences(self) -> tuple[str, ...]:
         """What the band says, in words."""
+        periods = "its one period" if len(self.table) == 1 else f"each of {count(len(self.table), 'period')}"
         away = self.table.loc[self.table["excludes_zero"], "time"]
         words = [
             f"{percent(self.level)} of whole {self.interval} paths drawn lie inside the simultaneous band, which is "
-            f"{number(self.factor)} {self._sd} to either side in each of {count(len(self.table), 'period')}; the "
+            f"{number(self.factor)} {self._sd} to either side in {periods}; the "
             "interval of one period alone is for a question about that period only."
         ]
         if len(away) == 0:
@@ -112,10 +119,11 @@ class PathBand(Pictured):
     def measured(self) -> tuple[str, ...]:
         """How often such bands held the whole path of units to which nothing happened, in words."""
         if self._calibrated:
+            kind = ("group of donors", "groups of donors") if self.groups else ("donor", "")
             return (
-                f"Of {self.units} donors as if treated, to which nothing happened, such bands held the whole path of "
-                f"{self.held}, each by what the others teach; so few cannot tell shares finer than 1/{self._least} "
-                "apart.",
+                f"Of {count(self.units or 0, *kind)} as if treated, to which nothing happened, such bands held the "
+                f"whole path of {self.held}, each by what the others teach; so few cannot tell shares finer than "
+                f"1/{round(1 / self.resolution)} apart.",
             )
         panels = ", ".join(f"{held} of {units} in {title}" for title, (held, units) in MEASURED.items())
         words = [
@@ -123,10 +131,6 @@ class PathBand(Pictured):
             f"bands of the model {MEASURED_MODEL!r} held the whole path of {panels}."
         ]
         return tuple(words)
-
-    @property
-    def _least(self) -> int:
-        return (self.units or 0) + 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``."""
@@ -214,7 +218,19 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     if not calibrated:
         return PathBand(fit, table, level, inside, factor, interval, reason=result.reason)
     held = whole_paths_held(result.placebos, result.lesson.prior, level)
-    return PathBand(fit, table, level, inside, factor, "calibrated", int(held.sum()), len(held), result.reason)
+    return PathBand(
+        fit,
+        table,
+        level,
+        inside,
+        factor,
+        "calibrated",
+        int(held.sum()),
+        len(held),
+        result.reason,
+        result.group_size > 1,
+        result.resolution,
+    )
 
 
 def _drawn(fit: Fit, interval: IntervalKind) -> FloatArray:

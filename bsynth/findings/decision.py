@@ -271,8 +271,10 @@ def decide(
         values |= {"rope_low": low, "rope_high": high, "probability_below_rope": below}
         values |= {"probability_inside_rope": 1.0 - below - above, "probability_above_rope": above}
     if asked.cost is not None and asked.value is not None:
-        # Of a lift, the mean of the draws is not the lift of the mean effect.
-        mean = float(law.draws.mean()) if isinstance(law, Drawn) else values["estimate"]
+        # Of a lift, the mean of the draws is not the lift of the mean effect. A calibrated effect has its fit's mean:
+        # on a log scale its own tails, those of t, leave none.
+        own = isinstance(law, Drawn) and not isinstance(result, Calibration)
+        mean = float(law.draws.mean()) if isinstance(law, Drawn) and own else values["estimate"]
         values |= _worth(law, mean, asked.cost, asked.value)
     return Decision(
         estimand=asked.estimand,

@@ -195,6 +195,10 @@ def _check_outcomes(panel: Panel, spec: ModelSpec) -> None:
     units = (panel.treated_name, *map(show, panel.donors))
     found = [(units[0], int(t), before[t]) for t in np.flatnonzero(~spec.link.takes(before))]
     found += [(units[1 + j], int(t), donors[t, j]) for j, t in np.argwhere(~spec.link.takes(donors).T)]
+    # After the start the treated outcome is in no likelihood, and may lie at a bound; beyond it, it is no such outcome.
+    after = panel.treated_series[panel.n_pre :]
+    beyond = np.flatnonzero((after < spec.link.lower) | (after > spec.link.upper))
+    found += [(units[0], panel.n_pre + int(t), after[t]) for t in beyond]
     if not found:
         return
     unit, t, value = found[0]

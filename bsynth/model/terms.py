@@ -180,7 +180,7 @@ def _detected(panel: Panel, spec: ModelSpec) -> tuple[_Phases | None, tuple[str,
     kind = "period" if spec.season.period is not None else CALENDARS.get(panel.frequency)
     if kind is None or (found := _phases(panel, kind, spec.season.period)) is None or len(found.names) < 2:
         return None, (
-            f"No season was looked for: one step of the calendar is a {panel.frequency}, and seasons go with days, "
+            f"No season was looked for: the calendar goes by the {panel.frequency}, and seasons go with days, "
             "months and quarters; give season.period for a cycle of another length.",
         )
     seen = found.seen(panel.n_pre)

@@ -6,9 +6,12 @@ of J independent donors shares g²/J with another on average. K groups whose mea
 much of a scale as K² / Σ ρ_kl² separate ones would, since squares of normal deviates correlate as ρ² (Isserlis 1918).
 """
 
+import math
 from collections.abc import Hashable, Sequence
 
 import numpy as np
+
+from bsynth._base.types import FloatArray
 
 SHARE = 3
 """A group is at most one in so many of the donors: twice as many must be left to match it, and groups must differ."""
@@ -27,23 +30,29 @@ def group_size(treated: int, donors: int) -> int:
     return size if size >= LEAST else 1
 
 
-def cut_groups(donors: int, size: int, many: int, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """Places of the donors in each of ``many`` groups of ``size``.
+def cut_groups(series: FloatArray, size: int, many: int, seed: int) -> list[tuple[int, ...]]:
+    """Places of the donors in each of ``many`` different groups of ``size``; of all there are where that is fewer.
 
-    The donors in random order are cut into groups, again and again, so that each is in as many as any other.
+    The donors in random order are cut into groups, again and again, so that each is in about as many as any other.
+    ``series`` (T0, J) are the donors' own before the start: by them, not by names or places, a seed draws the same.
 
     Examples
     --------
-    >>> found = cut_groups(6, 2, 6, np.random.default_rng(1))
-    >>> sorted(sum(found[:3], ())), len(found)
-    ([0, 1, 2, 3, 4, 5], 6)
+    >>> series = np.random.default_rng(0).normal(size=(5, 6))
+    >>> found = cut_groups(series, 2, 6, seed=1)
+    >>> sorted(sum(found[:3], ())), len(found), len(cut_groups(series, 2, 500, seed=1))
+    ([0, 1, 2, 3, 4, 5], 6, 15)
     """
-    found: list[tuple[int, ...]] = []
+    donors = series.shape[1]
+    many, rng = min(many, math.comb(donors, size)), np.random.default_rng([seed, donors, size])
+    # Two donors that are alike in all may change places.
+    ranked = np.lexsort(series[::-1])
+    found: dict[tuple[int, ...], None] = {}
     while len(found) < many:
-        order = rng.permutation(donors)
+        order = ranked[rng.permutation(donors)]
         cut = order[: donors // size * size].reshape(-1, size)
-        found += [tuple(sorted(row)) for row in cut.tolist()]
-    return found[:many]
+        found |= dict.fromkeys(tuple(sorted(row)) for row in cut.tolist())
+    return list(found)[:many]
 
 
 def separate(members: Sequence[Sequence[Hashable]]) -> float:

@@ -9,7 +9,6 @@ from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, EndLabel
 from bsynth.plots.view import view
 from bsynth.plots.window import focus, window_words
-from bsynth.text.labels import interval_words
 from bsynth.text.numbers import count, percent
 
 
@@ -74,8 +73,8 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
             f"Gap in {drawn(seen.outcome)} with a band for the whole path: {drawn(seen.treated, 40)}",
             [
                 f"{seen.method}. {window_words(seen.times, seen.n_pre)}.",
-                f"Light: {percent(band.level)} of whole paths by the model, which leave zero out in {away} of "
-                f"{count(len(table), 'period')}. Dark: {interval_words(band.interval, band.level)} of each period",
+                f"Light: {percent(band.level)} of whole {band.interval} paths, which leave zero out in {away} of "
+                f"{count(len(table), 'period')}. Dark: each period's own, {percent(band.level)} {band.interval}",
                 " ".join(band.measured()),
             ],
             reason=band.reason,

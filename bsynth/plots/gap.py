@@ -67,7 +67,7 @@ def plot_gap(
                 EndLabel(x[-1], float(seen.average["estimate"]), _average_words(seen), VERMILION),
             ],
         )
-        band = f"Band: {seen.interval} of each period" if seen.interval else ""
+        band = f"Band, of each period: {seen.interval}" if seen.interval else ""
         style.heading(
             ax,
             f"Gap in {drawn(seen.outcome)}, observed less counterfactual: {drawn(seen.treated, 40)}",
@@ -107,4 +107,5 @@ def _average_words(seen: View) -> str:
     estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
     if not seen.interval:
         return f"average {estimate}"
-    return f"average {estimate}\n{bracket((lower, upper))}\n" + seen.interval.replace(" interval", "\ninterval", 1)
+    short = seen.interval.replace(" interval calibrated", "\ncalibrated").replace(" interval", "\ninterval", 1)
+    return f"average {estimate}\n{bracket((lower, upper))}\n{short}"

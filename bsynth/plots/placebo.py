@@ -70,14 +70,15 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
             f"{int(row['placebos']) + 1} by mean gap, {p_value(row['p']).replace(' ', '\u00a0')}",
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
-                _placebo_words(len(kept), int((~kept).sum()), outside),
+                _placebo_words(len(kept), int((~kept).sum()), outside, grouped=bool(placebo.members)),
             ],
         )
     return ax
 
 
-def _placebo_words(total: int, filtered: int, outside: int) -> str:
-    words = f"Grey: each of {count(total, 'donor')} as if treated"
+def _placebo_words(total: int, filtered: int, outside: int, *, grouped: bool) -> str:
+    kind = ("group of donors", "groups of donors") if grouped else ("donor", "")
+    words = f"Grey: each of {count(total, *kind)} as if treated"
     if filtered:
         words += f"; {count(filtered, 'dotted one fits', 'dotted ones fit')} too badly before the start to count"
     if outside:

@@ -124,7 +124,8 @@ def _core(seen: View) -> FloatArray:
 
 def _labels(seen: View, x: object, band: bool) -> list[EndLabel]:
     last = seen.path.iloc[-1]
-    words = f"counterfactual,\n{seen.interval}".replace(" interval", "\ninterval") if band else "counterfactual"
+    short = seen.interval.replace(" interval calibrated", "\ncalibrated").replace(" interval", "\ninterval")
+    words = f"counterfactual,\n{short}" if band else "counterfactual"
     return [
         EndLabel(x, float(last["observed"]), "observed", BLACK),
         EndLabel(x, float(last["counterfactual"]), words, BLUE),

@@ -197,6 +197,11 @@ def _limits(found: CertificateData) -> list[str]:
         "happened to them."
     ]
     widths, own = found.coverage("conformal")["median_width"], found.treated.query("kind == 'conformal'")
+    if found.calibration.group_size > 1:
+        said.append(
+            "The groups share donors, with the others that teach each of them too, so that the intervals of shares, "
+            "which take them as separate, are too narrow."
+        )
     if unbounded := [percent(level) for level in found.levels if widths[level] == math.inf]:
         treated = sorted(set(own.loc[np.isinf(own["upper"]), "level"]))
         at = f"at {', '.join(map(percent, treated))}" if treated else "at none"

@@ -134,12 +134,15 @@ class PlaceboSpace(Inference):
         treated = self.estimate.panel.n_treated
         if self.members:
             size = len(self.members[0])
+            worth = separate([m for m, use in zip(self.members, self.table["kept"], strict=True) if use])
             notes.append(
                 f"The placebos are means of {count(size, 'donor')}, since the treated series is a mean of "
                 f"{count(treated, 'unit')}"
                 f"{'' if size == treated else ' and more would not leave twice as many to match them'}; they overlap, "
-                f"and tell as much as about {round(separate(self.members))} separate ones."
+                f"and tell as much as about {round(worth)} separate ones."
             )
+            if (p := float(self.ranks["p"].to_dict()["mean_gap"])) < 1 / (worth + 1):
+                notes.append(f"{p_value(p)} is below 1/{round(worth) + 1} by this overlap alone: take it with care.")
         elif treated > 1:
             notes.append(
                 f"The treated series is a mean of {count(treated, 'unit')} and the placebos are single donors, which "
@@ -205,8 +208,8 @@ def placebo_space(
     max_pre_mspe : float, optional
         Leave out placebos whose pre MSPE exceeds this multiple of the treated unit's.
     groups : int, optional
-        How many random groups of donors play the treated series, each as many as there are treated units, or a third
-        of the donors where that is fewer.
+        How many random groups of donors, all different, play the treated series: each as many as there are treated
+        units, or a third of the donors where that is fewer. All groups that there are where these are fewer.
     seed : int, optional
         Of the groups; 0 by default. Nothing else here is random.
     progress : bool
@@ -291,7 +294,7 @@ def _groups(panel: Panel, groups: int | None, seed: int) -> list[tuple[int, ...]
             f"groups is {many}, and {count(panel.n_treated, 'treated unit')} against {count(panel.n_donors, 'donor')} "
             f"leaves nothing to group: it takes 2 treated units and {LEAST * SHARE} donors; leave groups out"
         )
-    return cut_groups(panel.n_donors, size, many, np.random.default_rng([seed, panel.n_donors, panel.n_treated]))
+    return cut_groups(panel.donor_matrix[: panel.n_pre], size, many, seed)
 
 
 def _placebos(panel: Panel, pool: PlaceboPool, places: Sequence[tuple[int, ...]]) -> Iterator[Block]:
