@@ -185,6 +185,9 @@ def _beyond_two_errors() -> set[str]:
 
 def test_what_is_said_of_the_certificates_holds() -> None:
     words = " ".join(README.split())
+    panels = json.loads((ROOT / "tests" / "evidence" / "certificates.json").read_text())["panels"].values()
+    held, units = (sum(panel[name] for panel in panels) for name in ("whole_paths", "units"))
+    assert f"The calibrated 95% band for the whole path held it in {held} of these {units} units." in words
     assert "Only on Prop 99 do the two scores differ by more than two standard errors." in words
     assert _beyond_two_errors() == {"Prop 99"}
     best = {
