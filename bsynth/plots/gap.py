@@ -107,7 +107,4 @@ def _average_words(seen: View) -> str:
     estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
     if not seen.interval:
         return f"average {estimate}"
-    short = seen.interval.replace(" interval calibrated on the donors", " calibrated").replace(
-        " interval", "\ninterval", 1
-    )
-    return f"average {estimate}\n{bracket((lower, upper))}\n{short}"
+    return f"average {estimate}\n{bracket((lower, upper))}\n{seen.short}"

@@ -124,10 +124,7 @@ def _core(seen: View) -> FloatArray:
 
 def _labels(seen: View, x: object, band: bool) -> list[EndLabel]:
     last = seen.path.iloc[-1]
-    short = seen.interval.replace(" interval calibrated on the donors", " calibrated").replace(
-        " interval", "\ninterval"
-    )
-    words = f"counterfactual,\n{short}" if band else "counterfactual"
+    words = f"counterfactual,\n{seen.short}" if band else "counterfactual"
     return [
         EndLabel(x, float(last["observed"]), "observed", BLACK),
         EndLabel(x, float(last["counterfactual"]), words, BLUE),

@@ -61,6 +61,13 @@ class View:
     reason: str
 
     @property
+    def short(self) -> str:
+        """Level and kind of the bounds for the margin of a picture, on two lines where they are long."""
+        return self.interval.replace(" interval calibrated on the donors", " calibrated").replace(
+            " interval", "\ninterval", 1
+        )
+
+    @property
     def times(self) -> pd.Index:
         """Periods."""
         times: pd.Index = pd.Index(self.path["time"])
