@@ -183,6 +183,20 @@ def _beyond_two_errors() -> set[str]:
     return found
 
 
+def test_what_is_said_of_the_worlds_holds() -> None:
+    words, cells = (
+        " ".join(README.split()),
+        json.loads((ROOT / "tests" / "evidence" / "grounds.json").read_text())["cells"],
+    )
+    held = [f"{cells[f'J={n}']['calibrated']['90%']['coverage']:.0%}" for n in (5, 10, 20)]
+    said = f"held {held[0]} of the time with five donors, {held[1]} with ten and {held[2]} with twenty"
+    assert said in words
+    ratio = {n: cells[n]["calibrated"]["90%"]["score"] / cells[n]["base"]["90%"]["score"] for n in WORLDS}
+    assert f"at 90% is {ratio['all']:.2f} times that of the model alone" in words
+    assert max(ratio, key=lambda name: ratio[name]) == "walk"
+    assert f"worst, {ratio['walk']:.2f} times" in words
+
+
 def test_what_is_said_of_the_certificates_holds() -> None:
     words = " ".join(README.split())
     panels = json.loads((ROOT / "tests" / "evidence" / "certificates.json").read_text())["panels"].values()
