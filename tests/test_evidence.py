@@ -153,7 +153,7 @@ def test_worlds_are_what_they_say() -> None:
     spike = worlds.WORLDS["spike"].simulate(3)[0] - plain
     assert np.count_nonzero(spike) == 1
     assert spike[27:30, 0].sum() == pytest.approx(6 * worlds.NOISE)
-    noise = worlds.World("noise", rho=0.6)._noise(np.random.default_rng(0), (20_000, 2))
+    noise = worlds.draw_noise(np.random.default_rng(0), (20_000, 2), rho=0.6)
     assert noise.std() == pytest.approx(worlds.NOISE, rel=0.03)
     assert np.corrcoef(noise[1:, 0], noise[:-1, 0])[0, 1] == pytest.approx(0.6, abs=0.03)
     assert worlds.worlds_of(load_model("rollout")) == (worlds.ROLLOUT,)

@@ -15,6 +15,7 @@ from bsynth.calibration import Calibration, calibrate
 from bsynth.calibration.certificate.intervals import conformal_quantiles
 from bsynth.calibration.scores import interval_score, standardised
 from bsynth.engines.sampling import Sampling
+from bsynth.evidence.worlds import EFFECT, NOISE, draw_noise
 from bsynth.findings import path_band
 from bsynth.panel import Panel
 from bsynth.pieces import Record
@@ -23,7 +24,6 @@ from bsynth.text.numbers import percent
 LEVELS = (0.8, 0.9, 0.95)
 BAND = 0.95
 N_PRE, N_POST = 30, 10
-EFFECT, NOISE = 0.5, 0.5
 TEST, DEVELOPMENT = 0, 1
 
 
@@ -49,8 +49,6 @@ class Ground:
         The outcome is exp(3 + .3 y), and the effect 5% of it.
     jump : float
         Added after the start to the donor of the largest weight.
-    meets : bool
-        Whether a model without the change is right.
     """
 
     offset: float = 0.0
@@ -61,7 +59,6 @@ class Ground:
     slope: float = 0.0
     logs: bool = False
     jump: float = 0.0
-    meets: bool = False
 
     def simulate(self, donors: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Return outcomes (periods, 1 + donors), the treated unit first, and its true effect (N_POST,)."""
@@ -71,7 +68,9 @@ class Ground:
             factors = np.cumsum(0.3 * factors, axis=0)
         loadings = np.column_stack([np.ones(donors), rng.normal(size=(donors, 2))])
         mean = rng.normal(size=donors) + factors @ loadings.T
-        outcome = np.column_stack([mean @ mix + self.offset, mean]) + self._noise(rng, (periods, donors + 1))
+        outcome = np.column_stack([mean @ mix + self.offset, mean]) + draw_noise(
+            rng, (periods, donors + 1), self.rho, self.degrees
+        )
         time = np.arange(periods)[:, None]
         if self.season:
             outcome += rng.uniform(0.5, 1.5, size=donors + 1) * np.sin(2 * np.pi * time / 7)
@@ -85,22 +84,12 @@ class Ground:
         outcome[N_PRE:, 1 + int(mix.argmax())] += self.jump
         return np.asarray(outcome), effect
 
-    def _noise(self, rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-        if self.degrees is not None:
-            unit = rng.standard_t(self.degrees, size=shape) * np.sqrt((self.degrees - 2) / self.degrees)
-            return np.asarray(NOISE * unit)
-        noise = rng.normal(size=shape)
-        for t in range(1, shape[0]):
-            if self.rho:
-                noise[t] = self.rho * noise[t - 1] + np.sqrt(1 - self.rho**2) * noise[t]
-        return np.asarray(NOISE * noise)
-
 
 GROUNDS: dict[str, Ground] = {
-    "inside": Ground(meets=True),
-    "outside": Ground(offset=5.0, meets=True),
-    "ar": Ground(rho=0.6, meets=True),
-    "walk": Ground(walk=True, meets=True),
+    "inside": Ground(),
+    "outside": Ground(offset=5.0),
+    "ar": Ground(rho=0.6),
+    "walk": Ground(walk=True),
     "t3": Ground(degrees=3.0),
     "season": Ground(season=True),
     "trend": Ground(slope=0.05),

@@ -29,6 +29,18 @@ EFFECT = 0.5
 NOISE = 0.5
 
 
+def draw_noise(
+    rng: np.random.Generator, shape: tuple[int, int], rho: float = 0.0, degrees: float | None = None
+) -> FloatArray:
+    """Noise (periods, units) of sd `NOISE`: an AR(1) over periods, or with ``degrees`` independent Student-t."""
+    if degrees is not None:
+        return np.asarray(NOISE * rng.standard_t(degrees, size=shape) * np.sqrt((degrees - 2) / degrees))
+    noise = rng.normal(size=shape)
+    for t in range(1, shape[0]):
+        noise[t] = rho * noise[t - 1] + np.sqrt(1 - rho**2) * noise[t]
+    return np.asarray(NOISE * noise)
+
+
 @dataclass(frozen=True)
 class World:
     """A factor world; what its fields change is what the model is tried against.
@@ -73,21 +85,14 @@ class World:
         loadings = np.column_stack([np.ones(self.donors), rng.normal(size=(self.donors, 2))])
         levels = rng.normal(size=self.donors)
         mean = levels + factors @ loadings.T
-        outcome = np.column_stack([mean @ mix + self.offset, mean]) + self._noise(rng, (periods, self.donors + 1))
+        outcome = np.column_stack([mean @ mix + self.offset, mean]) + draw_noise(
+            rng, (periods, self.donors + 1), self.rho, self.degrees
+        )
         outcome[self.n_pre :, 0] += EFFECT
         outcome[self.n_pre :, 1 + int(mix.argmax())] += self.jump
         outcome[self.n_pre - 1 - rng.integers(3), 0] += self.spike * NOISE
         traits = np.column_stack([levels, loadings[:, 1:]])
         return np.asarray(outcome), np.vstack([mix @ traits, traits])
-
-    def _noise(self, rng: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
-        if self.degrees is not None:
-            unit = rng.standard_t(self.degrees, size=shape) * np.sqrt((self.degrees - 2) / self.degrees)
-            return np.asarray(NOISE * unit)
-        noise = rng.normal(size=shape)
-        for t in range(1, shape[0]):
-            noise[t] = self.rho * noise[t - 1] + np.sqrt(1 - self.rho**2) * noise[t]
-        return np.asarray(NOISE * noise)
 
     def panel(self, seed: int) -> Panel:
         """Return the panel of one seed; its covariates are each unit's level and loadings, measured with sd .3."""

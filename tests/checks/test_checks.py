@@ -172,3 +172,17 @@ def test_every_check_has_the_same_shape() -> None:
 def test_a_fit_without_its_panel_is_refused(clean: tuple[Fit, bs.Panel]) -> None:
     with pytest.raises(bs.PanelError, match=r"holds no panel.*fit again"):
         Case(replace(clean[0], panel=None))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("back", [1, 3])
+def test_one_wild_period_leads_to_heavy_tails(back: int) -> None:
+    """A drift takes it for a departure; what it is, one period far from the others, is said and answered."""
+    frame = bs.simulate_factor(donors=8, seed=4)
+    wild = (frame["unit"] == 0) & (frame["time"] == 30 - back)
+    frame.loc[wild, "outcome"] += 12 * frame.loc[frame["unit"] == 0, "outcome"].std()
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=30)
+    found = bs.check(bs.fit(panel, draws=500, seed=1, progress=False))["loo"]
+    assert found.status == "warning"
+    assert f"One pre-period lies far from what the others predict, {30 - back}," in found.sentence
+    assert found.suggestion == "robust"

@@ -18,8 +18,7 @@ def of_posterior(s: Sides) -> list[str]:
         words += f"{interval(s.base)}; by this model {probability(s.base['probability_positive'])}."
     else:
         words += (
-            f"{interval(s.main)} after calibration on the donors ({interval(s.base)} by the model with drifts as "
-            "common as among them); "
+            f"{interval(s.main)} after calibration on the donors ({interval(s.base)} of the model's own width); "
             f"{probability(s.main['probability_positive'])}."
         )
     if s.base["status"] == "unreliable":
