@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
@@ -42,8 +43,8 @@ class Finding(Protocol):
         """Plain data for ``summary.json``."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rows(Brief):
     """The table of an analysis's comparison at any level."""
 
     analysis: "Analysis"

@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level, check_number
 from bsynth._base.types import FloatArray, IntervalKind, Status
@@ -24,8 +25,8 @@ _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
 _VARIABLE = "counterfactual"
 
 
-@dataclass(frozen=True)
-class Provenance:
+@dataclass(frozen=True, repr=False)
+class Provenance(Brief):
     """What made a fit: enough to make it again. ``chosen`` says how forecasts chose its scale, where they did."""
 
     seed: int

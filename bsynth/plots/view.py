@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.bayesian.result import Fit
@@ -29,8 +30,8 @@ class PathInference(Protocol):
         """Bounds by period."""
 
 
-@dataclass(frozen=True, eq=False)
-class View:
+@dataclass(frozen=True, eq=False, repr=False)
+class View(Brief):
     """A result over time.
 
     Attributes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bsynth._base.brief import LINE
 from bsynth._base.plain import records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
@@ -21,10 +22,6 @@ from bsynth.text.marks import OF_FIT, UNRELIABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-LINE = 300
-"""Characters of a result's one line."""
 
 
 class Result(ABC):
