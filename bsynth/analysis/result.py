@@ -12,6 +12,7 @@ from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -21,13 +22,15 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
-from bsynth.text.labels import span
+from bsynth.text.labels import plain, span
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
-SCHEMA = 2
+SCHEMA = 3
 SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
 """Columns of the effects in a notebook."""
+MAIN_DONORS, LEAST_WEIGHT = 3, 0.05
+"""Donors that the verdict names, and the least weight of one of them."""
 FIRST = 3
 """Sentences of the verdict in a notebook."""
 
@@ -201,8 +204,22 @@ class Analysis(Pictured):
                     for name, each in self.inferences.items()
                     if (shares := measured(each.procedure))
                 ],
+                lifts=self._lifts(),
+                main_donors=self._main_donors(),
             ),
         )
+
+    def _lifts(self) -> list[dict[str, Any]]:
+        """The lift of every row of effects, without its interval."""
+        rows = self.effects().query("estimand == 'lift'")
+        named = rows[["method", "model", "interval", "estimate"]].rename(columns={"estimate": "lift"})
+        return records(named)
+
+    def _main_donors(self) -> list[str]:
+        """The donors that weigh most in the main result, at most three, the heaviest first."""
+        weights = self._weights()[self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator]
+        heaviest = sorted(weights, key=lambda donor: -weights[donor])[:MAIN_DONORS]
+        return [plain(donor) for donor in heaviest if weights[donor] >= LEAST_WEIGHT]
 
     def _kinds(self) -> dict[str, str]:
         """Kind of interval of each inference."""
@@ -231,14 +248,14 @@ class Analysis(Pictured):
         """Return the verdict, sentence by sentence, behind the marks of what is unreliable."""
         of_findings = [f"{marked(reason)}, so do not use what it says." for reason in self._of_findings.values()]
         if "verdict" in self.unavailable:
-            return (*mark(self.effects_reason), *of_findings, self.verdict)
+            return (*mark(self.effects_reason), *of_findings, *self.verdict.sentences())
         return (*of_findings, *self.comparison.sentences())
 
     @property
-    def verdict(self) -> str:
-        """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
+    def verdict(self) -> Verdict:
+        """What was found: headline, three bullets, details, the grade of the evidence, and four facts."""
         if "verdict" in self.unavailable:
-            return f"The verdict in words is not available: {self.unavailable['verdict']}."
+            return wordless(self.unavailable["verdict"])
         return self.comparison.verdict
 
     def notes(self) -> tuple[str, ...]:
@@ -262,7 +279,7 @@ class Analysis(Pictured):
         return replace(self, findings={**self.findings, **findings})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 2; every number that the verdict uses is in ``comparison``.
+        """Return the content of ``summary.json``, schema 3; every number that the verdict uses is in ``comparison``.
 
         Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
         """
@@ -299,7 +316,7 @@ class Analysis(Pictured):
             "effects_reason": self.effects_reason,
             "versions": versions(),
             "seed": self.seed,
-            "verdict": self.verdict,
+            "verdict": self.verdict.to_dict(),
             "sentences": list(self.sentences()),
         }
 
