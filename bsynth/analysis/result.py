@@ -143,6 +143,20 @@ class Analysis(Pictured):
         return found[0]
 
     @property
+    def reported(self) -> Fit | Calibration | Inference | Estimate:
+        """What the headline reports: the calibration, else the first fit, else the classical answer that is kept."""
+        if self.fits:
+            return self.calibration or self.fits[0]
+        if "verdict" in self.unavailable:
+            return self.main
+        kept = self.comparison.numbers()["answer"]
+        around = {name: each for name, each in self.inferences.items() if each.estimate.estimator == kept["method"]}
+        kinds = self._kinds()
+        points = [self.estimates[kept["method"]]] if kept["method"] in self.estimates else []
+        points += [each.estimate for each in around.values()]
+        return next((each for name, each in around.items() if kinds[name] == kept["interval"]), points[0])
+
+    @property
     def asked(self) -> dict[str, Inference]:
         """The inferences that bear the names of ``methods=``: those around ``sc``."""
         return {name: each for name, each in self.inferences.items() if name in INFERENCES}
@@ -344,6 +358,8 @@ class Analysis(Pictured):
                 "method": "bayes",
                 "model": fit.spec.name,
                 "pre_rmspe": fit.pre_rmspe,
+                "line_rmspe": fit.line_rmspe(drift=False),
+                "line_rmspe_with_drift": fit.line_rmspe(drift=True),
                 "intercept": fit.intercept,
                 "effective_donors": fit.effective_donors,
             }
@@ -354,6 +370,7 @@ class Analysis(Pictured):
                 "method": name,
                 "model": None,
                 "pre_rmspe": each.pre_rmspe,
+                "line_rmspe": each.pre_rmspe,
                 "post_rmspe": each.post_rmspe,
                 "rmspe_ratio": each.rmspe_ratio,
                 "intercept": each.intercept,

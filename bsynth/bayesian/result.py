@@ -236,6 +236,16 @@ class Fit(Pictured):
         residual = (self.observed - self.synthetic()).isel(time=slice(0, self.n_pre))
         return float((residual**2).mean() ** 0.5)
 
+    def line_rmspe(self, *, drift: bool) -> float:
+        """Root mean squared gap before the start to the counterfactual mean as it is drawn, with its drift or without.
+
+        Without it this is `pre_rmspe`, but that known cells are matched without their noise.
+        """
+        gap, own = (self.observed - self.counterfactual("mean").mean(effects.POSTERIOR_DIMS)).values, self.drift()
+        if not drift and own is not None:
+            gap = gap + own
+        return float((gap[: self.n_pre] ** 2).mean() ** 0.5)
+
     @property
     def effective_donors(self) -> float:
         """Posterior mean of 1/Σw²: how many donors share the weight."""

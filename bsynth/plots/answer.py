@@ -15,7 +15,7 @@ from bsynth.plots.style import BLUE, RED
 from bsynth.plots.trajectory import core_of, draw_path
 from bsynth.plots.view import PathInference, View, view
 from bsynth.plots.window import focus
-from bsynth.text.numbers import numbers
+from bsynth.text.numbers import effect_numbers
 
 SIZE = (7.6, 3.7)
 BAR = 0.17
@@ -88,7 +88,7 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.plot([0], [estimate], "o", color=color, markersize=7, zorder=4, gid="estimate")
     ax.set_ylim(low, high)
     ax.set_xlim(-0.45, 1.0)
-    words = numbers(estimate, lower, upper, signed=True)
+    words = effect_numbers(estimate, lower, upper)
     for value, text, weight in zip((estimate, lower, upper), words, ("bold", "normal", "normal"), strict=True):
         if not math.isnan(value):
             at = float(np.clip(value, low + 0.03 * span, high - 0.03 * span))

@@ -16,7 +16,7 @@ from bsynth.plots.style import BLACK, PURPLE, VERMILION, EndLabel
 from bsynth.plots.trajectory import draw_band
 from bsynth.plots.view import PathInference, View, drift_words, view
 from bsynth.plots.window import focus, window_words
-from bsynth.text.numbers import bracket, numbers
+from bsynth.text.numbers import bracket, effect_numbers
 
 MARKED = 80
 """Periods up to which each has a dot."""
@@ -96,8 +96,9 @@ def draw_gap(ax: Axes, x: NDArray[Any], seen: View) -> None:
         ax.plot(x, off, color=PURPLE, linewidth=1.3, linestyle=(0, (1, 1.2)), zorder=3.5, gid="gap-synthetic")
     shown = post if seen.drifts else slice(None)
     many = len(x) > MARKED
-    marker = {} if many else {"marker": "o", "markersize": 3}
-    ax.plot(x[shown], gap[shown], color=BLACK, linewidth=1.7, zorder=4, gid="gap", **marker)
+    ax.plot(
+        x[shown], gap[shown], color=BLACK, linewidth=1.7, marker="" if many else "o", markersize=3, zorder=4, gid="gap"
+    )
     average = float(seen.average["estimate"])
     ax.plot(
         [x[seen.n_pre], x[-1]],
@@ -127,7 +128,7 @@ def gap_core(seen: View) -> FloatArray:
 def _average_words(seen: View) -> str:
     """Return "average +1.2" and, when there is one, its interval on further lines."""
     row = seen.average
-    estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
+    estimate, lower, upper = effect_numbers(row["estimate"], row["lower"], row["upper"])
     if not seen.interval:
         return f"average {estimate}"
     return f"average {estimate}\n{bracket((lower, upper))}\n{seen.short}"

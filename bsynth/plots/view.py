@@ -14,13 +14,12 @@ from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.text.labels import METHODS, interval_words
 
-
 VISIBLE = 0.02
 """Share of the range of a picture from which a drift is a layer of its own."""
 
 
 class PathInference(Protocol):
-    """Classical inference with an interval for each period: conformal, jackknife+, prediction interval."""
+    """Classical inference: conformal, jackknife+ and prediction intervals, with bounds by period, and placebo tests."""
 
     @property
     def estimate(self) -> Estimate:
@@ -28,9 +27,6 @@ class PathInference(Protocol):
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Rows of effects."""
-
-    def path(self, level: float = 0.95) -> pd.DataFrame:
-        """Bounds by period."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +117,7 @@ def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, 
             donors=np.asarray(donors.transpose("time", "donor")),
             n_pre=result.n_pre,
             treated=str(attrs["treated"]),
-            outcome=str(attrs["outcome"]),
+            outcome=str(attrs["outcome"]) if result.panel is None else result.panel.labels.outcome,
             time=str(attrs.get("time", "time")),
             method=f"{METHODS['bayes']}, {result.spec.name}",
             interval=interval_words(interval, level),
@@ -140,7 +136,7 @@ def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, 
         donors=panel.donor_matrix,
         n_pre=panel.n_pre,
         treated=panel.treated_name,
-        outcome=panel.source.outcome,
+        outcome=panel.labels.outcome,
         time=panel.source.time,
         method=METHODS.get(result.estimator, result.estimator),
         interval="",
@@ -152,15 +148,15 @@ def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, 
 
 def require_result(result: object) -> None:
     """Refuse what is no fit, estimate or inference around one, and say where these come from."""
-    if not isinstance(result, Fit | Calibration | Estimate) and not _has_path(result):
+    if not isinstance(result, Fit | Calibration | Estimate) and not _is_inference(result):
         raise SpecError(
             f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "
             "bsynth.classical(panel) and bsynth.conformal(panel) return one each"
         )
 
 
-def _has_path(result: object) -> bool:
-    return all(hasattr(result, name) for name in ("estimate", "effects", "path"))
+def _is_inference(result: object) -> bool:
+    return all(hasattr(result, name) for name in ("estimate", "effects"))
 
 
 def _inferred(result: PathInference, level: float) -> View:
@@ -173,7 +169,8 @@ def _with_bounds(seen: View, result: PathInference | Calibration, level: float, 
     table = result.effects(level)
     average = _row(table, "average")
     path = seen.path.set_index("time")
-    path.update(result.path(level).set_index("time"))
+    if (by_period := getattr(result, "path", None)) is not None:
+        path.update(by_period(level).set_index("time"))
     words = interval_words(str(average["interval"]), level)
     found = replace(
         seen,
