@@ -12,15 +12,14 @@ from bsynth._base.plain import clean, plain, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.analysis import conditions
+from bsynth.analysis.choice import place
 from bsynth.analysis.verdict import Verdict, answer_of, interval, take_apart, verdict
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
 from bsynth.effects import EFFECT_COLUMNS
-from bsynth.engines import hull
 from bsynth.engines.series import lag1
-from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
@@ -232,7 +231,7 @@ def facts_of(
         "n_post": panel.n_post,
         "gaps": [*panel.gaps(), *panel.source.changed()],
         "level": level,
-        "hull": _hull(panel),
+        "hull": place(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
             "status": checks.answer,
@@ -257,15 +256,3 @@ def _compared(name: str) -> bool:
     return (
         name.startswith("posterior") or first in ("calibration", *ESTIMATORS) or about.partition("-")[0] in ESTIMATORS
     )
-
-
-def _hull(panel: Panel) -> dict[str, Any]:
-    """Where the treated series lies before the start; not outside when its distance cannot be found."""
-    pre = slice(0, panel.n_pre)
-    sd = float(panel.treated_series[pre].std(ddof=1))
-    try:
-        values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
-    except SolverError:
-        return {"sd": sd, "outside": False}
-    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
-    return values | {"sd": sd, "outside": outside}

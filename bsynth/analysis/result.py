@@ -11,6 +11,7 @@ from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
+from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
@@ -57,8 +58,8 @@ class Analysis(Pictured):
     estimates : mapping of name to Estimate
         Classical points, ``"sc"`` first; ``"sc-slsqp"`` are the same weights by SciPy's solver.
     inferences : mapping of name to result
-        Classical inference: around ``sc`` by the names that ``methods=`` takes, such as ``"placebo"``; what gives the
-        other estimators their interval and p is ``"placebo of did"`` and so on.
+        Classical inference: around the estimator that ``choice`` keeps by the names that ``methods=`` takes, such as
+        ``"placebo"``; what gives the other estimators their interval and p is ``"placebo of did"`` and so on.
     calibration : Calibration or None
         Of the main fit, on the donors as pseudo-treated; ``fits[0]`` is then its base fit.
     checks : CheckReport or None
@@ -78,6 +79,8 @@ class Analysis(Pictured):
         What should be known of the panel beside the answer.
     beside : tuple of str
         Estimates that are the weights of another again and no further answer, since nobody asked for them.
+    choice : Choice
+        The classical estimator that the verdict keeps, and why ``sc`` is set aside where it is another one.
 
     Examples
     --------
@@ -102,6 +105,7 @@ class Analysis(Pictured):
     unavailable: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     beside: tuple[str, ...] = (sc_slsqp.NAME,)
+    choice: Choice = field(default_factory=Choice)
 
     @property
     def status(self) -> Status:
@@ -134,9 +138,11 @@ class Analysis(Pictured):
 
     @property
     def main(self) -> Fit | Estimate:
-        """What the analysis is about: the first fit, else the first classical point."""
+        """What the analysis is about: the first fit, else the classical point that is kept, else the first."""
         if self.fits:
             return self.fits[0]
+        if self.choice.kept in self.estimates:
+            return self.estimates[self.choice.kept]
         found = [*self.estimates.values(), *(each.estimate for each in self.inferences.values())]
         if not found:
             raise ValueError("the analysis is empty: it has no fit, no estimate and no inference to report")
@@ -158,8 +164,14 @@ class Analysis(Pictured):
 
     @property
     def asked(self) -> dict[str, Inference]:
-        """The inferences that bear the names of ``methods=``: those around ``sc``."""
+        """The inferences that bear the names of ``methods=``: those around the estimator that is kept."""
         return {name: each for name, each in self.inferences.items() if name in INFERENCES}
+
+    @property
+    def aside(self) -> dict[str, Inference]:
+        """The inferences around an estimator that is set aside; `choice` says why."""
+        ends = tuple(f" of {name}" for name in self.choice.rejected)
+        return {name: each for name, each in self.inferences.items() if name.endswith(ends)} if ends else {}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -218,6 +230,7 @@ class Analysis(Pictured):
                     for name, each in self.inferences.items()
                     if (shares := measured(each.procedure))
                 ],
+                kept=self.choice.kept,
                 lifts=self._lifts(),
                 main_donors=self._main_donors(),
             ),
@@ -321,6 +334,8 @@ class Analysis(Pictured):
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
+            "kept": self.choice.kept,
+            "aside": self.choice.rejected,
             "notes": list(self.notes()),
             "unavailable": dict(self.unavailable),
             "level": self.level,
