@@ -1,6 +1,7 @@
 """The answer in one picture: the path with its band, and beside it one bar for the average effect."""
 
 import math
+import textwrap
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -88,7 +89,8 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.plot([0], [estimate], "o", color=color, markersize=7, zorder=4, gid="estimate")
     ax.set_ylim(low, high)
     ax.set_xlim(-0.45, 1.0)
-    words = effect_numbers(estimate, lower, upper)
+    # What is not to be used is not written large.
+    words = ("", "", "") if seen.reason else effect_numbers(estimate, lower, upper)
     for value, text, weight in zip((estimate, lower, upper), words, ("bold", "normal", "normal"), strict=True):
         if not math.isnan(value):
             at = float(np.clip(value, low + 0.03 * span, high - 0.03 * span))
@@ -100,5 +102,5 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.set_yticks([])
     ax.grid(False)
     ax.spines[["left", "bottom"]].set_visible(False)
-    kind = f"\n{seen.short}" if not math.isnan(lower) else "\nno interval"
-    ax.set_xlabel(f"average effect{kind}", color=style.INK, fontsize=8.5)
+    kind = "not to be used" if seen.reason else " ".join(seen.short.split()) if seen.interval else "no interval"
+    ax.set_xlabel("\n".join(["average effect", *textwrap.wrap(kind, 15)]), color=style.INK, fontsize=8.5)

@@ -124,14 +124,15 @@ def heading(
     )
     if reason:
         # Broken like the title: a line wider than the figure would have the layout shrink the axes to nothing.
-        bold = FontProperties(family=families(), size=11, weight="bold")
+        large = min(11.0, size - 1)
+        bold = FontProperties(family=families(), size=large, weight="bold")
         ax.annotate(
             "\n".join(_wrapped(marked(reason), points - 8, bold)),
             (0, 1),
             (4, above + 12 + 1.375 * size * len(head)),
             xycoords="axes fraction",
             textcoords="offset points",
-            fontsize=11,
+            fontsize=large,
             fontweight="bold",
             color="white",
             va="bottom",

@@ -14,6 +14,8 @@ from bsynth.text.numbers import effect_decimals, numbers, percent
 
 WIDEST = 4.0
 """Intervals wider than this many times the main one are cut, with an arrow."""
+LEAST = 0.005
+"""Share that rounds to none."""
 EDGE = 0.04
 """Share of the rail that stays free at either end."""
 
@@ -153,7 +155,7 @@ def bars(finding: dict[str, Any]) -> Bars:
         "Share of the uncertainty by source",
         tuple(
             Share(key.replace("_", "-").replace(" ", "-"), capitalised(NAMES[key]), round(100 * max(share, 0.0), 1),
-                  percent(share, 0))
+                  "under 1%" if 0 < share < LEAST else percent(share, 0))
             for share, key in found
         ),
     )  # fmt: skip
