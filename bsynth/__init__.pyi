@@ -1,7 +1,7 @@
 from . import plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan, pymc_model
-from .bayesian.result import Fit, load
+from .bayesian.result import Fit
 from .bayesian.run import choose_scale, fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
@@ -29,6 +29,7 @@ from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.simulate import simulate_factor, simulate_rollout
 from .plots import plot_effects, plot_gap, plot_placebo, plot_trajectory, plot_weights
+from .reporting.archive import load
 from .reporting.export import export
 from .reporting.run import report
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -324,6 +325,22 @@ def test_a_result_can_be_copied_and_pickled(kind: type[Result], found: Callable[
         assert type(again) is kind
         assert again.to_dict() == result.to_dict()
         assert again.sentences() == result.sentences()
+
+
+@each
+def test_a_result_comes_back_from_its_file(
+    kind: type[Result], found: Callable[[type[Result]], Result], tmp_path: Path
+) -> None:
+    result = found(kind)
+    result.save(tmp_path / "new" / "result.nc")
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["result.nc"]
+    again = bs.load(tmp_path / "new" / "result.nc")
+    assert type(again) is kind
+    assert again.to_dict() == result.to_dict()
+    assert again.sentences() == result.sentences()
+    pd.testing.assert_frame_equal(again.table, result.table)
+    again.save(tmp_path / "once more.nc")
+    assert bs.load(tmp_path / "once more.nc").to_dict() == result.to_dict()
 
 
 def _emptied(data: object) -> None:

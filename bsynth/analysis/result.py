@@ -46,6 +46,17 @@ class Finding(Protocol):
         """Plain data for ``summary.json``."""
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The table of an analysis's comparison at any level."""
+
+    analysis: "Analysis"
+
+    def __call__(self, level: float) -> pd.DataFrame:
+        """Every method on the average effect, with intervals of this level."""
+        return self.analysis._compared(level)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Analysis(Pictured):
     """Everything that was computed for one panel.
@@ -213,7 +224,7 @@ class Analysis(Pictured):
         kinds = self._kinds()
         return Comparison(
             table=self._compared(self.level),
-            rows=self._compared,
+            rows=Rows(self),
             facts=facts_of(
                 self.panel,
                 level=self.level,

@@ -1,9 +1,6 @@
-"""The result of a Bayesian fit and its file format (NetCDF, never pickle)."""
+"""The result of a Bayesian fit."""
 
-import json
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,22 +9,17 @@ import xarray as xr
 
 from bsynth import effects
 from bsynth._base.plain import clean, records
-from bsynth._base.request import as_path, check_file, check_level, check_number, writing
+from bsynth._base.request import check_level, check_number
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
-from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
 from bsynth.text.numbers import bracket, chance, exact, numbers, percent
 from bsynth.text.result import Pictured
 
-FORMAT = 2
-READ = (1, FORMAT)
-"""Formats that `load` reads; a fit of the first has no panel."""
-_PANEL, _FACTS = "panel", "facts"
 _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
 _VARIABLE = "counterfactual"
 
@@ -252,30 +244,6 @@ class Fit(Pictured):
         weights = effects.variable(self.tree, "posterior", "weights")
         return float((1.0 / (weights**2).sum("donor")).mean())
 
-    def save(self, path: str | Path) -> None:
-        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read, in a folder that is made if need be.
-
-        Raises
-        ------
-        SpecError
-            When no file can be written there.
-        """
-        file = check_file(path, "path")
-        tree = self.tree.copy()
-        tree.attrs = dict(self.tree.attrs) | {
-            "bsynth_format": FORMAT,
-            "bsynth_spec": json.dumps(self.spec.to_dict()),
-            "bsynth_diagnostics": json.dumps(self.diagnostics.to_dict()),
-            "bsynth_provenance": json.dumps(asdict(self.provenance)),
-        }
-        if self.panel is not None:
-            tree[_PANEL] = _stored(self.panel)
-        part = file.with_name(file.name + ".part")
-        with writing(file, "path"):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            tree.to_netcdf(part, engine="h5netcdf")
-            part.replace(file)
-
     @property
     def table(self) -> pd.DataFrame:
         """`effects` at 95%."""
@@ -322,78 +290,6 @@ class Fit(Pictured):
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table[effects.CARD_COLUMNS],)
-
-
-def load(path: str | Path) -> Fit:
-    """Read a fit that `Fit.save` wrote.
-
-    Raises
-    ------
-    PanelError
-        The file is missing, unreadable, or not a bsynth fit.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import bsynth as bs
-    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
-    ...     outcome="outcome", treated=0, start=30)
-    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     fit.save(f"{folder}/fit.nc")
-    ...     again = load(f"{folder}/fit.nc")
-    >>> again.effects().equals(fit.effects())
-    True
-    """
-    file = as_path(path, "path")
-    if not os.path.isfile(file):
-        reason = "is a folder" if os.path.isdir(file) else "does not exist"
-        raise PanelError(f"{str(path)!r} {reason}; give a file that fit.save wrote")
-    try:
-        with xr.open_datatree(file, engine="h5netcdf") as stored:
-            tree = stored.load()
-        if tree.attrs.get("bsynth_format") not in READ:
-            raise PanelError(
-                f"{str(path)!r} is not a bsynth fit of format {FORMAT} or earlier; give a file that fit.save wrote"
-            )
-        return _restored(tree)
-    except PanelError:
-        raise
-    # What HDF5, xarray and JSON raise over bytes of another kind or a file cut short.
-    except (OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise PanelError(
-            f"{str(path)!r} cannot be read as a fit ({reason}); give a file that fit.save wrote"
-        ) from error
-
-
-def _restored(tree: xr.DataTree) -> Fit:
-    """The fit in a tree that was read: what is not arrays travels as attributes."""
-    attrs = dict(tree.attrs)
-    spec = ModelSpec.model_validate(json.loads(attrs.pop("bsynth_spec")))
-    diagnostics = json.loads(attrs.pop("bsynth_diagnostics"))
-    diagnostics["failures"] = tuple(diagnostics["failures"])
-    provenance = Provenance(**json.loads(attrs.pop("bsynth_provenance")))
-    attrs.pop("bsynth_format")
-    tree.attrs = attrs
-    panel = None
-    if _PANEL in tree.children:
-        panel = _read(tree[_PANEL].to_dataset())
-        del tree[_PANEL]
-    return Fit(tree, spec, Diagnostics(**diagnostics), provenance, panel)
-
-
-def _stored(panel: Panel) -> xr.Dataset:
-    """A panel as arrays; its facts are the bytes of a JSON text, since an attribute holds 64 kB at most."""
-    arrays, facts = pack(panel)
-    dims = ("covariate", "time", "unit")
-    data = {name: (dims[-values.ndim :], values) for name, values in arrays.items()}
-    return xr.Dataset(data | {_FACTS: ("byte", np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8))})
-
-
-def _read(stored: xr.Dataset) -> Panel:
-    facts = json.loads(stored[_FACTS].values.astype(np.uint8).tobytes().decode())
-    return unpack({str(name): stored[name].values for name in stored if name != _FACTS}, facts)
 
 
 def require_fit(fit: object) -> None:

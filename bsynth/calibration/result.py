@@ -100,7 +100,8 @@ class Calibration(Pictured):
         """(S, H) draws of the untreated outcome of each treated period, noise and all, on the scale of the model."""
         draws = self.fit.counterfactual("predictive").isel(time=slice(self.fit.n_pre, None))
         flat = draws.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy()
-        return np.asarray(self.fit.spec.link.forward(flat))
+        # In one order in memory: sums of a calibration and of its copy from a file are the same to the last bit.
+        return np.ascontiguousarray(self.fit.spec.link.forward(flat))
 
     @cached_property
     def table(self) -> pd.DataFrame:

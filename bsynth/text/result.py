@@ -6,6 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -101,6 +102,20 @@ class Result(ABC):
     def notes(self) -> tuple[str, ...]:
         """Return sentences that belong beside the numbers; often none."""
         return ()
+
+    def save(self, path: str | Path) -> None:
+        """Write it to a NetCDF file that `bsynth.load` reads, in a folder that is made if need be.
+
+        All that it rests on goes with it, fits and panel included, but sums per user. The format is versioned, and told
+        in `bsynth.reporting.archive`.
+
+        Raises
+        ------
+        SpecError
+            When no file can be written there.
+        """
+        # As with pictures: what is saved finds what saves it, and results know no files.
+        importlib.import_module("bsynth.reporting.archive").save(self, path)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data: ``status``, its ``reason`` (empty when ok), ``sentences`` and ``table``."""
