@@ -103,4 +103,7 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.grid(False)
     ax.spines[["left", "bottom"]].set_visible(False)
     kind = "not to be used" if seen.reason else " ".join(seen.short.split()) if seen.interval else "no interval"
-    ax.set_xlabel("\n".join(["average effect", *textwrap.wrap(kind, 15)]), color=style.INK, fontsize=8.5)
+    # No label of the axis, which is narrower: the layout would let the figure's edge cut its words.
+    name = "\n".join(["average effect", *textwrap.wrap(kind, 15)])
+    ax.annotate(name, (0.5, 0), (0, -8), xycoords="axes fraction", textcoords="offset points", ha="center", va="top",
+                color=style.INK, fontsize=8.5, annotation_clip=False)  # fmt: skip

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
@@ -106,9 +107,9 @@ def heading(
     """
     free = above
     points = _heading_width(ax)
-    head = _wrapped(title, points, FontProperties(family=families(), size=size, weight="bold"))
+    head = wrapped(title, points, FontProperties(family=families(), size=size, weight="bold"))
     small = FontProperties(family=families(), size=9)
-    sub = [line for text in subtitle if text for line in _wrapped(text, points, small)]
+    sub = [line for text in subtitle if text for line in wrapped(text, points, small)]
     above = 6 + free + _LINE * len(sub)
     ax.set_title("\n".join(head), loc="left", fontsize=size, fontweight="bold", color=BLACK, pad=above + 3)
     ax.annotate(
@@ -127,7 +128,7 @@ def heading(
         large = min(11.0, size - 1)
         bold = FontProperties(family=families(), size=large, weight="bold")
         ax.annotate(
-            "\n".join(_wrapped(marked(reason), points - 8, bold)),
+            "\n".join(wrapped(marked(reason), points - 8, bold)),
             (0, 1),
             (4, above + 12 + 1.375 * size * len(head)),
             xycoords="axes fraction",
@@ -146,7 +147,7 @@ def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: s
     width, height = figure.get_size_inches()
     points = 72.0 * float(width) - 16.0
     small = FontProperties(family=families(), size=9)
-    lines = [line for text in said if text for line in _wrapped(text, points, small)]
+    lines = [line for text in said if text for line in wrapped(text, points, small)]
     rows: list[tuple[str, float, dict[str, Any]]] = []
     if reason:
         box = {"facecolor": RED, "edgecolor": RED, "pad": 4}
@@ -164,10 +165,15 @@ def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: s
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / 72.0 / figure.get_size_inches()[1]))
 
 
-def _wrapped(text: str, points: float, font: FontProperties) -> list[str]:
+def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
     """Break a text into lines of at most so many points, by its mean width of a character."""
     each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
     return textwrap.wrap(text, max(20, int(0.97 * points / each)))
+
+
+def rule(figure: Figure, ends: tuple[float, float], y: float) -> Line2D:
+    """Return a thin level line across a part of a figure, in shares of its width and height."""
+    return Line2D(ends, (y, y), color=PALE, linewidth=0.8, transform=figure.transFigure)
 
 
 def _heading_width(ax: Axes) -> float:
@@ -255,7 +261,7 @@ def key_height(ax: Axes) -> float:
 def part_title(ax: Axes, text: str) -> None:
     """Write a line, or several, above one panel of several."""
     small = FontProperties(family=families(), size=9, weight="bold")
-    ax.set_title("\n".join(_wrapped(text, _heading_width(ax), small)), loc="left", fontsize=9, fontweight="bold",
+    ax.set_title("\n".join(wrapped(text, _heading_width(ax), small)), loc="left", fontsize=9, fontweight="bold",
                  color=INK, pad=4)  # fmt: skip
 
 

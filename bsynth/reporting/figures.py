@@ -40,6 +40,8 @@ SIZES: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "impact": (plots_impact.SIZE, (3.75, 6.2)),
 }
 """Inches of the pictures that are drawn for a page and for a phone."""
+MARK = 0.45
+"""Inches that the mark of what is unreliable adds to the first of them."""
 METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """Kinds of file, and what of them would differ from one day or version to the next."""
 
@@ -119,8 +121,9 @@ def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = partial(_further, fit, level, time)
     found |= _further_drawings(analysis)
+    room = MARK if analysis.effects_reason else 0.0
     both: dict[str, Callable[[tuple[float, float]], Figure]] = {
-        "answer": lambda size: _drawn(lambda ax: plot_answer(answer, ax=ax, level=level), size),
+        "answer": lambda size: _drawn(lambda ax: plot_answer(answer, ax=ax, level=level), (size[0], size[1] + room)),
         "impact": lambda size: _named_below(_drawn(lambda ax: plot_impact(answer, ax=ax, level=level), size), time),
     }
     made: dict[str, Callable[[], Drawing]] = {key: partial(_in_two_widths, both[key], *SIZES[key]) for key in both}
