@@ -13,6 +13,7 @@ from bsynth._base.types import Status
 from bsynth._base.versions import versions
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.pre_fit import pre_fit
 from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
@@ -332,7 +333,7 @@ class Analysis(Pictured):
             "path_method": main.spec.name if isinstance(main, Fit) else main.estimator,
             "calibration": self._calibration(),
             "weights": self._weights(),
-            "pre_fit": self._pre_fit(),
+            "pre_fit": pre_fit(self.fits, self.estimates),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
@@ -376,37 +377,6 @@ class Analysis(Pictured):
         found = {name: zip(table["donor"], table["weight"], strict=True) for name, table in tables.items()}
         found |= {name: zip(self.panel.donors, each.weights, strict=True) for name, each in self.estimates.items()}
         return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
-
-    def _pre_fit(self) -> list[dict[str, Any]]:
-        """How each method fits the pre-period, and the offset it puts between treated and donors."""
-        rows: list[dict[str, Any]] = [
-            {
-                "method": "bayes",
-                "model": fit.spec.name,
-                "pre_rmspe": fit.pre_rmspe,
-                "line_rmspe": fit.line_rmspe(drift=False),
-                "line_rmspe_with_drift": fit.line_rmspe(drift=True),
-                "intercept": fit.intercept,
-                "effective_donors": fit.effective_donors,
-            }
-            for fit in self.fits
-        ]
-        rows += [
-            {
-                "method": name,
-                "model": None,
-                "pre_rmspe": each.pre_rmspe,
-                "line_rmspe": each.pre_rmspe,
-                "post_rmspe": each.post_rmspe,
-                "rmspe_ratio": each.rmspe_ratio,
-                "intercept": each.intercept,
-                "effective_donors": each.effective_donors,
-                "solver": each.solver,
-                "duality_gap": each.duality_gap,
-            }
-            for name, each in self.estimates.items()
-        ]
-        return [clean(row) for row in rows]
 
     def _gist(self) -> str:
         return self.comparison.headline

@@ -110,7 +110,7 @@ def pre_fit_words(summary: dict[str, Any]) -> list[str]:
     """How closely the drawn line follows the observed one before the start: without its drift, and with it."""
     main = summary["path_method"]
     row = next(r for r in summary["pre_fit"] if main in (r["model"], r["method"]))
-    alone, whole = as_float(row["line_rmspe"]), row.get("line_rmspe_with_drift")
+    alone, whole = as_float(row["line_rmspe"]), row["line_rmspe_with_drift"]
     donors = numbers(as_float(row["effective_donors"]), decimals=1)[0]
     words = (
         f"Before the start the synthetic control misses {unit_words(summary['panel'])} by {number(alone)} (root mean "
