@@ -28,10 +28,11 @@ from .model.catalogue import list_models, load_model, model_card
 from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.simulate import simulate_factor, simulate_rollout
-from .plots import plot_effects, plot_gap, plot_placebo, plot_trajectory, plot_weights
+from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
 from .reporting.export import export
 from .reporting.run import report
+from .reporting.slide import slide
 
 __version__: str
 
@@ -82,6 +83,7 @@ __all__ = [
     "plan",
     "plot_effects",
     "plot_gap",
+    "plot_impact",
     "plot_placebo",
     "plot_trajectory",
     "plot_weights",
@@ -91,6 +93,7 @@ __all__ = [
     "report",
     "simulate_factor",
     "simulate_rollout",
+    "slide",
     "specification_curve",
     "stack",
 ]

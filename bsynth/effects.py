@@ -349,6 +349,20 @@ def path_table(
     )
 
 
+def cumulative_table(
+    times: pd.Index, gap: FloatArray, bounds: tuple[FloatArray, FloatArray] | None, *, level: float
+) -> pd.DataFrame:
+    """One row per treated period: the sum of the gaps (H,) since the start, and bounds (H,) of that sum; NaN for none.
+
+    Examples
+    --------
+    >>> cumulative_table(pd.Index([1, 2]), np.array([1.0, 2.0]), None, level=0.9)["cumulative"].tolist()
+    [1.0, 3.0]
+    """
+    lower, upper = (np.full(len(gap), np.nan),) * 2 if bounds is None else bounds
+    return pd.DataFrame({"time": times, "cumulative": np.cumsum(gap), "lower": lower, "upper": upper, "level": level})
+
+
 def point_effects(observed: np.ndarray, counterfactual: np.ndarray) -> dict[str, float]:
     """Return the three estimands of a point counterfactual over the window given, both (n_post,)."""
     gap = gap_of(observed, counterfactual)

@@ -12,7 +12,10 @@ from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
+from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.pre_fit import pre_fit
+from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -22,13 +25,15 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
-from bsynth.text.labels import span
+from bsynth.text.labels import plain, span
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
-SCHEMA = 2
+SCHEMA = 3
 SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
 """Columns of the effects in a notebook."""
+MAIN_DONORS, LEAST_WEIGHT = 3, 0.05
+"""Donors that the verdict names, and the least weight of one of them."""
 FIRST = 3
 """Sentences of the verdict in a notebook."""
 
@@ -66,8 +71,8 @@ class Analysis(Pictured):
     estimates : mapping of name to Estimate
         Classical points, ``"sc"`` first; ``"sc-slsqp"`` are the same weights by SciPy's solver.
     inferences : mapping of name to result
-        Classical inference: around ``sc`` by the names that ``methods=`` takes, such as ``"placebo"``; what gives the
-        other estimators their interval and p is ``"placebo of did"`` and so on.
+        Classical inference: around the estimator that ``choice`` keeps by the names that ``methods=`` takes, such as
+        ``"placebo"``; what gives the other estimators their interval and p is ``"placebo of did"`` and so on.
     calibration : Calibration or None
         Of the main fit, on the donors as pseudo-treated; ``fits[0]`` is then its base fit.
     checks : CheckReport or None
@@ -87,6 +92,8 @@ class Analysis(Pictured):
         What should be known of the panel beside the answer.
     beside : tuple of str
         Estimates that are the weights of another again and no further answer, since nobody asked for them.
+    choice : Choice
+        The classical estimator that the verdict keeps, and why ``sc`` is set aside where it is another one.
 
     Examples
     --------
@@ -111,6 +118,7 @@ class Analysis(Pictured):
     unavailable: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     beside: tuple[str, ...] = (sc_slsqp.NAME,)
+    choice: Choice = field(default_factory=Choice)
 
     @property
     def status(self) -> Status:
@@ -143,18 +151,40 @@ class Analysis(Pictured):
 
     @property
     def main(self) -> Fit | Estimate:
-        """What the analysis is about: the first fit, else the first classical point."""
+        """What the analysis is about: the first fit, else the classical point that is kept, else the first."""
         if self.fits:
             return self.fits[0]
+        if self.choice.kept in self.estimates:
+            return self.estimates[self.choice.kept]
         found = [*self.estimates.values(), *(each.estimate for each in self.inferences.values())]
         if not found:
             raise ValueError("the analysis is empty: it has no fit, no estimate and no inference to report")
         return found[0]
 
     @property
+    def reported(self) -> Fit | Calibration | Inference | Estimate:
+        """What the headline reports: the calibration, else the first fit, else the classical answer that is kept."""
+        if self.fits:
+            return self.calibration or self.fits[0]
+        if "verdict" in self.unavailable:
+            return self.main
+        kept = self.comparison.numbers()["answer"]
+        around = {name: each for name, each in self.inferences.items() if each.estimate.estimator == kept["method"]}
+        kinds = self._kinds()
+        points = [self.estimates[kept["method"]]] if kept["method"] in self.estimates else []
+        points += [each.estimate for each in around.values()]
+        return next((each for name, each in around.items() if kinds[name] == kept["interval"]), points[0])
+
+    @property
     def asked(self) -> dict[str, Inference]:
-        """The inferences that bear the names of ``methods=``: those around ``sc``."""
+        """The inferences that bear the names of ``methods=``: those around the estimator that is kept."""
         return {name: each for name, each in self.inferences.items() if name in INFERENCES}
+
+    @property
+    def aside(self) -> dict[str, Inference]:
+        """The inferences around an estimator that is set aside; `choice` says why."""
+        ends = tuple(f" of {name}" for name in self.choice.rejected)
+        return {name: each for name, each in self.inferences.items() if name.endswith(ends)} if ends else {}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -213,8 +243,23 @@ class Analysis(Pictured):
                     for name, each in self.inferences.items()
                     if (shares := measured(each.procedure))
                 ],
+                kept=self.choice.kept,
+                lifts=self._lifts(),
+                main_donors=self._main_donors(),
             ),
         )
+
+    def _lifts(self) -> list[dict[str, Any]]:
+        """The lift of every row of effects, without its interval."""
+        rows = self.effects().query("estimand == 'lift'")
+        named = rows[["method", "model", "interval", "estimate"]].rename(columns={"estimate": "lift"})
+        return records(named)
+
+    def _main_donors(self) -> list[str]:
+        """The donors that weigh most in the main result, at most three, the heaviest first."""
+        weights = self._weights()[self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator]
+        heaviest = sorted(weights, key=lambda donor: -weights[donor])[:MAIN_DONORS]
+        return [plain(donor) for donor in heaviest if weights[donor] >= LEAST_WEIGHT]
 
     def _kinds(self) -> dict[str, str]:
         """Kind of interval of each inference."""
@@ -243,14 +288,14 @@ class Analysis(Pictured):
         """Return the verdict, sentence by sentence, behind the marks of what is unreliable."""
         of_findings = [f"{marked(reason)}, so do not use what it says." for reason in self._of_findings.values()]
         if "verdict" in self.unavailable:
-            return (*mark(self.effects_reason), *of_findings, self.verdict)
+            return (*mark(self.effects_reason), *of_findings, *self.verdict.sentences())
         return (*of_findings, *self.comparison.sentences())
 
     @property
-    def verdict(self) -> str:
-        """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
+    def verdict(self) -> Verdict:
+        """What was found: headline, three bullets, details, the grade of the evidence, and four facts."""
         if "verdict" in self.unavailable:
-            return f"The verdict in words is not available: {self.unavailable['verdict']}."
+            return wordless(self.unavailable["verdict"])
         return self.comparison.verdict
 
     def notes(self) -> tuple[str, ...]:
@@ -274,7 +319,7 @@ class Analysis(Pictured):
         return replace(self, findings={**self.findings, **findings})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 2; every number that the verdict uses is in ``comparison``.
+        """Return the content of ``summary.json``, schema 3; every number that the verdict uses is in ``comparison``.
 
         Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
         """
@@ -289,7 +334,7 @@ class Analysis(Pictured):
             "path_method": main.spec.name if isinstance(main, Fit) else main.estimator,
             "calibration": self._calibration(),
             "weights": self._weights(),
-            "pre_fit": self._pre_fit(),
+            "pre_fit": pre_fit(self.fits, self.estimates),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
@@ -302,6 +347,8 @@ class Analysis(Pictured):
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
+            "kept": self.choice.kept,
+            "aside": self.choice.rejected,
             "notes": list(self.notes()),
             "unavailable": dict(self.unavailable),
             "level": self.level,
@@ -311,7 +358,7 @@ class Analysis(Pictured):
             "effects_reason": self.effects_reason,
             "versions": versions(),
             "seed": self.seed,
-            "verdict": self.verdict,
+            "verdict": self.verdict.to_dict(),
             "sentences": list(self.sentences()),
         }
 
@@ -331,34 +378,6 @@ class Analysis(Pictured):
         found = {name: zip(table["donor"], table["weight"], strict=True) for name, table in tables.items()}
         found |= {name: zip(self.panel.donors, each.weights, strict=True) for name, each in self.estimates.items()}
         return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
-
-    def _pre_fit(self) -> list[dict[str, Any]]:
-        """How each method fits the pre-period, and the offset it puts between treated and donors."""
-        rows: list[dict[str, Any]] = [
-            {
-                "method": "bayes",
-                "model": fit.spec.name,
-                "pre_rmspe": fit.pre_rmspe,
-                "intercept": fit.intercept,
-                "effective_donors": fit.effective_donors,
-            }
-            for fit in self.fits
-        ]
-        rows += [
-            {
-                "method": name,
-                "model": None,
-                "pre_rmspe": each.pre_rmspe,
-                "post_rmspe": each.post_rmspe,
-                "rmspe_ratio": each.rmspe_ratio,
-                "intercept": each.intercept,
-                "effective_donors": each.effective_donors,
-                "solver": each.solver,
-                "duality_gap": each.duality_gap,
-            }
-            for name, each in self.estimates.items()
-        ]
-        return [clean(row) for row in rows]
 
     def _gist(self) -> str:
         return self.comparison.headline

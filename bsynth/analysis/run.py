@@ -11,6 +11,7 @@ from typing import Any
 from bsynth import frequentist
 from bsynth._base.plain import clean
 from bsynth._base.request import check_flags, check_number
+from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.plan import REFERENCE, AnalysisPlan, notes_on, plan_analysis, plan_fits
 from bsynth.analysis.result import Analysis, Finding
@@ -24,8 +25,8 @@ from bsynth.checks.base import Case
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import BsynthError
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import Method
-from bsynth.frequentist.inference import INFERENCES, Inference, Settings
+from bsynth.frequentist.estimators import Method, sc
+from bsynth.frequentist.inference import INFERENCES, Inference, Settings, prediction_interval
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -138,8 +139,9 @@ def _run(
 ) -> Analysis:
     panel, steps = request.panel, Steps(request.unavailable)
     request = _scaled(request, steps, tell, progress=progress)
-    estimates, intervals = _classical(request, steps, tell, progress=progress)
-    inferences = _inferences(request, steps, tell, intervals, progress=progress)
+    choice = choose(panel, [method for method in _names(request) if method != REFERENCE])
+    estimates, intervals = _classical(request, choice.kept, steps, tell, progress=progress)
+    inferences = _inferences(request, choice, steps, tell, intervals, progress=progress)
     fits, calibration = _fits(request, steps, tell, store, progress=progress)
     if not (fits or estimates or inferences):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in steps.unavailable.items())
@@ -147,7 +149,7 @@ def _run(
     analysis = Analysis(
         panel, fits, estimates, inferences, request.level, request.seed, truth=truth, calibration=calibration,
         checks=_checked(fits, calibration, request, steps), remarks=request.notes,
-        beside=() if REFERENCE in _names(request) else (REFERENCE,),
+        beside=() if REFERENCE in _names(request) else (REFERENCE,), choice=choice,
     )  # fmt: skip
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
@@ -187,7 +189,7 @@ def _scaled(request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], *,
 
 
 def _classical(
-    request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], *, progress: bool
+    request: AnalysisPlan, kept: str, steps: Steps, tell: Callable[[str], None], *, progress: bool
 ) -> tuple[dict[str, Estimate], dict[str, Inference]]:
     """The points by name, and around each the procedure that gives it an interval and a p."""
     panel = request.panel
@@ -208,8 +210,8 @@ def _classical(
             other = steps.attempt(REFERENCE, partial(_point, panel, REFERENCE, REFERENCE))
             estimates |= {} if other is None else {REFERENCE: other}
         if request.interval is not None:
-            # Around sc it may be a method that was asked for by its own name.
-            own = name == "sc" and request.interval in request.methods
+            # Around the estimator that is kept it may be a method that was asked for by its own name.
+            own = name == kept and request.interval in request.methods
             about = request.interval if own else f"{request.interval} of {name}"
             found = steps.attempt(about, partial(_carried_out, request.interval, request, progress, method))
             if found is not None:
@@ -230,26 +232,37 @@ def _point(panel: Panel, method: Method, name: str) -> Estimate:
 
 def _inferences(
     request: AnalysisPlan,
+    choice: Choice,
     steps: Steps,
     tell: Callable[[str], None],
     intervals: Mapping[str, Inference],
     *,
     progress: bool,
 ) -> dict[str, Inference]:
-    """The inference around ``sc`` that was asked for, by its name, then the intervals of the other estimators."""
-    found: dict[str, Inference] = {}
-    for name in (each for each in INFERENCES if each in request.methods):
-        if name in intervals:
-            found[name] = intervals[name]
-            continue
+    """The inference that was asked for around the estimator kept, the intervals of the others, what is set aside."""
+    # What gives every estimator its interval comes first, so that it is what judges each.
+    found: dict[str, Inference] = dict(intervals)
+    asked = [name for name in INFERENCES if name in request.methods]
+    for name in (each for each in asked if each not in found):
         tell(decapitalised(INFERENCES[name].TITLE))
-        made = steps.attempt(name, partial(_carried_out, name, request, progress))
+        made = steps.attempt(name, partial(_carried_out, name, request, progress, _about(name, choice.kept)))
         if made is not None:
             found[name] = made
-    return {**found, **intervals}
+    for estimator in choice.rejected:
+        others = [name for name in asked if f"{name} of {estimator}" not in found and _about(name, "") == ""]
+        for name in others:
+            about = f"{name} of {estimator}"
+            made = steps.attempt(about, partial(_carried_out, name, request, progress, estimator))
+            found |= {} if made is None else {about: made}
+    return found
 
 
-def _carried_out(name: str, request: AnalysisPlan, progress: bool, estimator: Method = "sc") -> Inference:
+def _about(name: str, kept: str) -> str:
+    """The estimator that an inference is around: prediction intervals are built on the weights of ``sc`` alone."""
+    return sc.NAME if name == prediction_interval.NAME else kept
+
+
+def _carried_out(name: str, request: AnalysisPlan, progress: bool, estimator: Method) -> Inference:
     """Return a result that can say what it found: a procedure whose numbers cannot be had is not available."""
     found = INFERENCES[name].run(request.panel, Settings(estimator, request.seed, request.replicates, progress))
     found.effects(request.level)

@@ -160,6 +160,18 @@ class Fit(Pictured):
         )
         return table.assign(interval=interval)
 
+    def cumulative(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
+        """One row per treated period: ``time, cumulative`` (gaps summed since the start), ``lower, upper, level``.
+
+        The last row is the cumulative effect of `effects`, with its interval.
+        """
+        level, post = check_level(level), slice(self.n_pre, None)
+        gap = (self.observed - self.counterfactual(interval)).isel(time=post)
+        bounds = effects.equal_tailed(gap.cumsum("time"), level, effects.POSTERIOR_DIMS)
+        mean = gap.mean(effects.POSTERIOR_DIMS).values
+        times = self.observed["time"].to_index()[post]
+        return effects.cumulative_table(times, mean, (bounds[0].values, bounds[1].values), level=level)
+
     @property
     def weights(self) -> FloatArray:
         """(J,) posterior mean of each donor's weight, in the order of the panel's donors."""
@@ -192,6 +204,18 @@ class Fit(Pictured):
                 found = found + posterior[name].mean(effects.POSTERIOR_DIMS)
         return xr.DataArray(link.back(found))
 
+    def drift(self) -> FloatArray | None:
+        """(T,) what the drift adds to the counterfactual mean, outcome units; None for a model that has no drift.
+
+        Without it the counterfactual is that of `synthetic`, but that known cells are matched without their noise.
+        """
+        posterior, link = self.tree["posterior"].to_dataset(), self.spec.link
+        if "drift" not in posterior:
+            return None
+        whole = posterior[_VARIABLE]
+        parts = (whole - link.back(link.forward(whole) - posterior["drift"])).mean(effects.POSTERIOR_DIMS)
+        return np.asarray(parts, dtype=float)
+
     @property
     def intercept(self) -> float | None:
         """Posterior mean of the offset to the weighted donors, outcome units; a log or logit scale has none."""
@@ -204,6 +228,16 @@ class Fit(Pictured):
         """Root mean squared gap over the pre-period of the observed series about `synthetic`, outcome units."""
         residual = (self.observed - self.synthetic()).isel(time=slice(0, self.n_pre))
         return float((residual**2).mean() ** 0.5)
+
+    def line_rmspe(self, *, drift: bool) -> float:
+        """Root mean squared gap before the start to the counterfactual mean as it is drawn, with its drift or without.
+
+        Without it this is `pre_rmspe`, but that known cells are matched without their noise.
+        """
+        gap, own = (self.observed - self.counterfactual("mean").mean(effects.POSTERIOR_DIMS)).values, self.drift()
+        if not drift and own is not None:
+            gap = gap + own
+        return float((gap[: self.n_pre] ** 2).mean() ** 0.5)
 
     @property
     def effective_donors(self) -> float:

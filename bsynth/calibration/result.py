@@ -14,7 +14,7 @@ from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration.donors import Lesson
 from bsynth.calibration.inflation import Inflation
-from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii
+from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii, profile_of
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
 from bsynth.errors import some_of
@@ -179,6 +179,24 @@ class Calibration(Pictured):
             gap_upper=self._observed - lower,
             interval="calibrated",
         )
+
+    def cumulative(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per treated period: the gaps summed since the start, in the columns of `Fit.cumulative`, calibrated.
+
+        The last row is the cumulative effect of `effects`, with its interval.
+        """
+        level = check_level(level)
+        table = self.fit.cumulative(level)
+        if not self.fit.spec.link.is_linear:
+            tail, sums = (1 - level) / 2, self.paths().cumsum(axis=1)
+            lower, upper = np.quantile(sums, [tail, 1 - tail], axis=0)
+            return table.assign(lower=lower, upper=upper)
+        draws, even = self._untreated / self.unit, np.ones(len(self._untreated))
+        profile = profile_of(draws, even).cumsum()
+        found = path_moments(draws.cumsum(axis=1), draws.mean(axis=1), even, profile)
+        (radius,) = path_radii([level], found, self.inflation, self.lesson.scatter)
+        middle = self._observed.cumsum() - self.unit * found.mean
+        return table.assign(lower=middle - self.unit * radius, upper=middle + self.unit * radius)
 
     def untreated_paths(self, size: int = PATHS) -> FloatArray:
         """(size, H) draws of the calibrated untreated path on the scale of the model; a seed gives the same ones."""

@@ -138,6 +138,12 @@ class Estimate(Pictured):
             }
         )
 
+    def cumulative(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per treated period: ``time, cumulative`` (gaps summed since the start), with NaN bounds."""
+        check_level(level)
+        post = slice(self.panel.n_pre, None)
+        return effects.cumulative_table(self.panel.times[post], self.gap[post], None, level=np.nan)
+
     def weights_table(self) -> pd.DataFrame:
         """Each ``donor`` with its ``weight``, largest first (ties in donor order)."""
         table = pd.DataFrame({"donor": pd.Series(self.panel.donors, dtype=object), "weight": self.weights})

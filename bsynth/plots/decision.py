@@ -108,10 +108,11 @@ def _breakdown(ax: Axes, bias: float, level: float) -> None:
     ax.plot([bias], [level], "|", color=VERMILION, markersize=13, markeredgewidth=1.6, zorder=5)
     ax.annotate(
         f"breakdown bias {number(abs(bias))}",
-        (bias / 2, level),
-        (0, -4 if level > 0.5 else 4),
+        # The curve falls from the upper left: what is high has room at its lower left, what is low at its upper right.
+        (bias, level),
+        (-6 if level > 0.5 else 2, -4 if level > 0.5 else 5),
         textcoords="offset points",
-        ha="center",
+        ha="right" if level > 0.5 else "left",
         va="top" if level > 0.5 else "bottom",
         fontsize=8.5,
         color=VERMILION,

@@ -7,7 +7,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from bsynth._base.request import check_kind
-from bsynth.errors import PanelError
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.findings.specifications.curve import column
 from bsynth.findings.specifications.grid import SWITCHES
@@ -85,12 +84,7 @@ def _rows(curve: SpecificationCurve) -> list[tuple[str, object]]:
 
 def _divided(ax: Axes, rows: int) -> tuple[Axes, Axes]:
     """Give the lower part of the axes' place to the switches."""
-    place = ax.get_subplotspec()
-    if place is None:
-        raise PanelError("ax has no place in a grid, so it cannot be divided; give one of plt.subplots, or None")
-    inner = place.subgridspec(2, 1, height_ratios=[TOP, max(ROW * rows, 0.2)], hspace=0.03)
-    ax.set_subplotspec(inner[0])
-    below = style.new_axes(ax.figure.add_subplot(inner[1], sharex=ax, label="switches"))
+    _, below = style.divided(ax, heights=[TOP, max(ROW * rows, 0.2)], names=["effects", "switches"], hspace=0.03)
     ax.tick_params(axis="x", bottom=False, labelbottom=False)
     below.tick_params(axis="x", bottom=False, labelbottom=False)
     for part in (ax, below):

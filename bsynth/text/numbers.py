@@ -59,6 +59,60 @@ def decimals_of(values: Sequence[float]) -> int:
     return max(0, min(2 - _size(spread, 3), 5 - _size(largest, 6)))
 
 
+def effect_decimals(estimate: float, lower: float = math.nan, upper: float = math.nan) -> int:
+    """Return the decimals of an effect and its interval, the same in every sentence, table and picture.
+
+    Two digits of the interval's standard error, a quarter of its width; without an interval three of the estimate.
+
+    Examples
+    --------
+    >>> effect_decimals(0.05156, 0.0222, 0.0809), effect_decimals(-17.9, -35.4, -0.5), effect_decimals(-0.66)
+    (3, 1, 3)
+    """
+    width = upper - lower
+    if not math.isfinite(width) or width <= 0:
+        return decimals_of([estimate])
+    return max(0, min(1 - _size(width / 4, 2), 5 - _size(max(abs(lower), abs(upper)), 6)))
+
+
+def effect_numbers(estimate: float, lower: float = math.nan, upper: float = math.nan) -> list[str]:
+    """Write an effect and the bounds of its interval, with signs and with the decimals of `effect_decimals`.
+
+    Examples
+    --------
+    >>> effect_numbers(0.05156, 0.02221, 0.0809), effect_numbers(-17.9, -35.44, -0.5)
+    (['+0.052', '+0.022', '+0.081'], ['−17.9', '−35.4', '−0.5'])
+    """
+    decimals = effect_decimals(estimate, lower, upper)
+    return numbers(estimate, lower, upper, signed=True, decimals=decimals)
+
+
+def lift_words(value: float) -> str:
+    """Write a lift as a signed percentage of two digits; from 10% on without decimals.
+
+    Examples
+    --------
+    >>> lift_words(0.0881), lift_words(-0.2289), lift_words(1.354), lift_words(-0.0042)
+    ('+8.8%', '−23%', '+135%', '−0.42%')
+    """
+    return percent(value, max(0, min(1 - _size(100 * value, 2), 6)) if value else 0, signed=True)
+
+
+def chance_words(value: float) -> str:
+    """Write a chance as a percentage, with a decimal from 95% on and below 5%; draws never show certainty.
+
+    Examples
+    --------
+    >>> chance_words(0.9231), chance_words(0.9772), chance_words(0.9999), chance_words(0.0003)
+    ('92%', '97.7%', 'over 99.9%', 'under 0.1%')
+    """
+    if value > 0.999:
+        return "over 99.9%"
+    if value < 0.001:
+        return "under 0.1%"
+    return percent(value, 1 if min(value, 1 - value) < 0.05 else 0)
+
+
 def fixed(value: float, decimals: int, *, signed: bool = False) -> str:
     """Format a number of a known scale, such as a weight or an R-hat, with its usual decimals.
 

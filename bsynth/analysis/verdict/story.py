@@ -2,21 +2,35 @@
 
 from collections.abc import Callable
 
-from bsynth.analysis.verdict import agreement, answers, zero
+from bsynth.analysis.verdict import agreement, answers, short, zero
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
+from bsynth.analysis.verdict.answer import answer_of
+from bsynth.analysis.verdict.grade import judge
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, take_apart
+from bsynth.analysis.verdict.value import Verdict
+from bsynth.text.labels import one_line
+from bsynth.text.marks import mark
 from bsynth.text.numbers import count, number
 
 
-def verdict(comparison: Row) -> tuple[str, ...]:
+def verdict(comparison: Row) -> Verdict:
     """Say in plain words what was found, whether the methods agree, where they do not, and which to trust.
 
     ``comparison`` is what `bsynth.analysis.Comparison.numbers` returns.
     """
     s = take_apart(comparison)
-    return tuple(sentence for part in PARTS for sentence in part(s))
+    answer = answer_of(s)
+    judged = judge(s, answer)
+    details = (*mark(s.facts["reason"]), *(sentence for part in PARTS for sentence in part(s)))
+    return Verdict(
+        headline=one_line(short.headline(s, answer, judged)),
+        bullets=short.bullets(s, answer, judged),
+        details=tuple(map(one_line, details)),
+        grade=judged.grade,
+        facts=short.facts(s, answer, judged),
+    )
 
 
 def _checks(s: Sides) -> list[str]:
