@@ -198,8 +198,11 @@ class Analysis(Pictured):
         window = span(labels[self.panel.n_pre], labels[-1])
         return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
 
-    def effects(self, level: float | None = None) -> pd.DataFrame:
-        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level."""
+    def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
+        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.
+
+        ``full`` gives a plain DataFrame, which prints every column.
+        """
         level = self.level if level is None else check_level(level)
         return self._effects if level == self.level else self._effects_at(level)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
-from bsynth._base.request import check_flags, check_number
+from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.plan import REFERENCE, AnalysisPlan, notes_on, plan_analysis, plan_fits
@@ -34,6 +34,7 @@ from bsynth.text.labels import decapitalised
 from bsynth.text.numbers import count
 
 
+@hinted
 def analyse(
     panel: Panel,
     *,
