@@ -17,7 +17,7 @@ from bsynth.reporting.words import (
     units_of,
 )
 from bsynth.text.labels import interval_words, plain
-from bsynth.text.marks import UNRELIABLE
+from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import count, effect_numbers, fixed, number, numbers
 
 MOSTLY = 0.5
@@ -140,7 +140,8 @@ def _sources(summary: dict[str, Any]) -> Section | None:
     if found is None:
         return None
     advice = _unmarked(found["sentences"])[-1 - len(found.get("notes", ())) :][:1]
-    return Section("Where the uncertainty comes from", "sources", tuple(advice), bars=bars(found), opened=True)
+    words = (*mark(found["reason"]), *advice)
+    return Section("Where the uncertainty comes from", "sources", words, bars=bars(found), opened=True)
 
 
 def _unmarked(sentences: list[str]) -> list[str]:
@@ -170,7 +171,8 @@ def _donors(summary: dict[str, Any]) -> Section | None:
     words = "No donor stands out; these weigh most." if not flagged else f"{count(len(flagged), 'donor')} to look at."
     if rest > 0:
         words += f" {count(rest, 'further one is', 'further ones are')} in the appendix."
-    return Section("Donors to check", "donors", (words,), (Table(frame, "Donors to check"),), opened=True)
+    table = Table(frame, "Donors to check", found["reason"])
+    return Section("Donors to check", "donors", (words,), (table,), opened=True)
 
 
 def _acting(summary: dict[str, Any]) -> Section:
@@ -178,7 +180,7 @@ def _acting(summary: dict[str, Any]) -> Section:
     words: list[str] = []
     if found is not None:
         # What the first sentence says is the headline; what follows answers what was asked, and how it could fall.
-        words = _unmarked(found["sentences"])[1:]
+        words = [*mark(found["reason"]), *_unmarked(found["sentences"])[1:]]
     lacking = [f"Not available: {name}." for name in summary["unavailable"] if name.startswith("posterior")]
     title = "Decision and assumptions" if found is not None else "Assumptions"
     return Section(title, "acting", (*words, *lacking, "It all rests on this:"), points=RESTS_ON, opened=True)

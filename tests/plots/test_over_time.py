@@ -11,7 +11,7 @@ import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.plots import plot_gap, plot_trajectory
 from bsynth.text.marks import OF_FIT, marked
-from bsynth.text.numbers import numbers
+from bsynth.text.numbers import effect_numbers
 
 
 def lines(ax: Axes, gid: str) -> list[Line2D]:
@@ -33,8 +33,10 @@ def test_trajectory_draws_the_path_table(rollout_fit: Fit) -> None:
         (line,) = lines(ax, gid)
         np.testing.assert_array_equal(line.get_xdata(), path["time"])
         np.testing.assert_array_equal(line.get_ydata(), path[gid])
-    assert band(ax)[:, 1].max() == path["upper"].max()
-    assert band(ax)[:, 1].min() == path["lower"].min()
+    after = path.iloc[rollout_fit.n_pre :]
+    assert band(ax)[:, 1].max() == after["upper"].max()
+    assert band(ax)[:, 1].min() == after["lower"].min()
+    assert band(ax)[:, 0].min() == after["time"].iloc[0], "the interval that is reported is of the treated periods"
     assert "80% predictive\ninterval" in texts(ax)
 
 
@@ -83,9 +85,9 @@ def test_gap_draws_the_path_table_and_the_average(rollout_fit: Fit) -> None:
     (mean,) = lines(ax, "average")
     assert list(mean.get_xdata()) == [20, 29]
     assert list(mean.get_ydata()) == [average["estimate"]] * 2
-    words = numbers(average["estimate"], average["lower"], average["upper"], signed=True)
+    words = effect_numbers(average["estimate"], average["lower"], average["upper"])
     assert f"average {words[0]}\n[{words[1]},\u00a0{words[2]}]" in texts(ax)
-    assert band(ax)[:, 1].max() == path["gap_upper"].max()
+    assert band(ax)[:, 1].max() == path["gap_upper"].iloc[rollout_fit.n_pre :].max()
 
 
 def test_unreliable_fits_are_marked(rollout_fit: Fit, unreliable_fit: Fit) -> None:
