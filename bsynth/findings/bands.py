@@ -14,6 +14,7 @@ from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit, calibrated_paths, learn
+from bsynth.calibration.answer import Reporting, posterior_of
 from bsynth.errors import FitError, some_of
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count, number, percent
