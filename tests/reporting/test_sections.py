@@ -113,7 +113,7 @@ def test_the_first_screen_is_the_verdict(analysis: Analysis) -> None:
     first = sections(analysis)[0]
     assert first.paragraphs == (analysis.verdict.headline,)
     assert first.points == analysis.verdict.bullets
-    assert [fact.label for fact in first.facts][:1] + [len(first.facts)] == ["Evidence", 4]
+    assert (first.facts[0].label, len(first.facts)) == ("Evidence", 4)
     assert first.figures == ("answer",)
 
 
