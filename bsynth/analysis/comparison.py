@@ -13,7 +13,7 @@ from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.analysis import conditions
 from bsynth.analysis.choice import place
-from bsynth.analysis.verdict import Verdict, answer_of, interval, take_apart, verdict
+from bsynth.analysis.verdict import LONGER, Verdict, answer_of, interval, take_apart, verdict
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
@@ -212,6 +212,7 @@ def facts_of(
     measured: Sequence[Mapping[str, Any]] = (),
     lifts: Sequence[Mapping[str, Any]] = (),
     main_donors: Sequence[str] = (),
+    suspects: Sequence[str] = (),
     kept: str = "sc",
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
@@ -246,6 +247,8 @@ def facts_of(
         "measured": list(measured),
         "lifts": list(lifts),
         "main_donors": list(main_donors),
+        "suspects": list(suspects),
+        "longer": LONGER,
         "kept": kept,
     }  # fmt: skip
 

@@ -18,6 +18,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
 from bsynth.effects import EFFECT_COLUMNS, lift_notes
+from bsynth.findings.donors import DonorAudit
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
@@ -30,8 +31,8 @@ from bsynth.text.result import Pictured
 SCHEMA = 3
 SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
 """Columns of the effects in a notebook."""
-MAIN_DONORS, LEAST_WEIGHT = 3, 0.05
-"""Donors that the verdict names, and the least weight of one of them."""
+MAIN_DONORS, HEAVY, NAME = 3, 1.5, 24
+"""Donors that the verdict names, how many times the even share one of them weighs, and characters of its name."""
 FIRST = 3
 """Sentences of the verdict in a notebook."""
 
@@ -219,6 +220,7 @@ class Analysis(Pictured):
                 kept=self.choice.kept,
                 lifts=self._lifts(),
                 main_donors=self._main_donors(),
+                suspects=self._suspects(),
             ),
         )
 
@@ -229,10 +231,17 @@ class Analysis(Pictured):
         return records(named)
 
     def _main_donors(self) -> list[str]:
-        """The donors that weigh most in the main result, at most three, the heaviest first."""
+        """The donors that weigh most in the main result, the heaviest first; none where all weigh alike."""
         weights = self._weights()[self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator]
         heaviest = sorted(weights, key=lambda donor: -weights[donor])[:MAIN_DONORS]
-        return [plain(donor) for donor in heaviest if weights[donor] >= LEAST_WEIGHT]
+        least = HEAVY / len(weights)
+        return [plain(donor, NAME) for donor in heaviest if weights[donor] >= least]
+
+    def _suspects(self) -> list[str]:
+        """Donors that look treated themselves, where they were audited."""
+        audit = self.findings.get("donor_audit")
+        found = audit.flagged("looks treated") if isinstance(audit, DonorAudit) else []
+        return [plain(donor, NAME) for donor in found[:MAIN_DONORS]]
 
     def _kinds(self) -> dict[str, str]:
         """Kind of interval of each inference."""

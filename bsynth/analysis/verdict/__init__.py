@@ -1,13 +1,14 @@
 """Words about numbers: each number in them is a number of ``summary.json``; nothing is computed but comparisons."""
 
 from bsynth.analysis.verdict.answer import answer_of
-from bsynth.analysis.verdict.numbers import Row, interval, probability
+from bsynth.analysis.verdict.numbers import Row, interval
 from bsynth.analysis.verdict.sides import take_apart
 from bsynth.analysis.verdict.story import verdict
-from bsynth.analysis.verdict.value import Fact, Grade, Verdict, wordless
+from bsynth.analysis.verdict.value import LONGER, Fact, Grade, Verdict, wordless
 from bsynth.text.numbers import number
 
 __all__ = [
+    "LONGER",
     "Fact",
     "Grade",
     "Row",
@@ -15,7 +16,6 @@ __all__ = [
     "answer_of",
     "interval",
     "number",
-    "probability",
     "take_apart",
     "verdict",
     "wordless",
