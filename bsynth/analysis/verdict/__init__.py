@@ -1,11 +1,10 @@
 """Words about numbers: each number in them is a number of ``summary.json``; nothing is computed but comparisons."""
 
 from bsynth.analysis.verdict.answer import answer_of
-from bsynth.analysis.verdict.numbers import Row, interval
+from bsynth.analysis.verdict.numbers import Row, interval, written
 from bsynth.analysis.verdict.sides import take_apart
 from bsynth.analysis.verdict.story import verdict
 from bsynth.analysis.verdict.value import LONGER, Fact, Grade, Verdict, wordless
-from bsynth.text.numbers import number
 
 __all__ = [
     "LONGER",
@@ -15,8 +14,8 @@ __all__ = [
     "Verdict",
     "answer_of",
     "interval",
-    "number",
     "take_apart",
     "verdict",
     "wordless",
+    "written",
 ]

@@ -117,6 +117,10 @@ def _others(s: Sides, a: Answer) -> str:
     if unreliable(s):
         told = kept(s)[:NAMED] or others[:NAMED]
         return f"Until then only the other methods stand, each on its own condition: {_names(told, a)}."
+    if s.main is not None and among(s.main, lacking(s)):
+        able = [row for row in s.others if row["free_level"]]
+        whom = f"Believe {_names(able, a)} instead" if able else "Fit the model default instead"
+        return f"{whom}: this model cannot shift to the treated level."
     agree = _agreeing(s, a)
     verb = "point" if s.main is None else "agree"
     verb = f"{verb}s" if len(agree) == 1 else verb
@@ -155,12 +159,8 @@ def _alone(row: Row, a: Answer) -> str:
 
 def _disagreement(s: Sides, a: Answer) -> list[str]:
     """Whom to believe, and whom not, where a method does not agree."""
-    words, lacks = [], lacking(s)
-    if s.main is not None and among(s.main, lacks):
-        able = [row for row in s.others if row["free_level"]]
-        whom = f"Believe {_names(able, a)} instead" if able else "Fit the model default instead"
-        return [f"{whom}: this model cannot shift to the treated level."]
-    if lacks := tuple(row for row in lacks if among(row, _beside(s, a))):
+    words = []
+    if lacks := tuple(row for row in lacking(s) if among(row, _beside(s, a))):
         they = "they" if len(lacks) > 1 else "it"
         words.append(f"Ignore {_names(lacks, a)}: {they} cannot shift to the treated level.")
     if loose := [row for row in fits_apart(s)[1] if not among(row, lacks)]:
