@@ -148,7 +148,7 @@ def test_the_gate_comes_before_everything(numbers: dict[str, Any]) -> None:
     numbers["table"][1]["status"] = "unreliable"
     found = graded(numbers, reason="the fit did not pass its convergence gate")
     assert found.grade == "unreliable"
-    assert found.headline.startswith("Unreliable: the fit did not pass its convergence gate, so no effect")
+    assert found.headline.startswith("UNRELIABLE: the fit did not pass its convergence gate, so do not use")
     assert "sample longer (draws=2000, tune=2000, target_accept=0.99)" in found.bullets[2]
     assert found.bullets[2].endswith("try the model level.")
     assert {fact.tone for fact in found.facts} == {"bad", "neutral"}

@@ -245,7 +245,7 @@ def test_a_folder_with_files_of_the_users_is_refused(
     out.mkdir()
     for name, text in made.items():
         (out / name).mkdir() if name.endswith("/") else (out / name).write_text(text)
-    done = _run(small_csv, out, "--model", "none", "--methods", "sc")
+    done = _run(small_csv, out, "--model", "none", "--methods", "sc", "--quiet")
     assert (done.exit_code, len(done.stderr.strip().splitlines())) == (2, 1)
     assert said in done.stderr
     with pytest.raises(bs.SpecError, match=said):

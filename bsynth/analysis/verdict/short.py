@@ -11,6 +11,7 @@ from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, among, mute
 from bsynth.analysis.verdict.value import LONGER, Fact, Tone
 from bsynth.text.labels import SPOKEN, capitalised, plural
+from bsynth.text.marks import mark
 from bsynth.text.numbers import chance_words, count, decimals_of, lift_words, numbers, p_alone, percent
 
 NAMED = 2
@@ -24,7 +25,7 @@ NO_EFFECT = "no effect remains possible"
 def headline(s: Sides, a: Answer, judged: Judgement) -> str:
     """The effect in the outcome's words, its lift and interval, and the grade."""
     if judged.grade == "unreliable":
-        return f"Unreliable: {s.facts['reason'] or 'a fit did not converge'}, so no effect is reported."
+        return mark(s.facts["reason"] or "a fit did not converge")[0]
     outcome, good = s.facts["labels"]["outcome"], s.facts["labels"]["higher_is"]
     generic = outcome == "outcome"
     estimate = _written(a)[0]
