@@ -20,6 +20,7 @@ import pytest
 from matplotlib.axes import Axes
 
 import bsynth as bs
+from bsynth._base.brief import LINE, Brief
 from bsynth.analysis import Analysis, Comparison
 from bsynth.bayesian.scales import ScaleChoice, compared
 from bsynth.checks import CheckReport, LeaveFutureOut
@@ -39,7 +40,7 @@ from bsynth.frequentist import (
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.result import LINE, Pictured, Result
+from bsynth.text.result import Pictured, Result
 
 
 @dataclass(frozen=True)
@@ -207,6 +208,31 @@ def test_a_result_is_one_line_and_one_card(kind: type[Result], found: Callable[[
     assert "<table" in card
     assert "__repr__" not in vars(kind)
     assert "_repr_html_" not in vars(kind)
+
+
+def _within(value: object, seen: dict[int, object]) -> dict[int, object]:
+    """Every dataclass of the package that a value holds, however deep."""
+    if id(value) in seen:
+        return seen
+    if dataclasses.is_dataclass(value):
+        seen[id(value)] = value
+        for field in dataclasses.fields(value):
+            _within(getattr(value, field.name), seen)
+    elif isinstance(value, tuple | list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _within(inner, seen)
+    return seen
+
+
+@each
+def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    held = _within(found(kind), {}).values()
+    assert len(held) > 1 or kind in (CheckReport, Decision, Decomposition, DonorAudit, PriorAudit, ScaleChoice)
+    for value in held:
+        assert "\n" not in repr(value), type(value)
+        if type(value).__repr__ is Brief.__repr__:
+            assert len(repr(value)) <= LINE, type(value)
+            assert repr(value).startswith(f"{type(value).__name__}(")
 
 
 @each

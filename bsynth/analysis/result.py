@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
@@ -46,8 +47,8 @@ class Finding(Protocol):
         """Plain data for ``summary.json``."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
+@dataclass(frozen=True, eq=False, repr=False)
+class Rows(Brief):
     """The table of an analysis's comparison at any level."""
 
     analysis: "Analysis"
@@ -203,8 +204,11 @@ class Analysis(Pictured):
         window = span(labels[self.panel.n_pre], labels[-1])
         return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
 
-    def effects(self, level: float | None = None) -> pd.DataFrame:
-        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level."""
+    def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
+        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.
+
+        ``full`` gives a plain DataFrame, which prints every column.
+        """
         level = self.level if level is None else check_level(level)
         return self._effects if level == self.level else self._effects_at(level)
 

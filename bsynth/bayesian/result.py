@@ -8,10 +8,12 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level, check_number
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
+from bsynth.bayesian.summary import summarise
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
@@ -24,8 +26,8 @@ _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
 _VARIABLE = "counterfactual"
 
 
-@dataclass(frozen=True)
-class Provenance:
+@dataclass(frozen=True, repr=False)
+class Provenance(Brief):
     """What made a fit: enough to make it again. ``chosen`` says how forecasts chose its scale, where they did."""
 
     seed: int
@@ -112,7 +114,12 @@ class Fit(Pictured):
         return {str(name): draws.values for name, draws in self.effect_draws(interval).items()}
 
     def effects(
-        self, level: float = 0.95, *, interval: IntervalKind = "predictive", rope: float | None = None
+        self,
+        level: float = 0.95,
+        *,
+        interval: IntervalKind = "predictive",
+        rope: float | None = None,
+        full: bool = False,
     ) -> pd.DataFrame:
         """One row per estimand (average, cumulative, lift) over the treated window.
 
@@ -125,6 +132,8 @@ class Fit(Pictured):
             counterfactual mean alone.
         rope : float, optional
             Adds P(|average effect| > rope), outcome units; not negative.
+        full : bool
+            A plain DataFrame, which prints every column; else one that has them and prints estimate and interval.
         """
         if rope is not None and (rope := check_number(rope, "rope")) < 0:
             raise SpecError(f"rope is {exact(rope)}; give a half-width, 0 or more")
@@ -151,13 +160,15 @@ class Fit(Pictured):
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``.
 
-        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, interval``.
+        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, interval``, and the
+        gap as a share of the counterfactual, ``relative, relative_lower, relative_upper``, NaN where that may be zero.
+        Gaps summed since the start are in `cumulative`.
         """
         level = check_level(level)
         table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
-        return table.assign(interval=interval)
+        return effects.with_relative(table.assign(interval=interval))
 
     def cumulative(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per treated period: ``time, cumulative`` (gaps summed since the start), ``lower, upper, level``.
@@ -170,6 +181,24 @@ class Fit(Pictured):
         mean = gap.mean(effects.POSTERIOR_DIMS).values
         times = self.observed["time"].to_index()[post]
         return effects.cumulative_table(times, mean, (bounds[0].values, bounds[1].values), level=level)
+
+    def summary(self, level: float = 0.95, *, weights: bool = True) -> pd.DataFrame:
+        """Parameters with mean, sd, interval, effective sample sizes and R-hat, in the columns of ``arviz.summary``.
+
+        Parameters
+        ----------
+        level : float
+            Probability inside the equal-tailed interval, whose columns are named after it: ``eti95_lb, eti95_ub``.
+        weights : bool
+            With the weight of each donor.
+
+        Returns
+        -------
+        DataFrame
+            One row per parameter, by its name, such as ``sigma`` or ``weights[Utah]``; outcome units. A parameter that
+            is the same in every draw has no R-hat.
+        """
+        return summarise(self.tree, check_level(level), weights=weights)
 
     @property
     def weights(self) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.progress import status
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, hinted
 from bsynth._base.versions import versions
 from bsynth.bayesian import averaging
 from bsynth.bayesian.forecast import MIN_LAST, check_last, forecast_of, score_forecast
@@ -37,6 +37,7 @@ LAST = 10
 """Pre-periods that are forecast to choose a scale, where there are as many."""
 
 
+@hinted
 def fit(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
@@ -93,14 +94,35 @@ def fit(
     'ok'
     """
     check_flags(progress=progress)
-    chosen = ""
-    if scale == AUTO:
-        choice = choose_scale(panel, model, draws=draws, seed=seed, sampling=sampling, progress=progress)
-        scale, chosen = choice.scale, choice.verdict()
+    scale, chosen = settle_scale(panel, model, scale, resolve(sampling, draws, seed), progress=progress)
     request = plan(panel, model, scale=scale, draws=draws, seed=seed, sampling=sampling)
     if reason := request.lacks:
         raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
-    found = run(request, progress=progress)
+    return with_choice(run(request, progress=progress), chosen)
+
+
+def settle_scale(
+    panel: Panel, model: str | Path | ModelSpec, scale: str | None, sampling: Sampling, *, progress: bool
+) -> tuple[str | None, str]:
+    """Return the scale that was asked for, and how forecasts chose it where ``"auto"`` was; else no words."""
+    if scale != AUTO:
+        return scale, ""
+    choice = choose_scale(panel, model, sampling=sampling, progress=progress)
+    return choice.scale, choice.verdict()
+
+
+def scaled_model(
+    panel: Panel, model: str | Path | ModelSpec, scale: str | None, sampling: Sampling, *, progress: bool
+) -> tuple[str | Path | ModelSpec, str]:
+    """Return a model on the scale that was asked for, and how forecasts chose it."""
+    if scale is None:
+        return model, ""
+    settled, choice = settle_scale(panel, model, scale, sampling, progress=progress)
+    return plan(panel, model, scale=settled, sampling=sampling).spec, choice
+
+
+def with_choice(found: Fit, chosen: str) -> Fit:
+    """Return a fit that says how forecasts chose its scale."""
     return replace(found, provenance=replace(found.provenance, chosen=chosen))
 
 

@@ -3,9 +3,9 @@
 import time
 from pathlib import Path
 
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, hinted
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.run import fit
+from bsynth.bayesian.run import fit, settle_scale, with_choice
 from bsynth.calibration.donors import MIN_PLACEBOS, MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve
@@ -18,6 +18,7 @@ from bsynth.pieces import check_store
 from bsynth.text.numbers import count
 
 
+@hinted
 def calibrate(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
@@ -40,7 +41,7 @@ def calibrate(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    scale : {"treated", "each", "log", "logit"}, optional
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
         In the place of the model's own, as `bsynth.fit`; the donors' errors are then learned on that scale.
     draws : int, optional
         Posterior draws per chain and fit; 1000 by default.
@@ -77,6 +78,7 @@ def calibrate(
     chosen = resolve(sampling, draws, seed)
     check_store(store)
     began = time.perf_counter()
+    scale, choice = settle_scale(panel, model, scale, chosen, progress=progress)
     request = plan(panel, model, scale=scale, sampling=chosen)
     spec = request.spec
     if reason := request.lacks or too_few(panel, spec):
@@ -86,7 +88,7 @@ def calibrate(
     lesson = donors.lesson
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
-    treated = fit(panel, spec, sampling=chosen, progress=progress)
+    treated = with_choice(fit(panel, spec, sampling=chosen, progress=progress), choice)
     single = not donors.placebos[0].members
     return Calibration(
         fit=treated,

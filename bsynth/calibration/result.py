@@ -124,8 +124,11 @@ class Calibration(Pictured):
         """The model's own sd of the treated unit's average effect, pre-period sd units."""
         return float(self._untreated.mean(axis=1).std()) / self.unit
 
-    def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
+    def effects(self, level: float = 0.95, *, full: bool = False) -> pd.DataFrame:
+        """Calibrated rows of average, cumulative and lift, in the columns of every effects table.
+
+        ``full`` gives a plain DataFrame, which prints every column.
+        """
         level = check_level(level)
         base = self.fit.effects(level)
         bounds, positive = self._by_draws(level) if not self.fit.spec.link.is_linear else self._by_law(level)
@@ -172,13 +175,14 @@ class Calibration(Pictured):
         (radius,) = path_radii([level], found, self.inflation, self.lesson.scatter)
         back = self.fit.spec.link.back
         lower, upper = (back(self.unit * (found.mean + sign * radius)) for sign in (-1, 1))
-        return table.assign(
+        found_path = table.assign(
             lower=lower,
             upper=upper,
             gap_lower=self._observed - upper,
             gap_upper=self._observed - lower,
             interval="calibrated",
         )
+        return effects.with_relative(found_path)
 
     def cumulative(self, level: float = 0.95) -> pd.DataFrame:
         """One row per treated period: the gaps summed since the start, in the columns of `Fit.cumulative`, calibrated.

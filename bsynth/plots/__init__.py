@@ -38,6 +38,7 @@ from bsynth.plots.future import plot_leave_future_out
 from bsynth.plots.gap import plot_gap
 from bsynth.plots.impact import plot_impact
 from bsynth.plots.leave_out import plot_leave_one_out
+from bsynth.plots.panel import plot_panel
 from bsynth.plots.placebo import plot_placebo
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
@@ -120,6 +121,7 @@ __all__ = [
     "plot_leave_one_out",
     "plot_leave_two_out",
     "plot_loo_pit",
+    "plot_panel",
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",

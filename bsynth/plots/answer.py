@@ -6,15 +6,12 @@ import textwrap
 import numpy as np
 from matplotlib.axes import Axes
 
-from bsynth.bayesian.result import Fit
-from bsynth.calibration import Calibration
-from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.impact import key_of
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, RED
 from bsynth.plots.trajectory import core_of, draw_path
-from bsynth.plots.view import PathInference, View, view
+from bsynth.plots.view import Shown, View, view
 from bsynth.plots.window import focus
 from bsynth.text.numbers import effect_numbers
 
@@ -23,20 +20,18 @@ BAR = 0.17
 """Share of the width that the bar of the average has."""
 
 
-def plot_answer(
-    result: Fit | Calibration | Estimate | PathInference, *, ax: Axes | None = None, level: float = 0.95
-) -> Axes:
+def plot_answer(result: Shown, *, ax: Axes | None = None, level: float | None = None) -> Axes:
     """Show what happened and what would have, with one bar for the average effect and its interval beside it.
 
     Parameters
     ----------
-    result : Fit, Calibration, Estimate, or inference by period
-        A point estimate has neither band nor bar.
+    result : Fit, Calibration, Estimate, inference by period, or Analysis
+        Of an analysis what it reports. A point estimate has neither band nor bar.
     ax : Axes, optional
         Draw here instead of in a new figure; it is divided, so it must stand in a grid, as those of
         ``plt.subplots`` do.
-    level : float
-        Probability inside the band and the bar.
+    level : float, optional
+        Probability inside the band and the bar. By default 0.95, or an analysis's own.
 
     Returns
     -------

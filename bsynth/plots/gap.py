@@ -7,14 +7,11 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bsynth._base.types import FloatArray, IntervalKind
-from bsynth.bayesian.result import Fit
-from bsynth.calibration import Calibration
-from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, PURPLE, VERMILION, EndLabel
 from bsynth.plots.trajectory import draw_band
-from bsynth.plots.view import PathInference, View, drift_words, view
+from bsynth.plots.view import Shown, View, drift_words, view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.numbers import bracket, effect_numbers
 
@@ -23,22 +20,23 @@ MARKED = 80
 
 
 def plot_gap(
-    result: Fit | Calibration | Estimate | PathInference,
+    result: Shown,
     *,
     ax: Axes | None = None,
-    level: float = 0.95,
+    level: float | None = None,
     interval: IntervalKind = "predictive",
 ) -> Axes:
     """Show the effect period by period: observed less counterfactual, and its average after the start.
 
     Parameters
     ----------
-    result : Fit, Calibration, Estimate, or inference by period
-        A point estimate has no band; a calibration, conformal, jackknife+ and prediction intervals bring their own.
+    result : Fit, Calibration, Estimate, inference by period, or Analysis
+        Of an analysis what it reports. A point estimate has no band; a calibration, conformal, jackknife+ and
+        prediction intervals bring their own.
     ax : Axes, optional
         Draw here instead of in a new figure.
-    level : float
-        Probability inside the band and the interval of the average.
+    level : float, optional
+        Probability inside the band and the interval of the average. By default 0.95, or an analysis's own.
     interval : {"predictive", "mean"}
         Kind of both, named beside them.
 

@@ -11,15 +11,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bsynth._base.types import FloatArray, IntervalKind
-from bsynth.bayesian.result import Fit
-from bsynth.calibration import Calibration
-from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.gap import draw_gap, gap_core
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PURPLE, VERMILION
 from bsynth.plots.trajectory import core_of, draw_band, draw_path
-from bsynth.plots.view import PathInference, View, view
+from bsynth.plots.view import Shown, View, view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.numbers import bracket, effect_numbers
 
@@ -28,23 +25,24 @@ HEIGHTS = (1.25, 1.0, 1.0)
 
 
 def plot_impact(
-    result: Fit | Calibration | Estimate | PathInference,
+    result: Shown,
     *,
     ax: Axes | None = None,
-    level: float = 0.95,
+    level: float | None = None,
     interval: IntervalKind = "predictive",
 ) -> Axes:
     """Show three aligned panels: the path, the gap by period, and the gaps summed since the start.
 
     Parameters
     ----------
-    result : Fit, Calibration, Estimate, or inference by period
-        A point estimate has no bands, and inference by period none of the sum.
+    result : Fit, Calibration, Estimate, inference by period, or Analysis
+        Of an analysis what it reports. A point estimate has no bands, and inference by period none of the sum.
     ax : Axes, optional
         Draw here instead of in a new figure; it is divided, so it must stand in a grid, as those of
         ``plt.subplots`` do.
-    level : float
-        Probability inside each band, and inside the intervals of the average and of the sum.
+    level : float, optional
+        Probability inside each band, and inside the intervals of the average and of the sum. By default 0.95, or an
+        analysis's own.
     interval : {"predictive", "mean"}
         Kind of all of them; a calibration brings its own.
 

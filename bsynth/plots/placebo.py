@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from bsynth._base.request import check_kind
 from bsynth._base.types import BoolArray, FloatArray
+from bsynth.analysis import Analysis
 from bsynth.frequentist import PlaceboSpace
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, GREY, EndLabel
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import METHODS
@@ -23,12 +25,12 @@ FULL = 16.0
 SHARES = (0.95, 0.8, 0.5)
 
 
-def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
+def plot_placebo(placebo: PlaceboSpace | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show whether the treated unit's gap stands out among the gaps of untreated donors.
 
     Parameters
     ----------
-    placebo : PlaceboSpace
+    placebo : PlaceboSpace or Analysis
         Placebos that its pre-fit filter left out are drawn dotted and counted in the subtitle.
     ax : Axes, optional
         Draw here instead of in a new figure.
@@ -50,6 +52,7 @@ def plot_placebo(placebo: PlaceboSpace, *, ax: Axes | None = None) -> Axes:
     >>> sum(line.get_gid() == "placebo" for line in ax.get_lines())
     25
     """
+    placebo = part_of(placebo, PlaceboSpace)
     check_kind(placebo, PlaceboSpace, "placebo", "what bsynth.placebo_space(panel) returns")
     estimate, panel = placebo.estimate, placebo.estimate.panel
     gaps = np.asarray(placebo.gaps.transpose("time", "replicate"))

@@ -7,11 +7,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.findings.specifications.curve import column
 from bsynth.findings.specifications.grid import SWITCHES
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import INK, PALE, RED, VERMILION
 from bsynth.text.labels import interval_words
 from bsynth.text.numbers import count, exact, numbers, percent
@@ -24,12 +26,14 @@ WORST = 0.1
 """Scores below this share of the specifications have the last colour, so that one failure does not hide the rest."""
 
 
-def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+def plot_specification_curve(
+    curve: SpecificationCurve | Analysis, *, ax: Axes | None = None, level: float | None = None
+) -> Axes:
     """Show how far the average effect hangs on choices, and on which.
 
     Parameters
     ----------
-    curve : SpecificationCurve
+    curve : SpecificationCurve or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure; it is divided, so it must stand in a grid, as those of
         ``plt.subplots`` do.
@@ -58,6 +62,7 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     >>> plot_specification_curve(curve).get_ylabel()
     'average effect on outcome'
     """
+    curve = part_of(curve, SpecificationCurve)
     check_kind(curve, SpecificationCurve, "curve", "what bsynth.specification_curve(panel) returns")
     level = curve.level if level is None else level
     table = curve.effects(level).sort_values("estimate", kind="stable", ignore_index=True)

@@ -8,22 +8,19 @@ from numpy.typing import NDArray
 
 from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, IntervalKind
-from bsynth.bayesian.result import Fit
-from bsynth.calibration import Calibration
-from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, PURPLE, VERMILION, EndLabel
-from bsynth.plots.view import PathInference, View, drift_words, view
+from bsynth.plots.view import Shown, View, drift_words, view
 from bsynth.plots.window import beyond, focus, window_words
 from bsynth.text.numbers import count
 
 
 def plot_trajectory(
-    result: Fit | Calibration | Estimate | PathInference,
+    result: Shown,
     *,
     ax: Axes | None = None,
-    level: float = 0.95,
+    level: float | None = None,
     interval: IntervalKind = "predictive",
     donors: bool = True,
 ) -> Axes:
@@ -31,12 +28,13 @@ def plot_trajectory(
 
     Parameters
     ----------
-    result : Fit, Calibration, Estimate, or inference by period
-        A point estimate has no band; a calibration, conformal, jackknife+ and prediction intervals bring their own.
+    result : Fit, Calibration, Estimate, inference by period, or Analysis
+        Of an analysis what it reports. A point estimate has no band; a calibration, conformal, jackknife+ and
+        prediction intervals bring their own.
     ax : Axes, optional
         Draw here instead of in a new figure.
-    level : float
-        Probability inside the band of the treated periods.
+    level : float, optional
+        Probability inside the band of the treated periods. By default 0.95, or an analysis's own.
     interval : {"predictive", "mean"}
         Kind of the band, named beside it.
     donors : bool

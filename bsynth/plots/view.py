@@ -6,8 +6,10 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind
+from bsynth.analysis import Analysis
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.errors import SpecError, came
@@ -16,6 +18,10 @@ from bsynth.text.labels import METHODS, interval_words
 
 VISIBLE = 0.02
 """Share of the range of a picture from which a drift is a layer of its own."""
+
+
+LEVEL = 0.95
+"""Where none is asked for."""
 
 
 class PathInference(Protocol):
@@ -29,8 +35,8 @@ class PathInference(Protocol):
         """Rows of effects."""
 
 
-@dataclass(frozen=True, eq=False)
-class View:
+@dataclass(frozen=True, eq=False, repr=False)
+class View(Brief):
     """A result over time.
 
     Attributes
@@ -102,9 +108,18 @@ class View:
         return times
 
 
-def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
-    """Return the view of any result over time; a point keeps NaN bounds, inference and calibration bring their own."""
-    level = check_level(level)
+type Shown = Fit | Calibration | Estimate | PathInference | Analysis
+"""What has a path."""
+
+
+def view(result: Shown, *, level: float | None, interval: IntervalKind) -> View:
+    """Return the view of any result over time; a point keeps NaN bounds, inference and calibration bring their own.
+
+    Of an analysis it is what the headline reports, by default at its own level.
+    """
+    if isinstance(result, Analysis):
+        return view(result.reported, level=result.level if level is None else level, interval=interval)
+    level = check_level(LEVEL if level is None else level)
     if isinstance(result, Calibration):
         return _with_bounds(view(result.fit, level=level, interval="predictive"), result, level, result.reason)
     if isinstance(result, Fit):

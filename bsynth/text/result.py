@@ -11,20 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bsynth._base.brief import LINE
 from bsynth._base.plain import records
-from bsynth._base.request import check_level
+from bsynth._base.request import check_flags, check_level
 from bsynth._base.types import Status
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
+from bsynth.text.effects_table import EffectsTable
 from bsynth.text.labels import one_line, plain
 from bsynth.text.marks import OF_FIT, UNRELIABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-LINE = 300
-"""Characters of a result's one line."""
 
 
 class Result(ABC):
@@ -40,7 +38,8 @@ class Result(ABC):
 
     none of which can be changed through what they hand out: tables and dicts are the caller's own;
 
-    and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
+    and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`,
+    written within 80 columns (`bsynth.text.effects_table`).
     Whose words hold an interval of its own has ``sentences(level=0.95)``; an analysis, its comparison and a certificate
     were made at a level and speak at that one, and an estimate is a point.
     `_gist` and `_card_tables` may be made shorter than what they are here.
@@ -65,6 +64,8 @@ class Result(ABC):
                 setattr(cls, name, property(_then(made.fget, one_line), doc=made.__doc__))
             elif name in _HANDED_OUT:
                 setattr(cls, name, _then(made, _HANDED_OUT[name]))
+            elif name == "effects":
+                setattr(cls, name, _then(made, _brief, _whole))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields: what was worked out from them is not pickled."""
@@ -151,8 +152,15 @@ def _in_lines(sentences: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(one_line, sentences))
 
 
+def _brief(table: pd.DataFrame) -> pd.DataFrame:
+    return EffectsTable(table.copy())
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(table.copy())
+
+
 _HANDED_OUT: dict[str, Callable[[Any], Any]] = {
-    "effects": pd.DataFrame.copy,
     "to_dict": copy.deepcopy,
     "sentences": _in_lines,
     "notes": _in_lines,
@@ -161,8 +169,10 @@ _HANDED_OUT: dict[str, Callable[[Any], Any]] = {
 _MEMORY = "_remembered"
 
 
-def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Work out once what a frozen result says, and hand out the caller's own of it each time."""
+def _then(
+    method: Callable[..., Any], last: Callable[[Any], Any], full: Callable[[Any], Any] | None = None
+) -> Callable[..., Any]:
+    """Work out once what a frozen result says, and hand out the caller's own of it each time; ``full`` where asked."""
 
     takes = inspect.signature(method)
 
@@ -172,15 +182,18 @@ def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..
         asked.apply_defaults()
         if "level" in takes.parameters and (level := asked.arguments["level"]) is not takes.parameters["level"].default:
             check_level(level)
-        key = (method, *((name, value) for name, value in asked.arguments.items() if name != "self"))
+        if full is not None:
+            check_flags(full=asked.arguments.get("full", False))
+        hand_out = full if full is not None and asked.arguments.get("full") else last
+        key = (method, *((name, value) for name, value in asked.arguments.items() if name not in ("self", "full")))
         try:
             hash(key)
         except TypeError:
-            return last(method(self, *given, **named))
+            return hand_out(method(self, *given, **named))
         memory = self.__dict__.setdefault(_MEMORY, {})
         if key not in memory:
             memory[key] = method(self, *given, **named)
-        return last(memory[key])
+        return hand_out(memory[key])
 
     return both
 

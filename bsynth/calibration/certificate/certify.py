@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from bsynth._base.request import check_flags, check_level, check_whole, names_in
+from bsynth._base.request import check_flags, check_level, check_whole, hinted, names_in
 from bsynth._base.types import Label
 from bsynth.bayesian.degenerate import no_posterior
+from bsynth.bayesian.run import scaled_model, with_choice
 from bsynth.calibration import (
     MIN_PLACEBOS,
     MOST_PLACEBOS,
@@ -36,10 +38,12 @@ from bsynth.pieces import check_store
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
+@hinted
 def certify(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
+    scale: str | None = None,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -61,6 +65,8 @@ def certify(
     panel : Panel
     model : str, path or ModelSpec
         As `bsynth.fit`; all fits share its settings and one compilation.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        In the place of the model's own, as `bsynth.calibrate`.
     draws : int, optional
         Posterior draws per chain and fit; 1000 by default.
     seed : int, optional
@@ -106,8 +112,10 @@ def certify(
     chosen = _levels(levels)
     windows = check_whole(windows, "windows", 0, "the number of earlier windows to try")
     began = time.perf_counter()
+    model, choice = scaled_model(panel, model, scale, how, progress=progress)
     spec = choose_model(panel, model).spec
     calibration = calibrate(panel, spec, sampling=how, store=store, progress=progress)
+    calibration = replace(calibration, fit=with_choice(calibration.fit, choice))
     found = [PlaceboWindow(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):

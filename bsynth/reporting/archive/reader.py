@@ -113,7 +113,8 @@ class Reader:
             found.name = name
             return found
         if "numbers" in node:
-            return pd.Index(self.value(node["numbers"]), name=name)
+            found = pd.Index(self.value(node["numbers"]), name=name)
+            return found
         found = pd.Index([self.value(each) for each in node["labels"]], dtype=node["dtype"], name=name)
         return found
 
