@@ -13,7 +13,7 @@ from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.analysis import conditions
 from bsynth.analysis.choice import place
-from bsynth.analysis.verdict import Verdict, answer_of, interval, take_apart, verdict
+from bsynth.analysis.verdict import LONGER, Verdict, answer_of, interval, take_apart, verdict, written
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
@@ -25,7 +25,6 @@ from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
 from bsynth.text.labels import span
 from bsynth.text.marks import mark, status_of
-from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
 
 COLUMNS = (
@@ -130,7 +129,7 @@ class Comparison(Pictured):
         """The main row: method, estimate and interval."""
         row = records(self.table.head(1))[0]
         bounds = "" if row["lower"] is None else f", {interval(row)}"
-        return f"{row['model'] or row['method']} {number(row['estimate'])}{bounds}"
+        return f"{row['model'] or row['method']} {written(row)[0]}{bounds}"
 
     def _gist(self) -> str:
         return self.headline
@@ -212,6 +211,7 @@ def facts_of(
     measured: Sequence[Mapping[str, Any]] = (),
     lifts: Sequence[Mapping[str, Any]] = (),
     main_donors: Sequence[str] = (),
+    suspects: Sequence[str] = (),
     kept: str = "sc",
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
@@ -246,6 +246,8 @@ def facts_of(
         "measured": list(measured),
         "lifts": list(lifts),
         "main_donors": list(main_donors),
+        "suspects": list(suspects),
+        "longer": LONGER,
         "kept": kept,
     }  # fmt: skip
 

@@ -13,6 +13,7 @@ from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
+from bsynth.analysis import gathered, units
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
 from bsynth.analysis.pre_fit import pre_fit
@@ -26,13 +27,11 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
-from bsynth.text.labels import plain, span
+from bsynth.text.labels import span
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 3
-MAIN_DONORS, LEAST_WEIGHT = 3, 0.05
-"""Donors that the verdict names, and the least weight of one of them."""
 
 
 class Finding(Protocol):
@@ -91,6 +90,8 @@ class Analysis(Pictured):
         Estimates that are the weights of another again and no further answer, since nobody asked for them.
     choice : Choice
         The classical estimator that the verdict keeps, and why ``sc`` is set aside where it is another one.
+    per_unit : DataFrame or None
+        The effect on each treated unit by that estimator (`bsynth.analysis.units`); None for a single one.
 
     Examples
     --------
@@ -116,6 +117,7 @@ class Analysis(Pictured):
     remarks: tuple[str, ...] = ()
     beside: tuple[str, ...] = (sc_slsqp.NAME,)
     choice: Choice = field(default_factory=Choice)
+    per_unit: pd.DataFrame | None = None
 
     @property
     def status(self) -> Status:
@@ -171,6 +173,10 @@ class Analysis(Pictured):
         points = [self.estimates[kept["method"]]] if kept["method"] in self.estimates else []
         points += [each.estimate for each in around.values()]
         return next((each for name, each in around.items() if kinds[name] == kept["interval"]), points[0])
+
+    @property
+    def _main_name(self) -> str:
+        return self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator
 
     @property
     def asked(self) -> dict[str, Inference]:
@@ -244,22 +250,11 @@ class Analysis(Pictured):
                     if (shares := measured(each.procedure))
                 ],
                 kept=self.choice.kept,
-                lifts=self._lifts(),
-                main_donors=self._main_donors(),
+                lifts=gathered.lifts(self.effects()),
+                main_donors=gathered.main_donors(self._weights()[self._main_name]),
+                suspects=gathered.suspects(self.findings.get("donor_audit")),
             ),
         )
-
-    def _lifts(self) -> list[dict[str, Any]]:
-        """The lift of every row of effects, without its interval."""
-        rows = self.effects().query("estimand == 'lift'")
-        named = rows[["method", "model", "interval", "estimate"]].rename(columns={"estimate": "lift"})
-        return records(named)
-
-    def _main_donors(self) -> list[str]:
-        """The donors that weigh most in the main result, at most three, the heaviest first."""
-        weights = self._weights()[self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator]
-        heaviest = sorted(weights, key=lambda donor: -weights[donor])[:MAIN_DONORS]
-        return [plain(donor) for donor in heaviest if weights[donor] >= LEAST_WEIGHT]
 
     def _kinds(self) -> dict[str, str]:
         """Kind of interval of each inference."""
@@ -301,6 +296,7 @@ class Analysis(Pictured):
     def notes(self) -> tuple[str, ...]:
         """What should be known of the panel, of the methods on it, and of the lift."""
         by_method = [note for each in self.estimates.values() for note in each.notes()]
+        by_method += [] if self.per_unit is None else [units.note(self.panel, self.choice.kept)]
         # What two estimates, or panel and analysis, say alike is said once.
         return tuple(dict.fromkeys([*self.panel.notes(), *self.remarks, *by_method, *lift_notes(self.effects())]))
 
@@ -331,8 +327,9 @@ class Analysis(Pictured):
             "panel": self.panel.to_dict(),
             "effects": records(self.effects()),
             "path": records(path.assign(time=self.panel.period_labels())),
-            "path_method": main.spec.name if isinstance(main, Fit) else main.estimator,
+            "path_method": self._main_name,
             "calibration": self._calibration(),
+            "per_unit": None if self.per_unit is None else records(self.per_unit),
             "weights": self._weights(),
             "pre_fit": pre_fit(self.fits, self.estimates),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},

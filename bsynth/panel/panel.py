@@ -285,6 +285,17 @@ class Panel(PanelData):
         pools = (*self.donors, *self.treated) if pool == "include" else self.donors
         return self._take(chosen, ordered(u for u in pools if u not in chosen), len(self.times))
 
+    def only(self, unit: Label) -> Self:
+        """The panel in which one of several treated units stands alone against the same donors.
+
+        Raises
+        ------
+        PanelError
+            When ``unit`` is not treated, or its pre-period is constant.
+        """
+        chosen = match_units(self.treated, (unit,), "treated unit", self.source.name)
+        return self._take(chosen, self.donors, len(self.times))
+
     def without(self, *donors: Label | Iterable[Label]) -> Self:
         """The panel without some donors, named one by one or as a collection; at least two must remain."""
         named = [label for given in donors for label in as_labels(given)]

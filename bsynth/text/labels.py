@@ -15,6 +15,14 @@ METHODS = {
     "ascm": "Ridge-augmented synthetic control",
     "predictors": "Synthetic control on predictors",
 }
+SPOKEN = {
+    "sc": "plain synthetic control",
+    "demeaned": "synthetic control with a free level",
+    "did": "difference in differences",
+    "sdid": "synthetic difference in differences",
+    "ascm": "synthetic control corrected by ridge regression",
+}
+"""Estimators inside a sentence."""
 INTERVALS = {
     "calibrated": "interval calibrated on the donors",
     "predictive": "predictive interval",

@@ -33,7 +33,7 @@ def numbers(*values: float, signed: bool = False, decimals: int | None = None) -
     >>> numbers(-17.72, -31.2, 4.051)
     ['−17.7', '−31.2', '4.1']
     >>> numbers(0.0502, signed=True), numbers(0.0829, 0.0511, 0.1215)
-    (['+0.0502'], ['0.0829', '0.0511', '0.1215'])
+    (['+0.0502'], ['0.083', '0.051', '0.121'])
     >>> numbers(9.999), numbers(1.2e-15, -3.4e-15, 0.0)
     (['10.0'], ['1.20e−15', '−3.40e−15', '0'])
     """
@@ -42,49 +42,25 @@ def numbers(*values: float, signed: bool = False, decimals: int | None = None) -
 
 
 def decimals_of(values: Sequence[float]) -> int:
-    """Return the decimals that give the spread of some numbers three digits, or a lone number three.
+    """Return the decimals of numbers that are read together: two digits of a quarter of their spread.
 
-    Never more than six digits for the largest.
+    For an interval that is its standard error, so that an effect has the same digits in every sentence, table and
+    picture. A lone number has three digits; the largest never more than six.
 
     Examples
     --------
     >>> decimals_of([123.0, 80.8, 270.4]), decimals_of([0.0829, 0.1215]), decimals_of([0.0])
     (0, 4, 0)
+    >>> decimals_of([-17.9, -35.4, -0.5]), decimals_of([0.0514, 0.0214, 0.0813]), decimals_of([0.0514])
+    (1, 3, 4)
     """
     finite = [v for v in values if math.isfinite(v)]
     largest = max((abs(v) for v in finite), default=0.0)
     if largest == 0:
         return 0
-    spread = (max(finite) - min(finite)) or largest
-    return max(0, min(2 - _size(spread, 3), 5 - _size(largest, 6)))
-
-
-def effect_decimals(estimate: float, lower: float = math.nan, upper: float = math.nan) -> int:
-    """Return the decimals of an effect and its interval, the same in every sentence, table and picture.
-
-    Two digits of the interval's standard error, a quarter of its width; without an interval three of the estimate.
-
-    Examples
-    --------
-    >>> effect_decimals(0.05156, 0.0222, 0.0809), effect_decimals(-17.9, -35.4, -0.5), effect_decimals(-0.66)
-    (3, 1, 3)
-    """
-    width = upper - lower
-    if not math.isfinite(width) or width <= 0:
-        return decimals_of([estimate])
-    return max(0, min(1 - _size(width / 4, 2), 5 - _size(max(abs(lower), abs(upper)), 6)))
-
-
-def effect_numbers(estimate: float, lower: float = math.nan, upper: float = math.nan) -> list[str]:
-    """Write an effect and the bounds of its interval, with signs and with the decimals of `effect_decimals`.
-
-    Examples
-    --------
-    >>> effect_numbers(0.05156, 0.02221, 0.0809), effect_numbers(-17.9, -35.44, -0.5)
-    (['+0.052', '+0.022', '+0.081'], ['−17.9', '−35.4', '−0.5'])
-    """
-    decimals = effect_decimals(estimate, lower, upper)
-    return numbers(estimate, lower, upper, signed=True, decimals=decimals)
+    spread = max(finite) - min(finite)
+    digits = 1 - _size(spread / 4, 2) if spread else 2 - _size(largest, 3)
+    return max(0, min(digits, 5 - _size(largest, 6)))
 
 
 def lift_words(value: float) -> str:

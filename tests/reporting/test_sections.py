@@ -113,6 +113,7 @@ def test_the_first_screen_is_the_verdict(analysis: Analysis) -> None:
     first = sections(analysis)[0]
     assert first.paragraphs == (analysis.verdict.headline,)
     assert first.points == analysis.verdict.bullets
+    assert first.facts == analysis.verdict.facts
     assert (first.facts[0].label, len(first.facts)) == ("Evidence", 4)
     assert first.figures == ("answer",)
 
@@ -147,7 +148,7 @@ def test_further_fits_have_pictures_and_rows(posterior_only: Analysis) -> None:
 
 def test_alternative_text_says_what_the_picture_shows(pictures: dict[str, Drawing]) -> None:
     assert "mean of 25 workspaces" in pictures["trajectory"].words
-    assert "ranks 1 of 26" in pictures["placebo"].words
+    assert "ranks 9 of 26" in pictures["placebo"].words
 
 
 def test_unreliable_marks_every_table_made_from_the_fit(analysis: Analysis, unreliable: Analysis) -> None:

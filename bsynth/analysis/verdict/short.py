@@ -3,62 +3,44 @@
 import math
 from collections.abc import Sequence
 
-from bsynth.analysis.verdict.agreement import fits_apart, many_donors
+from bsynth.analysis.verdict.agreement import fits_apart
 from bsynth.analysis.verdict.answer import Answer
-from bsynth.analysis.verdict.grade import Judgement, kept, set_aside, unreliable
+from bsynth.analysis.verdict.grade import Judgement, closer, kept, lacking, set_aside, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, mute
-from bsynth.analysis.verdict.value import Fact, Tone
-from bsynth.text.labels import capitalised
-from bsynth.text.numbers import (
-    chance_words,
-    count,
-    effect_decimals,
-    effect_numbers,
-    lift_words,
-    numbers,
-    p_value,
-    percent,
-)
+from bsynth.analysis.verdict.sides import Sides, among, mute
+from bsynth.analysis.verdict.value import LONGER, Fact, Tone
+from bsynth.text.labels import SPOKEN, capitalised, plural
+from bsynth.text.marks import mark
+from bsynth.text.numbers import chance_words, count, decimals_of, lift_words, numbers, p_alone, percent
 
-LONGER = {"draws": 2000, "tune": 2000, "target_accept": 0.99}
-"""What to try where a fit did not converge."""
-SIMPLER = "level"
-"""The model to try where that does not help: it has neither a drift nor a choice between forms of one."""
 NAMED = 2
 """Methods that a bullet names; of more it gives the count."""
+DOUBTS = 2
+"""Doubts that a headline names; the details have all."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
-SPOKEN = {
-    "sc": "plain synthetic control",
-    "demeaned": "demeaned synthetic control",
-    "did": "difference in differences",
-    "sdid": "synthetic difference in differences",
-    "ascm": "ridge-augmented synthetic control",
-}
-"""Estimators in a sentence."""
+NO_EFFECT = "no effect remains possible"
 
 
 def headline(s: Sides, a: Answer, judged: Judgement) -> str:
     """The effect in the outcome's words, its lift and interval, and the grade."""
     if judged.grade == "unreliable":
-        return f"Unreliable: {s.facts['reason'] or 'a fit did not converge'}, so no effect is reported."
-    outcome = s.facts["labels"]["outcome"]
+        return mark(s.facts["reason"] or "a fit did not converge")[0]
+    outcome, good = s.facts["labels"]["outcome"], s.facts["labels"]["higher_is"]
     generic = outcome == "outcome"
-    size, moved = _size(a), "" if a.lift is None or not math.isfinite(a.lift) else f" ({lift_words(a.lift)})"
+    estimate = _written(a)[0]
+    lift = "" if a.lift is None or not math.isfinite(a.lift) else f" ({lift_words(a.lift)})"
     if judged.grade == "inconclusive":
-        chance = "" if a.chance is None else f"; chance of {_a(a.direction)} {chance_words(a.chance)}"
-        p = "" if a.p is None or a.interval == "point" else f"; {p_value(a.p)}"
-        signed = _written(a)[0]
-        return f"Inconclusive: {'' if generic else f'{outcome} '}{signed}{moved}, {_interval(a)}{chance}{p}."
-    verb = "rose" if a.direction == "increase" else "fell"
-    good = s.facts["labels"]["higher_is"]
-    judgement = (
-        "" if good is None else ", an improvement" if (good == "better") is (verb == "rose") else ", a worsening"
-    )
-    doubts = f": {', '.join(judged.doubts[:2])}" if judged.doubts else ""
-    what = "The outcome" if generic else capitalised(outcome)
-    return f"{what} {verb} by {size}{moved}{judgement}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
+        tail = [] if a.chance is None else [f"chance of {_a(a.direction)} {chance_words(a.chance)}"]
+        tail += [] if a.p is None or a.lower is None else [f"p of no effect {p_alone(a.p)}"]
+        what = f"{estimate}{lift}" if generic else f"{outcome} {estimate}{lift}"
+        return f"Inconclusive: {'; '.join([f'{what}, {_interval(a)}', *tail])}."
+    rose = a.direction == "increase"
+    judgement = "" if good is None else ", an improvement" if (good == "better") is rose else ", a worsening"
+    doubts = f": {', '.join(judged.doubts[:DOUBTS])}" if judged.doubts else ""
+    moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{judgement}"
+    what = capitalised("the outcome" if generic else outcome)
+    return f"{what} {moved}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
 
 
 def bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, str, str]:
@@ -68,26 +50,27 @@ def bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, str, str]:
 
 def facts(s: Sides, a: Answer, judged: Judgement) -> tuple[Fact, ...]:
     """Evidence, chance, methods that agree, convergence."""
+    passed = Fact("Convergence", "failed", "bad") if unreliable(s) else Fact("Convergence", "passed", "good")
     return (
         Fact("Evidence", judged.grade, TONES.get(judged.grade, "bad")),
         _chance_fact(s, a, judged),
-        _agreement_fact(s),
-        _convergence_fact(s),
+        _agreement_fact(s, a),
+        Fact("Convergence", "no posterior", "neutral") if s.main is None else passed,
     )
 
 
 def _written(a: Answer) -> list[str]:
-    bounds = (math.nan, math.nan) if a.lower is None or a.upper is None else (a.lower, a.upper)
-    return effect_numbers(a.estimate, *bounds)
+    """The estimate and the ends of its interval, with signs."""
+    return numbers(a.estimate, *_ends(a), signed=True)
 
 
-def _size(a: Answer) -> str:
-    return _written(a)[0].lstrip("+\u2212")
+def _ends(a: Answer) -> list[float]:
+    return [] if a.lower is None or a.upper is None else [a.lower, a.upper]
 
 
 def _interval(a: Answer) -> str:
     if a.level is None:
-        return "a point without an interval" if a.interval == "point" else f"no {a.interval} interval with two ends"
+        return "without an interval that has ends"
     kind = "" if a.interval == "calibrated" else f"{a.interval} "
     _, lower, upper = _written(a)
     return f"{percent(a.level)} {kind}interval {lower} to {upper}"
@@ -99,99 +82,105 @@ def _a(direction: str) -> str:
 
 def _how_sure(s: Sides, a: Answer, judged: Judgement) -> str:
     if judged.grade == "unreliable":
-        return "How sure: not at all until the sampler's chains agree; the numbers below serve only to find out why."
+        return (
+            "How sure: not at all until the sampler's chains agree; the posterior's numbers serve only to find out why."
+        )
     parts = []
     if a.total is not None:
-        parts.append(f"mean of {s.facts['units_words']}, total {_total(a)}")
+        ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
+        parts.append(f"mean of {s.facts['units_words']}, total {numbers(a.total, *ends, signed=True)[0]}")
     if judged.grade == "inconclusive":
-        parts.append("no effect remains possible")
+        parts.append(NO_EFFECT)
     elif a.chance is not None:
         parts.append(f"chance of {_a(a.direction)} {chance_words(a.chance)}")
     elif a.p is not None:
-        parts.append(p_value(a.p))
-    parts.append(_width(s, a))
-    return capitalised("; ".join(parts)) + "."
-
-
-def _total(a: Answer) -> str:
-    bounds = (math.nan, math.nan) if a.total_lower is None or a.total_upper is None else (a.total_lower, a.total_upper)
-    return effect_numbers(a.total or 0.0, *bounds)[0]
+        parts.append(f"p of no effect {p_alone(a.p)}")
+    return capitalised("; ".join([*parts, _width(s, a)])) + "."
 
 
 def _width(s: Sides, a: Answer) -> str:
+    """What the interval of the answer allows for."""
+    donors, needed = s.facts["donors"], s.facts["donors_needed"]
     if a.interval == "calibrated":
-        return f"the interval allows for how far {count(s.facts['donors'], 'untreated donor')} strayed"
+        return f"the interval allows for how far {count(donors, 'untreated donor')} strayed"
     if s.main is not None:
-        lacks = "" if s.facts["donors"] >= s.facts["donors_needed"] else (
-            f"; calibration needs {count(s.facts['donors_needed'], 'donor')}"
-        )  # fmt: skip
+        lacks = f"; calibration needs {count(needed, 'donor')}" if donors < needed else ""
         return f"the interval's width is the model's word alone, not calibrated on donors{lacks}"
-    if any(mute(row) for row in s.tests):
-        return f"with {count(s.facts['donors'], 'donor')} no test can rule anything out"
+    if s.tests and all(mute(row) for row in s.tests):
+        return f"with {count(donors, 'donor')} no test can rule anything out"
     return "without a posterior there is no chance of an effect to report"
 
 
 def _others(s: Sides, a: Answer) -> str:
-    others = s.others if s.main is not None else tuple(row for row in s.classical if row["method"] != a.method)
+    others = _beside(s, a)
     if not others:
         return "No other method was run beside it."
     if unreliable(s):
         told = kept(s)[:NAMED] or others[:NAMED]
-        each = listed([f"{_name(row)} ({_alone(row, a)})" for row in told])
-        return f"Until then only the classical estimates stand, each on its own condition: {each}."
-    return " ".join([_agreement(s, a, others), *_disagreement(s, a)])
+        return f"Until then only the other methods stand, each on its own condition: {_names(told, a)}."
+    if s.main is not None and among(s.main, lacking(s)):
+        able = [row for row in s.others if row["free_level"]]
+        whom = f"Believe {_names(able, a)} instead" if able else "Fit the model default instead"
+        return f"{whom}: this model cannot shift to the treated level."
+    agree = _agreeing(s, a)
+    verb = "point" if s.main is None else "agree"
+    verb = f"{verb}s" if len(agree) == 1 else verb
+    words = f"{verb} the same way" if s.main is None else verb
+    return " ".join([f"{_of(len(agree), len(others))} {words}{_span(agree, a)}.", *_disagreement(s, a)])
 
 
-def _agreement(s: Sides, a: Answer, others: Sequence[Row]) -> str:
-    if s.main is None:
-        same = [row for row in others if float(row["estimate"]) * a.estimate > 0]
-        return f"{_of(len(same), len(others))} find the same direction{_span(same, a)}."
-    aside = set_aside(s)
-    agree = [row for row in s.agreeing() if not any(row is each for each in aside)]
-    return f"{_of(len(agree), len(others))} agree{'s' if len(agree) == 1 else ''}{_span(agree, a)}."
+def _beside(s: Sides, a: Answer) -> tuple[Row, ...]:
+    """The methods beside the answer's."""
+    return s.others if s.main is not None else tuple(row for row in s.classical if row["method"] != a.method)
+
+
+def _agreeing(s: Sides, a: Answer) -> list[Row]:
+    """Those that agree and that nothing speaks against."""
+    agree = s.agreeing() if s.main is not None else [r for r in _beside(s, a) if float(r["estimate"]) * a.estimate > 0]
+    return [row for row in agree if not among(row, set_aside(s))]
 
 
 def _of(n: int, total: int) -> str:
     if n == total:
         return f"All {total} other methods" if total > 1 else "The other method"
-    return f"{n if n else 'None'} of {count(total, 'other method')}"
+    return f"{n or 'None'} of {count(total, 'other method')}"
 
 
 def _span(rows: Sequence[Row], a: Answer) -> str:
     if not rows:
         return ""
-    values = sorted(float(row["estimate"]) for row in rows)
-    written = numbers(values[0], values[-1], signed=True, decimals=_decimals(a))
-    return f" ({written[0]})" if written[0] == written[1] else f" ({written[0]} to {written[1]})"
-
-
-def _decimals(a: Answer) -> int:
-    return effect_decimals(a.estimate, *((a.lower, a.upper) if a.lower is not None and a.upper is not None else ()))
+    ends = list(dict.fromkeys(_alone(row, a) for row in sorted(rows, key=lambda row: float(row["estimate"]))))
+    return f" ({ends[0]})" if len(ends) == 1 else f" ({ends[0]} to {ends[-1]})"
 
 
 def _alone(row: Row, a: Answer) -> str:
-    return numbers(float(row["estimate"]), signed=True, decimals=_decimals(a))[0]
+    """An estimate with the digits of the answer."""
+    return numbers(float(row["estimate"]), signed=True, decimals=decimals_of([a.estimate, *_ends(a)]))[0]
 
 
 def _disagreement(s: Sides, a: Answer) -> list[str]:
-    """Whom to believe, where a method does not agree."""
+    """Whom to believe, and whom not, where a method does not agree."""
     words = []
-    lacking = [row for row in s.others if row["free_level"] is False] if s.facts["hull"]["outside"] else []
-    closer, looser, _, _ = fits_apart(s)
-    if lacking:
-        words.append(f"Ignore {_names(lacking, a)}: donors do not reach the treated level, and it cannot shift.")
-    if loose := [row for row in looser if not any(row is each for each in lacking)]:
-        words.append(f"Ignore {_names(loose, a)}: it follows the past less closely.")
-    outside = [row for row in s.apart() if any(row is each for each in kept(s))]
-    if closer and not many_donors(s):
-        words.append(f"Believe {_names(closer, a)} instead: it follows the past more closely.")
-    elif outside:
-        words.append(f"Nothing speaks against {_names(outside, a)}: report both.")
-    opposed = [row for row in s.opposed() if any(row is each for each in kept(s))]
-    if opposed:
-        words.append(f"{capitalised(_names(opposed, a))} {'has' if len(opposed) == 1 else 'have'} the other sign: "
-                     "believe the interval, which holds both.")  # fmt: skip
+    if lacks := tuple(row for row in lacking(s) if among(row, _beside(s, a))):
+        they = "they" if len(lacks) > 1 else "it"
+        words.append(f"Ignore {_names(lacks, a)}: {they} cannot shift to the treated level.")
+    if loose := [row for row in fits_apart(s)[1] if not among(row, lacks)]:
+        words.append(f"Ignore {_names(loose, a)}: {_follow(loose)} the past less closely.")
+    if better := closer(s):
+        words.append(f"Believe {_names(better, a)} instead: {_follow(better)} the past more closely.")
+    elif outside := [row for row in kept(s) if among(row, s.apart())]:
+        words.append(f"Nothing speaks against {_names(outside, a)}, outside the interval: report both.")
+    opposite = (
+        s.opposed() if s.main is not None else [r for r in _beside(s, a) if float(r["estimate"]) * a.estimate < 0]
+    )
+    if opposed := [row for row in opposite if among(row, kept(s))]:
+        has = "has" if len(opposed) == 1 else "have"
+        words.append(f"{capitalised(_names(opposed, a))} {has} the other sign: believe no direction.")
     return words
+
+
+def _follow(rows: Sequence[Row]) -> str:
+    return "they follow" if len(rows) > 1 else "it follows"
 
 
 def _names(rows: Sequence[Row], a: Answer) -> str:
@@ -205,42 +194,47 @@ def _name(row: Row) -> str:
 
 
 def _before_acting(s: Sides, judged: Judgement) -> str:
-    if judged.grade == "unreliable":
-        settings = f"--draws {LONGER['draws']} --tune {LONGER['tune']} --target-accept {LONGER['target_accept']}"
-        return f"Next, sample longer ({settings}); if that fails too, try --model {SIMPLER}."
     checks = s.facts["checks"]
+    if judged.grade == "unreliable":
+        settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
+        simpler = (
+            "" if s.base is None or s.base["model"] == SIMPLER else f"; if that fails too, try the model {SIMPLER}"
+        )
+        return f"Next, sample longer ({settings}){simpler}."
+    if suspects := s.facts["suspects"]:
+        return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
     if checks is not None and checks["status"] == "warning" and checks["suggestion"]:
-        return f"Before acting, fit the model {checks['suggestion']} too: a check contradicts this one."
-    donors = listed(s.facts["main_donors"]) if s.facts["main_donors"] else "the donors"
-    return f"Before acting, check that nothing else changed since the start, neither there nor in {donors}."
+        return f"Before acting, fit the model {checks['suggestion']} too: a check warns about this one."
+    where = _some(s, s.facts["main_donors"]) if s.facts["main_donors"] else "the donors"
+    return f"Before acting, check that nothing else changed since the start, neither there nor in {where}."
+
+
+def _some(s: Sides, names: Sequence[str]) -> str:
+    """Donors by name; bare numbers get their noun."""
+    noun = s.facts["labels"]["unit"]
+    bare = all(name.lstrip("-").isdigit() for name in names)
+    return f"{(noun if len(names) == 1 else plural(noun)) + ' ' if bare else ''}{listed(list(names))}"
+
+
+SIMPLER = "level"
+"""The model to try where sampling longer does not help: it has neither a drift nor a choice between forms of one."""
 
 
 def _chance_fact(s: Sides, a: Answer, judged: Judgement) -> Fact:
     if judged.grade == "unreliable":
         return Fact("Chance", "not known", "bad")
     if a.chance is None:
-        return Fact(
-            "p of no effect", "none" if a.p is None else p_value(a.p).removeprefix("p ").removeprefix("= "), "neutral"
-        )
-    good = s.facts["labels"]["higher_is"]
-    tone: Tone = "neutral"
+        return Fact("p of no effect", "not known" if a.p is None else p_alone(a.p), "neutral")
+    good, tone = s.facts["labels"]["higher_is"], "neutral"
     if good is not None and a.excludes_zero:
         tone = "good" if (good == "better") is (a.direction == "increase") else "bad"
-    return Fact(f"Chance of {_a(a.direction)}", chance_words(a.chance), tone)
+    return Fact(f"Chance of {_a(a.direction)}", chance_words(a.chance), tone)  # type: ignore[arg-type]
 
 
-def _agreement_fact(s: Sides) -> Fact:
-    name = "Methods that agree"
-    if s.main is None or not s.others:
-        return Fact(name, "no other", "neutral")
-    aside = set_aside(s)
-    agree = [row for row in s.agreeing() if not any(row is each for each in aside)]
-    whole = len(kept(s))
+def _agreement_fact(s: Sides, a: Answer) -> Fact:
+    others, agree = _beside(s, a), _agreeing(s, a)
+    if not others or unreliable(s):
+        return Fact("Methods that agree", "none to compare", "neutral")
+    whole = len([row for row in others if among(row, kept(s))])
     tone: Tone = "good" if whole and len(agree) == whole else "bad" if 2 * len(agree) < whole else "neutral"
-    return Fact(name, f"{len(agree)} of {len(s.others)}", tone)
-
-
-def _convergence_fact(s: Sides) -> Fact:
-    if s.main is None:
-        return Fact("Convergence", "no posterior", "neutral")
-    return Fact("Convergence", "failed", "bad") if unreliable(s) else Fact("Convergence", "passed", "good")
+    return Fact("Methods that agree", f"{len(agree)} of {len(others)}", tone)

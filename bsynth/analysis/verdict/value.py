@@ -6,6 +6,9 @@ from typing import Any, Literal
 type Grade = Literal["strong", "moderate", "weak", "inconclusive", "unreliable"]
 type Tone = Literal["good", "neutral", "bad"]
 
+LONGER = {"draws": 2000, "tune": 2000, "target_accept": 0.99}
+"""Settings of the sampler to try where a fit did not converge."""
+
 
 @dataclass(frozen=True)
 class Fact:
