@@ -9,7 +9,7 @@ import pandas as pd
 from bsynth._base.plain import show
 from bsynth.text.card import html_table
 from bsynth.text.labels import plain
-from bsynth.text.numbers import effect_numbers, number, percent, probability
+from bsynth.text.numbers import number, numbers, percent, probability
 
 WIDTH = 80
 """Characters of a line."""
@@ -94,7 +94,7 @@ def _figures(estimand: str, estimate: float, lower: float, upper: float) -> list
     if estimand == "lift":
         written = [percent(value, 1) if abs(value) < math.inf else number(value) for value in values]
     else:
-        written = [text.removeprefix("+") for text in effect_numbers(*values)]
+        written = [text.removeprefix("+") for text in numbers(*values, signed=True)]
     short = [text if len(text) <= 10 else number(value) for value, text in zip(values, written, strict=True)]
     return ["" if value != value else text for value, text in zip(values, short, strict=True)]
 
