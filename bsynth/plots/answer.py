@@ -13,7 +13,7 @@ from bsynth.plots.style import BLUE, RED
 from bsynth.plots.trajectory import core_of, draw_path
 from bsynth.plots.view import Shown, View, view
 from bsynth.plots.window import focus
-from bsynth.text.numbers import effect_numbers
+from bsynth.text.numbers import numbers
 
 SIZE = (7.6, 3.7)
 BAR = 0.17
@@ -85,7 +85,7 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.set_ylim(low, high)
     ax.set_xlim(-0.45, 1.0)
     # What is not to be used is not written large.
-    words = ("", "", "") if seen.reason else effect_numbers(estimate, lower, upper)
+    words = ("", "", "") if seen.reason else numbers(estimate, lower, upper, signed=True)
     for value, text, weight in zip((estimate, lower, upper), words, ("bold", "normal", "normal"), strict=True):
         if not math.isnan(value):
             at = float(np.clip(value, low + 0.03 * span, high - 0.03 * span))

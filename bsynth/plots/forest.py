@@ -16,7 +16,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, GREEN, ORANGE, RED, VERMILION
 from bsynth.text.labels import METHODS, interval_words
-from bsynth.text.numbers import bracket, chance, effect_numbers, p_value, percents
+from bsynth.text.numbers import bracket, chance, numbers, p_value, percents
 
 ROW = 0.46
 """Height of a row of two lines, inches."""
@@ -196,4 +196,4 @@ def _limits(rows: pd.DataFrame, truth: float | None) -> tuple[float, float]:
 
 
 def _format(estimand: str, *values: float) -> list[str]:
-    return percents(*values, signed=True) if estimand == "lift" else effect_numbers(*values)
+    return percents(*values, signed=True) if estimand == "lift" else numbers(*values, signed=True)

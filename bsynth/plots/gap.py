@@ -13,7 +13,7 @@ from bsynth.plots.style import BLACK, PURPLE, VERMILION, EndLabel
 from bsynth.plots.trajectory import draw_band
 from bsynth.plots.view import Shown, View, drift_words, view
 from bsynth.plots.window import focus, window_words
-from bsynth.text.numbers import bracket, effect_numbers
+from bsynth.text.numbers import bracket, numbers
 
 MARKED = 80
 """Periods up to which each has a dot."""
@@ -126,7 +126,7 @@ def gap_core(seen: View) -> FloatArray:
 def _average_words(seen: View) -> str:
     """Return "average +1.2" and, when there is one, its interval on further lines."""
     row = seen.average
-    estimate, lower, upper = effect_numbers(row["estimate"], row["lower"], row["upper"])
+    estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
     if not seen.interval:
         return f"average {estimate}"
     return f"average {estimate}\n{bracket((lower, upper))}\n{seen.short}"

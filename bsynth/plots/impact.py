@@ -18,7 +18,7 @@ from bsynth.plots.style import BLACK, BLUE, PURPLE, VERMILION
 from bsynth.plots.trajectory import core_of, draw_band, draw_path
 from bsynth.plots.view import Shown, View, view
 from bsynth.plots.window import focus, window_words
-from bsynth.text.numbers import bracket, effect_numbers
+from bsynth.text.numbers import bracket, numbers
 
 SIZE = (8.0, 7.4)
 HEIGHTS = (1.25, 1.0, 1.0)
@@ -133,7 +133,7 @@ def _cumulative(ax: Axes, x: NDArray[Any], seen: View) -> None:
 
 def said(seen: View, row: Any, name: str) -> str:
     """Return "average +1.2, 95% calibrated [+0.3, +2.1]" of a row of effects; of a point the estimate alone."""
-    estimate, *bounds = effect_numbers(*(float(row[key]) for key in ("estimate", "lower", "upper")))
+    estimate, *bounds = numbers(*(float(row[key]) for key in ("estimate", "lower", "upper")), signed=True)
     if np.isnan(float(row["lower"])):
         return f"{name} {estimate}"
     return f"{name} {estimate}, {seen.short.replace(chr(10), ' ')} {bracket(bounds)}"

@@ -10,7 +10,7 @@ from bsynth.analysis.verdict.sides import take_apart
 from bsynth.findings.uncertainty import NAMES
 from bsynth.reporting.words import as_float, title_of
 from bsynth.text.labels import capitalised, interval_words
-from bsynth.text.numbers import effect_decimals, numbers, percent
+from bsynth.text.numbers import decimals_of, numbers, percent
 
 WIDEST = 4.0
 """Intervals wider than this many times the main one are cut, with an arrow."""
@@ -120,7 +120,7 @@ class _Rail:
         values += [v for low, high in bounds if high - low <= WIDEST * usual for v in (low, high)]
         span = (max(values) - min(values)) or 1.0
         main = (as_float(rows[0][name]) for name in ("estimate", "lower", "upper"))
-        return cls(min(values) - EDGE * span, max(values) + EDGE * span, effect_decimals(*main))
+        return cls(min(values) - EDGE * span, max(values) + EDGE * span, decimals_of([*main]))
 
     def of_value(self, value: float) -> float:
         share = (value - self.low) / (self.high - self.low)

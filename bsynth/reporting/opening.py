@@ -18,7 +18,7 @@ from bsynth.reporting.words import (
 )
 from bsynth.text.labels import interval_words, plain
 from bsynth.text.marks import UNRELIABLE, mark
-from bsynth.text.numbers import count, effect_numbers, fixed, number, numbers
+from bsynth.text.numbers import count, fixed, number, numbers
 
 MOSTLY = 0.5
 """Share of the fit before the start from which the drift carries most of it."""
@@ -84,7 +84,9 @@ def quantities(summary: dict[str, Any]) -> pd.DataFrame:
     if several and summary["comparison"] is not None:
         found = summary["comparison"]["answer"]
         over = f"Total over {units} and {count(summary['panel']['n_post'], 'period')}"
-        rows.append((over, effect_numbers(*(as_float(found[k]) for k in ("total", "total_lower", "total_upper")))))
+        rows.append(
+            (over, numbers(*(as_float(found[k]) for k in ("total", "total_lower", "total_upper")), signed=True))
+        )
     return pd.DataFrame(
         [
             {

@@ -15,7 +15,7 @@ from bsynth.reporting.words import as_float, chance_words, p_words, title_of
 from bsynth.text.card import quantities, writer
 from bsynth.text.labels import METHODS, STATISTICS, heading, interval_words, plain, span
 from bsynth.text.marks import OF_FIT, marked
-from bsynth.text.numbers import bracket, count, effect_numbers, fixed, number, numbers, percents
+from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
 ROWS = 20
 """Longest table of donors; the rest is counted in the caption and stands in summary.json."""
@@ -41,7 +41,7 @@ class Table:
 def effect_words(row: dict[str, Any]) -> list[str]:
     """Format estimate, lower and upper of a row of effects as every sentence does; a lift as a percentage."""
     values = [as_float(row[key]) for key in ("estimate", "lower", "upper")]
-    return percents(*values, signed=True) if row["estimand"] == "lift" else effect_numbers(*values)
+    return percents(*values, signed=True) if row["estimand"] == "lift" else numbers(*values, signed=True)
 
 
 def methods(summary: dict[str, Any]) -> Table:

@@ -11,7 +11,7 @@ import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.plots import plot_gap, plot_trajectory
 from bsynth.text.marks import OF_FIT, marked
-from bsynth.text.numbers import effect_numbers
+from bsynth.text.numbers import numbers
 
 
 def lines(ax: Axes, gid: str) -> list[Line2D]:
@@ -85,7 +85,7 @@ def test_gap_draws_the_path_table_and_the_average(rollout_fit: Fit) -> None:
     (mean,) = lines(ax, "average")
     assert list(mean.get_xdata()) == [20, 29]
     assert list(mean.get_ydata()) == [average["estimate"]] * 2
-    words = effect_numbers(average["estimate"], average["lower"], average["upper"])
+    words = numbers(average["estimate"], average["lower"], average["upper"], signed=True)
     assert f"average {words[0]}\n[{words[1]},\u00a0{words[2]}]" in texts(ax)
     assert band(ax)[:, 1].max() == path["gap_upper"].iloc[rollout_fit.n_pre :].max()
 

@@ -15,7 +15,7 @@ import bsynth as bs
 from bsynth.analysis import Analysis, analyse
 from bsynth.reporting.figures import Drawing, figures
 from bsynth.reporting.html import write_report
-from bsynth.text.numbers import effect_numbers
+from bsynth.text.numbers import numbers
 
 DESK, PHONE = (1280, 800), (390, 844)
 SERIOUS = {"serious", "critical"}
@@ -234,7 +234,7 @@ def test_every_picture_has_the_interval_of_the_headline(
     whole: dict[str, Analysis], drawn: dict[str, dict[str, Drawing]], name: str
 ) -> None:
     answer = whole[name].to_dict()["comparison"]["answer"]
-    words = effect_numbers(answer["estimate"], answer["lower"], answer["upper"])
+    words = numbers(answer["estimate"], answer["lower"], answer["upper"], signed=True)
     assert f"{words[1]} to {words[2]}" in whole[name].verdict.headline
     shown = {key: drawing.words.replace("\u00a0", " ") for key, drawing in drawn[name].items()}
     interval = f"[{words[1]}, {words[2]}]"
@@ -247,7 +247,7 @@ def test_every_picture_has_the_interval_of_the_headline(
 def test_the_page_prints_that_interval_everywhere(show: Callable[..., Page], whole: dict[str, Analysis]) -> None:
     for name in ("demo", "prop99", "several", "classical"):
         page, answer = show(name, DESK), whole[name].to_dict()["comparison"]["answer"]
-        words = effect_numbers(answer["estimate"], answer["lower"], answer["upper"])
+        words = numbers(answer["estimate"], answer["lower"], answer["upper"], signed=True)
         first = page.locator(".forest .main")
         assert first.locator(".what b").inner_text() == words[0]
         assert first.locator(".what small").inner_text() == f"{words[1]} to {words[2]}"
