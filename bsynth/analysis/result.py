@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Protocol, Self
 
 import pandas as pd
@@ -31,10 +32,6 @@ from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 3
-SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
-"""Columns of the effects in a notebook."""
-FIRST = 3
-"""Sentences of the verdict in a notebook."""
 
 
 class Finding(Protocol):
@@ -380,12 +377,8 @@ class Analysis(Pictured):
         return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
 
     def _gist(self) -> str:
-        return self.comparison.headline
+        return self.verdict.headline
 
-    def _card_sentences(self) -> tuple[str, ...]:
-        # The whole verdict is long; the comparison's card has it.
-        return self.sentences()[:FIRST]
-
-    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
-        shown = [c for c in SHORT if c in self.table and self.table[c].notna().any()]
-        return (self.table[["estimand", *shown]].astype(object).fillna(""),)
+    def _card(self) -> str:
+        # The first screen of the report; results know no pages, so that what is shown finds what shows it.
+        return str(import_module("bsynth.reporting.card").first_screen(self))

@@ -133,6 +133,10 @@ class Result(ABC):
         return f"<{kind} {plain(f'{self.title}: {self._gist()}', LINE - len(kind) - 3)}>"
 
     def _repr_html_(self) -> str:
+        return self._card()
+
+    def _card(self) -> str:
+        """The card: title, words and tables."""
         return html_card(self.title, self._card_sentences(), *self._card_tables())
 
     def _gist(self) -> str:

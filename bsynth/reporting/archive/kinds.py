@@ -3,6 +3,7 @@
 from importlib import import_module
 
 _MODULES: dict[str, tuple[str, ...]] = {
+    "analysis.choice": ("Choice",),
     "analysis.comparison": ("Comparison",),
     "analysis.result": ("Analysis", "Rows"),
     "bayesian.forecast": ("Forecast",),
