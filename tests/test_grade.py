@@ -131,7 +131,8 @@ def test_three_doubts_are_weak(numbers: dict[str, Any]) -> None:
     warned = {"status": "warning", "suggestion": "robust", "warnings": ["loo"]}
     one = graded(numbers, checks=warned)
     assert one.grade == "moderate"
-    assert one.headline.endswith("a check warns about the model.")
+    assert one.headline.endswith("a check speaks for the model robust.")
+    assert graded(numbers, checks=warned | {"suggestion": None}).grade == "strong"
     assert one.bullets[2] == "Before acting, fit the model robust too: a check warns about this one."
     two = graded(numbers, checks=warned, upper=-1.0)
     assert two.grade == "moderate"
@@ -141,7 +142,12 @@ def test_three_doubts_are_weak(numbers: dict[str, Any]) -> None:
     assert three.grade == "weak"
     assert "95% predictive interval" in three.headline
     assert "the interval is not calibrated" in three.details[-1]
+    numbers["table"][0]["upper"] = -6.0
     assert graded(numbers, calibrated=False).grade == "moderate"
+    # Nothing vouches for its width.
+    for each in numbers["table"][1:]:
+        each |= {"lower": -30.0, "upper": 9.0, "p": 0.3}
+    assert graded(numbers, calibrated=False).grade == "weak"
 
 
 def test_the_gate_comes_before_everything(numbers: dict[str, Any]) -> None:

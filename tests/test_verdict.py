@@ -3,10 +3,10 @@
 import copy
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 import bsynth as bs
@@ -19,6 +19,7 @@ from bsynth.calibration import Calibration
 from bsynth.checks import check
 
 PANELS = ("rollout", "prop99", "basque", "nothing", "few", "textbook", "classical_only")
+type Unexplained = Callable[[str, dict[str, Any]], set[str]]
 NUMBER = re.compile(r"−?\d+(?:,\d{3})*(?:\.\d+)?%?")
 
 
@@ -87,31 +88,10 @@ def germany(germany_panel: bs.Panel) -> Analysis:
     return side_by_side(germany_panel, calibration.fit, calibration=calibration)
 
 
-def leaves(value: Any) -> list[float]:
-    """Every number of plain data; strings, the verdict's own words among them, do not count."""
-    if isinstance(value, dict):
-        return [leaf for each in value.values() for leaf in leaves(each)]
-    if isinstance(value, list):
-        return [leaf for each in value for leaf in leaves(each)]
-    return [] if isinstance(value, bool) or not isinstance(value, int | float) else [abs(float(value))]
-
-
-def unexplained(text: str, summary: dict[str, Any]) -> set[str]:
-    """Numbers of a text that no number of the summary rounds to with their decimals; bounds of a chance are none."""
-    found = np.array(leaves(summary))
-    text = text.replace("over 99.9%", "").replace("under 0.1%", "")
-
-    def explained(written: str) -> bool:
-        share = written.endswith("%")
-        plain = written.strip("−%").replace(",", "")
-        decimals = len(plain.partition(".")[2])
-        return bool((np.abs(found * (100 if share else 1) - float(plain)) <= 0.5001 * 10.0**-decimals).any())
-
-    return {written for written in NUMBER.findall(text) if not explained(written)}
-
-
 @pytest.mark.parametrize("name", PANELS)
-def test_every_number_of_the_verdict_is_in_the_summary(name: str, request: pytest.FixtureRequest) -> None:
+def test_every_number_of_the_verdict_is_in_the_summary(
+    name: str, request: pytest.FixtureRequest, unexplained: Unexplained
+) -> None:
     analysis: Analysis = request.getfixturevalue(name)
     words = " ".join((str(analysis.verdict), *analysis.verdict.details))
     assert len(NUMBER.findall(words)) > 8
@@ -119,11 +99,11 @@ def test_every_number_of_the_verdict_is_in_the_summary(name: str, request: pytes
 
 
 @pytest.mark.slow
-def test_every_number_of_a_calibrated_verdict_is_in_the_summary(germany: Analysis) -> None:
+def test_every_number_of_a_calibrated_verdict_is_in_the_summary(germany: Analysis, unexplained: Unexplained) -> None:
     assert not unexplained(" ".join(germany.verdict.sentences()), germany.to_dict())
 
 
-def test_the_check_of_numbers_can_fail(rollout: Analysis) -> None:
+def test_the_check_of_numbers_can_fail(rollout: Analysis, unexplained: Unexplained) -> None:
     said = str(rollout.verdict) + " It is 7.7777 at 91.37%."
     assert unexplained(said, rollout.to_dict()) == {"7.7777", "91.37%"}
 

@@ -4,8 +4,8 @@
 |---|---|
 | unreliable | the fit, or the calibration that its interval rests on, did not pass its convergence gate |
 | inconclusive | the interval of the answer holds zero, or there is none |
-| weak | zero is excluded, but with three doubts or more, or another method is to be believed instead, or most of the |
-|      | methods that are kept lie outside the interval |
+| weak | zero is excluded, but with three doubts or more; or another method is to be believed instead; or most of the |
+|      | methods kept lie outside the interval; or it is not calibrated and the placebo tests are silent (5 and 2) |
 | moderate | zero is excluded, with one or two doubts |
 | strong | zero is excluded, without a doubt |
 
@@ -15,7 +15,7 @@ The answer's interval is the calibrated one where there is one. The doubts:
 2. of the placebo tests around methods that are kept, none rejects although one could. With several treated units these
    do not count: their placebos are single donors, noisier than a mean;
 3. a method that is kept lies outside the interval;
-4. a check warns about the model;
+4. a check warns about the model and names a better one;
 5. the interval is not calibrated on the donors, or there is no posterior;
 6. a certificate finds the model overconfident on this panel, and its own interval is what is reported.
 
@@ -55,7 +55,8 @@ def judge(s: Sides, answer: Answer) -> Judgement:
         return Judgement("inconclusive")
     believed, apart = _instead(s), _kept_outside(s)
     doubts = tuple(filter(None, [believed, *(part(s, answer) for part in _DOUBTS)]))
-    if believed or 2 * len(apart) > len(kept(s)) or len(doubts) >= SEVERAL:
+    unbacked = bool(_width(s, answer) and _silent(s, answer))
+    if believed or unbacked or 2 * len(apart) > len(kept(s)) or len(doubts) >= SEVERAL:
         return Judgement("weak", doubts)
     return Judgement("moderate" if doubts else "strong", doubts)
 
@@ -120,7 +121,8 @@ def _apart(s: Sides, _: Answer) -> str:
 
 def _checks(s: Sides, _: Answer) -> str:
     checks = s.facts["checks"]
-    return "a check warns about the model" if checks is not None and checks["status"] == "warning" else ""
+    warned = checks is not None and checks["status"] == "warning" and checks["suggestion"]
+    return f"a check speaks for the model {checks['suggestion']}" if warned else ""
 
 
 def _width(s: Sides, answer: Answer) -> str:
