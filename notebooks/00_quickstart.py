@@ -60,10 +60,11 @@ panel = bs.Panel.from_long(
 panel
 
 # %% [markdown]
-# Look at the data before anything is fitted: do the other markets move as the treated one does?
+# Look at the data before anything is fitted: do the other markets move as the treated one does? Markets differ in size,
+# so each is drawn as a percentage of its own mean before the start.
 
 # %%
-ax = panel.plot()
+ax = panel.plot(index=True)
 
 # %% [markdown]
 # ## 3. The answer
@@ -85,17 +86,18 @@ analysis
 analysis.effects()
 
 # %% [markdown]
-# Week by week: the gap to what would have been sold, as sales and as a share. `gap` and `relative` have their bounds.
+# Week by week: the gap to what would have been sold, in sales and as a share of them, each with its interval.
 
 # %%
 weekly = analysis.calibration.path().set_index("time")
-weekly[["observed", "counterfactual", "gap", "gap_lower", "gap_upper", "relative"]].round(3)
+shown = ["observed", "counterfactual", "gap", "gap_lower", "gap_upper"]
+weekly[shown].round(0).join(weekly[["relative", "relative_lower", "relative_upper"]].round(3))
 
 # %% [markdown]
 # And summed since the start:
 
 # %%
-analysis.calibration.cumulative().round(0)
+analysis.calibration.cumulative().set_index("time")[["cumulative", "lower", "upper"]].round(0)
 
 # %%
 ax = bs.plots.plot_impact(analysis)
@@ -106,8 +108,7 @@ ax = bs.plots.plot_impact(analysis)
 # Say that each sale earns 30 and the campaign cost 100,000.
 
 # %%
-decision = bs.decide(analysis, cost=100_000, value_per_unit=30)
-print("\n".join(decision.sentences()))
+bs.decide(analysis, cost=100_000, value_per_unit=30)
 
 # %% [markdown]
 # ## 6. Share it
@@ -116,11 +117,10 @@ print("\n".join(decision.sentences()))
 # without fitting anything again.
 
 # %%
-page = bs.report(analysis, folder / "report.html")
+bs.report(analysis, folder / "report.html")
 analysis.save(folder / "analysis.nc")
 again = bs.load(folder / "analysis.nc")
-print(page.name, page.stat().st_size // 1000, "kB")
-print(again.verdict)
+again.verdict.headline
 
 # %% [markdown]
 # ## And now with your data
