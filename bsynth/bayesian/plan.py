@@ -10,6 +10,7 @@ from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import Design, make_design
+from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, require_panel
 from bsynth.text.labels import plain
@@ -33,6 +34,8 @@ class Plan:
     design : Design
         The arrays that the model sees.
     sampling : Sampling
+    chosen : str
+        Why the model works on another scale than its own, where `bsynth.choose_scale` found one.
 
     Examples
     --------
@@ -50,6 +53,7 @@ class Plan:
     reason: str
     design: Design
     sampling: Sampling
+    chosen: str = ""
 
     @property
     def lacks(self) -> str | None:
@@ -71,7 +75,7 @@ class Plan:
             f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {count(panel.n_donors, 'donor')}, "
             f"{panel.n_pre} pre and {count(panel.n_post, 'post period')}; "
             f"{count(how.chains, 'chain')} × {count(how.draws, 'draw')} after {how.tune} of tuning, seed "
-            f"{how.seed}. {self.reason}"
+            f"{how.seed}. {self.reason}" + f" {self.chosen}" * bool(self.chosen)
         )
 
 
@@ -79,7 +83,7 @@ def plan(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = None,
+    scale: str | None = AUTO,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -88,15 +92,14 @@ def plan(
 ) -> Plan:
     """Validate a request and return what `fit` would do; nothing is sampled.
 
-    Parameters as `fit`, but for a ``scale`` that forecasts choose, which takes fits; ``slots`` and ``periods`` make
-    room for more donors and periods than the panel has, so that plans for panels that differ by a few share one
-    compiled model.
+    Parameters as `fit`; ``slots`` and ``periods`` make room for more donors and periods than the panel has, so that
+    plans for panels that differ by a few share one compiled model.
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
     choice = choose_model(panel, model, scale)
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
-    return Plan(panel, choice.spec, " ".join([choice.reason, *design.notes]), design, chosen)
+    return Plan(panel, choice.spec, " ".join([choice.reason, *design.notes]), design, chosen, choice.scale)
 
 
 def pymc_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> "pm.Model":

@@ -34,7 +34,7 @@ _VARIABLE = "counterfactual"
 
 @dataclass(frozen=True)
 class Provenance:
-    """What made a fit: enough to make it again. ``chosen`` says how forecasts chose its scale, where they did."""
+    """What made a fit: enough to make it again. ``chosen`` says why it is on another scale."""
 
     seed: int
     draws: int

@@ -1,6 +1,7 @@
 """The verb: every donor as pseudo-treated, what they teach, and the treated unit's own fit."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bsynth._base.request import check_flags
@@ -11,6 +12,7 @@ from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT
+from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -22,7 +24,7 @@ def calibrate(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = None,
+    scale: str | None = AUTO,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -40,8 +42,8 @@ def calibrate(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    scale : {"treated", "each", "log", "logit"}, optional
-        In the place of the model's own, as `bsynth.fit`; the donors' errors are then learned on that scale.
+    scale : {"auto", "treated", "each", "log", "logit"}, optional
+        As `bsynth.fit`; the donors' errors are learned on that scale.
     draws : int, optional
         Posterior draws per chain and fit; 1000 by default.
     seed : int, optional
@@ -87,6 +89,7 @@ def calibrate(
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
     treated = fit(panel, spec, sampling=chosen, progress=progress)
+    treated = replace(treated, provenance=replace(treated.provenance, chosen=request.chosen))
     single = not donors.placebos[0].members
     return Calibration(
         fit=treated,

@@ -14,6 +14,7 @@ from bsynth.bayesian.run import fit
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design
+from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -107,7 +108,7 @@ def leave_future_out(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = None,
+    scale: str | None = AUTO,
     last: int = 5,
     draws: int | None = None,
     seed: int | None = None,
@@ -120,8 +121,8 @@ def leave_future_out(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    scale : {"treated", "each", "log", "logit"}, optional
-        In the place of the model's own. Densities are of the outcome, so that scales compare.
+    scale : {"auto", "treated", "each", "log", "logit"}, optional
+        As `bsynth.fit`. Densities are of the outcome, so that scales compare.
     last : int
         How many pre-periods, at least 3; each costs a fit.
     draws : int, optional

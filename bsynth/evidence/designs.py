@@ -1,4 +1,4 @@
-"""The placebo designs of Arkhangelsky et al. (2021, section 3.1.1), simulated from the CPS panel that they are drawn from.
+"""The placebo designs of Arkhangelsky et al. (2021, section 3.1.1), drawn from the CPS panel as they are there.
 
 Each outcome of the panel is split into two-way fixed effects F, what a factor model of rank 4 adds, M, and a remainder
 whose autocovariance is an AR(2)'s. A draw is F + M + N(0, Σ), treated by units that such laws were passed in, with no
