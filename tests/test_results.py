@@ -16,7 +16,6 @@ from html import escape
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from bsynth.model.scales import ScaleChoice
 from matplotlib.axes import Axes
 
 import bsynth as bs
@@ -34,8 +33,8 @@ from bsynth.frequentist import (
     PlaceboSpace,
     PlaceboTime,
     PredictionInterval,
-    ScaleChoice,
 )
+from bsynth.model.scales import ScaleChoice
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
