@@ -114,7 +114,7 @@ def score(panel: Panel, effect: FloatArray, model: str, sampling: Sampling, *, u
     """
     found = calibrate(panel, model, sampling=sampling, progress=False)
     truth = float(effect.mean())
-    unit = float(panel.treated_series[: panel.n_pre].std()) if unit is None else unit
+    unit = found.scale if unit is None else unit
     record: dict[str, Any] = {"status": found.status, "failed": found.failed, "scale": found.fit.spec.scale}
     base, table = found.fit.effects, found.effects
     record["error"] = (float(table().iloc[0]["estimate"]) - truth) / unit
@@ -150,7 +150,7 @@ def _conformal(found: Calibration, panel: Panel) -> list[tuple[float, float]]:
     """
     table = found.table
     scores = np.abs(standardised(table["error"].to_numpy(), table["sd"].to_numpy()))[:, None]
-    radius = conformal_quantiles(scores, LEVELS)[:, 0] * found.average_sd * found.scale
+    radius = conformal_quantiles(scores, LEVELS)[:, 0] * found.average_sd * found.unit
     link = found.fit.spec.link
     observed = float(panel.treated_series[panel.n_pre :].mean())
     centre = link.forward(observed - float(found.effects().iloc[0]["estimate"]))
