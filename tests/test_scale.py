@@ -399,7 +399,7 @@ def test_forecasts_without_error_tie() -> None:
 
 @pytest.mark.parametrize("last", [2, 28, 0])
 def test_periods_that_leave_too_few_are_refused(last: int) -> None:
-    with pytest.raises(bs.PanelError, match=f"last is {last}; allowed: from 3 to 27"):
+    with pytest.raises(bs.PanelError, match=f"last is {last}; give 3 to 27, a whole number"):
         bs.choose_scale(bs.Panel.from_wide(_proportional(8), treated="u0", start=30), last=last)
 
 
@@ -473,3 +473,10 @@ def test_a_treated_outcome_beyond_the_bounds_is_refused_after_the_start_too(scal
     frame.loc[12, "a"] = value
     with pytest.raises(bs.PanelError, match="at 12"):
         bs.fit(bs.Panel.from_wide(frame, treated="a", start=10), "level", scale=scale, progress=False)
+
+
+def test_a_treated_series_that_donors_reproduce_is_not_hidden_by_a_log() -> None:
+    wide = _proportional(8)
+    panel = bs.Panel.from_wide(wide.assign(u0=0.5 * (wide["u1"] + wide["u2"])), treated="u0", start=30)
+    assert bs.choose_scale(panel).scale == "log"
+    assert bs.plan(panel, "level").lacks is not None

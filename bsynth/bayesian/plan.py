@@ -98,6 +98,11 @@ def plan(
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
     choice = choose_model(panel, model, scale)
+    if choice.scale:
+        # What donors reproduce exactly is exact on the outcome's own scale, and no other may hide it.
+        own = choose_model(panel, model, None)
+        if no_posterior(panel, make_design(panel, own.spec), own.spec):
+            choice = own
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
     return Plan(panel, choice.spec, " ".join([choice.reason, *design.notes]), design, chosen, choice.scale)
 

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import special
 
 from bsynth._base.plain import show
+from bsynth._base.request import check_between
 from bsynth._base.types import FloatArray, Status
 from bsynth.errors import PanelError
 from bsynth.model.design import possible_scales
@@ -29,6 +30,9 @@ AUTO = "auto"
 PLAIN = "treated"
 CLEAR = 0.975
 """Probability, of a t law over units, beyond which another scale has to forecast better to be chosen."""
+MATTERS = 0.05
+"""Log density a period below which two scales are as good: errors that are 5% apart. What the units share makes small
+differences look surer than they are."""
 MIN_UNITS = 4
 MIN_LAST = 3
 _FLOOR = 1e-12
@@ -65,7 +69,7 @@ class ScaleChoice(Result):
             return PLAIN
         # The t law's 97.5% point: 2 with many units, 3.2 with four.
         clear = float(special.stdtrit(len(self.units) - 1, CLEAR))
-        ahead = self.table[(self.table["difference"] > clear * self.table["se"]) & (self.table["difference"] > 0)]
+        ahead = self.table[self.table["difference"] > np.maximum(clear * self.table["se"], MATTERS)]
         # Far below 1 a logit is a log: then it is called one, in every unit of measure.
         return PLAIN if ahead.empty else str(ahead.set_index("scale")["log_density"].round(6).idxmax())
 
@@ -94,7 +98,8 @@ class ScaleChoice(Result):
         )
         if chosen != PLAIN:
             return f"The scale {chosen!r} was chosen: {figures}; scale = {PLAIN!r} keeps the outcome as it is."
-        return f"The scale stays {PLAIN!r}: {figures}{', which is not clear enough' if difference >= 0 else ''}."
+        unclear = ", which is not clear enough to leave it" if difference >= 0 else ""
+        return f"The scale stays {PLAIN!r}: {figures}{unclear}."
 
     def sentences(self) -> tuple[str, ...]:
         """What was chosen and by how much."""
@@ -113,8 +118,8 @@ def choose_scale(panel: Panel, *, last: int | None = None) -> ScaleChoice:
 
     A unit's last pre-periods are forecast by its own mean before them plus what the mean of all other units has moved
     since, on each scale; what counts is the log density of the outcome under normal errors of the size that was seen.
-    The plain scale stays unless another is better beyond the 97.5% point of a t law over units. Nothing after the start
-    is looked at, and nothing is fitted or drawn.
+    The plain scale stays unless another is better beyond the 97.5% point of a t law over units, and by errors 5% smaller
+    at least. Nothing after the start is looked at, and nothing is fitted or drawn.
 
     Parameters
     ----------
@@ -147,10 +152,9 @@ def choose_scale(panel: Panel, *, last: int | None = None) -> ScaleChoice:
     """
     require_panel(panel)
     most = panel.n_pre - MIN_PRE
-    if last is not None and not MIN_LAST <= last <= most:
-        allowed = f"from {MIN_LAST} to {most}" if most >= MIN_LAST else "none, with so few pre-periods"
-        raise PanelError(f"last is {last}; allowed: {allowed}")
-    held = min(max(MIN_LAST, panel.n_pre // 3), most) if last is None else last
+    held = min(max(MIN_LAST, panel.n_pre // 3), most)
+    if last is not None:
+        held = check_between(last, "last", MIN_LAST, max(most, MIN_LAST), PanelError)
     names = [name for name in possible_scales(panel) if name != "each"]
     series = np.column_stack([panel.treated_series, panel.donor_matrix])[: panel.n_pre]
     lacking = _lacking(panel, names, held, series)
@@ -175,7 +179,7 @@ def _lacking(panel: Panel, names: list[str], held: int, series: FloatArray) -> s
         return "the sampling variance of cells that are means of rows is known on the outcome's own scale alone"
     if len(names) == 1:
         return "some outcomes are zero or negative, which have no log"
-    if held < MIN_LAST:
+    if held < MIN_LAST or panel.n_pre < MIN_PRE + MIN_LAST:
         return f"{count(panel.n_pre, 'pre-period')} are too few to forecast the last of them"
     if series.shape[1] < MIN_UNITS:
         return f"{count(series.shape[1], 'unit')} are too few to tell scales apart"
