@@ -118,8 +118,8 @@ def choose_scale(panel: Panel, *, last: int | None = None) -> ScaleChoice:
 
     A unit's last pre-periods are forecast by its own mean before them plus what the mean of all other units has moved
     since, on each scale; what counts is the log density of the outcome under normal errors of the size that was seen.
-    The plain scale stays unless another is better beyond the 97.5% point of a t law over units, and by errors 5% smaller
-    at least. Nothing after the start is looked at, and nothing is fitted or drawn.
+    The plain scale stays unless another is better beyond the 97.5% point of a t law over units, and by errors that are
+    5% smaller at least. Nothing after the start is looked at, and nothing is fitted or drawn.
 
     Parameters
     ----------
