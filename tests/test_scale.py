@@ -337,7 +337,7 @@ def test_units_that_move_by_shares_are_put_on_the_log_scale(units: int) -> None:
     found = bs.choose_scale(bs.Panel.from_wide(_proportional(units), treated="u0", start=30))
     assert found.scale == "log"
     assert "'log' was chosen" in found.verdict()
-    assert "scale = 'treated' keeps" in found.verdict()
+    assert "scale = 'auto'" in found.hint()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -406,32 +406,35 @@ def test_periods_that_leave_too_few_are_refused(last: int) -> None:
 def test_every_verb_takes_the_scale_that_is_found() -> None:
     panel = bs.Panel.from_wide(_proportional(8), treated="u0", start=30)
     few = bs.Sampling(300, 300, seed=2)
-    found = bs.fit(panel, "level", sampling=few, progress=False)
+    found = bs.fit(panel, "level", scale="auto", sampling=few, progress=False)
     assert found.spec.name == "level-log"
     assert "The scale 'log' was chosen" in found.notes()[0]
     assert bs.plan(panel, "level", scale="treated").spec.scale == "treated"
-    assert bs.plan(panel, "level", scale=None).spec.scale == "treated"
-    calibration = bs.calibrate(panel, "level", sampling=few, progress=False)
+    assert bs.plan(panel, "level").spec.scale == "treated"
+    calibration = bs.calibrate(panel, "level", scale="auto", sampling=few, progress=False)
     assert calibration.fit.spec.scale == "log"
     assert any("The scale 'log' was chosen" in note for note in calibration.fit.notes())
-    analysis = bs.analyse(panel, models=["level"], methods="none", findings="none", calibrated=False, sampling=few,
-                          progress=False)  # fmt: skip
+    settings = {"models": ["level"], "methods": "none", "findings": "none", "calibrated": False, "progress": False}
+    analysis = bs.analyse(panel, scale="auto", sampling=few, **settings)  # type: ignore[arg-type]
     assert analysis.fits[0].spec.name == "level-log"
     assert any("The scale 'log' was chosen" in note for note in analysis.notes())
+    plain = bs.analyse(panel, sampling=few, **settings)  # type: ignore[arg-type]
+    assert plain.fits[0].spec.name == "level"
+    assert any("scale = 'auto' puts the models there" in note for note in plain.notes())
 
 
 def test_a_model_of_the_users_own_keeps_its_scale() -> None:
     panel = bs.Panel.from_wide(_proportional(8), treated="u0", start=30)
-    assert bs.plan(panel, bs.ModelSpec(name="mine")).spec.scale == "treated"
-    assert bs.plan(panel, "standardised").spec.scale == "each"
+    assert bs.plan(panel, bs.ModelSpec(name="mine"), scale="auto").spec.scale == "treated"
+    assert bs.plan(panel, "standardised", scale="auto").spec.scale == "each"
     # Heavy tails have no mean on the log scale.
-    assert bs.plan(panel, "student-t").spec.scale == "treated"
+    assert bs.plan(panel, "student-t", scale="auto").spec.scale == "treated"
 
 
 def test_an_outcome_that_turns_negative_after_the_start_keeps_its_scale() -> None:
     wide = _proportional(8)
     wide.loc[33, "u0"] = -1.0
-    assert bs.plan(bs.Panel.from_wide(wide, treated="u0", start=30), "level").spec.scale == "treated"
+    assert bs.plan(bs.Panel.from_wide(wide, treated="u0", start=30), "level", scale="auto").spec.scale == "treated"
 
 
 @pytest.mark.slow
@@ -479,4 +482,4 @@ def test_a_treated_series_that_donors_reproduce_is_not_hidden_by_a_log() -> None
     wide = _proportional(8)
     panel = bs.Panel.from_wide(wide.assign(u0=0.5 * (wide["u1"] + wide["u2"])), treated="u0", start=30)
     assert bs.choose_scale(panel).scale == "log"
-    assert bs.plan(panel, "level").lacks is not None
+    assert bs.plan(panel, "level", scale="auto").lacks is not None

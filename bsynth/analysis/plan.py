@@ -16,7 +16,7 @@ from bsynth.errors import PanelError, SpecError, some_of
 from bsynth.frequentist.estimators import Method, sc_slsqp
 from bsynth.frequentist.inference import INFERENCES
 from bsynth.model.catalogue import DEFAULT
-from bsynth.model.scales import AUTO
+from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
 from bsynth.panel import Panel
@@ -152,7 +152,7 @@ def plan_analysis(
     panel: Panel,
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    scale: str | None = AUTO,
+    scale: str | None = None,
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
@@ -214,7 +214,7 @@ def plan_analysis(
 
 
 def plan_fits(
-    panel: Panel, models: Sequence[str | Path | ModelSpec], sampling: Sampling, scale: str | None = AUTO
+    panel: Panel, models: Sequence[str | Path | ModelSpec], sampling: Sampling, scale: str | None = None
 ) -> tuple[tuple[Plan, ...], dict[str, str]]:
     """Plans of the models that have a posterior on this panel, and why the others have none.
 
@@ -256,6 +256,8 @@ def notes_on(panel: Panel, fits: Sequence[Plan]) -> tuple[str, ...]:
     specs = [fit.spec for fit in fits]
     said = [*dict.fromkeys(fit.chosen for fit in fits if fit.chosen), *degenerate.facts(panel)]
     said += [note for spec in specs for note in spec.notes()]
+    if any(spec.scale == PLAIN for spec in specs) and (hint := choose_scale(panel)).scale != PLAIN:
+        said.append(hint.hint())
     if panel.covariates is not None and all(spec.covariates.use == "none" for spec in specs):
         names = some_of(panel.covariates.names)
         said.append(

@@ -27,7 +27,6 @@ from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method
 from bsynth.frequentist.inference import INFERENCES, Inference, Settings
 from bsynth.model.catalogue import DEFAULT
-from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import decapitalised
@@ -38,7 +37,7 @@ def analyse(
     panel: Panel,
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    scale: str | None = AUTO,
+    scale: str | None = None,
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,
@@ -60,9 +59,9 @@ def analyse(
     panel : Panel
     models : sequence of str, path or ModelSpec
         Bayesian models, the main one first; ``["none"]`` for none.
-    scale : {"auto", "treated", "each", "log", "logit"}, optional
-        Of the models. ``"auto"`` puts those of the catalogue on the log or logit where `bsynth.choose_scale` finds that
-        the units move alike there, and notes say so; ``"treated"`` is the outcome as it is, None each model's own.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        Of the models, in the place of their own. ``"auto"`` puts those of the catalogue on the one on which
+        `bsynth.choose_scale` finds that the units move alike, and notes say so.
     methods : "standard", "all", "none" or names
         Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm``, ``sc-slsqp`` (by name alone) and, around ``sc``,
         ``placebo``, ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,

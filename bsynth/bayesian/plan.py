@@ -10,7 +10,6 @@ from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import Design, make_design
-from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, require_panel
 from bsynth.text.labels import plain
@@ -83,7 +82,7 @@ def plan(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = AUTO,
+    scale: str | None = None,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,

@@ -19,7 +19,6 @@ from bsynth.engines.draws import Draws, State
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
-from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.pieces import run_pieces
@@ -32,7 +31,7 @@ def fit(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = AUTO,
+    scale: str | None = None,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -46,11 +45,10 @@ def fit(
     model : str, path or ModelSpec
         A name of the catalogue, a ``model.toml`` or its folder. Where a model's cells are ``auto``, as the
         default's, a panel built from rows is fitted with known cell variance; ``fit.provenance.reason`` says so.
-    scale : {"auto", "treated", "each", "log", "logit"}, optional
-        ``"auto"`` puts a model of the catalogue on the log or the logit of the outcome where `choose_scale` finds that
-        the units move alike there, and ``fit.notes()`` says so. ``"log"`` is for positive outcomes that grow and vary
-        in proportion to their size, ``"logit"`` for proportions, ``"treated"`` the outcome as it is, None the model's
-        own. Effects are in outcome units whatever the scale.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        In the place of the model's own: ``"log"`` for positive outcomes that grow and vary in proportion to their size,
+        ``"logit"`` for proportions. ``"auto"`` puts a model of the catalogue on the one on which `choose_scale` finds
+        that the units move alike, and ``fit.notes()`` says so. Effects are in outcome units whatever the scale.
     draws : int, optional
         Draws kept per chain; 1000 by default.
     seed : int, optional

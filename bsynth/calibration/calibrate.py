@@ -12,7 +12,6 @@ from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT
-from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -24,7 +23,7 @@ def calibrate(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = AUTO,
+    scale: str | None = None,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -42,7 +41,7 @@ def calibrate(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    scale : {"auto", "treated", "each", "log", "logit"}, optional
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
         As `bsynth.fit`; the donors' errors are learned on that scale.
     draws : int, optional
         Posterior draws per chain and fit; 1000 by default.

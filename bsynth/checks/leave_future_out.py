@@ -14,7 +14,6 @@ from bsynth.bayesian.run import fit
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design
-from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -108,7 +107,7 @@ def leave_future_out(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
-    scale: str | None = AUTO,
+    scale: str | None = None,
     last: int = 5,
     draws: int | None = None,
     seed: int | None = None,
@@ -121,7 +120,7 @@ def leave_future_out(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    scale : {"auto", "treated", "each", "log", "logit"}, optional
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
         As `bsynth.fit`. Densities are of the outcome, so that scales compare.
     last : int
         How many pre-periods, at least 3; each costs a fit.

@@ -81,9 +81,9 @@ def split(text: str, known: Collection[str] = ()) -> list[str]:
 out = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 draws = click.option("--draws", type=int, default=1000, show_default=True, help="Draws kept per chain.")
 scale = click.option(
-    "--scale", type=click.Choice(["auto", "treated", "each", "log", "logit"]), default="auto", show_default=True,
-    help="Scale of the models: log for outcomes that vary in proportion to their size, logit for proportions, treated "
-    "for the outcome as it is; auto asks on which the units forecast each other best.",
+    "--scale", type=click.Choice(["treated", "each", "log", "logit", "auto"]), default=None,
+    help="Scale of the models in the place of their own: log for outcomes that vary in proportion to their size, logit "
+    "for proportions; auto asks on which the units forecast each other best.",
 )  # fmt: skip
 replicates = click.option("--replicates", type=int, default=1000, show_default=True, help="Bootstrap replicates.")
 level = click.option("--level", type=float, default=0.95, show_default=True, help="Probability of intervals.")

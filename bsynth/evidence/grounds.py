@@ -107,12 +107,20 @@ def ground_panel(name: str, donors: int, k: int, *, entropy: int = TEST) -> tupl
     return Panel.from_wide(frame, treated="treated", start=N_PRE), effect
 
 
-def score(panel: Panel, effect: FloatArray, model: str, sampling: Sampling, *, unit: float | None = None) -> Record:
+def score(
+    panel: Panel,
+    effect: FloatArray,
+    model: str,
+    sampling: Sampling,
+    *,
+    scale: str | None = None,
+    unit: float | None = None,
+) -> Record:
     """Score the calibration of one panel: base, calibrated and conformal average, periods, whole path.
 
-    ``unit`` is what errors, widths and scores are measured in; by default the treated unit's sd before the start.
+    ``scale`` is that of the model, as `bsynth.calibrate` takes it. ``unit`` is what errors, widths and scores are measured in; by default the treated unit's sd before the start.
     """
-    found = calibrate(panel, model, sampling=sampling, progress=False)
+    found = calibrate(panel, model, scale=scale, sampling=sampling, progress=False)
     truth = float(effect.mean())
     unit = found.scale if unit is None else unit
     record: dict[str, Any] = {"status": found.status, "failed": found.failed, "scale": found.fit.spec.scale}

@@ -80,7 +80,7 @@ class Choice:
     scale: str = ""
 
 
-def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: str | None = AUTO) -> Choice:
+def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: str | None = None) -> Choice:
     """Resolve ``model`` for ``panel``, on another ``scale`` where one is given or, with ``"auto"``, found.
 
     ``default`` looks at what is known of the cells.

@@ -26,7 +26,7 @@ from bsynth.text.numbers import count, number
 from bsynth.text.result import Result
 
 AUTO = "auto"
-"""What asks for a scale chosen by forecasts, where a scale is asked for; what every verb asks unless it is told."""
+"""What asks for a scale chosen by forecasts, where a scale is asked for."""
 PLAIN = "treated"
 CLEAR = 0.975
 """Probability, of a t law over units, beyond which another scale has to forecast better to be chosen."""
@@ -73,6 +73,10 @@ class ScaleChoice(Result):
         # Far below 1 a logit is a log: then it is called one, in every unit of measure.
         return PLAIN if ahead.empty else str(ahead.set_index("scale")["log_density"].round(6).idxmax())
 
+    def hint(self) -> str:
+        """What a model on the plain scale should be told, one sentence."""
+        return f"{self._figures(self.scale)}; scale = {AUTO!r} puts the models there: compare both."
+
     @property
     def status(self) -> Status:
         """Always ``"ok"``: nothing is sampled."""
@@ -88,18 +92,20 @@ class ScaleChoice(Result):
         if self.lacking:
             return f"The scale stays {PLAIN!r}: {self.lacking}."
         others = self.table.iloc[1:].set_index("scale")[["log_density", "difference", "se"]].astype(float)
-        chosen = self.scale
-        shown = str(others["log_density"].idxmax()) if chosen == PLAIN else chosen
-        difference, se = (float(others[name][shown]) for name in ("difference", "se"))
-        figures = (
-            f"from each other, the last {count(self.last, 'pre-period')} of the {count(len(self.units), 'unit')} are "
-            f"forecast {'better' if difference >= 0 else 'worse'} by {_WORDS[shown]} than by {_WORDS[PLAIN]}, by "
+        if self.scale != PLAIN:
+            return f"The scale {self.scale!r} was chosen. {self._figures(self.scale)}."
+        best = str(others["log_density"].idxmax())
+        unclear = ", which is not clear enough to leave it" if float(others["difference"][best]) >= 0 else ""
+        return f"The scale stays {PLAIN!r}. {self._figures(best)}{unclear}."
+
+    def _figures(self, name: str) -> str:
+        row = self.table.set_index("scale").loc[name]
+        difference, se = float(row["difference"]), float(row["se"])
+        return (
+            f"From each other, the last {count(self.last, 'pre-period')} of the {count(len(self.units), 'unit')} are "
+            f"forecast {'better' if difference >= 0 else 'worse'} by {_WORDS[name]} than by {_WORDS[PLAIN]}, by "
             f"{number(abs(difference), 2)} in log predictive density a period (s.e. {number(se, 2)})"
         )
-        if chosen != PLAIN:
-            return f"The scale {chosen!r} was chosen: {figures}; scale = {PLAIN!r} keeps the outcome as it is."
-        unclear = ", which is not clear enough to leave it" if difference >= 0 else ""
-        return f"The scale stays {PLAIN!r}: {figures}{unclear}."
 
     def sentences(self) -> tuple[str, ...]:
         """What was chosen and by how much."""

@@ -15,7 +15,6 @@ from bsynth._base.request import check_file, check_flags, writing
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, list_models
-from bsynth.model.scales import AUTO
 from bsynth.text.labels import plain
 
 PACKAGES = ("nbformat", "nbclient", "ipykernel", "jupytext")
@@ -56,7 +55,7 @@ def write_notebook(
     missing: str = "error",
     date_format: str | None = None,
     models: Sequence[str | Path] = (DEFAULT,),
-    scale: str | None = AUTO,
+    scale: str | None = None,
     methods: str | Sequence[str] = "standard",
     findings: str | Sequence[str] = "standard",
     questions: Mapping[str, Any] | None = None,

@@ -1,7 +1,7 @@
 """How far answers are off, and how often intervals hold the truth, on two benchmarks that others designed.
 
 The placebo designs of the paper of synthetic difference in differences and the daily geo worlds of a public comparison;
-panels, rivals and bars are those of ``PROTOCOL.md``. Writes ``public_designs.json``; finished panels are kept in
+panels, rivals and bars are those of ``PROTOCOL.md``; regions are fitted on the scale that `bsynth.choose_scale` finds. Writes ``public_designs.json``; finished panels are kept in
 ``.evidence/``. ``BSYNTH_PANELS`` asks for fewer than the protocol's of each: the file says how many there were, and they
 are the first ones.
 """
@@ -40,7 +40,7 @@ def _design(name: str, file: Path, k: int) -> Record:
 
 def _geo(name: str, lifted: bool, k: int) -> Record:
     panel, effect = geo_panel(name, k, lifted=lifted)
-    record = score(panel, effect, MODEL, SETTINGS.at(k), unit=1.0)
+    record = score(panel, effect, MODEL, SETTINGS.at(k), scale="auto", unit=1.0)
     truth = float(effect.mean())
     return record | {name: float(bs.classical(panel, name).effects()["estimate"].iloc[0]) - truth for name in CLASSICAL}
 
