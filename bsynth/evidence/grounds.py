@@ -118,7 +118,8 @@ def score(
 ) -> Record:
     """Score the calibration of one panel: base, calibrated and conformal average, periods, whole path.
 
-    ``scale`` is that of the model, as `bsynth.calibrate` takes it. ``unit`` is what errors, widths and scores are measured in; by default the treated unit's sd before the start.
+    ``scale`` is that of the model, as `bsynth.calibrate` takes it. ``unit`` is what errors, widths and scores are
+    measured in; by default the treated unit's sd before the start.
     """
     found = calibrate(panel, model, scale=scale, sampling=sampling, progress=False)
     truth = float(effect.mean())

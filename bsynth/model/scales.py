@@ -99,8 +99,8 @@ class ScaleChoice(Result):
         return f"The scale stays {PLAIN!r}. {self._figures(best)}{unclear}."
 
     def _figures(self, name: str) -> str:
-        row = self.table.set_index("scale").loc[name]
-        difference, se = float(row["difference"]), float(row["se"])
+        differences, errors = (self.table.set_index("scale")[key].astype(float) for key in ("difference", "se"))
+        difference, se = float(differences[name]), float(errors[name])
         return (
             f"From each other, the last {count(self.last, 'pre-period')} of the {count(len(self.units), 'unit')} are "
             f"forecast {'better' if difference >= 0 else 'worse'} by {_WORDS[name]} than by {_WORDS[PLAIN]}, by "
