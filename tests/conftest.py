@@ -1,9 +1,11 @@
 """Shared panels and one real fit per model; every other test starts from these."""
 
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -135,3 +137,35 @@ def prop99_fit(prop99_panel: bs.Panel) -> Fit:
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(20240607)
+
+
+NUMBER = re.compile(r"−?\d+(?:,\d{3})*(?:\.\d+)?%?")
+
+
+@pytest.fixture(scope="session")
+def unexplained() -> Callable[[str, dict[str, Any]], set[str]]:
+    """Names the numbers of a text that no number of a summary rounds to."""
+    return _unexplained
+
+
+def leaves(value: Any) -> list[float]:
+    """Every number of plain data; strings, the verdict's own words among them, do not count."""
+    if isinstance(value, dict):
+        return [leaf for each in value.values() for leaf in leaves(each)]
+    if isinstance(value, list):
+        return [leaf for each in value for leaf in leaves(each)]
+    return [] if isinstance(value, bool) or not isinstance(value, int | float) else [abs(float(value))]
+
+
+def _unexplained(text: str, summary: dict[str, Any]) -> set[str]:
+    """Numbers of a text that no number of the summary rounds to with their decimals; bounds of a chance are none."""
+    found = np.array(leaves(summary))
+    text = text.replace("over 99.9%", "").replace("under 0.1%", "")
+
+    def explained(written: str) -> bool:
+        share = written.endswith("%")
+        plain = written.strip("−%").replace(",", "")
+        decimals = len(plain.partition(".")[2])
+        return bool((np.abs(found * (100 if share else 1) - float(plain)) <= 0.5001 * 10.0**-decimals).any())
+
+    return {written for written in NUMBER.findall(text) if not explained(written)}

@@ -32,7 +32,7 @@ def prop99_analysis(prop99_panel: bs.Panel) -> bs.Analysis:
 
 def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None:
     summary = json.loads(json.dumps(rollout_analysis.to_dict(), allow_nan=False))
-    assert summary["schema"] == 2
+    assert summary["schema"] == 3
     assert {"units", "donors", "times", "start", "treated", "rows_in", "rows_used", "sha256"} <= set(summary["panel"])
     assert all(set(row) >= EFFECT_KEYS for row in summary["effects"])
     kinds = {(row["method"], row["interval"]) for row in summary["effects"]}
@@ -40,6 +40,7 @@ def test_summary_has_the_documented_shape(rollout_analysis: bs.Analysis) -> None
         ("bayes", "predictive"), ("bayes", "mean"), ("sc", "point"), ("sc-slsqp", "point"), ("demeaned", "point"),
         ("did", "point"), ("sc", "placebo"), ("sc", "leave-one-out-range"), ("sc", "bootstrap-percentile"),
         ("sdid", "point"), ("sc", "conformal"), ("demeaned", "placebo"), ("did", "placebo"), ("sdid", "placebo"),
+        ("demeaned", "leave-one-out-range"), ("demeaned", "bootstrap-percentile"), ("demeaned", "conformal"),
     }  # fmt: skip
     assert len(summary["path"]) == 30
     assert set(summary["path"][0]) >= {"time", "observed", "counterfactual", "lower", "upper"}
@@ -66,7 +67,7 @@ def test_calibration_and_checks_are_in_the_summary(calibrated_analysis: bs.Analy
     assert {row["interval"] for row in summary["calibration"]["path"]} == {"calibrated"}
     path = calibrated_analysis.calibration.path(calibrated_analysis.level)
     assert [row["gap_lower"] for row in summary["calibration"]["path"]] == pytest.approx(path["gap_lower"].tolist())
-    assert "after calibration on the donors" in summary["verdict"]
+    assert "after calibration on the donors" in " ".join(summary["verdict"]["details"])
     assert {c["name"] for c in summary["checks"]["checks"]} >= {"hull", "autocorrelation", "sensitivity", "calibration"}
 
 
@@ -151,13 +152,14 @@ def test_the_comparison_is_made_of_the_analysis(rollout_analysis: bs.Analysis) -
     found = rollout_analysis.comparison
     assert isinstance(found, Comparison)
     assert summary["comparison"] == found.to_dict()
-    assert summary["verdict"] == found.verdict == " ".join(summary["comparison"]["sentences"])
+    assert summary["verdict"] == found.verdict.to_dict()
+    assert summary["comparison"]["sentences"] == list(found.verdict.sentences())
     kinds = {(row["method"], row["interval"]) for row in summary["comparison"]["table"]}
     assert ("sc", "bootstrap-percentile") in kinds
     assert not kinds & {("sc", "point"), ("sc-slsqp", "point"), ("bayes", "mean"), ("sc", "leave-one-out-range")}
     # The placebo test around sc is run once, and stands in the effects once.
     assert [name for name in rollout_analysis.inferences if name.startswith("placebo")] == [
-        "placebo", "placebo of demeaned", "placebo of did", "placebo of sdid",
+        "placebo of sc", "placebo", "placebo of did", "placebo of sdid",
     ]  # fmt: skip
     assert list(rollout_analysis.asked) == ["placebo", "leave-one-out", "bootstrap", "conformal"]
     rows = [
@@ -170,7 +172,7 @@ def test_the_comparison_is_made_of_the_analysis(rollout_analysis: bs.Analysis) -
 def test_points_stay_where_no_interval_was_asked_for(prop99_panel: bs.Panel) -> None:
     analysis = bs.analyse(prop99_panel, models=["none"], methods=["sc", "did"], progress=False)
     assert list(analysis.comparison.table["interval"]) == ["point", "point"]
-    assert analysis.verdict.startswith("The classical estimates: sc −19.5; did −27.3.")
+    assert analysis.verdict.details[0].startswith("The classical estimates: sc −19.5; did −27.3.")
 
 
 def test_findings_join_the_analysis_and_its_summary(rollout_analysis: bs.Analysis, rollout_panel: bs.Panel) -> None:
@@ -194,9 +196,9 @@ def test_unknown_findings_are_refused(prop99_panel: bs.Panel) -> None:
 def test_a_posterior_alone_and_inference_without_its_point_are_compared(rollout_analysis: bs.Analysis) -> None:
     alone = replace(rollout_analysis, estimates={}, inferences={})
     assert list(alone.comparison.table["method"]) == ["bayes"]
-    assert "The predictive interval excludes zero." in alone.verdict
+    assert "The predictive interval excludes zero." in " ".join(alone.verdict.details)
     pointless = replace(rollout_analysis, estimates={})
-    row = pointless.comparison.table.set_index("interval").loc["bootstrap-percentile"]
+    row = pointless.comparison.table.set_index(["method", "interval"]).loc[("sc", "bootstrap-percentile")]
     assert row["pre_rmspe"] == pytest.approx(0.0374, abs=1e-4)
     assert row["conditions"].endswith("Its interval holds the sampling of users alone.")
 
@@ -230,7 +232,7 @@ def test_an_analysis_has_the_face_of_every_result(prop99_panel: bs.Panel) -> Non
     found = bs.analyse(prop99_panel, models=["none"], methods=["sc", "did", "placebo"], progress=False)
     assert found.status == "ok"
     assert found.main is found.estimates["sc"]
-    assert repr(found).startswith("<Analysis outcome of California, 1989 to 2000: sc −19.5, 95% placebo interval [")
+    assert repr(found).startswith("<Analysis outcome of California, 1989 to 2000: sc −20, 95% placebo interval [")
     pd.testing.assert_frame_equal(found.table, found.effects(0.95))
     wide, narrow = (found.effects(level).query("interval == 'placebo'").iloc[0] for level in (0.95, 0.8))
     assert wide["lower"] < narrow["lower"] < narrow["upper"] < wide["upper"]

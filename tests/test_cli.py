@@ -86,11 +86,43 @@ def test_bad_input_exits_2_with_one_line_and_writes_nothing(
     small_csv: Path, tmp_path: Path, arguments: list, message: str
 ) -> None:
     out = tmp_path / "run"
-    done = _call("run", small_csv, *arguments, "--out", out)
+    done = _call("run", small_csv, *arguments, "--out", out, "--quiet")
     assert done.exit_code == 2
     assert len(done.stderr.strip().splitlines()) == 1
     assert message in done.stderr
     assert not out.exists()
+
+
+def test_the_first_line_comes_before_anything_is_loaded(small_csv: Path, tmp_path: Path) -> None:
+    done = _call("run", small_csv, *BASE, "--treated", "Z", "--start", 2010, "--out", tmp_path / "run")
+    first, *_, last = done.stderr.strip().splitlines()
+    assert first.endswith("s] reading small.csv")
+    assert last.startswith("bsynth: ")
+    command = "import sys, bsynth.cli.analysis; print([m for m in ('pandas', 'ibis', 'scipy') if m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_labels_reach_the_words_and_text_keeps_to_eighty_columns(small_csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    labels = ("--outcome-label", "weekly sales", "--unit-label", "county", "--higher-is", "better")
+    done = _call("run", small_csv, *BASE, "--treated", "A,B", "--start", 2010, "--draws", 300, *labels, "--out", out)
+    assert done.exit_code in (0, 3), done.output
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["panel"]["labels"] == {"outcome": "weekly sales", "unit": "county", "higher_is": "better"}
+    assert "eekly sales" in summary["verdict"]["headline"] or summary["status"] == "unreliable"
+    assert "mean of 2 counties" in json.dumps(summary)
+    assert [row["unit"] for row in summary["per_unit"]] == ["A", "B"]
+    assert all(len(line) <= 80 for line in done.output.splitlines())
+    # Provisional first, then the calibration; at the end what to open.
+    assert "provisional: " in done.stderr
+    assert done.stderr.index("provisional: ") < done.stderr.index("calibration: default on 4 donors")
+    end = " ".join(done.stdout.split("written to")[1].split())
+    assert f"open {out}/report.html (the page), {out}/summary.json (every number), {out}/fit.nc" in end
+    assert "bootstrap" not in done.output
+    bad = _call("run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--outcome-label", "x" * 61, "--out", out)
+    assert bad.exit_code == 2
+    assert "outcome_label is" in bad.stderr
 
 
 def test_out_is_not_overwritten(small_csv: Path, tmp_path: Path) -> None:

@@ -164,15 +164,17 @@ def test_a_certificate_of_another_panel_is_refused(prop99_panel: bs.Panel, basqu
 def test_a_certificate_is_weighed(prop99_panel: bs.Panel, prop99_fit: Fit) -> None:
     found = with_fits(prop99_panel, prop99_fit).with_findings({"certificate": Paper(prop99_panel)}).comparison
     assert found.facts["certificate"]["factor"] == 2.66
-    assert "OVERCONFIDENT on this panel: the errors of untreated units are 2.66 times" in found.verdict
+    assert "OVERCONFIDENT on this panel: the errors of untreated units are 2.66 times" in " ".join(
+        found.verdict.details
+    )
 
 
 def test_representations(rollout: Comparison) -> None:
-    assert repr(rollout).startswith("<Comparison Average effect on mean of 25 units, 20 to 29: rollout 0.0")
+    assert repr(rollout).startswith("<Comparison Average effect on mean of 25 workspaces, 20 to 29: rollout 0.0")
     html = rollout._repr_html_()
     assert "DISAGREE" in html
     assert "<table" in html
-    assert "Average effect on mean of 25 units, 20 to 29" in html
+    assert "Average effect on mean of 25 workspaces, 20 to 29" in html
     assert json.loads(json.dumps(rollout.to_dict(), allow_nan=False))["sentences"] == list(rollout.sentences())
 
 
@@ -191,9 +193,9 @@ def test_an_unreliable_fit_is_visible_everywhere(rollout_panel: bs.Panel, rollou
     found = with_fits(rollout_panel, replace(rollout_fit, diagnostics=failed)).comparison
     assert found.status == "unreliable"
     assert "UNRELIABLE" in repr(found)
-    assert "UNRELIABLE" in found.verdict
-    assert "Trust the posterior" not in found.verdict
-    assert "Until a posterior has passed its gate, trust " in found.verdict
+    assert "UNRELIABLE" in " ".join(found.verdict.details)
+    assert "Trust the posterior" not in " ".join(found.verdict.details)
+    assert "Until a posterior has passed its gate, trust " in " ".join(found.verdict.details)
     assert any("UNRELIABLE" in text.get_text() for text in plot_comparison(found).texts)
     matplotlib.pyplot.close("all")
 
@@ -202,6 +204,6 @@ def test_few_donors_mean_unbounded_intervals_and_say_so(rollout_panel: bs.Panel)
     few = rollout_panel.without(*rollout_panel.donors[3:])
     found = compare(few, ["sc", "did"], progress=False)
     assert np.isinf(found.table["upper"]).all()
-    assert "cannot fall below 0.250" in found.verdict
+    assert "cannot fall below 0.250" in " ".join(found.verdict.details)
     assert plot_comparison(found).get_xlim()[1] < 1
     matplotlib.pyplot.close("all")

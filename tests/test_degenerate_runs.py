@@ -48,7 +48,7 @@ def test_a_treated_unit_equal_to_a_donor(cases_dir: Path, tmp_path: Path) -> Non
     assert "T equals D00 before 20" in summary["unavailable"]["posterior default"]
     assert summary["diagnostics"] == []
     assert any(note.startswith("T equals D00 before 20: where a fit has no error") for note in summary["notes"])
-    assert summary["verdict"].startswith("The posterior default is not available: T equals D00 before 20")
+    assert summary["verdict"]["details"][0].startswith("The posterior default is not available: T equals D00 before 20")
     # Known before anything is fitted.
     assert done.output.index("T equals D00") < done.output.index("classical: sc")
     with pytest.raises(bs.PanelError, match="model 'default' has no posterior here: T equals D00 before 20"):
@@ -88,7 +88,7 @@ def test_degenerate_donors_give_a_whole_run(
     assert posterior[0] < base["estimate"] < posterior[1]
     assert "calibration" in summary["unavailable"]
     assert summary["calibration"] is None
-    assert "so its width is the model's word alone" in summary["verdict"]
+    assert "so its width is the model's word alone" in " ".join(summary["verdict"]["details"])
     if sc is not None:
         assert _row(summary, "sc", "point")["estimate"] == pytest.approx(sc, abs=0.005)
     assert {"uncertainty", "decision"} <= set(summary["findings"])
@@ -137,6 +137,6 @@ def test_unused_covariates_are_said_everywhere(cases_dir: Path, tmp_path: Path) 
     )
     said = "The covariates clicks, cost were read and are not used"
     assert said in done.output
-    assert said in summary["verdict"]
+    assert said in " ".join(summary["verdict"]["details"])
     assert any(said in note for note in summary["notes"])
     assert said in (tmp_path / "run" / "report.html").read_text()

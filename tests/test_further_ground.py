@@ -105,7 +105,8 @@ def test_a_perfect_fit_has_a_finite_conformal_set_and_no_prediction() -> None:
 def test_an_empty_set_is_said_once() -> None:
     data = world()
     data[:, 2:] = data[:, 1:2]
-    verdict = bs.analyse(panel(data), models=["none"], methods=["sc", "leave-two-out"], progress=False).verdict
+    found = bs.analyse(panel(data), models=["none"], methods=["sc", "leave-two-out"], progress=False)
+    verdict = " ".join(found.verdict.details)
     assert "not available" not in verdict
     assert verdict.count("leave-two-out interval of sc is empty") == 1
 

@@ -407,7 +407,8 @@ def test_impossible_out_is_said_before_any_work(command: str, case: str, csv: Pa
         done = _run(command, csv, out)
     else:
         words = ["demo"] if command == "demo" else ["simulate", "rollout"]
-        done = CliRunner().invoke(main, [*words, "--out", str(out)])
+        quiet = ["--quiet"] if command == "demo" else []
+        done = CliRunner().invoke(main, [*words, *quiet, "--out", str(out)])
     assert (done.exit_code, len(done.stderr.splitlines())) == (2, 1), done.output
     assert "--out" in done.stderr
     assert [item.name for item in tmp_path.iterdir()] == ["file"]

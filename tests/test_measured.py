@@ -72,7 +72,7 @@ def test_it_stands_beside_the_row_wherever_that_is(rollout_panel: bs.Panel) -> N
     said = {row["interval"]: row["measured"] for row in summary["effects"]}
     assert words in said.pop("bootstrap-percentile")
     assert set(said.values()) == {None}
-    assert words in analysis.verdict
+    assert words in " ".join(analysis.verdict.details)
     sections = {section.slug: " ".join(section.sentences) for section in sections_of(analysis)}
     assert words in sections["classical"]
     assert words in sections["bootstrap"]

@@ -236,8 +236,8 @@ def test_what_rests_on_placebo_fits_says_that_these_failed(given: Given) -> None
         if isinstance(result, Pictured) and result is not whole:
             marks = [" ".join(text.get_text().split()) for text in result.plot().texts]
             assert f"{UNRELIABLE}: {reason}" in marks, type(result)
-    assert "The calibrated interval is UNRELIABLE" in whole.verdict
-    assert "Until a posterior has passed its gate" not in whole.verdict
+    assert "The calibrated interval is UNRELIABLE" in " ".join(whole.verdict.details)
+    assert "Until a posterior has passed its gate" not in " ".join(whole.verdict.details)
 
 
 def test_an_unreliable_finding_makes_the_analysis_unreliable_and_is_marked_where_it_is_cited(given: Given) -> None:
@@ -250,7 +250,7 @@ def test_an_unreliable_finding_makes_the_analysis_unreliable_and_is_marked_where
     cited = whole.with_findings({"certificate": certificate, "prior_audit": audit})
     reason = "2 of 6 pseudo-treated fits did not pass the convergence gate"
     assert cited.status == cited.to_dict()["status"] == "unreliable"
-    assert f"The certificate, itself UNRELIABLE ({reason}), finds" in cited.verdict
+    assert f"The certificate, itself UNRELIABLE ({reason}), finds" in " ".join(cited.verdict.details)
     assert cited.sentences()[0] == f"{UNRELIABLE}: in the certificate {reason}, so do not use what it says."
     assert "in the prior audit the fit at α = 1 did not pass its convergence gate" in cited.sentences()[1]
     # The effects themselves rest on fits that passed.

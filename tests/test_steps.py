@@ -124,8 +124,8 @@ def test_steps_that_raise_cost_themselves_alone(
     assert {check["name"] for check in summary["checks"]["checks"]} >= {"autocorrelation", "loo"}
     assert {"decision", "donor_audit"} <= set(summary["findings"])
     assert {row["method"] for row in summary["effects"]} >= {"bayes", "sc", "did"}
-    assert "The interval is not calibrated" in summary["verdict"]
-    assert "no placebo could be fitted" in summary["verdict"]
+    assert "The interval is not calibrated" in " ".join(summary["verdict"]["details"])
+    assert "no placebo could be fitted" in " ".join(summary["verdict"]["details"])
     page = (out / "report.html").read_text()
     assert "Not available on this panel" in page
     assert "This section is not available: IndexError: no weights." in page
@@ -142,7 +142,7 @@ def test_a_main_posterior_that_breaks_down_leaves_the_classical_answer(
     summary = _summary(out)
     assert summary["unavailable"]["posterior default"] == "the sampler stopped"
     assert set(summary["unavailable"]) >= {"uncertainty", "decision"}
-    assert summary["verdict"].startswith("The posterior default is not available: the sampler stopped.")
+    assert summary["verdict"]["details"][0].startswith("The posterior default is not available: the sampler stopped.")
     assert not (out / "fit.nc").exists()
     assert "fit.nc" not in done.output
     assert "The posterior default is not available" in (out / "report.html").read_text()
@@ -245,7 +245,7 @@ def test_a_folder_with_files_of_the_users_is_refused(
     out.mkdir()
     for name, text in made.items():
         (out / name).mkdir() if name.endswith("/") else (out / name).write_text(text)
-    done = _run(small_csv, out, "--model", "none", "--methods", "sc")
+    done = _run(small_csv, out, "--model", "none", "--methods", "sc", "--quiet")
     assert (done.exit_code, len(done.stderr.strip().splitlines())) == (2, 1)
     assert said in done.stderr
     with pytest.raises(bs.SpecError, match=said):
@@ -279,7 +279,7 @@ def test_a_verdict_that_breaks_down_leaves_the_numbers(
     analysis = write_run(_classical(small_csv), tmp_path / "run")
     summary = _summary(tmp_path / "run")
     assert analysis.unavailable == summary["unavailable"] == {"verdict": "ValueError: no words"}
-    assert summary["verdict"] == "The verdict in words is not available: ValueError: no words."
+    assert summary["verdict"]["headline"] == "The verdict in words is not available: ValueError: no words."
     assert summary["effects"]
     assert "no words" in (tmp_path / "run" / "report.html").read_text()
 
@@ -334,4 +334,4 @@ def test_an_estimator_that_breaks_down_is_missed_in_the_comparison(
     panel = bs.Panel.from_long(small_csv, unit="unit", time="time", outcome="outcome", treated="A", start=2012)
     found = bs.compare(panel, ["sc", "sdid", "did"], progress=False)
     assert found.table["method"].tolist() == ["sc", "did"]
-    assert "There is no sdid: no weights." in found.verdict
+    assert "There is no sdid: no weights." in " ".join(found.verdict.details)

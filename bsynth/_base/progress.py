@@ -35,8 +35,9 @@ def _lines(say: Callable[[float], str]) -> Iterator[None]:
 
 
 def _so_far(text: str, done: int, total: int, seconds: float) -> str:
-    left = f", about {round(seconds * (total - done) / done)} s left" if done else ""
-    return f"{text}: {done} of {total} after {round(seconds)} s{left}"
+    """How far it is, and how long it will take: "placebo 10/38, 60 s left"."""
+    left = f"{round(seconds * (total - done) / done)} s left" if done else f"{round(seconds)} s so far"
+    return f"{text} {done}/{total}, {left}"
 
 
 def _console(shown: bool) -> Console:

@@ -6,16 +6,20 @@ from bsynth.analysis.findings import FINDINGS
 from bsynth.analysis.plan import METHODS, REFERENCE, STANDARD, AnalysisPlan, choose_methods, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.run import analyse, run_analysis
+from bsynth.analysis.verdict import LONGER, Fact, Verdict
 
 __all__ = [
     "FINDINGS",
+    "LONGER",
     "METHODS",
     "REFERENCE",
     "STANDARD",
     "Analysis",
     "AnalysisPlan",
     "Comparison",
+    "Fact",
     "Finding",
+    "Verdict",
     "analyse",
     "choose_methods",
     "compare",

@@ -1,7 +1,7 @@
 """Every method on one estimand and window, side by side, and what the numbers say together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,21 +12,19 @@ from bsynth._base.plain import clean, plain, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth.analysis import conditions
-from bsynth.analysis.verdict import interval, verdict
+from bsynth.analysis.choice import place
+from bsynth.analysis.verdict import LONGER, Verdict, answer_of, interval, take_apart, verdict, written
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Calibration
 from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
 from bsynth.effects import EFFECT_COLUMNS
-from bsynth.engines import hull
 from bsynth.engines.series import lag1
-from bsynth.errors import SolverError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
 from bsynth.text.labels import span
 from bsynth.text.marks import mark, status_of
-from bsynth.text.numbers import number
 from bsynth.text.result import Pictured
 
 COLUMNS = (
@@ -105,16 +103,17 @@ class Comparison(Pictured):
 
     @cached_property
     def _sentences(self) -> tuple[str, ...]:
-        return (*mark(self.reason), *verdict(self.numbers()))
+        return tuple(dict.fromkeys((*mark(self.reason), *self.verdict.sentences())))
 
-    @property
-    def verdict(self) -> str:
-        """The sentences in one paragraph."""
-        return " ".join(self.sentences())
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What was found: headline, bullets, details, grade and facts."""
+        return verdict(self.numbers())
 
     def numbers(self) -> dict[str, Any]:
-        """Return every number that the words may use, as plain data."""
-        return {"status": self.status, **clean(dict(self.facts)), "table": records(self.table)}
+        """Return every number that the words may use, as plain data; ``answer`` is what the headline reports."""
+        found = {"status": self.status, **clean(dict(self.facts)), "table": records(self.table)}
+        return found | {"answer": clean(answer_of(take_apart(found)).to_dict())}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for ``summary.json``: the numbers and the words."""
@@ -130,7 +129,7 @@ class Comparison(Pictured):
         """The main row: method, estimate and interval."""
         row = records(self.table.head(1))[0]
         bounds = "" if row["lower"] is None else f", {interval(row)}"
-        return f"{row['model'] or row['method']} {number(row['estimate'])}{bounds}"
+        return f"{row['model'] or row['method']} {written(row)[0]}{bounds}"
 
     def _gist(self) -> str:
         return self.headline
@@ -210,14 +209,20 @@ def facts_of(
     notes: Sequence[str],
     reason: str,
     measured: Sequence[Mapping[str, Any]] = (),
+    lifts: Sequence[Mapping[str, Any]] = (),
+    main_donors: Sequence[str] = (),
+    suspects: Sequence[str] = (),
+    kept: str = "sc",
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
     labels = panel.period_labels()
     return {
         "estimand": "average",
         "outcome": panel.source.outcome,
+        "labels": asdict(panel.labels),
         "treated": panel.treated_name,
         "n_treated": panel.n_treated,
+        "units_words": panel.labels.units(panel.n_treated),
         "donors": panel.n_donors,
         "donors_needed": MIN_PLACEBOS,
         "start": plain(labels[panel.n_pre]),
@@ -226,7 +231,7 @@ def facts_of(
         "n_post": panel.n_post,
         "gaps": [*panel.gaps(), *panel.source.changed()],
         "level": level,
-        "hull": _hull(panel),
+        "hull": place(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
             "status": checks.answer,
@@ -239,6 +244,11 @@ def facts_of(
         "notes": list(notes),
         "reason": reason,
         "measured": list(measured),
+        "lifts": list(lifts),
+        "main_donors": list(main_donors),
+        "suspects": list(suspects),
+        "longer": LONGER,
+        "kept": kept,
     }  # fmt: skip
 
 
@@ -248,15 +258,3 @@ def _compared(name: str) -> bool:
     return (
         name.startswith("posterior") or first in ("calibration", *ESTIMATORS) or about.partition("-")[0] in ESTIMATORS
     )
-
-
-def _hull(panel: Panel) -> dict[str, Any]:
-    """Where the treated series lies before the start; not outside when its distance cannot be found."""
-    pre = slice(0, panel.n_pre)
-    sd = float(panel.treated_series[pre].std(ddof=1))
-    try:
-        values, _ = hull.measure(panel.treated_series[pre], panel.donor_matrix[pre])
-    except SolverError:
-        return {"sd": sd, "outside": False}
-    outside = values["p"] < hull.P_OFFSET and values["distance"] > hull.FAR * sd
-    return values | {"sd": sd, "outside": outside}

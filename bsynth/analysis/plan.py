@@ -14,7 +14,7 @@ from bsynth.calibration import too_few
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, some_of
 from bsynth.frequentist.estimators import Method, sc_slsqp
-from bsynth.frequentist.inference import INFERENCES
+from bsynth.frequentist.inference import INFERENCES, bootstrap
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
@@ -141,6 +141,18 @@ def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...
     return tuple(name for name in names if name not in impossible)
 
 
+def _lacking(methods: str | Sequence[str], panel: Panel) -> dict[str, str]:
+    """What was asked for of the classical path and cannot be had.
+
+    Nobody who asks for the standard asks for users to be resampled: without users that is not worth a word.
+    """
+    names, _ = _asked(methods)
+    lacking = {name: why for name, why in frequentist.conditions(panel).items() if name in names}
+    if set(names) <= set(STANDARD) and panel.source.cluster is None:
+        lacking.pop(bootstrap.NAME, None)
+    return lacking
+
+
 def _asked(methods: str | Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Names that a request stands for, whether the panel can have them or not, and those that it names."""
     return choose_names(
@@ -176,7 +188,7 @@ def plan_analysis(
     if questions is not None:
         check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
-    unavailable = {name: why for name, why in frequentist.conditions(panel).items() if name in _asked(methods)[0]}
+    unavailable = _lacking(methods, panel)
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]

@@ -11,7 +11,10 @@ from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
 from bsynth._base.versions import versions
+from bsynth.analysis import gathered, units
+from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -25,7 +28,7 @@ from bsynth.text.labels import span
 from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
-SCHEMA = 2
+SCHEMA = 3
 SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
 """Columns of the effects in a notebook."""
 FIRST = 3
@@ -54,8 +57,8 @@ class Analysis(Pictured):
     estimates : mapping of name to Estimate
         Classical points, ``"sc"`` first; ``"sc-slsqp"`` are the same weights by SciPy's solver.
     inferences : mapping of name to result
-        Classical inference: around ``sc`` by the names that ``methods=`` takes, such as ``"placebo"``; what gives the
-        other estimators their interval and p is ``"placebo of did"`` and so on.
+        Classical inference: around the estimator that ``choice`` keeps by the names that ``methods=`` takes, such as
+        ``"placebo"``; what gives the other estimators their interval and p is ``"placebo of did"`` and so on.
     calibration : Calibration or None
         Of the main fit, on the donors as pseudo-treated; ``fits[0]`` is then its base fit.
     checks : CheckReport or None
@@ -75,6 +78,10 @@ class Analysis(Pictured):
         What should be known of the panel beside the answer.
     beside : tuple of str
         Estimates that are the weights of another again and no further answer, since nobody asked for them.
+    choice : Choice
+        The classical estimator that the verdict keeps, and why ``sc`` is set aside where it is another one.
+    per_unit : DataFrame or None
+        The effect on each treated unit by that estimator (`bsynth.analysis.units`); None for a single one.
 
     Examples
     --------
@@ -99,6 +106,8 @@ class Analysis(Pictured):
     unavailable: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     beside: tuple[str, ...] = (sc_slsqp.NAME,)
+    choice: Choice = field(default_factory=Choice)
+    per_unit: pd.DataFrame | None = None
 
     @property
     def status(self) -> Status:
@@ -131,18 +140,30 @@ class Analysis(Pictured):
 
     @property
     def main(self) -> Fit | Estimate:
-        """What the analysis is about: the first fit, else the first classical point."""
+        """What the analysis is about: the first fit, else the classical point that is kept, else the first."""
         if self.fits:
             return self.fits[0]
+        if self.choice.kept in self.estimates:
+            return self.estimates[self.choice.kept]
         found = [*self.estimates.values(), *(each.estimate for each in self.inferences.values())]
         if not found:
             raise ValueError("the analysis is empty: it has no fit, no estimate and no inference to report")
         return found[0]
 
     @property
+    def _main_name(self) -> str:
+        return self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator
+
+    @property
     def asked(self) -> dict[str, Inference]:
-        """The inferences that bear the names of ``methods=``: those around ``sc``."""
+        """The inferences that bear the names of ``methods=``: those around the estimator that is kept."""
         return {name: each for name, each in self.inferences.items() if name in INFERENCES}
+
+    @property
+    def aside(self) -> dict[str, Inference]:
+        """The inferences around an estimator that is set aside; `choice` says why."""
+        ends = tuple(f" of {name}" for name in self.choice.rejected)
+        return {name: each for name, each in self.inferences.items() if name.endswith(ends)} if ends else {}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -201,6 +222,10 @@ class Analysis(Pictured):
                     for name, each in self.inferences.items()
                     if (shares := measured(each.procedure))
                 ],
+                kept=self.choice.kept,
+                lifts=gathered.lifts(self.effects()),
+                main_donors=gathered.main_donors(self._weights()[self._main_name]),
+                suspects=gathered.suspects(self.findings.get("donor_audit")),
             ),
         )
 
@@ -231,19 +256,20 @@ class Analysis(Pictured):
         """Return the verdict, sentence by sentence, behind the marks of what is unreliable."""
         of_findings = [f"{marked(reason)}, so do not use what it says." for reason in self._of_findings.values()]
         if "verdict" in self.unavailable:
-            return (*mark(self.effects_reason), *of_findings, self.verdict)
+            return (*mark(self.effects_reason), *of_findings, *self.verdict.sentences())
         return (*of_findings, *self.comparison.sentences())
 
     @property
-    def verdict(self) -> str:
-        """Plain words: what the posterior says, what the classical path says, whether they agree and why."""
+    def verdict(self) -> Verdict:
+        """What was found: headline, three bullets, details, the grade of the evidence, and four facts."""
         if "verdict" in self.unavailable:
-            return f"The verdict in words is not available: {self.unavailable['verdict']}."
+            return wordless(self.unavailable["verdict"])
         return self.comparison.verdict
 
     def notes(self) -> tuple[str, ...]:
         """What should be known of the panel, of the methods on it, and of the lift."""
         by_method = [note for each in self.estimates.values() for note in each.notes()]
+        by_method += [] if self.per_unit is None else [units.note(self.panel, self.choice.kept)]
         # What two estimates, or panel and analysis, say alike is said once.
         return tuple(dict.fromkeys([*self.panel.notes(), *self.remarks, *by_method, *lift_notes(self.effects())]))
 
@@ -262,7 +288,7 @@ class Analysis(Pictured):
         return replace(self, findings={**self.findings, **findings})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 2; every number that the verdict uses is in ``comparison``.
+        """Return the content of ``summary.json``, schema 3; every number that the verdict uses is in ``comparison``.
 
         Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
         """
@@ -274,8 +300,9 @@ class Analysis(Pictured):
             "panel": self.panel.to_dict(),
             "effects": records(self.effects()),
             "path": records(path.assign(time=self.panel.period_labels())),
-            "path_method": main.spec.name if isinstance(main, Fit) else main.estimator,
+            "path_method": self._main_name,
             "calibration": self._calibration(),
+            "per_unit": None if self.per_unit is None else records(self.per_unit),
             "weights": self._weights(),
             "pre_fit": self._pre_fit(),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
@@ -290,6 +317,8 @@ class Analysis(Pictured):
                 for name, found in self.findings.items()
             },
             "models": [fit.spec.to_dict() for fit in self.fits],
+            "kept": self.choice.kept,
+            "aside": self.choice.rejected,
             "notes": list(self.notes()),
             "unavailable": dict(self.unavailable),
             "level": self.level,
@@ -299,7 +328,7 @@ class Analysis(Pictured):
             "effects_reason": self.effects_reason,
             "versions": versions(),
             "seed": self.seed,
-            "verdict": self.verdict,
+            "verdict": self.verdict.to_dict(),
             "sentences": list(self.sentences()),
         }
 

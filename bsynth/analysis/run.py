@@ -8,13 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bsynth import frequentist
 from bsynth._base.plain import clean
 from bsynth._base.request import check_flags, check_number
+from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
+from bsynth.analysis.units import per_unit
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
@@ -24,13 +28,13 @@ from bsynth.checks.base import Case
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import BsynthError
 from bsynth.frequentist.estimate import Estimate
-from bsynth.frequentist.estimators import Method
-from bsynth.frequentist.inference import INFERENCES, Inference, Settings
+from bsynth.frequentist.estimators import Method, sc
+from bsynth.frequentist.inference import INFERENCES, Inference, Settings, placebo_space, prediction_interval
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import decapitalised
-from bsynth.text.numbers import count
+from bsynth.text.numbers import count, numbers, percent
 
 
 def analyse(
@@ -125,28 +129,40 @@ def run_analysis(
     on_stage: Callable[[str], None] | None = None,
     store: str | Path | None = None,
 ) -> Analysis:
-    """Carry out a plan; ``on_stage`` is told what begins, ``store`` keeps finished placebo fits for a resume."""
+    """Carry out a plan; ``store`` keeps finished placebo fits for a resume.
+
+    ``on_stage`` is told what begins and, where ``progress`` is shown, the provisional answer of the model alone.
+    """
     tell = on_stage or (lambda _: None)
     with tempfile.TemporaryDirectory(prefix="bsynth-") as folder:
         # Calibration and certificate share their placebo fits through the store.
         kept = Path(folder) / "calibration.jsonl" if store is None else Path(store)
-        return _run(request, truth, tell, kept, progress=progress)
+        return _run(request, truth, tell, kept, progress=progress, announced=on_stage is not None and progress)
 
 
 def _run(
-    request: AnalysisPlan, truth: float | None, tell: Callable[[str], None], store: Path, *, progress: bool
+    request: AnalysisPlan,
+    truth: float | None,
+    tell: Callable[[str], None],
+    store: Path,
+    *,
+    progress: bool,
+    announced: bool,
 ) -> Analysis:
     panel, steps = request.panel, Steps(request.unavailable)
-    estimates, intervals = _classical(request, steps, tell, progress=progress)
-    inferences = _inferences(request, steps, tell, intervals, progress=progress)
-    fits, calibration = _fits(request, steps, tell, store, progress=progress)
+    choice = choose(panel, [method for method in _names(request) if method != REFERENCE])
+    estimates, intervals = _classical(request, choice.kept, steps, tell, progress=progress)
+    inferences = _inferences(request, choice, steps, tell, intervals, progress=progress)
+    singly = _singly(panel, choice.kept, inferences, steps)
+    first = tell if announced else None
+    fits, calibration = _fits(request, steps, tell, store, progress=progress, on_first=first)
     if not (fits or estimates or inferences):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in steps.unavailable.items())
         raise BsynthError(f"nothing that was asked for can be had on this panel: {reasons}")
     analysis = Analysis(
         panel, fits, estimates, inferences, request.level, request.seed, truth=truth, calibration=calibration,
         checks=_checked(fits, calibration, request, steps), remarks=request.notes,
-        beside=() if REFERENCE in _names(request) else (REFERENCE,),
+        beside=() if REFERENCE in _names(request) else (REFERENCE,), choice=choice, per_unit=singly,
     )  # fmt: skip
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
@@ -167,7 +183,7 @@ def _run(
 
 
 def _classical(
-    request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], *, progress: bool
+    request: AnalysisPlan, kept: str, steps: Steps, tell: Callable[[str], None], *, progress: bool
 ) -> tuple[dict[str, Estimate], dict[str, Inference]]:
     """The points by name, and around each the procedure that gives it an interval and a p."""
     panel = request.panel
@@ -188,8 +204,8 @@ def _classical(
             other = steps.attempt(REFERENCE, partial(_point, panel, REFERENCE, REFERENCE))
             estimates |= {} if other is None else {REFERENCE: other}
         if request.interval is not None:
-            # Around sc it may be a method that was asked for by its own name.
-            own = name == "sc" and request.interval in request.methods
+            # Around the estimator that is kept it may be a method that was asked for by its own name.
+            own = name == kept and request.interval in request.methods
             about = request.interval if own else f"{request.interval} of {name}"
             found = steps.attempt(about, partial(_carried_out, request.interval, request, progress, method))
             if found is not None:
@@ -210,26 +226,46 @@ def _point(panel: Panel, method: Method, name: str) -> Estimate:
 
 def _inferences(
     request: AnalysisPlan,
+    choice: Choice,
     steps: Steps,
     tell: Callable[[str], None],
     intervals: Mapping[str, Inference],
     *,
     progress: bool,
 ) -> dict[str, Inference]:
-    """The inference around ``sc`` that was asked for, by its name, then the intervals of the other estimators."""
-    found: dict[str, Inference] = {}
-    for name in (each for each in INFERENCES if each in request.methods):
-        if name in intervals:
-            found[name] = intervals[name]
-            continue
+    """The inference that was asked for around the estimator kept, the intervals of the others, what is set aside."""
+    # What gives every estimator its interval comes first, so that it is what judges each.
+    found: dict[str, Inference] = dict(intervals)
+    asked = [name for name in INFERENCES if name in request.methods]
+    for name in (each for each in asked if each not in found):
         tell(decapitalised(INFERENCES[name].TITLE))
-        made = steps.attempt(name, partial(_carried_out, name, request, progress))
+        made = steps.attempt(name, partial(_carried_out, name, request, progress, _about(name, choice.kept)))
         if made is not None:
             found[name] = made
-    return {**found, **intervals}
+    for estimator in choice.rejected:
+        others = [name for name in asked if f"{name} of {estimator}" not in found and _about(name, "") == ""]
+        for name in others:
+            about = f"{name} of {estimator}"
+            made = steps.attempt(about, partial(_carried_out, name, request, progress, estimator))
+            found |= {} if made is None else {about: made}
+    return found
 
 
-def _carried_out(name: str, request: AnalysisPlan, progress: bool, estimator: Method = "sc") -> Inference:
+def _singly(panel: Panel, kept: str, inferences: Mapping[str, Inference], steps: Steps) -> pd.DataFrame | None:
+    """The effect on each of several treated units, by the estimator kept."""
+    if panel.n_treated == 1 or not inferences:
+        return None
+    around = (inferences.get(name) for name in (placebo_space.NAME, f"{placebo_space.NAME} of {kept}"))
+    placebo = next((each for each in around if each is not None and each.estimate.estimator == kept), None)
+    return steps.attempt("effect per treated unit", partial(per_unit, panel, kept, placebo))
+
+
+def _about(name: str, kept: str) -> str:
+    """The estimator that an inference is around: prediction intervals are built on the weights of ``sc`` alone."""
+    return sc.NAME if name == prediction_interval.NAME else kept
+
+
+def _carried_out(name: str, request: AnalysisPlan, progress: bool, estimator: Method) -> Inference:
     """Return a result that can say what it found: a procedure whose numbers cannot be had is not available."""
     found = INFERENCES[name].run(request.panel, Settings(estimator, request.seed, request.replicates, progress))
     found.effects(request.level)
@@ -238,7 +274,13 @@ def _carried_out(name: str, request: AnalysisPlan, progress: bool, estimator: Me
 
 
 def _fits(
-    request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], store: Path, *, progress: bool
+    request: AnalysisPlan,
+    steps: Steps,
+    tell: Callable[[str], None],
+    store: Path,
+    *,
+    progress: bool,
+    on_first: Callable[[str], None] | None,
 ) -> tuple[tuple[Fit, ...], Calibration | None]:
     """The posteriors, the main one first and calibrated; without a calibration it stands by itself."""
     fits: list[Fit] = []
@@ -246,10 +288,9 @@ def _fits(
     for each in request.fits:
         name = each.spec.name
         if request.calibrated and each is request.fits[0]:
-            tell(
-                f"posterior and calibration: {name} on {count(request.panel.n_donors, 'donor')} (the first fit "
-                "compiles)"
-            )
+            if on_first is not None:
+                Steps().attempt("provisional answer", partial(_provisional, each, request.level, on_first, progress))
+            tell(f"calibration: {name} on {count(request.panel.n_donors, 'donor')} as if treated")
             calibration = steps.attempt("calibration", partial(_calibration, each, request.level, store, progress))
             if calibration is not None:
                 fits.append(calibration.fit)
@@ -258,6 +299,16 @@ def _fits(
         found = steps.attempt(f"posterior {name}", partial(_posterior, each, request.level, progress))
         fits += [] if found is None else [found]
     return tuple(fits), calibration
+
+
+def _provisional(each: Plan, level: float, tell: Callable[[str], None], progress: bool) -> None:
+    """Tell what the model says by itself, long before its calibration ends."""
+    tell(f"posterior: {each.spec.name} (the first fit compiles)")
+    found = _posterior(each, level, progress)
+    row = found.effects(level).iloc[0]
+    estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
+    said = f"effect {estimate}, {percent(level)} interval {lower} to {upper} by the model alone"
+    tell(f"provisional: {said if found.status == 'ok' else 'the fit did not converge'}; calibration follows")
 
 
 def _posterior(each: Plan, level: float, progress: bool) -> Fit:

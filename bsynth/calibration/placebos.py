@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -137,7 +136,7 @@ def placebo_fits(
     records = run_pieces(
         {str(unit): unit for unit in units},
         lambda unit: _to_record(_placebo(panel, spec, unit, replace(sampling, seed=int(seeds[unit])), periods)),
-        title=f"{spec.name}: units as if treated from {show(panel.start)}",
+        title="placebo",
         store=None if store is None else Store(Path(store), _key(panel, spec, sampling), _FIELDS),
         n_jobs=sampling.n_jobs,
         progress=progress,

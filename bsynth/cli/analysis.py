@@ -1,7 +1,5 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
-import sys
-import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +9,11 @@ import click
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
+from bsynth.cli.terminal import Stages, print_table, tell_files, tell_verdict, wrapped
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
-from bsynth.text.labels import one_line
 from bsynth.text.marks import marked
-from bsynth.text.numbers import count, fixed, number, p_alone, percent, probability
+from bsynth.text.numbers import count, exact
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis, AnalysisPlan
@@ -75,6 +73,8 @@ def run(
 
     Without --cluster DATA has one row per unit and period; with it, one row per user or event.
     """
+    stage = Stages(quiet=quiet)
+    stage(f"reading {request.data.name}")
     from bsynth.analysis import plan_analysis
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
@@ -92,7 +92,6 @@ def run(
     }  # fmt: skip
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings)
-    stage = _Stages(quiet=quiet)
     analysis = _carry_out(planned, out, stage, truth=None)
     steps = Steps(analysis.unavailable)
     if formats:
@@ -129,33 +128,22 @@ def demo(
     out: Path,
 ) -> None:
     """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth."""
+    stage = Stages(quiet=quiet)
+    stage(f"simulating {count(users, 'user')}")
     from bsynth.analysis import plan_analysis
     from bsynth.panel import Panel
     from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
     from bsynth.reporting.run import check_run_folder
 
     check_run_folder(out, "--out")
-    stage = _Stages(quiet=quiet)
-    stage(f"simulating {count(users, 'user')}, true effect {ROLLOUT_EFFECT:+}")
+    stage(f"true effect {exact(ROLLOUT_EFFECT)}")
     log = simulate_rollout(users=users, seed=log_seed)
     panel = Panel.from_events(log, **rollout_panel_arguments())
     request = plan_analysis(panel, draws=draws, replicates=replicates, level=level, seed=seed)
     _finish(ctx, _carry_out(request, out, stage, truth=ROLLOUT_EFFECT), out, stage)
 
 
-class _Stages:
-    """Tells on stderr what begins, and after how many seconds."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self.began = time.perf_counter()
-
-    def __call__(self, text: str) -> None:
-        if not self.quiet:
-            click.echo(f"[{fixed(time.perf_counter() - self.began, 1):>5} s] {one_line(text)}", err=True)
-
-
-def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: float | None) -> "Analysis":
+def _carry_out(request: "AnalysisPlan", out: Path, stage: Stages, *, truth: float | None) -> "Analysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
     from bsynth.reporting.run import write_run
@@ -182,49 +170,17 @@ def _carry_out(request: "AnalysisPlan", out: Path, stage: _Stages, *, truth: flo
     return analysis
 
 
-def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: _Stages) -> None:
-    """Print the table, the verdict, what is not available and what was written, and set the exit code."""
+def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) -> None:
+    """Print the table, the verdict, what is not available and the files to open, and set the exit code."""
+    from bsynth.analysis import LONGER
     from bsynth.reporting.run import written_in
 
     stage("done")
-    _print_table(analysis)
-    written = dict.fromkeys(name.parts[0] + "/" * (len(name.parts) > 1) for name in written_in(out))
-    click.echo(f"\n{analysis.verdict}")
-    if analysis.unavailable:
-        click.echo("\nnot available:")
-        for name, reason in analysis.unavailable.items():
-            click.echo(f"  {name}: {reason}")
-    click.echo(f"\nwritten to {out}: {', '.join(written)}")
+    print_table(analysis)
+    tell_verdict(analysis)
+    tell_files(out, written_in(out))
     if analysis.status != "ok":
-        longer = "Sample longer, such as --draws 2000 --tune 2000 --target-accept 0.99."
-        click.echo(f"bsynth: {marked(analysis.reason)}. {longer}", err=True)
+        longer = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in LONGER.items())
+        said = f"bsynth: {marked(analysis.reason)}. Sample longer, such as {longer}."
+        click.echo(wrapped(said), err=True)
         ctx.exit(UNRELIABLE)
-
-
-def _print_table(analysis: "Analysis") -> None:
-    """Print truth, posterior and classical rows of the average effect side by side."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from bsynth.effects import without_bare_points
-
-    table = Table("method", "estimate", "interval", "kind", "p", "P(>0)", box=None, header_style="bold")
-    if analysis.truth is not None:
-        table.add_row("truth", number(analysis.truth), "", "", "", "", style="bold")
-    for row in without_bare_points(analysis.effects().query("estimand == 'average'")).to_dict("records"):
-        name = f"posterior {row['model']}" if row["method"] == "bayes" else row["method"]
-        mark = " UNRELIABLE" if row.get("status") == "unreliable" else ""
-        has_bounds = row["lower"] == row["lower"]
-        level = f"{percent(row['level'])} " if row["level"] == row["level"] else ""
-        table.add_row(
-            name + mark,
-            number(row["estimate"]),
-            f"[{number(row['lower'])}, {number(row['upper'])}]".replace("[", r"\[") if has_bounds else "",
-            f"{level}{row['interval']}",
-            p_alone(row["p"]) if row["p"] == row["p"] else "",
-            probability(row["probability_positive"])
-            if row["probability_positive"] == row["probability_positive"]
-            else "",
-        )
-    click.echo()
-    Console(width=None if sys.stdout.isatty() else 120).print(table)

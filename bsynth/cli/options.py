@@ -107,6 +107,9 @@ class PanelRequest:
     covariates: list[str]
     missing: Any
     date_format: str | None = None
+    outcome_label: str | None = None
+    unit_label: str | None = None
+    higher_is: Any = None
 
     def roles(self) -> dict[str, Any]:
         """Return what the columns mean, as keyword arguments of `Panel.from_events`."""
@@ -114,7 +117,8 @@ class PanelRequest:
             "unit": self.unit, "time": self.time_, "outcome": self.outcome, "treated": self.treated,
             "start": self.start, "end": self.end, "donors": self.donors, "missing": self.missing,
             "exclude": self.exclude, "covariates": self.covariates, "cluster": self.cluster,
-            "date_format": self.date_format,
+            "date_format": self.date_format, "outcome_label": self.outcome_label, "unit_label": self.unit_label,
+            "higher_is": self.higher_is,
         }  # fmt: skip
 
     def resolved(self) -> "PanelRequest":
@@ -206,6 +210,12 @@ _PANEL = (
     click.option(
         "--date-format", default=None,
         help="How periods are written where that cannot be told, such as %d/%m/%Y; of --start and --end too.",
+    ),
+    click.option("--outcome-label", default=None, help="What words call the outcome, such as 'task completion'."),
+    click.option("--unit-label", default=None, help="What words call one unit, such as state."),
+    click.option(
+        "--higher-is", type=click.Choice(["better", "worse"]), default=None,
+        help="Whether more of the outcome is good; words judge no direction without it.",
     ),
 )  # fmt: skip
 

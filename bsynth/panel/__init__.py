@@ -4,12 +4,14 @@ from bsynth.panel.cells import Cells, Clusters, Covariates, Source
 from bsynth.panel.given import require_panel
 from bsynth.panel.panel import MIN_DONORS, Panel
 from bsynth.panel.read import column_names, unit_names
+from bsynth.panel.wording import Labels
 
 __all__ = [
     "MIN_DONORS",
     "Cells",
     "Clusters",
     "Covariates",
+    "Labels",
     "Panel",
     "Source",
     "column_names",

@@ -13,6 +13,7 @@ from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Covariates, Source
 from bsynth.panel.panel import Panel
 from bsynth.panel.spelling import Spelling
+from bsynth.panel.wording import Labels
 from bsynth.pieces import digest
 
 _SUMS = ("n", "total", "total_sq")
@@ -40,6 +41,7 @@ def pack(panel: Panel) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         "n_pre": panel.n_pre,
         "source": _source(panel),
         "calendar": None if panel.calendar is None else asdict(panel.calendar),
+        "labels": asdict(panel.labels),
     }
     if (cells := panel.cells) is not None:
         arrays |= {name: getattr(cells, name) for name in _SUMS}
@@ -68,6 +70,7 @@ def unpack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Pane
         else Cells(n=arrays["n"], total=arrays["total"], total_sq=arrays["total_sq"], **cells),
         covariates=None if covariates is None else Covariates(tuple(covariates), arrays["covariates"]),
         calendar=_of_calendar(facts["calendar"]),
+        labels=Labels(**facts["labels"]) if "labels" in facts else Labels(),
     )
 
 
@@ -85,7 +88,7 @@ def fingerprint(panel: Panel) -> str:
     (True, False)
     """
     arrays, facts = pack(panel)
-    entering = {name: value for name, value in facts.items() if name not in ("source", "calendar")}
+    entering = {name: value for name, value in facts.items() if name not in ("source", "calendar", "labels")}
     entering |= {
         "positions": panel.positions.tolist(),
         "arrays": [[name, *each.shape] for name, each in arrays.items()],

@@ -1,6 +1,7 @@
 """A panel as a table in a notebook, and as plain data."""
 
 import html
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -52,5 +53,6 @@ def panel_dict(panel: PanelData) -> dict[str, Any]:
         "rows_used": panel.source.rows_used,
         "sha256": panel.source.sha256,
         "missing": panel.source.missing,
+        "labels": asdict(panel.labels),
         "notes": list(panel.notes()),
     }

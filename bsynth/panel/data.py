@@ -1,6 +1,6 @@
 """What a panel holds, and what follows from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +11,8 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
+from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line
-from bsynth.text.numbers import count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -30,6 +30,7 @@ class PanelData(Frozen):
     clusters: Clusters | None = None
     covariates: Covariates | None = None
     calendar: Calendar | None = None
+    labels: Labels = field(default_factory=Labels)
 
     @property
     def donors(self) -> tuple[Label, ...]:
@@ -109,7 +110,7 @@ class PanelData(Frozen):
     @property
     def treated_name(self) -> str:
         """Label of the treated unit, or "mean of 25 units"."""
-        return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {count(self.n_treated, 'unit')}"
+        return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.labels.units(self.n_treated)}"
 
     def period_labels(self) -> list[Any]:
         """JSON-ready periods: ints, or dates as ISO text."""

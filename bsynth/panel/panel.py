@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from bsynth.panel.data import PanelData
 from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, ordered, window
 from bsynth.panel.missing import complete
 from bsynth.panel.read import read_events, read_long, read_wide
+from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line
 from bsynth.text.numbers import count
 
@@ -51,6 +52,8 @@ class Panel(PanelData):
         Provenance.
     calendar : Calendar or None
         The regular calendar that the data keep to; recognised from ``times`` when None.
+    labels : Labels
+        What words call the outcome and a unit, and whether more of the outcome is good.
 
     Examples
     --------
@@ -78,6 +81,9 @@ class Panel(PanelData):
         missing: Missing = "error",
         covariates: str | Iterable[str] | None = (),
         date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
     ) -> Self:
         """Build a panel from one row per unit and period.
 
@@ -102,6 +108,11 @@ class Panel(PanelData):
             Further numeric columns, for models that use them. They may have missing cells.
         date_format : str, optional
             How periods are written where that cannot be told, such as ``"%d/%m/%Y"`` (`datetime.datetime.strptime`).
+        outcome_label, unit_label : str, optional
+            What words call the outcome ("task completion") and one unit ("state"); by default the column's name and
+            "unit".
+        higher_is : {"better", "worse"}, optional
+            Whether more of the outcome is good; words judge no direction without it.
 
         Raises
         ------
@@ -111,7 +122,8 @@ class Panel(PanelData):
         columns = {"unit": unit, "time": time, "outcome": outcome}
         table = read_long(data, **columns, covariates=covariates, date_format=date_format)
         roles = Roles(treated, start, end, donors, exclude)
-        return cls._assemble(table, roles, missing)
+        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
+        return cls._assemble(table, roles, missing, labels)
 
     @classmethod
     def from_wide(
@@ -127,6 +139,9 @@ class Panel(PanelData):
         exclude: Label | Iterable[Label] | None = (),
         missing: Missing = "error",
         date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
     ) -> Self:
         """Build a panel from one row per period and one column per unit.
 
@@ -143,7 +158,8 @@ class Panel(PanelData):
         """
         table = read_wide(data, time=time, outcome=outcome, date_format=date_format)
         roles = Roles(treated, start, end, donors, exclude)
-        return cls._assemble(table, roles, missing)
+        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
+        return cls._assemble(table, roles, missing, labels)
 
     @classmethod
     def from_events(
@@ -162,6 +178,9 @@ class Panel(PanelData):
         missing: Missing = "error",
         covariates: str | Iterable[str] | None = (),
         date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
     ) -> Self:
         """Build a panel of cell means from one row per user or event.
 
@@ -184,10 +203,11 @@ class Panel(PanelData):
         further: dict[str, Any] = {"cluster": cluster, "covariates": covariates, "date_format": date_format}
         table = read_events(data, **columns, **further)
         roles = Roles(treated, start, end, donors, exclude)
-        return cls._assemble(table, roles, missing)
+        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
+        return cls._assemble(table, roles, missing, labels)
 
     @classmethod
-    def _assemble(cls, table: CellTable, roles: Roles, missing: Missing) -> Self:
+    def _assemble(cls, table: CellTable, roles: Roles, missing: Missing, labels: Labels) -> Self:
         treated, pool = roles.resolve(table)
         first, last = window(table, roles.start, roles.end)
         asked = table.take(last + 1, (*treated, *pool))
@@ -204,6 +224,7 @@ class Panel(PanelData):
             clusters=asked.clusters,
             covariates=asked.covariates,
             calendar=asked.calendar,
+            labels=labels,
         )
         return whole._take(treated, tuple(u for u in pool if u not in done.dropped), last + 1)
 
@@ -259,6 +280,17 @@ class Panel(PanelData):
         chosen = match_units(self.donors, as_labels(unit) or (unit,), "donor", self.source.name)
         pools = (*self.donors, *self.treated) if pool == "include" else self.donors
         return self._take(chosen, ordered(u for u in pools if u not in chosen), len(self.times))
+
+    def only(self, unit: Label) -> Self:
+        """The panel in which one of several treated units stands alone against the same donors.
+
+        Raises
+        ------
+        PanelError
+            When ``unit`` is not treated, or its pre-period is constant.
+        """
+        chosen = match_units(self.treated, (unit,), "treated unit", self.source.name)
+        return self._take(chosen, self.donors, len(self.times))
 
     def without(self, *donors: Label | Iterable[Label]) -> Self:
         """The panel without some donors, named one by one or as a collection; at least two must remain."""

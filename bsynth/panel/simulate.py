@@ -107,6 +107,7 @@ def rollout_panel_arguments() -> dict[str, Any]:
     return {
         "unit": "workspace_id", "time": "signup_week", "outcome": "task_completed",
         "treated": list(range(_WAVE_1)), "start": 20, "end": 29, "cluster": "user_id",
+        "outcome_label": "task completion", "unit_label": "workspace", "higher_is": "better",
     }  # fmt: skip
 
 

@@ -54,6 +54,9 @@ def write_notebook(
     covariates: Sequence[str] = (),
     missing: str = "error",
     date_format: str | None = None,
+    outcome_label: str | None = None,
+    unit_label: str | None = None,
+    higher_is: str | None = None,
     models: Sequence[str | Path] = (DEFAULT,),
     scale: str | None = None,
     methods: str | Sequence[str] = "standard",
@@ -79,6 +82,8 @@ def write_notebook(
     path : path
         Notebook to write; one that is there is replaced.
     unit, time, outcome, treated, start, end, donors, exclude, covariates, missing, date_format
+        As `Panel.from_long`.
+    outcome_label, unit_label, higher_is
         As `Panel.from_long`.
     cluster : str, optional
         Column of users: rows are users or events, as in `Panel.from_events`.
@@ -123,7 +128,8 @@ def write_notebook(
     parameters = {
         "data": _relative(data, folder), "unit": unit, "time": time, "outcome": outcome, "treated": treated,
         "start": start, "end": end, "donors": donors, "exclude": exclude, "cluster": cluster,
-        "covariates": covariates, "missing": missing, "date_format": date_format,
+        "covariates": covariates, "missing": missing, "date_format": date_format, "outcome_label": outcome_label,
+        "unit_label": unit_label, "higher_is": higher_is,
         "models": [_model(each, folder) for each in models],
         "scale": scale,
         "methods": methods, "findings": findings, "questions": dict(questions or {}), "calibrated": calibrated,

@@ -161,7 +161,7 @@ def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "answer",
         (headline(summary, analysis.panel.source.outcome),),
         (Table(frame, caption, analysis.main.reason if analysis.calibration is None else analysis.calibration.reason),),
-        points=(analysis.verdict,) if "verdict" in analysis.unavailable else analysis.comparison.sentences(),
+        points=analysis.verdict.sentences(),
     )
 
 

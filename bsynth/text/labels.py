@@ -15,6 +15,14 @@ METHODS = {
     "ascm": "Ridge-augmented synthetic control",
     "predictors": "Synthetic control on predictors",
 }
+SPOKEN = {
+    "sc": "plain synthetic control",
+    "demeaned": "synthetic control with a free level",
+    "did": "difference in differences",
+    "sdid": "synthetic difference in differences",
+    "ascm": "synthetic control corrected by ridge regression",
+}
+"""Estimators inside a sentence."""
 INTERVALS = {
     "calibrated": "interval calibrated on the donors",
     "predictive": "predictive interval",
@@ -74,6 +82,32 @@ def decapitalised(title: str) -> str:
     'leave one out'
     """
     return title[:1].lower() + title[1:]
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun of the user's, by the rules that most English nouns keep.
+
+    Examples
+    --------
+    >>> [plural(noun) for noun in ("state", "county", "day", "branch", "bus")]
+    ['states', 'counties', 'days', 'branches', 'buses']
+    """
+    lower = noun.lower()
+    if lower.endswith("y") and lower[-2:-1] not in tuple("aeiou"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if lower.endswith(("s", "x", "z", "ch", "sh")) else f"{noun}s"
+
+
+def capitalised(sentence: str) -> str:
+    """Return words as they begin a sentence; a name in capitals, or in mixed case such as iOS, stays as it is.
+
+    Examples
+    --------
+    >>> capitalised("task completion"), capitalised("iOS sales"), capitalised("GDP")
+    ('Task completion', 'iOS sales', 'GDP')
+    """
+    first = sentence.split(" ", 1)[0]
+    return sentence[:1].upper() + sentence[1:] if first == first.lower() else sentence
 
 
 HEADINGS = {

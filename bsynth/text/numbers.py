@@ -33,7 +33,7 @@ def numbers(*values: float, signed: bool = False, decimals: int | None = None) -
     >>> numbers(-17.72, -31.2, 4.051)
     ['−17.7', '−31.2', '4.1']
     >>> numbers(0.0502, signed=True), numbers(0.0829, 0.0511, 0.1215)
-    (['+0.0502'], ['0.0829', '0.0511', '0.1215'])
+    (['+0.0502'], ['0.083', '0.051', '0.121'])
     >>> numbers(9.999), numbers(1.2e-15, -3.4e-15, 0.0)
     (['10.0'], ['1.20e−15', '−3.40e−15', '0'])
     """
@@ -42,21 +42,51 @@ def numbers(*values: float, signed: bool = False, decimals: int | None = None) -
 
 
 def decimals_of(values: Sequence[float]) -> int:
-    """Return the decimals that give the spread of some numbers three digits, or a lone number three.
+    """Return the decimals of numbers that are read together: two digits of a quarter of their spread.
 
-    Never more than six digits for the largest.
+    For an interval that is its standard error, so that an effect has the same digits in every sentence, table and
+    picture. A lone number has three digits; the largest never more than six.
 
     Examples
     --------
     >>> decimals_of([123.0, 80.8, 270.4]), decimals_of([0.0829, 0.1215]), decimals_of([0.0])
     (0, 4, 0)
+    >>> decimals_of([-17.9, -35.4, -0.5]), decimals_of([0.0514, 0.0214, 0.0813]), decimals_of([0.0514])
+    (1, 3, 4)
     """
     finite = [v for v in values if math.isfinite(v)]
     largest = max((abs(v) for v in finite), default=0.0)
     if largest == 0:
         return 0
-    spread = (max(finite) - min(finite)) or largest
-    return max(0, min(2 - _size(spread, 3), 5 - _size(largest, 6)))
+    spread = max(finite) - min(finite)
+    digits = 1 - _size(spread / 4, 2) if spread else 2 - _size(largest, 3)
+    return max(0, min(digits, 5 - _size(largest, 6)))
+
+
+def lift_words(value: float) -> str:
+    """Write a lift as a signed percentage of two digits; from 10% on without decimals.
+
+    Examples
+    --------
+    >>> lift_words(0.0881), lift_words(-0.2289), lift_words(1.354), lift_words(-0.0042)
+    ('+8.8%', '−23%', '+135%', '−0.42%')
+    """
+    return percent(value, max(0, min(1 - _size(100 * value, 2), 6)) if value else 0, signed=True)
+
+
+def chance_words(value: float) -> str:
+    """Write a chance as a percentage, with a decimal from 95% on and below 5%; draws never show certainty.
+
+    Examples
+    --------
+    >>> chance_words(0.9231), chance_words(0.9772), chance_words(0.9999), chance_words(0.0003)
+    ('92%', '97.7%', 'over 99.9%', 'under 0.1%')
+    """
+    if value > 0.999:
+        return "over 99.9%"
+    if value < 0.001:
+        return "under 0.1%"
+    return percent(value, 1 if min(value, 1 - value) < 0.05 else 0)
 
 
 def fixed(value: float, decimals: int, *, signed: bool = False) -> str:

@@ -4,7 +4,7 @@ from itertools import combinations
 
 from bsynth.analysis.verdict.naming import capital, listed, names
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, bounded, holds, overlap, sign
+from bsynth.analysis.verdict.sides import Sides, among, bounded, holds, overlap, sign
 from bsynth.checks.hull import misses
 from bsynth.text.numbers import count, number
 
@@ -17,13 +17,21 @@ def on_agreement(s: Sides) -> list[str]:
     if s.main is None:
         return _among_classical(s)
     words = []
-    agree, opposed = s.agreeing(), s.opposed()
-    kind = s.kind()
+    kind, opposed = s.kind(), s.opposed()
+    lacking = s.unlevelled() if s.facts["hull"]["outside"] else ()
+    agree = [row for row in s.agreeing() if not among(row, lacking)]
+    idle = [row for row in s.agreeing() if among(row, lacking)]
     if agree:
         verb, where = ("agree", "their estimates lie") if len(agree) > 1 else ("agrees", "its estimate lies")
         far = ", as far as that can tell while it holds zero" if holds(s.main, 0.0) else ""
         same = "with the same sign" if all(sign(row) == sign(s.main) for row in agree) else "without the other sign"
         words.append(f"{names(agree)} {verb} with the posterior: {where} inside its {kind}, {same}{far}.")
+    if idle:
+        lie, have = ("lie", "have") if len(idle) > 1 else ("lies", "has")
+        words.append(
+            f"{names(idle)} {lie} inside it too, which is no support: {'they' if len(idle) > 1 else 'it'} {have} no "
+            "level to take up the distance from the donors."
+        )
     if opposed:
         has = "have" if len(opposed) > 1 else "has"
         words.append(
@@ -131,13 +139,13 @@ def fits_apart(s: Sides) -> tuple[list[Row], list[Row], list[Row], Row | None]:
     excused = s.unlevelled() if s.facts["hull"]["outside"] else ()
     with_it = [row for row in (s.base, *s.agreeing()) if row["pre_rmspe"] is not None and not row["drift"]]
     reference = min(with_it, key=lambda row: float(row["pre_rmspe"]), default=None)
-    apart = [row for row in s.apart() if row["pre_rmspe"] is not None and not any(row is each for each in excused)]
-    if reference is None or any(s.main is each for each in excused):
+    apart = [row for row in s.apart() if row["pre_rmspe"] is not None and not among(row, excused)]
+    if reference is None or (s.main is not None and among(s.main, excused)):
         return [], [], [], None
     size = float(reference["pre_rmspe"])
     closer = [row for row in apart if CLOSER * row["pre_rmspe"] < size and not row["drift"]]
     looser = [row for row in (*apart, *s.opposed()) if (row["pre_rmspe"] or 0.0) > CLOSER * size and not row["drift"]]
-    neither = [row for row in apart if not any(row is each for each in (*closer, *looser))]
+    neither = [row for row in apart if not among(row, (*closer, *looser))]
     return closer, looser, neither, reference
 
 

@@ -1,29 +1,50 @@
 """Rows of the comparison in words."""
 
+import math
 from typing import Any
 
-from bsynth.text.numbers import number, percent
-from bsynth.text.numbers import probability as alone
+from bsynth.text.numbers import chance_words, numbers, percent
 
 type Row = dict[str, Any]
 """A row of a table as plain JSON data."""
 
 
-def probability(p: float) -> str:
-    """Say how probable a positive effect is; 0 and 1 are never claimed.
+def chance(row: Row) -> str:
+    """Say how probable an effect in the direction of the estimate is.
 
     Examples
     --------
-    >>> probability(0.972), probability(1.0)
-    ('the probability that it is positive is 0.972', 'a positive effect is practically certain')
+    >>> chance({"estimate": -17.7, "probability_positive": 0.0228})
+    'the chance of a decrease is 97.7%'
     """
-    if p > 0.999:
-        return "a positive effect is practically certain"
-    if p < 0.001:
-        return "a negative effect is practically certain"
-    return f"the probability that it is positive is {alone(p)}"
+    fell = float(row["estimate"]) < 0
+    positive = float(row["probability_positive"])
+    return (
+        f"the chance of {'a decrease' if fell else 'an increase'} is {chance_words(1 - positive if fell else positive)}"
+    )
+
+
+def written(row: Row, *, signed: bool = False) -> list[str]:
+    """Write a row's estimate and the ends of its interval with the same decimals; without ends the estimate alone.
+
+    Examples
+    --------
+    >>> written({"estimate": 0.0514, "lower": 0.02137, "upper": 0.0813}), written({"estimate": -0.66, "lower": None})
+    (['0.051', '0.021', '0.081'], ['−0.660'])
+    """
+    ends = [] if row["lower"] is None else [float(row["lower"]), float(row["upper"])]
+    return numbers(float(row["estimate"]), *ends, signed=signed)
+
+
+def estimate(row: Row) -> str:
+    """Write a row's estimate as it stands beside its interval."""
+    return written(row)[0]
 
 
 def interval(row: Row) -> str:
     """Write a row's interval with its level and kind, such as ``95% predictive interval [0.03, 0.07]``."""
-    return f"{percent(row['level'])} {row['interval']} interval [{number(row['lower'])}, {number(row['upper'])}]"
+    kind = f"{percent(row['level'])} {row['interval']} interval"
+    _, lower, upper = written(row)
+    if math.isinf(float(row["lower"])) and math.isinf(float(row["upper"])):
+        return f"{kind} without ends, which rules nothing out"
+    return f"{kind} [{lower}, {upper}]"

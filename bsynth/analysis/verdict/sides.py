@@ -1,6 +1,7 @@
 """A comparison taken apart into its sides: the main posterior, other models, classical estimators."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bsynth.analysis.verdict.numbers import Row
@@ -56,7 +57,7 @@ class Sides:
     def agreeing(self) -> tuple[Row, ...]:
         """Rows inside the main interval without the other sign."""
         out = (*self.apart(), *self.opposed())
-        return tuple(row for row in self.others if not any(row is o for o in out)) if self.main else ()
+        return tuple(row for row in self.others if not among(row, out)) if self.main else ()
 
     def unlevelled(self) -> tuple[Row, ...]:
         """Rows, the main one first, of methods that cannot take up an offset."""
@@ -88,6 +89,11 @@ def take_apart(comparison: Row) -> Sides:
 def _estimator(row: Row) -> str:
     """The estimator of a row, whichever solver found its weights: it is no second opinion on itself."""
     return sc.NAME if row["method"] == sc_slsqp.NAME else str(row["method"])
+
+
+def among(row: Row, rows: Iterable[Row]) -> bool:
+    """Whether a row is one of some, itself and not merely one like it."""
+    return any(row is each for each in rows)
 
 
 def sign(row: Row) -> int:

@@ -2,21 +2,36 @@
 
 from collections.abc import Callable
 
-from bsynth.analysis.verdict import agreement, answers, zero
+from bsynth.analysis.verdict import agreement, answers, short, zero
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
+from bsynth.analysis.verdict.answer import Answer, answer_of
+from bsynth.analysis.verdict.grade import Judgement, judge
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, take_apart
-from bsynth.text.numbers import count, number
+from bsynth.analysis.verdict.sides import Sides, among, take_apart
+from bsynth.analysis.verdict.value import Verdict
+from bsynth.text.labels import one_line
+from bsynth.text.marks import mark
+from bsynth.text.numbers import bracket, count, number, numbers
 
 
-def verdict(comparison: Row) -> tuple[str, ...]:
+def verdict(comparison: Row) -> Verdict:
     """Say in plain words what was found, whether the methods agree, where they do not, and which to trust.
 
     ``comparison`` is what `bsynth.analysis.Comparison.numbers` returns.
     """
     s = take_apart(comparison)
-    return tuple(sentence for part in PARTS for sentence in part(s))
+    answer = answer_of(s)
+    judged = judge(s, answer)
+    told = (sentence for part in PARTS for sentence in part(s))
+    details = (*mark(s.facts["reason"]), *told, *_total(s, answer), *_graded(judged))
+    return Verdict(
+        headline=one_line(short.headline(s, answer, judged)),
+        bullets=short.bullets(s, answer, judged),
+        details=tuple(map(one_line, details)),
+        grade=judged.grade,
+        facts=short.facts(s, answer, judged),
+    )
 
 
 def _checks(s: Sides) -> list[str]:
@@ -34,6 +49,21 @@ def _checks(s: Sides) -> list[str]:
     if checks["suggestion"]:
         words.append(f"consider the model {checks['suggestion']!r}")
     return ["; ".join(words) + "."]
+
+
+def _total(s: Sides, answer: Answer) -> list[str]:
+    """The effect over all treated units and periods, where there are several units."""
+    if answer.total is None:
+        return []
+    ends = [] if answer.total_lower is None or answer.total_upper is None else [answer.total_lower, answer.total_upper]
+    total, *interval = numbers(answer.total, *ends, signed=True)
+    over = f"{s.facts['units_words']} and {count(s.facts['n_post'], 'period')}"
+    return [f"In total over {over} that is {total}{f' {bracket(interval)}' if interval else ''}."]
+
+
+def _graded(judged: Judgement) -> list[str]:
+    """All that takes from the evidence."""
+    return [f"The evidence is graded {judged.grade}, since {listed(list(judged.doubts))}."] if judged.doubts else []
 
 
 def _lacking(s: Sides) -> list[str]:
@@ -95,9 +125,8 @@ def _trust(s: Sides) -> list[str]:
     if outside and lacking:
         backing = [row for row in s.agreeing() if row["free_level"]]
         also = f", with which {names(backing)} agree{'s' if len(backing) == 1 else ''}," if backing else ""
-        differ = any(row is each for row in lacking for each in s.apart())
-        start = "Trust" if differ else "Where they differ, trust"
-        words.append(f"{start} the posterior{also} rather than {names(lacking)}.")
+        if against := [row for row in lacking if among(row, (*s.apart(), *s.opposed()))]:
+            words.append(f"Trust the posterior{also} rather than {names(against)}.")
     if main is not s.base:
         words.append(
             "Report the calibrated interval: it alone holds the model's uncertainty against what the donors do after "

@@ -58,8 +58,8 @@ def _why_silent(s: Sides, silent: list[Row]) -> str:
         return f"{'they hold' if many else 'it holds'} other errors against the effect. Call the evidence moderate."
     if s.facts["n_treated"] > 1:
         return (
-            f"{'their' if many else 'its'} placebos are single donors, noisier than a mean of {s.facts['n_treated']} "
-            "units, which leaves little power."
+            f"{'their' if many else 'its'} placebos are single donors, noisier than a mean of "
+            f"{s.facts['units_words']}, which leaves little power."
         )
     if s.main is not s.base:
         return (

@@ -1,0 +1,106 @@
+"""The answer that a headline reports: the main row of a comparison, its direction, chance, lift and total."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from bsynth.analysis.verdict.numbers import Row
+from bsynth.analysis.verdict.sides import Sides, bounded
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the headline is about.
+
+    Attributes
+    ----------
+    method : str
+    model : str or None
+    interval : str
+        Its kind; ``"point"`` where there is none.
+    estimate : float
+    lower, upper : float or None
+        None where there is no interval, or none with two ends.
+    level, lift : float or None
+    direction : {"increase", "decrease", "change"}
+        Of the estimate; ``"change"`` when it is nothing.
+    chance : float or None
+        Of an effect in that direction; None without a posterior.
+    p : float or None
+        Of no effect, where there is no chance.
+    clear : float or None
+        How far zero lies outside the interval, as a share of its width; negative inside.
+    total, total_lower, total_upper : float or None
+        Over all treated units and periods; None for one treated unit, whose total is the cumulative effect.
+    """
+
+    method: str
+    model: str | None
+    interval: str
+    estimate: float
+    lower: float | None
+    upper: float | None
+    level: float | None
+    lift: float | None
+    direction: Literal["increase", "decrease", "change"]
+    chance: float | None
+    p: float | None
+    clear: float | None
+    total: float | None
+    total_lower: float | None
+    total_upper: float | None
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether there is an interval and zero lies outside."""
+        return self.clear is not None and self.clear > 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for ``summary.json``."""
+        return asdict(self)
+
+
+def main_row(s: Sides) -> Row:
+    """The row that the headline reports: the main posterior's, else that of the classical estimator kept."""
+    if s.main is not None:
+        return s.main
+    return next((row for row in s.classical if row["method"] == s.facts["kept"]), s.classical[0])
+
+
+def answer_of(s: Sides) -> Answer:
+    """Read the answer off a comparison."""
+    row = main_row(s)
+    estimate, whole = float(row["estimate"]), bounded(row)
+    lower, upper = (float(row["lower"]), float(row["upper"])) if whole else (None, None)
+    positive = row["probability_positive"]
+    units = s.facts["n_treated"]
+    times = units * s.facts["n_post"] if units > 1 else None
+    lift = next((each["lift"] for each in s.facts["lifts"] if _same(each, row)), None)
+    return Answer(
+        method=row["method"],
+        model=row["model"],
+        interval=row["interval"] if whole else "point",
+        estimate=estimate,
+        lower=lower,
+        upper=upper,
+        level=row["level"] if whole else None,
+        lift=lift,
+        direction="increase" if estimate > 0 else "decrease" if estimate < 0 else "change",
+        chance=None if positive is None else 1 - positive if estimate < 0 else positive,
+        p=row["p"],
+        clear=None if lower is None or upper is None else _clear(lower, upper),
+        total=None if times is None else times * estimate,
+        total_lower=None if times is None or lower is None else times * lower,
+        total_upper=None if times is None or upper is None else times * upper,
+    )
+
+
+def _clear(lower: float, upper: float) -> float:
+    """Distance of zero outside of an interval in its widths; an interval of no width that excludes it is beyond all."""
+    outside = max(lower, -upper)
+    width = upper - lower
+    return outside / width if width > 0 else math.copysign(1.0, outside)
+
+
+def _same(one: Row, other: Row) -> bool:
+    return all(one[name] == other[name] for name in ("method", "model", "interval"))

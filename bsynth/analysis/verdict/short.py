@@ -1,0 +1,240 @@
+"""The verdict in eighty words: headline, three bullets, four facts."""
+
+import math
+from collections.abc import Sequence
+
+from bsynth.analysis.verdict.agreement import fits_apart
+from bsynth.analysis.verdict.answer import Answer
+from bsynth.analysis.verdict.grade import Judgement, closer, kept, lacking, set_aside, unreliable
+from bsynth.analysis.verdict.naming import listed
+from bsynth.analysis.verdict.numbers import Row
+from bsynth.analysis.verdict.sides import Sides, among, mute
+from bsynth.analysis.verdict.value import LONGER, Fact, Tone
+from bsynth.text.labels import SPOKEN, capitalised, plural
+from bsynth.text.marks import mark
+from bsynth.text.numbers import chance_words, count, decimals_of, lift_words, numbers, p_alone, percent
+
+NAMED = 2
+"""Methods that a bullet names; of more it gives the count."""
+DOUBTS = 2
+"""Doubts that a headline names; the details have all."""
+TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
+NO_EFFECT = "no effect remains possible"
+
+
+def headline(s: Sides, a: Answer, judged: Judgement) -> str:
+    """The effect in the outcome's words, its lift and interval, and the grade."""
+    if judged.grade == "unreliable":
+        return mark(s.facts["reason"] or "a fit did not converge")[0]
+    outcome, good = s.facts["labels"]["outcome"], s.facts["labels"]["higher_is"]
+    generic = outcome == "outcome"
+    estimate = _written(a)[0]
+    lift = "" if a.lift is None or not math.isfinite(a.lift) else f" ({lift_words(a.lift)})"
+    if judged.grade == "inconclusive":
+        tail = [] if a.chance is None else [f"chance of {_a(a.direction)} {chance_words(a.chance)}"]
+        tail += [] if a.p is None or a.lower is None else [f"p of no effect {p_alone(a.p)}"]
+        what = f"{estimate}{lift}" if generic else f"{outcome} {estimate}{lift}"
+        return f"Inconclusive: {'; '.join([f'{what}, {_interval(a)}', *tail])}."
+    rose = a.direction == "increase"
+    judgement = "" if good is None else ", an improvement" if (good == "better") is rose else ", a worsening"
+    doubts = f": {', '.join(judged.doubts[:DOUBTS])}" if judged.doubts else ""
+    moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{judgement}"
+    what = capitalised("the outcome" if generic else outcome)
+    return f"{what} {moved}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
+
+
+def bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, str, str]:
+    """How sure; the other methods, and which to believe; what to check before acting."""
+    return _how_sure(s, a, judged), _others(s, a), _before_acting(s, judged)
+
+
+def facts(s: Sides, a: Answer, judged: Judgement) -> tuple[Fact, ...]:
+    """Evidence, chance, methods that agree, convergence."""
+    passed = Fact("Convergence", "failed", "bad") if unreliable(s) else Fact("Convergence", "passed", "good")
+    return (
+        Fact("Evidence", judged.grade, TONES.get(judged.grade, "bad")),
+        _chance_fact(s, a, judged),
+        _agreement_fact(s, a),
+        Fact("Convergence", "no posterior", "neutral") if s.main is None else passed,
+    )
+
+
+def _written(a: Answer) -> list[str]:
+    """The estimate and the ends of its interval, with signs."""
+    return numbers(a.estimate, *_ends(a), signed=True)
+
+
+def _ends(a: Answer) -> list[float]:
+    return [] if a.lower is None or a.upper is None else [a.lower, a.upper]
+
+
+def _interval(a: Answer) -> str:
+    if a.level is None:
+        return "without an interval that has ends"
+    kind = "" if a.interval == "calibrated" else f"{a.interval} "
+    _, lower, upper = _written(a)
+    return f"{percent(a.level)} {kind}interval {lower} to {upper}"
+
+
+def _a(direction: str) -> str:
+    return "an increase" if direction == "increase" else f"a {direction}"
+
+
+def _how_sure(s: Sides, a: Answer, judged: Judgement) -> str:
+    if judged.grade == "unreliable":
+        return (
+            "How sure: not at all until the sampler's chains agree; the posterior's numbers serve only to find out why."
+        )
+    parts = []
+    if a.total is not None:
+        ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
+        parts.append(f"mean of {s.facts['units_words']}, total {numbers(a.total, *ends, signed=True)[0]}")
+    if judged.grade == "inconclusive":
+        parts.append(NO_EFFECT)
+    elif a.chance is not None:
+        parts.append(f"chance of {_a(a.direction)} {chance_words(a.chance)}")
+    elif a.p is not None:
+        parts.append(f"p of no effect {p_alone(a.p)}")
+    return capitalised("; ".join([*parts, _width(s, a)])) + "."
+
+
+def _width(s: Sides, a: Answer) -> str:
+    """What the interval of the answer allows for."""
+    donors, needed = s.facts["donors"], s.facts["donors_needed"]
+    if a.interval == "calibrated":
+        return f"the interval allows for how far {count(donors, 'untreated donor')} strayed"
+    if s.main is not None:
+        lacks = f"; calibration needs {count(needed, 'donor')}" if donors < needed else ""
+        return f"the interval's width is the model's word alone, not calibrated on donors{lacks}"
+    if s.tests and all(mute(row) for row in s.tests):
+        return f"with {count(donors, 'donor')} no test can rule anything out"
+    return "without a posterior there is no chance of an effect to report"
+
+
+def _others(s: Sides, a: Answer) -> str:
+    others = _beside(s, a)
+    if not others:
+        return "No other method was run beside it."
+    if unreliable(s):
+        told = kept(s)[:NAMED] or others[:NAMED]
+        return f"Until then only the other methods stand, each on its own condition: {_names(told, a)}."
+    if s.main is not None and among(s.main, lacking(s)):
+        able = [row for row in s.others if row["free_level"]]
+        whom = f"Believe {_names(able, a)} instead" if able else "Fit the model default instead"
+        return f"{whom}: this model cannot shift to the treated level."
+    agree = _agreeing(s, a)
+    verb = "point" if s.main is None else "agree"
+    verb = f"{verb}s" if len(agree) == 1 else verb
+    words = f"{verb} the same way" if s.main is None else verb
+    return " ".join([f"{_of(len(agree), len(others))} {words}{_span(agree, a)}.", *_disagreement(s, a)])
+
+
+def _beside(s: Sides, a: Answer) -> tuple[Row, ...]:
+    """The methods beside the answer's."""
+    return s.others if s.main is not None else tuple(row for row in s.classical if row["method"] != a.method)
+
+
+def _agreeing(s: Sides, a: Answer) -> list[Row]:
+    """Those that agree and that nothing speaks against."""
+    agree = s.agreeing() if s.main is not None else [r for r in _beside(s, a) if float(r["estimate"]) * a.estimate > 0]
+    return [row for row in agree if not among(row, set_aside(s))]
+
+
+def _of(n: int, total: int) -> str:
+    if n == total:
+        return f"All {total} other methods" if total > 1 else "The other method"
+    return f"{n or 'None'} of {count(total, 'other method')}"
+
+
+def _span(rows: Sequence[Row], a: Answer) -> str:
+    if not rows:
+        return ""
+    ends = list(dict.fromkeys(_alone(row, a) for row in sorted(rows, key=lambda row: float(row["estimate"]))))
+    return f" ({ends[0]})" if len(ends) == 1 else f" ({ends[0]} to {ends[-1]})"
+
+
+def _alone(row: Row, a: Answer) -> str:
+    """An estimate with the digits of the answer."""
+    return numbers(float(row["estimate"]), signed=True, decimals=decimals_of([a.estimate, *_ends(a)]))[0]
+
+
+def _disagreement(s: Sides, a: Answer) -> list[str]:
+    """Whom to believe, and whom not, where a method does not agree."""
+    words = []
+    if lacks := tuple(row for row in lacking(s) if among(row, _beside(s, a))):
+        they = "they" if len(lacks) > 1 else "it"
+        words.append(f"Ignore {_names(lacks, a)}: {they} cannot shift to the treated level.")
+    if loose := [row for row in fits_apart(s)[1] if not among(row, lacks)]:
+        words.append(f"Ignore {_names(loose, a)}: {_follow(loose)} the past less closely.")
+    if better := closer(s):
+        words.append(f"Believe {_names(better, a)} instead: {_follow(better)} the past more closely.")
+    elif outside := [row for row in kept(s) if among(row, s.apart())]:
+        words.append(f"Nothing speaks against {_names(outside, a)}, outside the interval: report both.")
+    opposite = (
+        s.opposed() if s.main is not None else [r for r in _beside(s, a) if float(r["estimate"]) * a.estimate < 0]
+    )
+    if opposed := [row for row in opposite if among(row, kept(s))]:
+        has = "has" if len(opposed) == 1 else "have"
+        words.append(f"{capitalised(_names(opposed, a))} {has} the other sign: believe no direction.")
+    return words
+
+
+def _follow(rows: Sequence[Row]) -> str:
+    return "they follow" if len(rows) > 1 else "it follows"
+
+
+def _names(rows: Sequence[Row], a: Answer) -> str:
+    if len(rows) > NAMED:
+        return f"{count(len(rows), 'method')}{_span(rows, a)}"
+    return listed([f"{_name(row)} ({_alone(row, a)})" for row in rows])
+
+
+def _name(row: Row) -> str:
+    return f"the model {row['model']}" if row["method"] == "bayes" else SPOKEN.get(row["method"], str(row["method"]))
+
+
+def _before_acting(s: Sides, judged: Judgement) -> str:
+    checks = s.facts["checks"]
+    if judged.grade == "unreliable":
+        settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
+        simpler = (
+            "" if s.base is None or s.base["model"] == SIMPLER else f"; if that fails too, try the model {SIMPLER}"
+        )
+        return f"Next, sample longer ({settings}){simpler}."
+    if suspects := s.facts["suspects"]:
+        return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
+    if checks is not None and checks["status"] == "warning" and checks["suggestion"]:
+        return f"Before acting, fit the model {checks['suggestion']} too: a check warns about this one."
+    where = _some(s, s.facts["main_donors"]) if s.facts["main_donors"] else "the donors"
+    return f"Before acting, check that nothing else changed since the start, neither there nor in {where}."
+
+
+def _some(s: Sides, names: Sequence[str]) -> str:
+    """Donors by name; bare numbers get their noun."""
+    noun = s.facts["labels"]["unit"]
+    bare = all(name.lstrip("-").isdigit() for name in names)
+    return f"{(noun if len(names) == 1 else plural(noun)) + ' ' if bare else ''}{listed(list(names))}"
+
+
+SIMPLER = "level"
+"""The model to try where sampling longer does not help: it has neither a drift nor a choice between forms of one."""
+
+
+def _chance_fact(s: Sides, a: Answer, judged: Judgement) -> Fact:
+    if judged.grade == "unreliable":
+        return Fact("Chance", "not known", "bad")
+    if a.chance is None:
+        return Fact("p of no effect", "not known" if a.p is None else p_alone(a.p), "neutral")
+    good, tone = s.facts["labels"]["higher_is"], "neutral"
+    if good is not None and a.excludes_zero:
+        tone = "good" if (good == "better") is (a.direction == "increase") else "bad"
+    return Fact(f"Chance of {_a(a.direction)}", chance_words(a.chance), tone)  # type: ignore[arg-type]
+
+
+def _agreement_fact(s: Sides, a: Answer) -> Fact:
+    others, agree = _beside(s, a), _agreeing(s, a)
+    if not others or unreliable(s):
+        return Fact("Methods that agree", "none to compare", "neutral")
+    whole = len([row for row in others if among(row, kept(s))])
+    tone: Tone = "good" if whole and len(agree) == whole else "bad" if 2 * len(agree) < whole else "neutral"
+    return Fact("Methods that agree", f"{len(agree)} of {len(others)}", tone)

@@ -1,0 +1,96 @@
+"""Headline and bullets on real panels: eighty words at most, the headline first, no number that the summary lacks."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import bsynth as bs
+
+SALES = {"outcome_label": "cigarette sales", "unit_label": "state", "higher_is": "worse"}
+QUICK = {"draws": 300, "findings": ["donor_audit"], "progress": False, "seed": 1}
+
+
+def smoking(folder: Path, treated: Any = "California") -> bs.Panel:
+    roles: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "outcome", "treated": treated, "start": 1989}
+    return bs.Panel.from_long(folder / "california_prop99.csv", **roles, **SALES)
+
+
+def weekly(folder: Path) -> bs.Panel:
+    frame = pd.read_csv(folder / "geolift_test.csv", parse_dates=["time"])
+    frame["time"] = frame["time"].dt.to_period("W-THU").dt.start_time
+    frame = frame.groupby(["unit", "time"], as_index=False)["outcome"].sum()
+    roles: dict[str, Any] = {"treated": ["chicago", "portland"], "start": "2021-04-02", "unit_label": "city"}
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", **roles)
+
+
+def analysed(name: str, folder: Path, rollout: bs.Panel, basque: bs.Panel) -> bs.Analysis:
+    """The analysis of a panel by its name."""
+    if name == "none":
+        return bs.analyse(smoking(folder), models=["none"], progress=False)
+    if name == "unreliable":
+        few = bs.Sampling(draws=100, tune=100, chains=2, target_accept=0.6, seed=1)
+        with pytest.warns(bs.UnreliableWarning):
+            return bs.analyse(smoking(folder), calibrated=False, sampling=few, progress=False)
+    made = {
+        "demo": lambda: rollout,
+        "prop99": lambda: smoking(folder),
+        "basque": lambda: basque,
+        "weekly": lambda: weekly(folder),
+        "three": lambda: smoking(folder, ["California", "Nevada", "Utah"]),
+        "uncalibrated": lambda: smoking(folder),
+    }
+    return bs.analyse(made[name](), calibrated=name != "uncalibrated", **QUICK)
+
+
+SAID = {
+    "demo": ("strong", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
+    "prop99": ("moderate", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
+    "basque": (
+        "inconclusive",
+        r"^Inconclusive: −0\.6\d \(−\d\.\d%\), 95% interval −1\.\d+ to \+0\.\d+; chance of a de",
+    ),
+    "weekly": ("inconclusive", r"^Inconclusive: \+1,\d+ "),
+    "three": ("inconclusive", r"^Inconclusive: cigarette sales −1\d"),
+    "unreliable": ("unreliable", r"^UNRELIABLE: the fit did not pass its convergence gate"),
+    "none": (
+        "inconclusive",
+        r"^Inconclusive: cigarette sales −20 \(−24%\), 95% placebo interval −59 to \+20; p of no ",
+    ),
+    "uncalibrated": ("weak", r"^Cigarette sales fell by 1\d\.\d .* 95% predictive interval"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAID)
+def test_the_answer_in_eighty_words(
+    name: str,
+    data_dir: Path,
+    rollout_panel: bs.Panel,
+    basque_panel: bs.Panel,
+    unexplained: Callable[[str, dict[str, Any]], set[str]],
+) -> None:
+    analysis = analysed(name, data_dir, rollout_panel, basque_panel)
+    verdict, summary = analysis.verdict, analysis.to_dict()
+    grade, headline = SAID[name]
+    assert verdict.grade == grade, str(verdict)
+    assert pd.Series([verdict.headline]).str.contains(headline).all(), verdict.headline
+    assert str(verdict).splitlines()[0] == verdict.headline
+    assert len(str(verdict).split()) <= 80, str(verdict)
+    assert not unexplained(str(verdict), summary)
+    assert not unexplained(" ".join(verdict.details), summary)
+    assert len(verdict.facts) == 4
+    assert summary["verdict"] == verdict.to_dict()
+    for jargon in ("sdid", "RMSPE", "∞", "positive", "00:00", "= 0 ", "[", "MAD", "(loo)"):
+        assert jargon not in str(verdict)
+    if analysis.panel.n_treated > 1:
+        assert f"mean of {analysis.panel.labels.units(analysis.panel.n_treated)}" in verdict.bullets[0].lower()
+        assert len(summary["per_unit"]) == analysis.panel.n_treated
+        answer, draws = summary["comparison"]["answer"], analysis.panel.n_treated * analysis.panel.n_post
+        assert answer["total"] == pytest.approx(draws * answer["estimate"])
+        direct = analysis.fits[0].effect_draws("predictive")["average"].to_numpy().mean() * draws
+        assert answer["total"] == pytest.approx(direct)
+    else:
+        assert summary["per_unit"] is None

@@ -1,0 +1,211 @@
+"""The rule of the grade at each border, and what the eighty words say of it."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from bsynth.analysis.verdict import Verdict, verdict
+from bsynth.analysis.verdict.grade import BARELY
+
+
+def row(method: str, estimate: float, lower: float | None, upper: float | None, **more: Any) -> dict[str, Any]:
+    return {
+        "method": method, "model": None, "estimand": "average", "estimate": estimate, "lower": lower, "upper": upper,
+        "level": 0.95, "interval": "placebo", "p": 0.02, "probability_positive": None, "p_min": 0.02, "pre_rmspe": 1.0,
+        "drift": False, "free_level": True, "lag1": 0.0, "status": "ok",
+    } | more  # fmt: skip
+
+
+@pytest.fixture
+def numbers() -> dict[str, Any]:
+    """Sales of one unit that fell by 10 without any doubt: calibrated, and confirmed by three methods."""
+    bayes = {"model": "default", "p": None, "p_min": None, "probability_positive": 0.001}
+    table = [
+        row("bayes", -10.0, -14.0, -6.0, interval="calibrated", **bayes),
+        row("bayes", -10.0, -13.0, -7.0, interval="predictive", **bayes),
+        row("sc", -11.0, -17.0, -5.0, free_level=False),
+        row("demeaned", -9.0, -15.0, -3.0),
+        row("did", -8.0, -14.0, -2.0),
+    ]
+    return {
+        "status": "ok", "outcome": "sales", "labels": {"outcome": "sales", "unit": "state", "higher_is": None},
+        "treated": "A", "n_treated": 1, "units_words": "1 state", "donors": 20, "donors_needed": 4, "n_pre": 15,
+        "n_post": 5, "gaps": [], "level": 0.95, "hull": {"sd": 3.0, "outside": False}, "calibrated": True,
+        "checks": {"status": "ok", "suggestion": None, "warnings": []}, "certificate": None, "truth": None,
+        "unavailable": {}, "notes": [], "reason": "", "measured": [], "main_donors": ["B", "C"], "suspects": [],
+        "kept": "sc", "table": table,
+        "lifts": [{"method": "bayes", "model": "default", "interval": "calibrated", "lift": -0.2289}],
+    }  # fmt: skip
+
+
+def graded(numbers: dict[str, Any], **changes: Any) -> Verdict:
+    """The verdict on a copy in which the calibrated row, or a fact by its name, is another."""
+    found = copy.deepcopy(numbers)
+    for name, value in changes.items():
+        where = found["table"][0] if name in found["table"][0] else found
+        where[name] = value
+    return verdict(found)
+
+
+def test_without_a_doubt_it_is_strong(numbers: dict[str, Any]) -> None:
+    found = graded(numbers)
+    assert found.grade == "strong"
+    assert found.headline == "Sales fell by 10.0 (−23%), 95% interval −14.0 to −6.0. Evidence: strong."
+    assert found.bullets[0].startswith("Chance of a decrease 99.9%;")
+    assert found.bullets[1] == "All 3 other methods agree (−11.0 to −8.0)."
+    assert [(fact.label, fact.value) for fact in found.facts] == [
+        ("Evidence", "strong"), ("Chance of a decrease", "99.9%"), ("Methods that agree", "3 of 3"),
+        ("Convergence", "passed"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("upper", "grade"),
+    [(0.5, "inconclusive"), (0.0, "inconclusive"), (-0.01, "moderate"), (-1.26, "moderate"), (-1.28, "strong")],
+)
+def test_how_far_zero_lies_outside(numbers: dict[str, Any], upper: float, grade: str) -> None:
+    """At an upper end of −1.2727 zero lies outside by a tenth of the width of the interval from −14."""
+    assert -1.28 < -14 * BARELY / (1 + BARELY) < -1.26
+    found = graded(numbers, upper=upper)
+    assert found.grade == grade
+    assert ("barely excludes zero" in found.headline) is (grade == "moderate")
+
+
+def test_silent_placebos_are_a_doubt_unless_units_are_averaged(numbers: dict[str, Any]) -> None:
+    for each in numbers["table"][2:]:
+        each |= {"lower": -30.0, "upper": 9.0, "p": 0.3}
+    found = graded(numbers)
+    assert found.grade == "moderate"
+    assert found.headline.endswith("Evidence: moderate: the placebo tests do not exclude zero.")
+    both = graded(numbers, upper=-0.5)
+    assert both.grade == "moderate"
+    assert both.headline.endswith("the interval barely excludes zero, the placebo tests do not.")
+    assert graded(numbers, n_treated=3, units_words="3 states").grade == "strong"
+    # Tests that cannot reject are no evidence against.
+    for each in numbers["table"][2:]:
+        each["p_min"] = 0.2
+    assert graded(numbers).grade == "strong"
+    numbers["table"][2] |= {"p": 0.04, "p_min": 0.02, "upper": -1.0}
+    assert graded(numbers).grade == "strong"
+
+
+@pytest.mark.parametrize(("outside", "grade"), [(1, "moderate"), (2, "weak"), (3, "weak")])
+def test_methods_outside_the_interval(numbers: dict[str, Any], outside: int, grade: str) -> None:
+    for each in numbers["table"][2 : 2 + outside]:
+        each |= {"estimate": -20.0, "lower": -26.0, "upper": -14.5}
+    found = graded(numbers)
+    assert found.grade == grade
+    assert "report both" in found.bullets[1]
+    assert found.facts[2].value == f"{3 - outside} of 3"
+
+
+def test_a_closer_fit_with_few_donors_is_believed(numbers: dict[str, Any]) -> None:
+    numbers["table"][2] |= {"estimate": -20.0, "lower": -26.0, "upper": -14.5, "pre_rmspe": 0.4}
+    assert graded(numbers).grade == "moderate"
+    few = graded(numbers, donors=10)
+    assert few.grade == "weak"
+    assert "Believe plain synthetic control (−20.0) instead: it follows the past more closely." in few.bullets[1]
+
+
+def test_a_method_that_something_speaks_against_is_no_doubt(numbers: dict[str, Any]) -> None:
+    numbers["table"][2] |= {"estimate": -20.0, "lower": -26.0, "upper": -14.5}
+    numbers["hull"] |= {"outside": True, "distance": 2.0, "distance_centred": 1.0, "offset": -4.0}
+    found = graded(numbers)
+    assert found.grade == "strong"
+    assert "Ignore plain synthetic control (−20.0): it cannot shift to the treated level." in found.bullets[1]
+    # What is set aside is not called to agree, nor mistrusted where it says the same.
+    numbers["table"][2] |= {"estimate": -11.0, "lower": -17.0, "upper": -5.0}
+    details = " ".join(graded(numbers).details)
+    assert "demeaned and did agree with the posterior" in details
+    assert "sc lies inside it too, which is no support" in details
+    assert "rather than" not in details
+    for each in numbers["table"][:2]:
+        each["free_level"] = False
+    itself = graded(numbers)
+    assert itself.grade == "weak"
+    assert itself.bullets[1].startswith("Believe synthetic control with a free level (−9.0) and difference in")
+
+
+def test_three_doubts_are_weak(numbers: dict[str, Any]) -> None:
+    warned = {"status": "warning", "suggestion": "robust", "warnings": ["loo"]}
+    one = graded(numbers, checks=warned)
+    assert one.grade == "moderate"
+    assert one.headline.endswith("a check speaks for the model robust.")
+    assert graded(numbers, checks=warned | {"suggestion": None}).grade == "strong"
+    assert one.bullets[2] == "Before acting, fit the model robust too: a check warns about this one."
+    two = graded(numbers, checks=warned, upper=-1.0)
+    assert two.grade == "moderate"
+    del numbers["table"][0]
+    numbers["table"][0] |= {"upper": -1.0}
+    three = graded(numbers, checks=warned, calibrated=False)
+    assert three.grade == "weak"
+    assert "95% predictive interval" in three.headline
+    assert "the interval is not calibrated" in three.details[-1]
+    numbers["table"][0]["upper"] = -6.0
+    assert graded(numbers, calibrated=False).grade == "moderate"
+    # Nothing vouches for its width.
+    for each in numbers["table"][1:]:
+        each |= {"lower": -30.0, "upper": 9.0, "p": 0.3}
+    assert graded(numbers, calibrated=False).grade == "weak"
+
+
+def test_the_gate_comes_before_everything(numbers: dict[str, Any]) -> None:
+    numbers["table"][1]["status"] = "unreliable"
+    found = graded(numbers, reason="the fit did not pass its convergence gate")
+    assert found.grade == "unreliable"
+    assert found.headline.startswith("UNRELIABLE: the fit did not pass its convergence gate, so do not use")
+    assert "sample longer (draws=2000, tune=2000, target_accept=0.99)" in found.bullets[2]
+    assert found.bullets[2].endswith("try the model level.")
+    assert {fact.tone for fact in found.facts} == {"bad", "neutral"}
+    numbers["table"][1] |= {"status": "ok", "model": "default"}
+    assert graded(numbers, status="unreliable").grade == "unreliable"
+
+
+@pytest.mark.parametrize(
+    ("higher_is", "said", "tone"), [(None, "", "neutral"), ("worse", ", an improvement", "good"), ("better", ", a worsening", "bad")]
+)  # fmt: skip
+def test_which_way_is_better(numbers: dict[str, Any], higher_is: str | None, said: str, tone: str) -> None:
+    numbers["labels"]["higher_is"] = higher_is
+    found = graded(numbers)
+    assert f"Sales fell by 10.0 (−23%){said}, 95% interval" in found.headline
+    assert found.facts[1].tone == tone
+    open_ = graded(numbers, upper=3.0)
+    assert "improvement" not in open_.headline
+    assert open_.facts[1].tone == "neutral"
+
+
+def test_a_decrease_is_spoken_of_as_one(numbers: dict[str, Any]) -> None:
+    words = " ".join(graded(numbers, probability_positive=0.0228).sentences())
+    assert "chance of a decrease is 97.7%" in words
+    assert "positive" not in words
+    open_ = graded(numbers, upper=2.0, probability_positive=0.08)
+    assert open_.headline == "Inconclusive: sales −10.0 (−23%), 95% interval −14.0 to +2.0; chance of a decrease 92%."
+
+
+def test_several_units_have_their_total_beside_the_mean(numbers: dict[str, Any]) -> None:
+    found = graded(numbers, n_treated=3, units_words="3 states")
+    assert found.bullets[0].startswith("Mean of 3 states, total −150; chance of a decrease")
+    assert "In total over 3 states and 5 periods that is −150 [−210,\xa0−90]." in found.details
+
+
+def test_a_conformal_interval_that_alone_excludes_zero_is_explained(numbers: dict[str, Any]) -> None:
+    numbers["table"].append(row("sc", -11.0, -16.0, -6.0, interval="conformal"))
+    assert "It excludes zero because" not in " ".join(graded(numbers).details)
+    assert "It excludes zero because" in " ".join(graded(numbers, upper=1.0).details)
+
+
+def test_without_a_posterior_evidence_is_moderate_at_best(numbers: dict[str, Any]) -> None:
+    numbers["table"] = numbers["table"][2:]
+    found = verdict(numbers | {"checks": None, "calibrated": False})
+    assert found.grade == "moderate"
+    assert found.headline.endswith("95% placebo interval −17.0 to −5.0. Evidence: moderate: there is no posterior.")
+    assert [(fact.label, fact.value) for fact in found.facts][1:] == [
+        ("p of no effect", "0.0200"), ("Methods that agree", "2 of 2"), ("Convergence", "no posterior"),
+    ]  # fmt: skip
+    for each in numbers["table"]:
+        each |= {"lower": "-inf", "upper": "inf", "p_min": 0.2, "p": 0.2}
+    mute = verdict(numbers | {"checks": None, "calibrated": False, "donors": 4})
+    assert mute.grade == "inconclusive"
+    assert "with 4 donors no test can rule anything out" in mute.bullets[0]
+    assert "∞" not in str(mute)
