@@ -1,7 +1,7 @@
 from . import plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan, pymc_model
-from .bayesian.result import Fit, load
+from .bayesian.result import Fit
 from .bayesian.run import fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
@@ -29,9 +29,11 @@ from .model.scales import choose_scale
 from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.simulate import simulate_factor, simulate_rollout
-from .plots import plot_effects, plot_gap, plot_placebo, plot_trajectory, plot_weights
+from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
+from .reporting.archive import load
 from .reporting.export import export
 from .reporting.run import report
+from .reporting.slide import slide
 
 __version__: str
 
@@ -82,6 +84,7 @@ __all__ = [
     "plan",
     "plot_effects",
     "plot_gap",
+    "plot_impact",
     "plot_placebo",
     "plot_trajectory",
     "plot_weights",
@@ -91,6 +94,7 @@ __all__ = [
     "report",
     "simulate_factor",
     "simulate_rollout",
+    "slide",
     "specification_curve",
     "stack",
 ]

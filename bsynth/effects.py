@@ -349,6 +349,28 @@ def path_table(
     )
 
 
+def cumulative_table(
+    times: pd.Index, gap: FloatArray, bounds: tuple[FloatArray, FloatArray] | None, *, level: float
+) -> pd.DataFrame:
+    """One row per treated period: the sum of the gaps (H,) since the start, and bounds (H,) of that sum; NaN for none.
+
+    Examples
+    --------
+    >>> cumulative_table(pd.Index([1, 2]), np.array([1.0, 2.0]), None, level=0.9)["cumulative"].tolist()
+    [1.0, 3.0]
+    """
+    lower, upper = (np.full(len(gap), np.nan),) * 2 if bounds is None else bounds
+    return pd.DataFrame({"time": times, "cumulative": np.cumsum(gap), "lower": lower, "upper": upper, "level": level})
+
+
+def with_relative(path: pd.DataFrame) -> pd.DataFrame:
+    """Add each period's gap as a share of its untreated outcome: ``relative, relative_lower, relative_upper``."""
+    gaps = path[["gap_lower", "gap_upper", "observed"]].to_numpy(dtype=float)
+    bounds = np.array([lift_bounds(*row) for row in gaps]).reshape(-1, 2)
+    relative = lift_of(path["gap"].to_numpy(dtype=float), gaps[:, 2])
+    return path.assign(relative=relative, relative_lower=bounds[:, 0], relative_upper=bounds[:, 1])
+
+
 def point_effects(observed: np.ndarray, counterfactual: np.ndarray) -> dict[str, float]:
     """Return the three estimands of a point counterfactual over the window given, both (n_post,)."""
     gap = gap_of(observed, counterfactual)

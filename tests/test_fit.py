@@ -77,7 +77,7 @@ def test_saves_and_loads_without_loss(rollout_fit: bs.Fit, tmp_path: Path) -> No
     )  # fmt: skip
     assert list(tmp_path.iterdir()) == [tmp_path / "fit.nc"]
     (tmp_path / "junk.nc").write_text("junk")
-    with pytest.raises(bs.PanelError, match="cannot be read as a fit"):
+    with pytest.raises(bs.PanelError, match="cannot be read as a result"):
         bs.load(tmp_path / "junk.nc")
 
 

@@ -14,8 +14,9 @@ import pytest
 import xarray as xr
 
 import bsynth as bs
+from bsynth.bayesian.archive import FORMAT
 from bsynth.bayesian.diagnostics import Diagnostics
-from bsynth.bayesian.result import FORMAT, Provenance, panel_of
+from bsynth.bayesian.result import Provenance, panel_of
 from bsynth.panel import Panel
 
 EARLIER = Path(__file__).parent / "data" / "fit-format-1.nc"

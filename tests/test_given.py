@@ -321,10 +321,10 @@ def test_load_of_something_else(tmp_path: Path) -> None:
     cut = tmp_path / "cut.nc"
     cut.write_bytes(other.read_bytes()[:1500])
     for path, words in {
-        text: "cannot be read as a fit",
-        other: "not a bsynth fit",
-        half: "cannot be read as a fit",
-        cut: "cannot be read as a fit",
+        text: "cannot be read as a result",
+        other: "not a bsynth result",
+        half: "cannot be read as a result",
+        cut: "cannot be read as a result",
         tmp_path: "is a folder",
         tmp_path / "no.nc": "does not exist",
         text / "x": "does not exist",

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import escape
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -19,6 +20,7 @@ import pytest
 from matplotlib.axes import Axes
 
 import bsynth as bs
+from bsynth._base.brief import LINE, Brief
 from bsynth.analysis import Analysis, Comparison
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
@@ -38,7 +40,7 @@ from bsynth.model.scales import ScaleChoice
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.result import LINE, Pictured, Result
+from bsynth.text.result import Pictured, Result
 
 
 @dataclass(frozen=True)
@@ -201,6 +203,31 @@ def test_a_result_is_one_line_and_one_card(kind: type[Result], found: Callable[[
     assert "_repr_html_" not in vars(kind)
 
 
+def _within(value: object, seen: dict[int, object]) -> dict[int, object]:
+    """Every dataclass of the package that a value holds, however deep."""
+    if id(value) in seen:
+        return seen
+    if dataclasses.is_dataclass(value):
+        seen[id(value)] = value
+        for field in dataclasses.fields(value):
+            _within(getattr(value, field.name), seen)
+    elif isinstance(value, tuple | list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _within(inner, seen)
+    return seen
+
+
+@each
+def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
+    held = _within(found(kind), {}).values()
+    assert len(held) > 1 or kind in (CheckReport, Decision, Decomposition, DonorAudit, PriorAudit, ScaleChoice)
+    for value in held:
+        assert "\n" not in repr(value), type(value)
+        if type(value).__repr__ is Brief.__repr__:
+            assert len(repr(value)) <= LINE, type(value)
+            assert repr(value).startswith(f"{type(value).__name__}(")
+
+
 @each
 def test_a_result_of_a_failed_gate_says_so(kind: type[Result], given: Given) -> None:
     result = MAKERS[kind](given.failed())
@@ -317,6 +344,22 @@ def test_a_result_can_be_copied_and_pickled(kind: type[Result], found: Callable[
         assert type(again) is kind
         assert again.to_dict() == result.to_dict()
         assert again.sentences() == result.sentences()
+
+
+@each
+def test_a_result_comes_back_from_its_file(
+    kind: type[Result], found: Callable[[type[Result]], Result], tmp_path: Path
+) -> None:
+    result = found(kind)
+    result.save(tmp_path / "new" / "result.nc")
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["result.nc"]
+    again = bs.load(tmp_path / "new" / "result.nc")
+    assert type(again) is kind
+    assert again.to_dict() == result.to_dict()
+    assert again.sentences() == result.sentences()
+    pd.testing.assert_frame_equal(again.table, result.table)
+    again.save(tmp_path / "once more.nc")
+    assert bs.load(tmp_path / "once more.nc").to_dict() == result.to_dict()
 
 
 def _emptied(data: object) -> None:

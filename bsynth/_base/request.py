@@ -3,8 +3,10 @@
 import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import wraps
+from inspect import signature
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,31 @@ def check_number(value: object, name: str, instead: str = "a finite number") -> 
     if not isinstance(value, Real) or isinstance(value, bool | np.bool) or not math.isfinite(value):
         raise SpecError(f"{name} is {_brief(value)}; give {instead}")
     return float(value)
+
+
+def hinted[**P, R](verb: Callable[P, R]) -> Callable[P, R]:
+    """Have a verb say which settings it takes when it is given one that it does not know.
+
+    Examples
+    --------
+    >>> @hinted
+    ... def fit(*, models: str = "") -> str: return models
+    >>> fit(model="level")
+    Traceback (most recent call last):
+    TypeError: fit() has no setting 'model', did you mean 'models'?; it takes models
+    """
+    takes = tuple(signature(verb).parameters)
+
+    @wraps(verb)
+    def called(*given: P.args, **named: P.kwargs) -> R:
+        for name in named:
+            if name not in takes:
+                raise TypeError(
+                    f"{verb.__name__}() has no setting {name!r}{nearest(name, takes)}; it takes {', '.join(takes)}"
+                )
+        return verb(*given, **named)
+
+    return called
 
 
 def check_level(level: object) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import check_flags, check_kind, check_level, names_in
+from bsynth._base.request import check_flags, check_kind, check_level, hinted, names_in
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.run import run_analysis
@@ -20,6 +20,7 @@ from bsynth.panel.given import require_panel, require_same_panel
 DEFAULT_METHODS: tuple[str, ...] = (DEFAULT, "sc", "demeaned", "did", "sdid")
 
 
+@hinted
 def compare(
     panel: Panel,
     methods: Sequence[str | Path | ModelSpec | Method] | None = None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from bsynth._base.brief import Brief
 from bsynth._base.request import choose_names
 from bsynth.analysis.result import Finding
 from bsynth.bayesian.plan import Plan
@@ -26,8 +27,8 @@ QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
 NO_POSTERIOR = "it needs a posterior, and there is none on this panel"
 
 
-@dataclass(frozen=True, eq=False)
-class Basis:
+@dataclass(frozen=True, eq=False, repr=False)
+class Basis(Brief):
     """What a finding is made of.
 
     Attributes

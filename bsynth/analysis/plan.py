@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bsynth import frequentist
+from bsynth._base.brief import LINE
 from bsynth._base.request import check_flags, check_kind, check_level, check_whole, choose_names, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
@@ -23,7 +24,6 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
-from bsynth.text.result import LINE
 
 ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
 METHODS = (*ESTIMATORS, *INFERENCES)

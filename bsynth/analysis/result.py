@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib import import_module
 from typing import Any, Protocol, Self
 
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
@@ -14,6 +16,7 @@ from bsynth._base.versions import versions
 from bsynth.analysis import gathered, units
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.pre_fit import pre_fit
 from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
@@ -29,10 +32,6 @@ from bsynth.text.marks import OF_FIT, mark, marked, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 3
-SHORT = ("method", "model", "estimate", "lower", "upper", "level", "interval", "p", "probability_positive", "status")
-"""Columns of the effects in a notebook."""
-FIRST = 3
-"""Sentences of the verdict in a notebook."""
 
 
 class Finding(Protocol):
@@ -43,6 +42,17 @@ class Finding(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for ``summary.json``."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rows(Brief):
+    """The table of an analysis's comparison at any level."""
+
+    analysis: "Analysis"
+
+    def __call__(self, level: float) -> pd.DataFrame:
+        """Every method on the average effect, with intervals of this level."""
+        return self.analysis._compared(level)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,6 +161,20 @@ class Analysis(Pictured):
         return found[0]
 
     @property
+    def reported(self) -> Fit | Calibration | Inference | Estimate:
+        """What the headline reports: the calibration, else the first fit, else the classical answer that is kept."""
+        if self.fits:
+            return self.calibration or self.fits[0]
+        if "verdict" in self.unavailable:
+            return self.main
+        kept = self.comparison.numbers()["answer"]
+        around = {name: each for name, each in self.inferences.items() if each.estimate.estimator == kept["method"]}
+        kinds = self._kinds()
+        points = [self.estimates[kept["method"]]] if kept["method"] in self.estimates else []
+        points += [each.estimate for each in around.values()]
+        return next((each for name, each in around.items() if kinds[name] == kept["interval"]), points[0])
+
+    @property
     def _main_name(self) -> str:
         return self.main.spec.name if isinstance(self.main, Fit) else self.main.estimator
 
@@ -177,8 +201,11 @@ class Analysis(Pictured):
         window = span(labels[self.panel.n_pre], labels[-1])
         return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
 
-    def effects(self, level: float | None = None) -> pd.DataFrame:
-        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level."""
+    def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
+        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.
+
+        ``full`` gives a plain DataFrame, which prints every column.
+        """
         level = self.level if level is None else check_level(level)
         return self._effects if level == self.level else self._effects_at(level)
 
@@ -205,7 +232,7 @@ class Analysis(Pictured):
         kinds = self._kinds()
         return Comparison(
             table=self._compared(self.level),
-            rows=self._compared,
+            rows=Rows(self),
             facts=facts_of(
                 self.panel,
                 level=self.level,
@@ -304,7 +331,7 @@ class Analysis(Pictured):
             "calibration": self._calibration(),
             "per_unit": None if self.per_unit is None else records(self.per_unit),
             "weights": self._weights(),
-            "pre_fit": self._pre_fit(),
+            "pre_fit": pre_fit(self.fits, self.estimates),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "diagnostics": [
                 {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
@@ -349,41 +376,9 @@ class Analysis(Pictured):
         found |= {name: zip(self.panel.donors, each.weights, strict=True) for name, each in self.estimates.items()}
         return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
 
-    def _pre_fit(self) -> list[dict[str, Any]]:
-        """How each method fits the pre-period, and the offset it puts between treated and donors."""
-        rows: list[dict[str, Any]] = [
-            {
-                "method": "bayes",
-                "model": fit.spec.name,
-                "pre_rmspe": fit.pre_rmspe,
-                "intercept": fit.intercept,
-                "effective_donors": fit.effective_donors,
-            }
-            for fit in self.fits
-        ]
-        rows += [
-            {
-                "method": name,
-                "model": None,
-                "pre_rmspe": each.pre_rmspe,
-                "post_rmspe": each.post_rmspe,
-                "rmspe_ratio": each.rmspe_ratio,
-                "intercept": each.intercept,
-                "effective_donors": each.effective_donors,
-                "solver": each.solver,
-                "duality_gap": each.duality_gap,
-            }
-            for name, each in self.estimates.items()
-        ]
-        return [clean(row) for row in rows]
-
     def _gist(self) -> str:
-        return self.comparison.headline
+        return self.verdict.headline
 
-    def _card_sentences(self) -> tuple[str, ...]:
-        # The whole verdict is long; the comparison's card has it.
-        return self.sentences()[:FIRST]
-
-    def _card_tables(self) -> tuple[pd.DataFrame, ...]:
-        shown = [c for c in SHORT if c in self.table and self.table[c].notna().any()]
-        return (self.table[["estimand", *shown]].astype(object).fillna(""),)
+    def _card(self) -> str:
+        # The first screen of the report; results know no pages, so that what is shown finds what shows it.
+        return str(import_module("bsynth.reporting.card").first_screen(self))

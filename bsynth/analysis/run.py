@@ -12,7 +12,7 @@ import pandas as pd
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
-from bsynth._base.request import check_flags, check_number
+from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
@@ -37,6 +37,7 @@ from bsynth.text.labels import decapitalised
 from bsynth.text.numbers import count, numbers, percent
 
 
+@hinted
 def analyse(
     panel: Panel,
     *,

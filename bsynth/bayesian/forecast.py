@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize, special
 
+from bsynth._base.brief import Brief
 from bsynth._base.request import check_between
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.result import Fit
@@ -21,8 +22,8 @@ NODES = 40
 """Of a mean over the noise of a period on a log or logit scale."""
 
 
-@dataclass(frozen=True, eq=False)
-class Forecast:
+@dataclass(frozen=True, eq=False, repr=False)
+class Forecast(Brief):
     """The predictive distribution of one period: a mixture over the draws of one location-scale family.
 
     Attributes

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bsynth._base.brief import LINE
 from bsynth.bayesian import averaging
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.engines.sampling import Sampling, resolve
@@ -14,7 +15,6 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, require_panel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
-from bsynth.text.result import LINE
 
 if TYPE_CHECKING:
     import pymc as pm

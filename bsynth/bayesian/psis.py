@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from scipy import special
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.convergence import ess_mean
 
@@ -21,8 +22,8 @@ _QUARTILE = 3
 """Prior spread of the scale, in first quartiles (Zhang and Stephens 2009)."""
 
 
-@dataclass(frozen=True, eq=False)
-class Loo:
+@dataclass(frozen=True, eq=False, repr=False)
+class Loo(Brief):
     """Leave-one-out scores of N observations.
 
     Attributes

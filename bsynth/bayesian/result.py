@@ -1,9 +1,6 @@
-"""The result of a Bayesian fit and its file format (NetCDF, never pickle)."""
+"""The result of a Bayesian fit."""
 
-import json
-import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,29 +8,26 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
-from bsynth._base.request import as_path, check_file, check_level, check_number, writing
+from bsynth._base.request import check_level, check_number
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.diagnostics import Diagnostics
+from bsynth.bayesian.summary import summarise
 from bsynth.errors import PanelError, SpecError, came
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
-from bsynth.panel.archive import pack, unpack
 from bsynth.panel.panel import Panel
 from bsynth.text.marks import mark
 from bsynth.text.numbers import bracket, chance, exact, numbers, percent
 from bsynth.text.result import Pictured
 
-FORMAT = 2
-READ = (1, FORMAT)
-"""Formats that `load` reads; a fit of the first has no panel."""
-_PANEL, _FACTS = "panel", "facts"
 _GROUP = {"predictive": "posterior_predictive", "mean": "posterior"}
 _VARIABLE = "counterfactual"
 
 
-@dataclass(frozen=True)
-class Provenance:
+@dataclass(frozen=True, repr=False)
+class Provenance(Brief):
     """What made a fit: enough to make it again. ``chosen`` says why it is on another scale."""
 
     seed: int
@@ -120,7 +114,12 @@ class Fit(Pictured):
         return {str(name): draws.values for name, draws in self.effect_draws(interval).items()}
 
     def effects(
-        self, level: float = 0.95, *, interval: IntervalKind = "predictive", rope: float | None = None
+        self,
+        level: float = 0.95,
+        *,
+        interval: IntervalKind = "predictive",
+        rope: float | None = None,
+        full: bool = False,
     ) -> pd.DataFrame:
         """One row per estimand (average, cumulative, lift) over the treated window.
 
@@ -133,6 +132,8 @@ class Fit(Pictured):
             counterfactual mean alone.
         rope : float, optional
             Adds P(|average effect| > rope), outcome units; not negative.
+        full : bool
+            A plain DataFrame, which prints every column; else one that has them and prints estimate and interval.
         """
         if rope is not None and (rope := check_number(rope, "rope")) < 0:
             raise SpecError(f"rope is {exact(rope)}; give a half-width, 0 or more")
@@ -159,13 +160,45 @@ class Fit(Pictured):
     def path(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
         """One row per period: observed, counterfactual, gap, with equal-tailed intervals of the kind ``interval``.
 
-        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, interval``.
+        Columns ``time, observed, counterfactual, lower, upper, gap, gap_lower, gap_upper, level, interval``, and the
+        gap as a share of the counterfactual, ``relative, relative_lower, relative_upper``, NaN where that may be zero.
+        Gaps summed since the start are in `cumulative`.
         """
         level = check_level(level)
         table = effects.path_table(
             self.observed, self.counterfactual(interval), level=level, dims=effects.POSTERIOR_DIMS
         )
-        return table.assign(interval=interval)
+        return effects.with_relative(table.assign(interval=interval))
+
+    def cumulative(self, level: float = 0.95, *, interval: IntervalKind = "predictive") -> pd.DataFrame:
+        """One row per treated period: ``time, cumulative`` (gaps summed since the start), ``lower, upper, level``.
+
+        The last row is the cumulative effect of `effects`, with its interval.
+        """
+        level, post = check_level(level), slice(self.n_pre, None)
+        gap = (self.observed - self.counterfactual(interval)).isel(time=post)
+        bounds = effects.equal_tailed(gap.cumsum("time"), level, effects.POSTERIOR_DIMS)
+        mean = gap.mean(effects.POSTERIOR_DIMS).values
+        times = self.observed["time"].to_index()[post]
+        return effects.cumulative_table(times, mean, (bounds[0].values, bounds[1].values), level=level)
+
+    def summary(self, level: float = 0.95, *, weights: bool = True) -> pd.DataFrame:
+        """Parameters with mean, sd, interval, effective sample sizes and R-hat, in the columns of ``arviz.summary``.
+
+        Parameters
+        ----------
+        level : float
+            Probability inside the equal-tailed interval, whose columns are named after it: ``eti95_lb, eti95_ub``.
+        weights : bool
+            With the weight of each donor.
+
+        Returns
+        -------
+        DataFrame
+            One row per parameter, by its name, such as ``sigma`` or ``weights[Utah]``; outcome units. A parameter that
+            is the same in every draw has no R-hat.
+        """
+        return summarise(self.tree, check_level(level), weights=weights)
 
     @property
     def weights(self) -> FloatArray:
@@ -199,6 +232,18 @@ class Fit(Pictured):
                 found = found + posterior[name].mean(effects.POSTERIOR_DIMS)
         return xr.DataArray(link.back(found))
 
+    def drift(self) -> FloatArray | None:
+        """(T,) what the drift adds to the counterfactual mean, outcome units; None for a model that has no drift.
+
+        Without it the counterfactual is that of `synthetic`, but that known cells are matched without their noise.
+        """
+        posterior, link = self.tree["posterior"].to_dataset(), self.spec.link
+        if "drift" not in posterior:
+            return None
+        whole = posterior[_VARIABLE]
+        parts = (whole - link.back(link.forward(whole) - posterior["drift"])).mean(effects.POSTERIOR_DIMS)
+        return np.asarray(parts, dtype=float)
+
     @property
     def intercept(self) -> float | None:
         """Posterior mean of the offset to the weighted donors, outcome units; a log or logit scale has none."""
@@ -212,35 +257,21 @@ class Fit(Pictured):
         residual = (self.observed - self.synthetic()).isel(time=slice(0, self.n_pre))
         return float((residual**2).mean() ** 0.5)
 
+    def line_rmspe(self, *, drift: bool) -> float:
+        """Root mean squared gap before the start to the counterfactual mean as it is drawn, with its drift or without.
+
+        Without it this is `pre_rmspe`, but that known cells are matched without their noise.
+        """
+        gap, own = (self.observed - self.counterfactual("mean").mean(effects.POSTERIOR_DIMS)).values, self.drift()
+        if not drift and own is not None:
+            gap = gap + own
+        return float((gap[: self.n_pre] ** 2).mean() ** 0.5)
+
     @property
     def effective_donors(self) -> float:
         """Posterior mean of 1/Σw²: how many donors share the weight."""
         weights = effects.variable(self.tree, "posterior", "weights")
         return float((1.0 / (weights**2).sum("donor")).mean())
-
-    def save(self, path: str | Path) -> None:
-        """Write the fit to a NetCDF file that `bsynth.load` and ArviZ read, in a folder that is made if need be.
-
-        Raises
-        ------
-        SpecError
-            When no file can be written there.
-        """
-        file = check_file(path, "path")
-        tree = self.tree.copy()
-        tree.attrs = dict(self.tree.attrs) | {
-            "bsynth_format": FORMAT,
-            "bsynth_spec": json.dumps(self.spec.to_dict()),
-            "bsynth_diagnostics": json.dumps(self.diagnostics.to_dict()),
-            "bsynth_provenance": json.dumps(asdict(self.provenance)),
-        }
-        if self.panel is not None:
-            tree[_PANEL] = _stored(self.panel)
-        part = file.with_name(file.name + ".part")
-        with writing(file, "path"):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            tree.to_netcdf(part, engine="h5netcdf")
-            part.replace(file)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -288,78 +319,6 @@ class Fit(Pictured):
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.table[effects.CARD_COLUMNS],)
-
-
-def load(path: str | Path) -> Fit:
-    """Read a fit that `Fit.save` wrote.
-
-    Raises
-    ------
-    PanelError
-        The file is missing, unreadable, or not a bsynth fit.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import bsynth as bs
-    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time",
-    ...     outcome="outcome", treated=0, start=30)
-    >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     fit.save(f"{folder}/fit.nc")
-    ...     again = load(f"{folder}/fit.nc")
-    >>> again.effects().equals(fit.effects())
-    True
-    """
-    file = as_path(path, "path")
-    if not os.path.isfile(file):
-        reason = "is a folder" if os.path.isdir(file) else "does not exist"
-        raise PanelError(f"{str(path)!r} {reason}; give a file that fit.save wrote")
-    try:
-        with xr.open_datatree(file, engine="h5netcdf") as stored:
-            tree = stored.load()
-        if tree.attrs.get("bsynth_format") not in READ:
-            raise PanelError(
-                f"{str(path)!r} is not a bsynth fit of format {FORMAT} or earlier; give a file that fit.save wrote"
-            )
-        return _restored(tree)
-    except PanelError:
-        raise
-    # What HDF5, xarray and JSON raise over bytes of another kind or a file cut short.
-    except (OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:120]
-        raise PanelError(
-            f"{str(path)!r} cannot be read as a fit ({reason}); give a file that fit.save wrote"
-        ) from error
-
-
-def _restored(tree: xr.DataTree) -> Fit:
-    """The fit in a tree that was read: what is not arrays travels as attributes."""
-    attrs = dict(tree.attrs)
-    spec = ModelSpec.model_validate(json.loads(attrs.pop("bsynth_spec")))
-    diagnostics = json.loads(attrs.pop("bsynth_diagnostics"))
-    diagnostics["failures"] = tuple(diagnostics["failures"])
-    provenance = Provenance(**json.loads(attrs.pop("bsynth_provenance")))
-    attrs.pop("bsynth_format")
-    tree.attrs = attrs
-    panel = None
-    if _PANEL in tree.children:
-        panel = _read(tree[_PANEL].to_dataset())
-        del tree[_PANEL]
-    return Fit(tree, spec, Diagnostics(**diagnostics), provenance, panel)
-
-
-def _stored(panel: Panel) -> xr.Dataset:
-    """A panel as arrays; its facts are the bytes of a JSON text, since an attribute holds 64 kB at most."""
-    arrays, facts = pack(panel)
-    dims = ("covariate", "time", "unit")
-    data = {name: (dims[-values.ndim :], values) for name, values in arrays.items()}
-    return xr.Dataset(data | {_FACTS: ("byte", np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8))})
-
-
-def _read(stored: xr.Dataset) -> Panel:
-    facts = json.loads(stored[_FACTS].values.astype(np.uint8).tobytes().decode())
-    return unpack({str(name): stored[name].values for name in stored if name != _FACTS}, facts)
 
 
 def require_fit(fit: object) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bsynth._base.progress import status
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, hinted
 from bsynth._base.versions import versions
 from bsynth.bayesian import averaging
 from bsynth.bayesian.plan import Plan, plan
@@ -27,6 +27,7 @@ RHAT_APART = 1.05
 """R-hat above which chains have not met, and more draws would not make up for those there are."""
 
 
+@hinted
 def fit(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
@@ -87,6 +88,11 @@ def fit(
     if reason := request.lacks:
         raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
     return run(request, progress=progress)
+
+
+def with_choice(found: Fit, chosen: str) -> Fit:
+    """Return a fit that says why it is on another scale than its model's own."""
+    return replace(found, provenance=replace(found.provenance, chosen=chosen))
 
 
 def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:

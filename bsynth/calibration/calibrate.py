@@ -1,12 +1,11 @@
 """The verb: every donor as pseudo-treated, what they teach, and the treated unit's own fit."""
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
-from bsynth._base.request import check_flags
+from bsynth._base.request import check_flags, hinted
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.run import fit
+from bsynth.bayesian.run import fit, with_choice
 from bsynth.calibration.donors import MIN_PLACEBOS, MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve
@@ -19,6 +18,7 @@ from bsynth.pieces import check_store
 from bsynth.text.numbers import count
 
 
+@hinted
 def calibrate(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
@@ -87,8 +87,7 @@ def calibrate(
     lesson = donors.lesson
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
-    treated = fit(panel, spec, sampling=chosen, progress=progress)
-    treated = replace(treated, provenance=replace(treated.provenance, chosen=request.chosen))
+    treated = with_choice(fit(panel, spec, sampling=chosen, progress=progress), request.chosen)
     single = not donors.placebos[0].members
     return Calibration(
         fit=treated,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.degenerate import unit_lacks
 from bsynth.calibration.components import factors, learn_shares
@@ -28,8 +29,8 @@ FEW = 100
 """With fewer draws of a component than this, moving weight to it needs a refit."""
 
 
-@dataclass(frozen=True, eq=False)
-class Lesson:
+@dataclass(frozen=True, eq=False, repr=False)
+class Lesson(Brief):
     """What placebo fits teach about the intervals of a unit that is not among them.
 
     Attributes
@@ -73,8 +74,8 @@ class Lesson:
         return "" if self.drifting is None else f"share of drifting units π = {fixed(self.drifting, 2)}{kinds}, "
 
 
-@dataclass(frozen=True, eq=False)
-class DonorFits:
+@dataclass(frozen=True, eq=False, repr=False)
+class DonorFits(Brief):
     """Placebo fits of one panel at the model's own prior of drift.
 
     Attributes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize, special
 
+from bsynth._base.brief import Brief
 from bsynth._base.laws import normal_logpdf, t_cdf, t_logpdf
 from bsynth._base.types import FloatArray
 from bsynth.calibration.scores import FLOOR
@@ -25,8 +26,8 @@ _BINS = 160
 _NEWTON = 40
 
 
-@dataclass(frozen=True, eq=False)
-class Inflation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Inflation(Brief):
     """Posterior of (c, d) on a grid: ``c``, ``d`` and ``weight`` are (G,), weights sum to 1."""
 
     c: FloatArray

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from bsynth._base.brief import Brief
 from bsynth._base.laws import half_normal_logpdf, normal_logpdf, t_logpdf
 from bsynth._base.types import FloatArray
 from bsynth.calibration.inflation import DEGREES, Inflation, mixture_radii
@@ -35,8 +36,8 @@ _TAIL = np.sqrt(DEGREES / (2 * special.gammaincinv(DEGREES / 2, (np.arange(10) +
 """Equally probable values of √(8/χ²₈), by which a normal law becomes t₈."""
 
 
-@dataclass(frozen=True, eq=False)
-class PathMoments:
+@dataclass(frozen=True, eq=False, repr=False)
+class PathMoments(Brief):
     """Mean and spread of quantities that are linear in a path of gaps, K of them, in pre-period sd units.
 
     Attributes
@@ -86,8 +87,8 @@ def path_moments(
     return PathMoments(mean, float(share @ about**2), profile, share @ left**2, (share * about) @ left)
 
 
-@dataclass(frozen=True, eq=False)
-class Scatter:
+@dataclass(frozen=True, eq=False, repr=False)
+class Scatter(Brief):
     """Posterior of (μ, τ) on a grid, (G,) each with weights that sum to 1: a unit's remainders are m times the model's.
 
     Attributes

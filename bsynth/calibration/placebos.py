@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
@@ -31,8 +32,8 @@ def _no_path() -> FloatArray:
     return np.empty((0, 0))
 
 
-@dataclass(frozen=True, eq=False)
-class PlaceboFit:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaceboFit(Brief):
     """What calibration keeps of one donor's fit as pseudo-treated, in pre-period sd units of that donor.
 
     With a log or logit scale gaps are those of the log or logit, and so are these units.

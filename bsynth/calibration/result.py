@@ -14,7 +14,7 @@ from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration.donors import Lesson
 from bsynth.calibration.inflation import Inflation
-from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii
+from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii, profile_of
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
 from bsynth.errors import some_of
@@ -100,7 +100,8 @@ class Calibration(Pictured):
         """(S, H) draws of the untreated outcome of each treated period, noise and all, on the scale of the model."""
         draws = self.fit.counterfactual("predictive").isel(time=slice(self.fit.n_pre, None))
         flat = draws.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy()
-        return np.asarray(self.fit.spec.link.forward(flat))
+        # In one order in memory: sums of a calibration and of its copy from a file are the same to the last bit.
+        return np.ascontiguousarray(self.fit.spec.link.forward(flat))
 
     @cached_property
     def table(self) -> pd.DataFrame:
@@ -123,8 +124,11 @@ class Calibration(Pictured):
         """The model's own sd of the treated unit's average effect, pre-period sd units."""
         return float(self._untreated.mean(axis=1).std()) / self.unit
 
-    def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """Calibrated rows of average, cumulative and lift, in the columns of every effects table."""
+    def effects(self, level: float = 0.95, *, full: bool = False) -> pd.DataFrame:
+        """Calibrated rows of average, cumulative and lift, in the columns of every effects table.
+
+        ``full`` gives a plain DataFrame, which prints every column.
+        """
         level = check_level(level)
         base = self.fit.effects(level)
         bounds, positive = self._by_draws(level) if not self.fit.spec.link.is_linear else self._by_law(level)
@@ -171,13 +175,32 @@ class Calibration(Pictured):
         (radius,) = path_radii([level], found, self.inflation, self.lesson.scatter)
         back = self.fit.spec.link.back
         lower, upper = (back(self.unit * (found.mean + sign * radius)) for sign in (-1, 1))
-        return table.assign(
+        found_path = table.assign(
             lower=lower,
             upper=upper,
             gap_lower=self._observed - upper,
             gap_upper=self._observed - lower,
             interval="calibrated",
         )
+        return effects.with_relative(found_path)
+
+    def cumulative(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per treated period: the gaps summed since the start, in the columns of `Fit.cumulative`, calibrated.
+
+        The last row is the cumulative effect of `effects`, with its interval.
+        """
+        level = check_level(level)
+        table = self.fit.cumulative(level)
+        if not self.fit.spec.link.is_linear:
+            tail, sums = (1 - level) / 2, self.paths().cumsum(axis=1)
+            lower, upper = np.quantile(sums, [tail, 1 - tail], axis=0)
+            return table.assign(lower=lower, upper=upper)
+        draws, even = self._untreated / self.unit, np.ones(len(self._untreated))
+        profile = profile_of(draws, even).cumsum()
+        found = path_moments(draws.cumsum(axis=1), draws.mean(axis=1), even, profile)
+        (radius,) = path_radii([level], found, self.inflation, self.lesson.scatter)
+        middle = self._observed.cumsum() - self.unit * found.mean
+        return table.assign(lower=middle - self.unit * radius, upper=middle + self.unit * radius)
 
     def untreated_paths(self, size: int = PATHS) -> FloatArray:
         """(size, H) draws of the calibrated untreated path on the scale of the model; a seed gives the same ones."""

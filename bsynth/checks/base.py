@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import LINE, Brief
 from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit, panel_of
 from bsynth.model.design import Design, make_design
@@ -16,7 +17,7 @@ from bsynth.panel import Panel
 from bsynth.text.labels import plain
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count
-from bsynth.text.result import LINE, Pictured
+from bsynth.text.result import Pictured
 
 if TYPE_CHECKING:
     from bsynth.calibration import Calibration
@@ -63,8 +64,8 @@ class Check:
         return asdict(self) | {"values": dict(self.values)}
 
 
-@dataclass(frozen=True, eq=False)
-class Case:
+@dataclass(frozen=True, eq=False, repr=False)
+class Case(Brief):
     """A fit that holds its panel, and what some checks need besides: the one argument of every check.
 
     Attributes

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.checks.base import Case
 from bsynth.engines import drift, noise, predict
@@ -24,8 +25,8 @@ SCALARS = ("drift_sd", "slope_sd", "rho")
 """Parameters of the drift, one number per draw."""
 
 
-@dataclass(frozen=True, eq=False)
-class Residuals:
+@dataclass(frozen=True, eq=False, repr=False)
+class Residuals(Brief):
     """Realised and replicated residuals of the pre-periods whose treated cell was seen.
 
     Attributes

@@ -1,6 +1,7 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     help="Also write every table to tables/, as csv, parquet, latex or markdown.",
 )  # fmt: skip
 @click.option("--notebook", is_flag=True, help="Also write notebook.ipynb, which makes this run again, with output.")
+@click.option("--slide", "slides", is_flag=True, help="Also write the answer as one slide: slide.png and slide.pdf.")
 @options.quiet
 @options.out
 @click.pass_context
@@ -66,6 +68,7 @@ def run(
     level: float,
     formats: list[str],
     notebook: bool,
+    slides: bool,
     quiet: bool,
     out: Path,
 ) -> None:
@@ -80,6 +83,8 @@ def run(
     from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
     from bsynth.reporting.run import NOTEBOOK, TABLES, check_run_folder, note_unavailable, note_written
+    from bsynth.reporting.slide import FILES as SLIDES
+    from bsynth.reporting.slide import slide
 
     check_run_folder(out, "--out")
     check_formats(formats)
@@ -97,6 +102,11 @@ def run(
     if formats:
         stage("tables")
         note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats)) or ())
+    if slides:
+        stage("slide")
+        note_written(out, [out / name for name in SLIDES])
+        for name in SLIDES:
+            steps.attempt(name, partial(slide, analysis, out / name))
     if notebook:
         stage("notebook: the same once more, cell by cell")
         note_written(out, [out / NOTEBOOK])

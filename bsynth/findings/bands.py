@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from bsynth._base.plain import show
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind, Status
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit, calibrated_paths, learn
+from bsynth.calibration.answer import Reporting, posterior_of
 from bsynth.errors import FitError, some_of
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count, number, percent
@@ -151,7 +152,9 @@ class PathBand(Pictured):
         )
 
 
-def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: IntervalKind = "predictive") -> PathBand:
+def path_band(
+    result: Fit | Calibration | Reporting, *, level: float = 0.95, interval: IntervalKind = "predictive"
+) -> PathBand:
     """Answer between which bounds the whole path of effects lies, not just each period by itself.
 
     Sup-t: the mean gap ± a multiple of each period's sd, the multiple being the ``level`` quantile over draws of the
@@ -161,7 +164,8 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
 
     Parameters
     ----------
-    result : Fit or Calibration
+    result : Fit, Calibration or Analysis
+        Of an analysis what it reports.
         Of a calibration the calibrated paths, and how often such bands held the donors' whole paths on this panel.
     level : float
         Share of whole paths inside, 0 < level < 1.
@@ -190,8 +194,7 @@ def path_band(result: Fit | Calibration, *, level: float = 0.95, interval: Inter
     >>> bool((band.table["upper"] > band.table["period_upper"]).all()), band.inside
     (True, 0.9)
     """
-    if not isinstance(result, Calibration):
-        require_fit(result)
+    result = posterior_of(result)
     level = check_level(level)
     fit = result.fit if isinstance(result, Calibration) else result
     calibrated = isinstance(result, Calibration) and interval == "predictive"

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import clean, records
-from bsynth._base.request import check_level
+from bsynth._base.request import check_level, hinted
 from bsynth._base.types import Status
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
+from bsynth.calibration.answer import Reporting, posterior_of
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
 from bsynth.text.card import quantities
@@ -191,8 +192,9 @@ def _show(decision: Decision, value: float) -> str:
     return f"{number(100 * value)}%" if decision.estimand == "lift" else number(value)
 
 
+@hinted
 def decide(
-    result: Fit | Calibration,
+    result: Fit | Calibration | Reporting,
     *,
     rope: float | tuple[float, float] | None = None,
     threshold: float | None = None,
@@ -208,7 +210,8 @@ def decide(
 
     Parameters
     ----------
-    result : Fit or Calibration
+    result : Fit, Calibration or Analysis
+        Of an analysis what it reports.
     rope : float or (low, high), optional
         Region of practical equivalence, in units of the estimand; a number is its half-width around zero.
     threshold : float, optional
@@ -247,8 +250,7 @@ def decide(
     >>> found.estimand, found.values["break_even"], sorted(found.curve.columns)
     ('total', 0.1, ['probability', 'x'])
     """
-    if not isinstance(result, Calibration):
-        require_fit(result)
+    result = posterior_of(result)
     asked = ask(
         calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
         value_per_unit=value_per_unit, estimand=estimand,

@@ -125,7 +125,7 @@ class Estimate(Pictured):
 
     def path(self) -> pd.DataFrame:
         """One row per period: observed, counterfactual and gap, with NaN bounds."""
-        return pd.DataFrame(
+        table = pd.DataFrame(
             {
                 "time": self.panel.times,
                 "observed": self.panel.treated_series,
@@ -137,6 +137,13 @@ class Estimate(Pictured):
                 "gap_upper": np.nan,
             }
         )
+        return effects.with_relative(table)
+
+    def cumulative(self, level: float = 0.95) -> pd.DataFrame:
+        """One row per treated period: ``time, cumulative`` (gaps summed since the start), with NaN bounds."""
+        check_level(level)
+        post = slice(self.panel.n_pre, None)
+        return effects.cumulative_table(self.panel.times[post], self.gap[post], None, level=np.nan)
 
     def weights_table(self) -> pd.DataFrame:
         """Each ``donor`` with its ``weight``, largest first (ties in donor order)."""

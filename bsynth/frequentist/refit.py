@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth import effects
+from bsynth._base.brief import Brief
 from bsynth._base.progress import progress_bar
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import SpecError
@@ -28,8 +29,8 @@ type Solved = tuple[FloatArray, FloatArray, Weighted]
 """A block and its weights."""
 
 
-@dataclass(frozen=True, eq=False)
-class Refits:
+@dataclass(frozen=True, eq=False, repr=False)
+class Refits(Brief):
     """Observed and counterfactual outcomes (B, T) and weights (B, J) of B refits, outcome units."""
 
     observed: FloatArray

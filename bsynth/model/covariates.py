@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray
 from bsynth.errors import PanelError, some_of
@@ -11,8 +12,8 @@ from bsynth.panel import Covariates, Panel
 from bsynth.text.numbers import count
 
 
-@dataclass(frozen=True, eq=False)
-class Movements:
+@dataclass(frozen=True, eq=False, repr=False)
+class Movements(Brief):
     """Time-varying covariates of one fit, scaled.
 
     Each covariate is centred as the outcomes are (on every unit's own pre-period mean when the donors are, else
@@ -42,8 +43,8 @@ class Movements:
         return np.asarray(found)
 
 
-@dataclass(frozen=True, eq=False)
-class PredictorRows:
+@dataclass(frozen=True, eq=False, repr=False)
+class PredictorRows(Brief):
     """Static predictors of one fit: each unit's mean over the pre-periods it has, standardised over units.
 
     Attributes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import show
 from bsynth._base.request import check_whole
 from bsynth._base.types import FloatArray, IntArray
@@ -21,8 +22,8 @@ from bsynth.panel import Panel
 from bsynth.text.numbers import count, exact
 
 
-@dataclass(frozen=True, eq=False)
-class Design:
+@dataclass(frozen=True, eq=False, repr=False)
+class Design(Brief):
     """Arrays of one fit, scaled.
 
     Attributes

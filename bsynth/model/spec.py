@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal, Self
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bsynth._base.brief import LINE
 from bsynth.errors import SpecError, came, nearest
 from bsynth.model.link import LINKS, Link
 from bsynth.text.card import html_card
 from bsynth.text.labels import plain
 from bsynth.text.numbers import exact
-from bsynth.text.result import LINE
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Probability = Annotated[float, Field(ge=0, le=1)]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, special
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.errors import PanelError, some_of
 from bsynth.model.spec import ModelSpec
@@ -36,8 +37,8 @@ _MONTHS = (
 _WORDS = {"day-of-week": "day of week", "month": "month of year", "quarter": "quarter of year"}
 
 
-@dataclass(frozen=True, eq=False)
-class OwnTerms:
+@dataclass(frozen=True, eq=False, repr=False)
+class OwnTerms(Brief):
     """Terms of the treated unit of one fit, scaled: ``columns @ z`` with z ~ N(0, I).
 
     Attributes

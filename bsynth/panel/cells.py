@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import some_of
@@ -34,8 +35,8 @@ class Frozen:
         self.__post_init__()
 
 
-@dataclass(frozen=True, eq=False)
-class Cells(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class Cells(Brief, Frozen):
     """What is known of each cell when the panel was built from users or events.
 
     Attributes
@@ -96,8 +97,8 @@ class Cells(Frozen):
         return replace(self, n=n, total=total, total_sq=total_sq)
 
 
-@dataclass(frozen=True, eq=False)
-class Clusters(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class Clusters(Brief, Frozen):
     """Sums per cluster (a user) and cell: what the cluster bootstrap resamples.
 
     Attributes
@@ -134,8 +135,8 @@ class Clusters(Frozen):
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Covariates(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class Covariates(Brief, Frozen):
     """Further columns of the data, beside the outcome.
 
     Attributes
@@ -204,8 +205,8 @@ class Source:
         return notes
 
 
-@dataclass(frozen=True, eq=False)
-class CellTable:
+@dataclass(frozen=True, eq=False, repr=False)
+class CellTable(Brief):
     """All cells of the input, before a window or units are chosen.
 
     Attributes

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,9 @@ from bsynth.panel.read import read_events, read_long, read_wide
 from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line
 from bsynth.text.numbers import count
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MIN_DONORS = 2
 
@@ -324,6 +328,12 @@ class Panel(PanelData):
     def to_dict(self) -> dict[str, Any]:
         """What a run folder records of the panel, JSON-ready: counts, labels, the rule for holes, and `notes`."""
         return panel_dict(self)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the treated series among its donors, `bsynth.plots.plot_panel`, and return the axes."""
+        # As with results: data know no plotting, and matplotlib is loaded with the first picture.
+        axes: Axes = import_module("bsynth.plots").plot_panel(self, ax=ax)
+        return axes
 
     def __repr__(self) -> str:
         window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -94,10 +95,17 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
 
 @contextmanager
 def _foreign(told: Callable[[Exception], PanelError]) -> Iterator[None]:
-    """Say in our words what an engine raises: each backend of Ibis has exceptions of its own."""
+    """Say in our words what an engine raises: each backend of Ibis has exceptions of its own.
+
+    What engines say to each other of their deprecated parts is nothing to the user, whose filter may make errors of it;
+    any other warning that became one is no fault of the data, and stays what it is.
+    """
     try:
-        yield
-    except (BsynthError, MemoryError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    except (BsynthError, MemoryError, Warning):
         raise
     except Exception as error:
         raise told(error) from error

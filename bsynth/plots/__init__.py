@@ -25,6 +25,7 @@ from bsynth.frequentist import (
     PlaceboTime,
     PredictionInterval,
 )
+from bsynth.plots.answer import plot_answer
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
 from bsynth.plots.certificate import plot_certificate
@@ -35,7 +36,9 @@ from bsynth.plots.forest import forest, plot_effects
 from bsynth.plots.further import plot_leave_two_out, plot_placebo_time
 from bsynth.plots.future import plot_leave_future_out
 from bsynth.plots.gap import plot_gap
+from bsynth.plots.impact import plot_impact
 from bsynth.plots.leave_out import plot_leave_one_out
+from bsynth.plots.panel import plot_panel
 from bsynth.plots.placebo import plot_placebo
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
@@ -58,8 +61,8 @@ def _calibrated(calibration: Calibration, *, ax: Axes | None = None, level: floa
 
 
 def _plot_main(analysis: Analysis, *, ax: Axes | None = None, level: float | None = None) -> Axes:
-    """Draw the trajectory of an analysis's main result, by default at its own level."""
-    return plot_trajectory(analysis.main, ax=ax, level=analysis.level if level is None else level)
+    """Draw the answer of an analysis, by default at its own level."""
+    return plot_answer(analysis.reported, ax=ax, level=analysis.level if level is None else level)
 
 
 PICTURES: Mapping[type, Draw] = {
@@ -103,6 +106,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "plot_answer",
     "plot_bootstrap",
     "plot_certificate",
     "plot_checks",
@@ -112,10 +116,12 @@ __all__ = [
     "plot_effects",
     "plot_energy",
     "plot_gap",
+    "plot_impact",
     "plot_leave_future_out",
     "plot_leave_one_out",
     "plot_leave_two_out",
     "plot_loo_pit",
+    "plot_panel",
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",

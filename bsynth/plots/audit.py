@@ -6,10 +6,12 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from bsynth._base.request import check_kind, check_whole
+from bsynth.analysis import Analysis
 from bsynth.findings import DonorAudit, PriorAudit
 from bsynth.findings.donors import INFLUENCE
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLUE, GREEN, GREY, ORANGE, RED, VERMILION, EndLabel
 from bsynth.text.labels import METHODS, interval_words
 from bsynth.text.numbers import count, exact, fixed, number
@@ -19,12 +21,12 @@ _FLAGS = {"looks treated": (VERMILION, "s"), "influential": (BLUE, "o"), "domina
 """Colour and marker of a donor's most serious flag."""
 
 
-def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25) -> Axes:
+def plot_donor_audit(audit: DonorAudit | Analysis, *, ax: Axes | None = None, top: int = 25) -> Axes:
     """Show how the effect moves without each donor, and which donors should be looked at.
 
     Parameters
     ----------
-    audit : DonorAudit
+    audit : DonorAudit or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
     top : int
@@ -46,6 +48,7 @@ def plot_donor_audit(audit: DonorAudit, *, ax: Axes | None = None, top: int = 25
     >>> plot_donor_audit(audit_donors(panel)).get_ylabel()
     'donor'
     """
+    audit = part_of(audit, DonorAudit)
     check_kind(audit, DonorAudit, "audit", "what bsynth.audit_donors(fit) returns")
     top = check_whole(top, "top", 1, "how many donors are shown")
     table = audit.table
@@ -95,12 +98,12 @@ def _row(ax: Axes, y: int, row: pd.Series, weight: str) -> None:
                 fontsize=8.5, color=color if flags else style.INK, annotation_clip=False)  # fmt: skip
 
 
-def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
+def plot_prior_audit(audit: PriorAudit | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show how the effect moves with the concentration of the weights' prior.
 
     Parameters
     ----------
-    audit : PriorAudit
+    audit : PriorAudit or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -121,6 +124,7 @@ def plot_prior_audit(audit: PriorAudit, *, ax: Axes | None = None) -> Axes:
     >>> plot_prior_audit(audit_prior(fit, alphas=[1.0])).get_xscale()
     'log'
     """
+    audit = part_of(audit, PriorAudit)
     check_kind(audit, PriorAudit, "audit", "what bsynth.audit_prior(fit) returns")
     table = audit.table
     with style.house():

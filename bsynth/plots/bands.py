@@ -3,21 +3,23 @@
 from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.findings import PathBand
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, BLUE, EndLabel
 from bsynth.plots.view import view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.numbers import count, percent
 
 
-def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
+def plot_path_band(band: PathBand | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show the effect by period between bounds for the whole path, and those of each period by itself.
 
     Parameters
     ----------
-    band : PathBand
+    band : PathBand or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -38,6 +40,7 @@ def plot_path_band(band: PathBand, *, ax: Axes | None = None) -> Axes:
     >>> len(plot_path_band(path_band(fit)).get_lines())
     3
     """
+    band = part_of(band, PathBand)
     check_kind(band, PathBand, "band", "what bsynth.path_band(fit) returns")
     seen = view(band.fit, level=band.level, interval="mean" if band.interval == "mean" else "predictive")
     table, path = band.table, seen.path.copy()

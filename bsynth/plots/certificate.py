@@ -5,9 +5,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.calibration.certificate import Certificate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, BLUE, GREY, INK, PALE, VERMILION
 from bsynth.text.numbers import count, percent
 
@@ -19,12 +21,12 @@ _LINES = {
 }
 
 
-def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axes:
+def plot_certificate(certificate: Certificate | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show whether intervals held the truth as often as they say, on units where nothing happened.
 
     Parameters
     ----------
-    certificate : Certificate
+    certificate : Certificate or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure; its room is shared by two axes inside it.
 
@@ -46,6 +48,7 @@ def plot_certificate(certificate: Certificate, *, ax: Axes | None = None) -> Axe
     >>> [child.get_xlabel() for child in ax.child_axes]  # doctest: +SKIP
     ['probability that the interval states', 'where the truth falls in the prediction']
     """
+    certificate = part_of(certificate, Certificate)
     check_kind(certificate, Certificate, "certificate", "what bsynth.certify(panel) returns")
     with style.house():
         ax = style.new_axes(ax, SIZE)

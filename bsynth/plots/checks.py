@@ -5,9 +5,11 @@ import textwrap
 from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.checks import CheckReport
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import GREEN, GREY, VERMILION
 from bsynth.text.numbers import count
 
@@ -17,12 +19,12 @@ _LOOK = {"ok": (GREEN, "o"), "unclear": (GREY, "D"), "warning": (VERMILION, "X")
 """Colour and marker of an answer."""
 
 
-def plot_checks(report: CheckReport, *, ax: Axes | None = None) -> Axes:
+def plot_checks(report: CheckReport | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show every question that was asked of a fit, how it was answered, and in what words.
 
     Parameters
     ----------
-    report : CheckReport
+    report : CheckReport or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -41,6 +43,7 @@ def plot_checks(report: CheckReport, *, ax: Axes | None = None) -> Axes:
     >>> plot_checks(report).get_title(loc="left")
     "Checks of 'level': no warnings"
     """
+    report = part_of(report, CheckReport)
     check_kind(report, CheckReport, "report", "what bsynth.check(fit) returns")
     checks, warned = report.checks, len(report.warnings)
     answers = [textwrap.wrap(drawn(c.sentence, 600), ANSWER, max_lines=LINES, placeholder=" …") for c in checks]

@@ -4,19 +4,20 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind
-from bsynth.analysis import Comparison
+from bsynth.analysis import Analysis, Comparison
 from bsynth.plots.forest import forest
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLUE
 from bsynth.text.labels import interval_words
 
 
-def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
+def plot_comparison(comparison: Comparison | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show every method's answer, its interval and its p or P(> 0); the main posterior's interval is shaded.
 
     Parameters
     ----------
-    comparison : Comparison
+    comparison : Comparison or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -33,6 +34,7 @@ def plot_comparison(comparison: Comparison, *, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in plot_comparison(comparison).get_yticklabels()]
     ['Synthetic control\\n95% inverted placebo test', 'Difference in differences\\n95% inverted placebo test']
     """
+    comparison = part_of(comparison, Comparison)
     check_kind(comparison, Comparison, "comparison", "what bsynth.compare(panel) returns")
     table, facts = comparison.table, comparison.facts
     first = table.iloc[0]

@@ -4,20 +4,22 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.findings import Decision
 from bsynth.findings.decision import name_of, title_of, yardsticks
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
 from bsynth.text.numbers import chance, number, percent, percents
 
 
-def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
+def plot_decision(decision: Decision | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show P(effect > x) over x, with zero, what was asked about, and the bias that would overturn the finding.
 
     Parameters
     ----------
-    decision : Decision
+    decision : Decision or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -38,6 +40,7 @@ def plot_decision(decision: Decision, *, ax: Axes | None = None) -> Axes:
     >>> plot_decision(decide(fit)).get_ylabel()
     'P(average effect > x)'
     """
+    decision = part_of(decision, Decision)
     check_kind(decision, Decision, "decision", "what bsynth.decide(fit) returns")
     v, name = decision.values, name_of(decision)
     with style.house():
@@ -108,10 +111,11 @@ def _breakdown(ax: Axes, bias: float, level: float) -> None:
     ax.plot([bias], [level], "|", color=VERMILION, markersize=13, markeredgewidth=1.6, zorder=5)
     ax.annotate(
         f"breakdown bias {number(abs(bias))}",
-        (bias / 2, level),
-        (0, -4 if level > 0.5 else 4),
+        # The curve falls from the upper left: what is high has room at its lower left, what is low at its upper right.
+        (bias, level),
+        (-6 if level > 0.5 else 2, -4 if level > 0.5 else 5),
         textcoords="offset points",
-        ha="center",
+        ha="right" if level > 0.5 else "left",
         va="top" if level > 0.5 else "bottom",
         fontsize=8.5,
         color=VERMILION,

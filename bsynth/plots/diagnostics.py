@@ -18,11 +18,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bsynth._base.request import check_whole, names_in
+from bsynth.analysis import Analysis
 from bsynth.bayesian.diagnostics import BFMI_MIN
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import fit_of
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, VERMILION
 from bsynth.text.numbers import count, fixed, number, percent
 
@@ -43,12 +45,12 @@ EACH = (2.9, 2.2)
 _TEST = re.compile(r"p=(\S+)\(α=(\S+)\) *")
 
 
-def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotCollection:
+def plot_trace(fit: Fit | Analysis, *, variables: Sequence[str] | None = None) -> azp.PlotCollection:
     """Show every draw in its order, chain by chain: chains that mix look alike and stay in place.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Analysis
     variables : sequence of str, optional
         ``"average_effect"`` and variables of ``fit.tree["posterior"]``. By default the average effect and the
         model's parameters of one number, not its weights. Where a drift can switch off, its sd is in no likelihood
@@ -73,8 +75,10 @@ def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotC
     >>> [ax.get_title() for ax in plot_trace(fit).viz["figure"].item().axes]
     ['average effect', 'level shift', 'sigma']
     """
+    fit = fit_of(fit)
     tree = _chains(fit, variables)
     with _house():
+        looks = {"trace": {"width": 0.5, "alpha": 0.75}, "divergence": {"color": RED, "size": 60}}
         collection = azp.plot_trace(
             tree,
             labeller=_labeller(tree),
@@ -82,23 +86,18 @@ def plot_trace(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotC
             col_wrap=_across(tree),
             color=list(CHAINS),
             figure_kwargs=_grid(tree),
-            visuals={
-                "trace": {"width": 0.5, "alpha": 0.75},
-                "divergence": {"color": RED, "size": 60},
-                "xlabel": {"color": style.INK},
-            },
+            visuals=looks | {"xlabel": {"color": style.INK}},
         )
-        stats = fit.diagnostics
-        said = f"R-hat at most {fixed(stats.rhat_max, 3)}, {count(stats.divergences, 'divergence')}"
+        said = f"R-hat at most {fixed(fit.diagnostics.rhat_max, 3)}, {count(fit.diagnostics.divergences, 'divergence')}"
         return _finished(collection, fit, "Trace of each chain", f"{said}. Chains that mix look alike.")
 
 
-def plot_rank(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotCollection:
+def plot_rank(fit: Fit | Analysis, *, variables: Sequence[str] | None = None) -> azp.PlotCollection:
     """Show whether the draws of each chain are spread over all draws alike: lines near zero are well.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Analysis
     variables : sequence of str, optional
         As `plot_trace`.
 
@@ -127,6 +126,7 @@ def plot_rank(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotCo
     >>> plot_rank(fit, variables=["sigma"]).viz["plot"]["sigma"].item().get_xlabel()
     'fractional rank'
     """
+    fit = fit_of(fit)
     tree = _chains(fit, variables)
     with _house():
         collection = azp.plot_rank(
@@ -146,12 +146,12 @@ def plot_rank(fit: Fit, *, variables: Sequence[str] | None = None) -> azp.PlotCo
         return _finished(collection, fit, "Ranks of each chain", said)
 
 
-def plot_energy(fit: Fit) -> azp.PlotCollection:
+def plot_energy(fit: Fit | Analysis) -> azp.PlotCollection:
     """Show whether the sampler's energy moves as far in one step as it varies: both outlines should agree.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Analysis
 
     Returns
     -------
@@ -172,7 +172,7 @@ def plot_energy(fit: Fit) -> azp.PlotCollection:
     >>> [ax.get_xlabel() for ax in plot_energy(fit).viz["figure"].item().axes]
     ['fraction of missing information', 'energy less its mean']
     """
-    require_fit(fit)
+    fit = fit_of(fit)
     with _house():
         collection = azp.plot_energy(
             xr.DataTree.from_dict({"sample_stats": fit.tree["sample_stats"].to_dataset()}),
@@ -198,12 +198,12 @@ def plot_energy(fit: Fit) -> azp.PlotCollection:
         return _finished(collection, fit, "Energy of the sampler", said)
 
 
-def plot_ppc(fit: Fit, *, samples: int = 60) -> azp.PlotCollection:
+def plot_ppc(fit: Fit | Analysis, *, samples: int = 60) -> azp.PlotCollection:
     """Show whether data drawn from the fitted model look like the pre-period that was observed.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Analysis
     samples : int
         Predictive draws shown, at most those there are.
 
@@ -221,6 +221,7 @@ def plot_ppc(fit: Fit, *, samples: int = 60) -> azp.PlotCollection:
     >>> len(plot_ppc(fit, samples=20).viz["plot"]["outcome"].item().get_lines())
     21
     """
+    fit = fit_of(fit)
     samples = check_whole(samples, "samples", 1, "how many replicated series are drawn")
     tree = _pre_period(fit)
     predictive = tree["posterior_predictive"]["outcome"]
@@ -246,12 +247,12 @@ def plot_ppc(fit: Fit, *, samples: int = 60) -> azp.PlotCollection:
         return _finished(collection, fit, "Observed and predicted pre-period", said)
 
 
-def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
+def plot_loo_pit(fit: Fit | Analysis) -> azp.PlotCollection:
     """Show whether each pre-period falls where the model, without that period, expected it.
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit or Analysis
 
     Returns
     -------
@@ -277,6 +278,7 @@ def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
     >>> plot_loo_pit(fit).viz["plot"]["outcome"].item().get_ylabel()
     'difference from uniform'
     """
+    fit = fit_of(fit)
     tree = _pre_period(fit)
     with _house():
         collection = azp.plot_loo_pit(
@@ -304,7 +306,6 @@ def plot_loo_pit(fit: Fit) -> azp.PlotCollection:
 
 def _chains(fit: Fit, variables: Sequence[str] | None) -> xr.DataTree:
     """The variables to show and the sampler's record, as ArviZ wants them."""
-    require_fit(fit)
     posterior = fit.tree["posterior"].to_dataset()
     posterior[AVERAGE] = fit.effect_draws()["average"]
     names = [str(name) for name in posterior.data_vars]
@@ -328,7 +329,6 @@ def _most() -> int:
 
 def _pre_period(fit: Fit) -> xr.DataTree:
     """Posterior predictive, observed and log likelihood of the pre-periods that the treated series was seen in."""
-    require_fit(fit)
     log_likelihood = fit.tree["log_likelihood"]["outcome"].dropna("time", how="all")
     seen = {"time": log_likelihood["time"]}
     return xr.DataTree.from_dict(

@@ -9,7 +9,8 @@ from matplotlib.markers import CARETLEFT, CARETRIGHT
 from matplotlib.ticker import PercentFormatter
 
 from bsynth._base.request import check_number
-from bsynth.effects import ESTIMANDS
+from bsynth.analysis import Analysis
+from bsynth.effects import ESTIMANDS, without_bare_points
 from bsynth.errors import PanelError, came, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
@@ -27,7 +28,7 @@ _LOOK = {"bayes": (BLUE, "o"), "placebo": (GREEN, "s"), "bootstrap-percentile": 
 
 
 def plot_effects(
-    effects: pd.DataFrame,
+    effects: pd.DataFrame | Analysis,
     *,
     ax: Axes | None = None,
     estimand: str = "average",
@@ -37,7 +38,7 @@ def plot_effects(
 
     Parameters
     ----------
-    effects : DataFrame
+    effects : DataFrame or Analysis
         Rows of ``effects()`` of any results: the columns of `bsynth.effects.EFFECT_COLUMNS`; a
         column ``status`` marks unreliable fits. Rows without bounds are points without a bar; an
         interval without an end, or far wider than the others, ends in an arrow.
@@ -65,6 +66,7 @@ def plot_effects(
     >>> [text.get_text() for text in plot_effects(bs.classical(panel).effects()).get_yticklabels()]
     ['Synthetic control\\npoint, no interval']
     """
+    effects = without_bare_points(effects.effects()) if isinstance(effects, Analysis) else effects
     return forest(effects, ax=ax, estimand=estimand, truth=truth, with_p=False, say="", reason="")
 
 

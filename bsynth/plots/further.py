@@ -4,21 +4,23 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.frequentist import LeaveTwoOut, PlaceboTime
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, BLUE, GREY, VERMILION, EndLabel
 from bsynth.plots.window import focus, window_words
 from bsynth.text.labels import METHODS
 from bsynth.text.numbers import count, p_value
 
 
-def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
+def plot_placebo_time(placebo: PlaceboTime | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show the gaps that backdated starts give, where nothing had happened yet, beside the real one.
 
     Parameters
     ----------
-    placebo : PlaceboTime
+    placebo : PlaceboTime or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -38,6 +40,7 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
     >>> ax.get_title(loc="left")
     'Placebo in time: mean of 25 units with 5 backdated starts'
     """
+    placebo = part_of(placebo, PlaceboTime)
     check_kind(placebo, PlaceboTime, "placebo", "what bsynth.placebo_time(panel) returns")
     estimate, panel = placebo.estimate, placebo.estimate.panel
     gaps = np.asarray(placebo.gaps.transpose("replicate", "time"))
@@ -70,12 +73,12 @@ def plot_placebo_time(placebo: PlaceboTime, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
+def plot_leave_two_out(result: LeaveTwoOut | Analysis, *, ax: Axes | None = None) -> Axes:
     """Show, for every pair of donors left out, whether the treated unit stands out against both.
 
     Parameters
     ----------
-    result : LeaveTwoOut
+    result : LeaveTwoOut or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
 
@@ -95,6 +98,7 @@ def plot_leave_two_out(result: LeaveTwoOut, *, ax: Axes | None = None) -> Axes:
     >>> sorted(c.get_gid() for c in ax.collections)
     ['lost', 'won']
     """
+    result = part_of(result, LeaveTwoOut)
     check_kind(result, LeaveTwoOut, "result", "what bsynth.leave_two_out(panel) returns")
     table, estimate = result.table, result.estimate
     lost = table["lost"].to_numpy(dtype=bool)

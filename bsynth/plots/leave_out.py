@@ -3,20 +3,22 @@
 from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind, check_whole
+from bsynth.analysis import Analysis
 from bsynth.frequentist import LeaveOneOut
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLUE, VERMILION
 from bsynth.text.labels import METHODS
 from bsynth.text.numbers import bracket, count, numbers
 
 
-def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 30) -> Axes:
+def plot_leave_one_out(loo: LeaveOneOut | Analysis, *, ax: Axes | None = None, top: int = 30) -> Axes:
     """Show how much of the average effect hangs on a single donor.
 
     Parameters
     ----------
-    loo : LeaveOneOut
+    loo : LeaveOneOut or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
     top : int
@@ -36,6 +38,7 @@ def plot_leave_one_out(loo: LeaveOneOut, *, ax: Axes | None = None, top: int = 3
     >>> plot_leave_one_out(bs.leave_one_out(panel, progress=False)).get_ylabel()
     'donor left out'
     """
+    loo = part_of(loo, LeaveOneOut)
     check_kind(loo, LeaveOneOut, "loo", "what bsynth.leave_one_out(panel) returns")
     top = check_whole(top, "top", 1, "how many donors are shown")
     estimate = loo.estimate

@@ -5,21 +5,25 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from bsynth._base.request import check_kind, check_number
+from bsynth.analysis import Analysis
 from bsynth.frequentist import Bootstrap
 from bsynth.frequentist.inference.bootstrap import RESAMPLED
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION
 from bsynth.text.labels import METHODS, interval_words
 from bsynth.text.numbers import bracket, count, numbers
 
 
-def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.95, truth: float | None = None) -> Axes:
+def plot_bootstrap(
+    boot: Bootstrap | Analysis, *, ax: Axes | None = None, level: float = 0.95, truth: float | None = None
+) -> Axes:
     """Show how far the average effect moves when other users might have been seen.
 
     Parameters
     ----------
-    boot : Bootstrap
+    boot : Bootstrap or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
     level : float
@@ -41,6 +45,7 @@ def plot_bootstrap(boot: Bootstrap, *, ax: Axes | None = None, level: float = 0.
     >>> plot_bootstrap(bs.bootstrap(panel, replicates=20, progress=False)).get_ylabel()
     'replicates'
     """
+    boot = part_of(boot, Bootstrap)
     check_kind(boot, Bootstrap, "boot", "what bsynth.bootstrap(panel) returns")
     truth = None if truth is None else check_number(truth, "truth")
     table = boot.effects(level)

@@ -7,12 +7,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from bsynth._base.request import check_kind
-from bsynth.errors import PanelError
+from bsynth.analysis import Analysis
 from bsynth.findings.specifications import SpecificationCurve
 from bsynth.findings.specifications.curve import column
 from bsynth.findings.specifications.grid import SWITCHES
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import INK, PALE, RED, VERMILION
 from bsynth.text.labels import interval_words
 from bsynth.text.numbers import count, exact, numbers, percent
@@ -25,12 +26,14 @@ WORST = 0.1
 """Scores below this share of the specifications have the last colour, so that one failure does not hide the rest."""
 
 
-def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+def plot_specification_curve(
+    curve: SpecificationCurve | Analysis, *, ax: Axes | None = None, level: float | None = None
+) -> Axes:
     """Show how far the average effect hangs on choices, and on which.
 
     Parameters
     ----------
-    curve : SpecificationCurve
+    curve : SpecificationCurve or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure; it is divided, so it must stand in a grid, as those of
         ``plt.subplots`` do.
@@ -59,6 +62,7 @@ def plot_specification_curve(curve: SpecificationCurve, *, ax: Axes | None = Non
     >>> plot_specification_curve(curve).get_ylabel()
     'average effect on outcome'
     """
+    curve = part_of(curve, SpecificationCurve)
     check_kind(curve, SpecificationCurve, "curve", "what bsynth.specification_curve(panel) returns")
     level = curve.level if level is None else level
     table = curve.effects(level).sort_values("estimate", kind="stable", ignore_index=True)
@@ -85,12 +89,7 @@ def _rows(curve: SpecificationCurve) -> list[tuple[str, object]]:
 
 def _divided(ax: Axes, rows: int) -> tuple[Axes, Axes]:
     """Give the lower part of the axes' place to the switches."""
-    place = ax.get_subplotspec()
-    if place is None:
-        raise PanelError("ax has no place in a grid, so it cannot be divided; give one of plt.subplots, or None")
-    inner = place.subgridspec(2, 1, height_ratios=[TOP, max(ROW * rows, 0.2)], hspace=0.03)
-    ax.set_subplotspec(inner[0])
-    below = style.new_axes(ax.figure.add_subplot(inner[1], sharex=ax, label="switches"))
+    _, below = style.divided(ax, heights=[TOP, max(ROW * rows, 0.2)], names=["effects", "switches"], hspace=0.03)
     ax.tick_params(axis="x", bottom=False, labelbottom=False)
     below.tick_params(axis="x", bottom=False, labelbottom=False)
     for part in (ax, below):

@@ -14,21 +14,27 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
+from matplotlib.gridspec import SubplotSpec
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
-from bsynth.errors import SpecError, came
+from bsynth.errors import PanelError, SpecError, came
 from bsynth.plots.labels import drawn, families
 from bsynth.text.marks import marked
 from bsynth.text.numbers import exact
 
 BLACK, BLUE, VERMILION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
+PURPLE = "#AA6096"
+"""Of the drift, and of nothing else."""
 GREY, PALE, INK = "#767676", "#BDBDBD", "#333333"
 RED = "#B00020"
 SIZE = (8.0, 4.6)
@@ -92,18 +98,24 @@ def new_figure(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def heading(ax: Axes, title: str, subtitle: Sequence[str], *, reason: str = "") -> None:
-    """Write title and subtitle at the left above the axes; above both, in red, the reason not to use what is shown."""
+def heading(
+    ax: Axes, title: str, subtitle: Sequence[str], *, reason: str = "", above: float = 0.0, size: float = 12
+) -> None:
+    """Write title and subtitle at the left above the axes; above both, in red, the reason not to use what is shown.
+
+    ``above`` are points left free between the axes and them.
+    """
+    free = above
     points = _heading_width(ax)
-    head = _wrapped(title, points, FontProperties(family=families(), size=12, weight="bold"))
+    head = wrapped(title, points, FontProperties(family=families(), size=size, weight="bold"))
     small = FontProperties(family=families(), size=9)
-    sub = [line for text in subtitle if text for line in _wrapped(text, points, small)]
-    above = 6 + _LINE * len(sub)
-    ax.set_title("\n".join(head), loc="left", fontsize=12, fontweight="bold", color=BLACK, pad=above + 3)
+    sub = [line for text in subtitle if text for line in wrapped(text, points, small)]
+    above = 6 + free + _LINE * len(sub)
+    ax.set_title("\n".join(head), loc="left", fontsize=size, fontweight="bold", color=BLACK, pad=above + 3)
     ax.annotate(
         "\n".join(sub),
         (0, 1),
-        (0, 6),
+        (0, 6 + free),
         xycoords="axes fraction",
         textcoords="offset points",
         fontsize=9,
@@ -113,14 +125,15 @@ def heading(ax: Axes, title: str, subtitle: Sequence[str], *, reason: str = "") 
     )
     if reason:
         # Broken like the title: a line wider than the figure would have the layout shrink the axes to nothing.
-        bold = FontProperties(family=families(), size=11, weight="bold")
+        large = min(11.0, size - 1)
+        bold = FontProperties(family=families(), size=large, weight="bold")
         ax.annotate(
-            "\n".join(_wrapped(marked(reason), points - 8, bold)),
+            "\n".join(wrapped(marked(reason), points - 8, bold)),
             (0, 1),
-            (4, above + 12 + 16.5 * len(head)),
+            (4, above + 12 + 1.375 * size * len(head)),
             xycoords="axes fraction",
             textcoords="offset points",
-            fontsize=11,
+            fontsize=large,
             fontweight="bold",
             color="white",
             va="bottom",
@@ -134,7 +147,7 @@ def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: s
     width, height = figure.get_size_inches()
     points = 72.0 * float(width) - 16.0
     small = FontProperties(family=families(), size=9)
-    lines = [line for text in said if text for line in _wrapped(text, points, small)]
+    lines = [line for text in said if text for line in wrapped(text, points, small)]
     rows: list[tuple[str, float, dict[str, Any]]] = []
     if reason:
         box = {"facecolor": RED, "edgecolor": RED, "pad": 4}
@@ -152,10 +165,15 @@ def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: s
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / 72.0 / figure.get_size_inches()[1]))
 
 
-def _wrapped(text: str, points: float, font: FontProperties) -> list[str]:
+def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
     """Break a text into lines of at most so many points, by its mean width of a character."""
     each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
     return textwrap.wrap(text, max(20, int(0.97 * points / each)))
+
+
+def rule(figure: Figure, ends: tuple[float, float], y: float) -> Line2D:
+    """Return a thin level line across a part of a figure, in shares of its width and height."""
+    return Line2D(ends, (y, y), color=PALE, linewidth=0.8, transform=figure.transFigure)
 
 
 def _heading_width(ax: Axes) -> float:
@@ -165,6 +183,86 @@ def _heading_width(ax: Axes) -> float:
         return float(ax.get_window_extent().width * 72.0 / figure.dpi)
     longest = max((len(t.get_text().split("\n")[0]) for t in ax.get_yticklabels()), default=0)
     return float(figure.bbox.width * 72.0 / figure.dpi - max(60.0, 5.8 * longest + 42.0))
+
+
+def divided(ax: Axes, *, heights: Sequence[float], names: Sequence[str], hspace: float | None = None) -> list[Axes]:
+    """Give the place of axes to several with one x axis, from the top; the first are the given ones.
+
+    Raises
+    ------
+    PanelError
+        When they stand in no grid.
+    """
+    inner = _place(ax).subgridspec(len(heights), 1, height_ratios=list(heights), hspace=hspace)
+    ax.set_subplotspec(inner[0])
+    ax.set_label(names[0])
+    further = [ax.figure.add_subplot(inner[k], sharex=ax, label=names[k]) for k in range(1, len(heights))]
+    return [ax, *map(new_axes, further)]
+
+
+def beside(ax: Axes, *, share: float, names: tuple[str, str]) -> tuple[Axes, Axes]:
+    """Give a ``share`` of the place of axes, at its right, to others.
+
+    Raises
+    ------
+    PanelError
+        When they stand in no grid.
+    """
+    inner = _place(ax).subgridspec(1, 2, width_ratios=[1 - share, share])
+    ax.set_subplotspec(inner[0])
+    ax.set_label(names[0])
+    return ax, new_axes(ax.figure.add_subplot(inner[1], label=names[1]))
+
+
+def _place(ax: Axes) -> SubplotSpec:
+    """The place of axes in their grid."""
+    place = ax.get_subplotspec()
+    if place is None:
+        raise PanelError("ax has no place in a grid, so it cannot be divided; give one of plt.subplots, or None")
+    return place
+
+
+def key(ax: Axes, looks: Sequence[tuple[Artist | tuple[Artist, ...], str]]) -> None:
+    """Say above the axes what each look means, in as many columns as there is room for."""
+    figure, widths = ax.figure, [4.5 * len(words) + 30 for _, words in looks]
+    points = float(figure.bbox.width - ax.get_window_extent().x0) * 72.0 / figure.dpi
+    columns = next(n for n in range(len(looks), 0, -1) if n == 1 or _columns_width(widths, n) <= points)
+    # Not in the layout, which would give the axes no more width than their key has; `heading` leaves room above them.
+    legend = ax.legend(
+        [look for look, _ in looks],
+        [words for _, words in looks],
+        handler_map={tuple: HandlerTuple(ndivide=1)},
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=columns,
+        frameon=False,
+        fontsize=8.5,
+        handlelength=1.7,
+        columnspacing=1.2,
+        labelspacing=0.25,
+        borderaxespad=0,
+        borderpad=0.2,
+        labelcolor=INK,
+    )
+    legend.set_in_layout(False)
+
+
+def _columns_width(widths: Sequence[float], columns: int) -> float:
+    """Points that a key of so many columns, filled one after the other, takes."""
+    return float(sum(column.max() for column in np.array_split(np.asarray(widths), columns)))
+
+
+def key_height(ax: Axes) -> float:
+    """Points above the axes that their `key` takes."""
+    legend = ax.get_legend()
+    return 0.0 if legend is None else float(legend.get_window_extent().height * 72.0 / ax.figure.dpi)
+
+
+def part_title(ax: Axes, text: str) -> None:
+    """Write a line, or several, above one panel of several."""
+    small = FontProperties(family=families(), size=9, weight="bold")
+    ax.set_title("\n".join(wrapped(text, _heading_width(ax), small)), loc="left", fontsize=9, fontweight="bold",
+                 color=INK, pad=4)  # fmt: skip
 
 
 def positions(times: pd.Index) -> NDArray[Any]:
@@ -179,11 +277,13 @@ def time_axis(ax: Axes, times: pd.Index, name: str) -> None:
     """Label the x axis: whole numbers without decimals, dates in their shortest form."""
     x = positions(times)
     if np.issubdtype(x.dtype, np.datetime64):
-        locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
+        most = 9 if ax.get_window_extent().width * 72.0 / ax.figure.dpi > 300 else 5
+        locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     else:
-        ax.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True))
+        wide = float(ax.get_window_extent().width * 72.0 / ax.figure.dpi)
+        ax.xaxis.set_major_locator(MaxNLocator(nbins=max(3, min(9, int(wide / 38))), integer=True))
         ax.xaxis.set_major_formatter(StrMethodFormatter("{x:.0f}"))
     ax.margins(x=0.012)
     ax.set_xlabel(drawn(name), color=INK)
@@ -192,6 +292,8 @@ def time_axis(ax: Axes, times: pd.Index, name: str) -> None:
 def start_line(ax: Axes, x: Any, words: str = "first treated period") -> None:
     """Draw the vertical line of the first treated period with its name beside it, at the top."""
     ax.axvline(x, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)), zorder=1.5, gid="start")
+    if not words:
+        return
     left, right = ax.get_xlim()
     at = float(ax.convert_xunits(x))  # type: ignore[no-untyped-call]
     side = -1 if (at - left) / (right - left) > 0.4 else 1

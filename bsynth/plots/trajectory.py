@@ -2,27 +2,25 @@
 
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, IntervalKind
-from bsynth.bayesian.result import Fit
-from bsynth.calibration import Calibration
-from bsynth.frequentist.estimate import Estimate
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
-from bsynth.plots.style import BLACK, BLUE, PALE, VERMILION, EndLabel
-from bsynth.plots.view import PathInference, View, view
+from bsynth.plots.style import BLACK, BLUE, PALE, PURPLE, VERMILION, EndLabel
+from bsynth.plots.view import Shown, View, drift_words, view
 from bsynth.plots.window import beyond, focus, window_words
 from bsynth.text.numbers import count
 
 
 def plot_trajectory(
-    result: Fit | Calibration | Estimate | PathInference,
+    result: Shown,
     *,
     ax: Axes | None = None,
-    level: float = 0.95,
+    level: float | None = None,
     interval: IntervalKind = "predictive",
     donors: bool = True,
 ) -> Axes:
@@ -30,12 +28,13 @@ def plot_trajectory(
 
     Parameters
     ----------
-    result : Fit, Calibration, Estimate, or inference by period
-        A point estimate has no band; a calibration, conformal, jackknife+ and prediction intervals bring their own.
+    result : Fit, Calibration, Estimate, inference by period, or Analysis
+        Of an analysis what it reports. A point estimate has no band; a calibration, conformal, jackknife+ and
+        prediction intervals bring their own.
     ax : Axes, optional
         Draw here instead of in a new figure.
-    level : float
-        Probability inside the band.
+    level : float, optional
+        Probability inside the band of the treated periods. By default 0.95, or an analysis's own.
     interval : {"predictive", "mean"}
         Kind of the band, named beside it.
     donors : bool
@@ -45,7 +44,9 @@ def plot_trajectory(
     Returns
     -------
     Axes
-        With lines of gid ``observed``, ``counterfactual``, ``donor`` and ``start``.
+        With lines of gid ``observed``, ``counterfactual``, ``donor`` and ``start``. Where the model's drift can be
+        seen, the counterfactual is drawn from the start on, where the effect is read, the line of gid ``synthetic`` is
+        the synthetic control without drift, and the area of gid ``drift`` what the drift adds to it.
 
     Examples
     --------
@@ -61,71 +62,82 @@ def plot_trajectory(
     with style.house():
         ax = style.new_axes(ax)
         x = style.positions(seen.times)
-        _lines(ax, x, seen, donors=donors)
+        draw_path(ax, x, seen, donors=donors)
         style.time_axis(ax, seen.times, seen.time)
         ax.set_ylabel(drawn(seen.outcome), color=style.INK)
-        outside = focus(ax, _core(seen), seen.donors if donors else None)
+        outside = focus(ax, core_of(seen), seen.donors if donors else None)
         style.start_line(ax, x[seen.n_pre])
-        style.end_labels(ax, _labels(seen, x[-1], bool(seen.interval)))
+        style.end_labels(ax, _labels(seen, x[-1]))
         background = "" if not donors else f"Grey: {count(seen.donors.shape[1], 'donor')}"
         if outside:
             background += f", {outside} of them partly outside the picture"
         style.heading(
             ax,
             f"Observed and counterfactual {drawn(seen.outcome)}: {drawn(seen.treated, 40)}",
-            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", background],
+            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", background, drift_words(seen)],
             reason=seen.reason,
         )
     return ax
 
 
-def _lines(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
-    """Donors, band, shaded effect and the two series, in this order from the back."""
+def draw_path(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
+    """Donors, band, drift, shaded effect and the series, in this order from the back."""
     path, post = seen.path, slice(seen.n_pre, None)
     if donors:
         for j in range(seen.donors.shape[1]):
             ax.plot(x, seen.donors[:, j], color=PALE, linewidth=0.6, alpha=0.7, zorder=1.2, gid="donor")
-    if seen.interval:
-        lower, upper = beyond(path[["lower", "upper"]].to_numpy(dtype=float)).T
-        ax.fill_between(x, lower, upper, color=BLUE, alpha=0.18, linewidth=0, zorder=2, gid="band")
+    draw_band(ax, x[post], path[["lower", "upper"]].iloc[post].to_numpy(dtype=float))
+    observed, whole = (path[name].to_numpy(dtype=float) for name in ("observed", "counterfactual"))
     ax.fill_between(
-        x[post],
-        path["observed"].iloc[post],
-        path["counterfactual"].iloc[post],
-        color=VERMILION,
-        alpha=0.10,
-        linewidth=0,
-        zorder=2.1,
-        gid="effect",
+        x[post], observed[post], whole[post], color=VERMILION, alpha=0.10, linewidth=0, zorder=2.1, gid="effect"
     )
     if seen.n_pre == len(x) - 1:
         # An area over one period has no width.
-        last = path.iloc[-1]
-        ax.vlines(
-            x[-1:], last["observed"], last["counterfactual"], color=VERMILION, alpha=0.4, linewidth=3, gid="effect"
-        )
-        if seen.interval:
-            ax.vlines(x[-1:], lower[-1], upper[-1], color=BLUE, alpha=0.3, linewidth=6, zorder=2, gid="band")
+        ax.vlines(x[-1:], observed[-1], whole[-1], color=VERMILION, alpha=0.4, linewidth=3, gid="effect")
+    if seen.drifts:
+        ax.fill_between(x, seen.base, whole, color=PURPLE, alpha=0.16, linewidth=0, zorder=1.8, gid="drift")
+        ax.plot(x, seen.base, color=PURPLE, linewidth=1.3, linestyle=(0, (1, 1.2)), zorder=3.5, gid="synthetic")
+    shown = post if seen.drifts else slice(None)
     ax.plot(
-        x,
-        path["counterfactual"],
+        x[shown],
+        whole[shown],
         color=BLUE,
         linewidth=1.8,
         linestyle=(0, (4, 1.6)),
+        marker="_" if seen.drifts and seen.n_pre == len(x) - 1 else None,
         zorder=4,
         gid="counterfactual",
     )
-    ax.plot(x, path["observed"], color=BLACK, linewidth=1.8, zorder=5, gid="observed")
+    ax.plot(x, observed, color=BLACK, linewidth=1.8, zorder=5, gid="observed")
 
 
-def _core(seen: View) -> FloatArray:
-    return seen.path[["observed", "counterfactual", "lower", "upper"]].to_numpy(dtype=float)
+def draw_band(ax: Axes, x: NDArray[Any], bounds: FloatArray) -> None:
+    """The interval of each treated period (H, 2); a period without one, or a point, has no band."""
+    if not (~np.isnan(bounds)).any():
+        return
+    lower, upper = beyond(bounds).T
+    ax.fill_between(x, lower, upper, color=BLUE, alpha=0.18, linewidth=0, zorder=2, gid="band")
+    if len(x) == 1:
+        ax.vlines(x, lower, upper, color=BLUE, alpha=0.3, linewidth=6, zorder=2, gid="band")
 
 
-def _labels(seen: View, x: object, band: bool) -> list[EndLabel]:
+def core_of(seen: View) -> FloatArray:
+    """What a picture of the path must show whole: (T, 5), bounds only where they are drawn."""
+    path = seen.path[["observed", "counterfactual", "lower", "upper"]].copy()
+    before = path.index[: seen.n_pre]
+    path.loc[before, ["lower", "upper"]] = np.nan
+    path["base"] = seen.base
+    if seen.drifts:
+        path.loc[before, "counterfactual"] = np.nan
+    return path.to_numpy(dtype=float)
+
+
+def _labels(seen: View, x: object) -> list[EndLabel]:
     last = seen.path.iloc[-1]
-    words = f"counterfactual,\n{seen.short}" if band else "counterfactual"
-    return [
+    name = "counterfactual" + (",\nwith its drift" if seen.drifts else "")
+    words = f"{name},\n{seen.short}" if seen.bounded else name
+    labels = [
         EndLabel(x, float(last["observed"]), "observed", BLACK),
         EndLabel(x, float(last["counterfactual"]), words, BLUE),
     ]
+    return [*labels, EndLabel(x, float(seen.base[-1]), "without drift", PURPLE)] if seen.drifts else labels

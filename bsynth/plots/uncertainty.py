@@ -4,11 +4,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from bsynth._base.request import check_kind
+from bsynth.analysis import Analysis
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings import Decomposition
 from bsynth.findings.uncertainty import NAMES
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
+from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLUE, GREY, ORANGE, VERMILION, EndLabel
 from bsynth.text.numbers import number
 
@@ -37,12 +39,12 @@ _HATCHES = {
 }
 
 
-def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str = "average") -> Axes:
+def plot_uncertainty(found: Decomposition | Analysis, *, ax: Axes | None = None, span: str = "average") -> Axes:
     """Show the share of the predictive variance that each source has, from the first treated period on.
 
     Parameters
     ----------
-    found : Decomposition
+    found : Decomposition or Analysis
     ax : Axes, optional
         Draw here instead of in a new figure.
     span : {"average", "period"}
@@ -70,6 +72,7 @@ def plot_uncertainty(found: Decomposition, *, ax: Axes | None = None, span: str 
     >>> plot_uncertainty(decompose_uncertainty(fit)).get_ylabel()
     'share of the variance'
     """
+    found = part_of(found, Decomposition)
     check_kind(found, Decomposition, "found", "what bsynth.decompose_uncertainty(fit) returns")
     if span not in SPANS:
         raise SpecError(f"span {span!r}{nearest(span, SPANS)}; it can be {some_of(SPANS)}")

@@ -6,17 +6,26 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind
+from bsynth.analysis import Analysis
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.text.labels import METHODS, interval_words
 
+VISIBLE = 0.02
+"""Share of the range of a picture from which a drift is a layer of its own."""
+
+
+LEVEL = 0.95
+"""Where none is asked for."""
+
 
 class PathInference(Protocol):
-    """Classical inference with an interval for each period: conformal, jackknife+, prediction interval."""
+    """Classical inference: conformal, jackknife+ and prediction intervals, with bounds by period, and placebo tests."""
 
     @property
     def estimate(self) -> Estimate:
@@ -25,12 +34,9 @@ class PathInference(Protocol):
     def effects(self, level: float = 0.95) -> pd.DataFrame:
         """Rows of effects."""
 
-    def path(self, level: float = 0.95) -> pd.DataFrame:
-        """Bounds by period."""
 
-
-@dataclass(frozen=True, eq=False)
-class View:
+@dataclass(frozen=True, eq=False, repr=False)
+class View(Brief):
     """A result over time.
 
     Attributes
@@ -47,6 +53,12 @@ class View:
         Level and kind of the bounds in words; empty for a point.
     reason : str
         Why it is unreliable; empty when it is not.
+    cumulative : DataFrame
+        ``time, cumulative, lower, upper`` of the treated periods; bounds are NaN for a point.
+    total : Series
+        The row of the cumulative effect.
+    drift : (T,) array or None
+        What of the counterfactual is drift.
     """
 
     path: pd.DataFrame
@@ -59,6 +71,28 @@ class View:
     method: str
     interval: str
     reason: str
+    cumulative: pd.DataFrame
+    total: pd.Series
+    drift: FloatArray | None = None
+
+    @property
+    def base(self) -> FloatArray:
+        """(T,) the synthetic control alone: the counterfactual without its drift."""
+        whole = self.path["counterfactual"].to_numpy(dtype=float)
+        return whole if self.drift is None else np.asarray(whole - self.drift)
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the drift is large enough to be a layer of its own in a picture."""
+        if self.drift is None:
+            return False
+        seen = np.concatenate([self.path["observed"].to_numpy(dtype=float), self.base])
+        return bool(np.nanmax(np.abs(self.drift)) > VISIBLE * np.ptp(seen[np.isfinite(seen)]))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether its periods have bounds."""
+        return bool(self.interval) and bool(self.path["lower"].iloc[self.n_pre :].notna().any())
 
     @property
     def short(self) -> str:
@@ -74,25 +108,38 @@ class View:
         return times
 
 
-def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, interval: IntervalKind) -> View:
-    """Return the view of any result over time; a point keeps NaN bounds, inference and calibration bring their own."""
-    level = check_level(level)
+type Shown = Fit | Calibration | Estimate | PathInference | Analysis
+"""What has a path."""
+
+
+def view(result: Shown, *, level: float | None, interval: IntervalKind) -> View:
+    """Return the view of any result over time; a point keeps NaN bounds, inference and calibration bring their own.
+
+    Of an analysis it is what the headline reports, by default at its own level.
+    """
+    if isinstance(result, Analysis):
+        return view(result.reported, level=result.level if level is None else level, interval=interval)
+    level = check_level(LEVEL if level is None else level)
     if isinstance(result, Calibration):
         return _with_bounds(view(result.fit, level=level, interval="predictive"), result, level, result.reason)
     if isinstance(result, Fit):
         attrs = result.tree.attrs
         donors = result.tree["constant_data"].to_dataset()["donors"]
+        table = result.effects(level, interval=interval)
         return View(
             path=result.path(level, interval=interval),
-            average=_average(result.effects(level, interval=interval)),
+            average=_row(table, "average"),
             donors=np.asarray(donors.transpose("time", "donor")),
             n_pre=result.n_pre,
             treated=str(attrs["treated"]),
-            outcome=str(attrs["outcome"]),
+            outcome=str(attrs["outcome"]) if result.panel is None else result.panel.labels.outcome,
             time=str(attrs.get("time", "time")),
             method=f"{METHODS['bayes']}, {result.spec.name}",
             interval=interval_words(interval, level),
             reason=result.reason,
+            cumulative=result.cumulative(level, interval=interval),
+            total=_row(table, "cumulative"),
+            drift=result.drift(),
         )
     require_result(result)
     if not isinstance(result, Estimate):
@@ -100,29 +147,31 @@ def view(result: Fit | Calibration | Estimate | PathInference, *, level: float, 
     panel = result.panel
     return View(
         path=result.path(),
-        average=_average(result.effects()),
+        average=_row(result.effects(), "average"),
         donors=panel.donor_matrix,
         n_pre=panel.n_pre,
         treated=panel.treated_name,
-        outcome=panel.source.outcome,
+        outcome=panel.labels.outcome,
         time=panel.source.time,
         method=METHODS.get(result.estimator, result.estimator),
         interval="",
         reason="",
+        cumulative=result.cumulative(),
+        total=_row(result.effects(), "cumulative"),
     )
 
 
 def require_result(result: object) -> None:
     """Refuse what is no fit, estimate or inference around one, and say where these come from."""
-    if not isinstance(result, Fit | Calibration | Estimate) and not _has_path(result):
+    if not isinstance(result, Fit | Calibration | Estimate) and not _is_inference(result):
         raise SpecError(
             f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "
             "bsynth.classical(panel) and bsynth.conformal(panel) return one each"
         )
 
 
-def _has_path(result: object) -> bool:
-    return all(hasattr(result, name) for name in ("estimate", "effects", "path"))
+def _is_inference(result: object) -> bool:
+    return all(hasattr(result, name) for name in ("estimate", "effects"))
 
 
 def _inferred(result: PathInference, level: float) -> View:
@@ -132,12 +181,27 @@ def _inferred(result: PathInference, level: float) -> View:
 
 def _with_bounds(seen: View, result: PathInference | Calibration, level: float, reason: str) -> View:
     """A view with a result's own bounds and average where it has them; the others stay."""
-    average = _average(result.effects(level))
+    table = result.effects(level)
+    average = _row(table, "average")
     path = seen.path.set_index("time")
-    path.update(result.path(level).set_index("time"))
+    if (by_period := getattr(result, "path", None)) is not None:
+        path.update(by_period(level).set_index("time"))
     words = interval_words(str(average["interval"]), level)
-    return replace(seen, path=path.reset_index(), average=average, interval=words, reason=reason)
+    found = replace(
+        seen,
+        path=path.reset_index(),
+        average=average,
+        interval=words,
+        reason=reason,
+        total=_row(table, "cumulative"),
+    )
+    return replace(found, cumulative=result.cumulative(level)) if isinstance(result, Calibration) else found
 
 
-def _average(table: pd.DataFrame) -> pd.Series:
-    return table.loc[table["estimand"] == "average"].iloc[0]
+def drift_words(seen: View) -> str:
+    """Say what the purple layer of a picture is; nothing where there is none."""
+    return "Purple: the synthetic control without drift (dotted), and what drift adds to it" if seen.drifts else ""
+
+
+def _row(table: pd.DataFrame, estimand: str) -> pd.Series:
+    return table.loc[table["estimand"] == estimand].iloc[0]

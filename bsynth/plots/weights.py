@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind, check_whole
+from bsynth.analysis import Analysis
 from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
@@ -16,7 +17,7 @@ from bsynth.text.numbers import count, fixed
 
 
 def plot_weights(
-    result: Fit | Estimate,
+    result: Fit | Estimate | Analysis,
     estimate: Estimate | None = None,
     *,
     ax: Axes | None = None,
@@ -27,7 +28,7 @@ def plot_weights(
 
     Parameters
     ----------
-    result : Fit or Estimate
+    result : Fit, Estimate or Analysis
         Posterior means (dots) and equal-tailed intervals (bars), or the weights of an estimator alone.
     estimate : Estimate, optional
         Classical weights drawn beside a fit's, as diamonds.
@@ -52,6 +53,7 @@ def plot_weights(
     >>> len(plot_weights(bs.classical(panel), top=4).get_yticklabels())
     4
     """
+    result = result.main if isinstance(result, Analysis) else result
     top = check_whole(top, "top", 1, "how many donors are shown")
     table = _table(result, estimate, level)
     size = table[["weight", "classical"]].max(axis=1)

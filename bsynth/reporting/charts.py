@@ -118,14 +118,19 @@ def trajectory_chart(
     """Observed and counterfactual series with every donor behind them, named by ``donors``."""
     seen = view(result, level=level, interval="predictive")
     behind = pd.DataFrame(seen.donors, columns=[f"donor {donor}" for donor in donors])
+    alone = pd.Series(seen.base, name="without drift")
     return Chart(
-        frame=pd.concat([_path(seen, time), behind], axis=1),
+        frame=pd.concat([_path(seen, time), *([alone] if seen.drifts else []), behind], axis=1),
         times=seen.times,
         start=seen.n_pre,
         y=plain(seen.outcome),
         subtitle=_subtitle(seen.method, seen.times, seen.n_pre),
-        lines=(Line(OBSERVED, "observed", "observed"), Line(COUNTERFACTUAL, "counterfactual", "counterfactual")),
-        band=(LOWER, UPPER, seen.interval) if seen.interval else None,
+        lines=(
+            *([Line(len(PATH) + 1, "synthetic control without drift", "synthetic")] if seen.drifts else []),
+            Line(OBSERVED, "observed", "observed"),
+            Line(COUNTERFACTUAL, "counterfactual" + (" with its drift" if seen.drifts else ""), "counterfactual"),
+        ),
+        band=(LOWER, UPPER, seen.interval) if seen.bounded else None,
         background=tuple(plain(donor) for donor in donors),
         beside=((GAP, "gap"),),
     )
@@ -136,14 +141,20 @@ def gap_chart(result: Fit | Calibration | Estimate | PathInference, *, level: fl
     seen = view(result, level=level, interval="predictive")
     after = np.arange(len(seen.times)) >= seen.n_pre
     average = np.where(after, float(seen.average["estimate"]), np.nan)
+    alone = pd.Series(seen.path["observed"].to_numpy() - seen.base, name="gap without drift")
+    own = [alone] if seen.drifts else []
     return Chart(
-        frame=pd.concat([_path(seen, time), pd.Series(average, name="average")], axis=1),
+        frame=pd.concat([_path(seen, time), pd.Series(average, name="average"), *own], axis=1),
         times=seen.times,
         start=seen.n_pre,
         y=f"gap in {plain(seen.outcome)}",
         subtitle=_subtitle(seen.method, seen.times, seen.n_pre),
-        lines=(Line(GAP, "gap", "gap"), Line(len(PATH) + 1, "average from the start", "average")),
-        band=(GAP_LOWER, GAP_UPPER, seen.interval) if seen.interval else None,
+        lines=(
+            *([Line(len(PATH) + 2, "gap to the synthetic control without drift", "synthetic")] if own else []),
+            Line(GAP, "gap" + (" to the counterfactual with its drift" if own else ""), "gap"),
+            Line(len(PATH) + 1, "average from the start", "average"),
+        ),
+        band=(GAP_LOWER, GAP_UPPER, seen.interval) if seen.bounded else None,
         zero=True,
     )
 
@@ -178,7 +189,10 @@ def _periods(times: pd.Index, name: str) -> pd.Series:
 
 
 def _path(seen: View, time: str) -> pd.DataFrame:
-    return pd.concat([_periods(seen.times, time), seen.path[list(PATH)]], axis=1)
+    """The path, with bounds of the treated periods alone: those before the start are of another kind."""
+    path = seen.path[list(PATH)].copy()
+    path.iloc[: seen.n_pre, [LOWER - 1, UPPER - 1, GAP_LOWER - 1, GAP_UPPER - 1]] = np.nan
+    return pd.concat([_periods(seen.times, time), path], axis=1)
 
 
 def _plain(value: Any) -> Any:

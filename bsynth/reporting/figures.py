@@ -3,7 +3,7 @@
 import inspect
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +17,14 @@ from bsynth.bayesian.result import Fit
 from bsynth.effects import without_bare_points
 from bsynth.frequentist import LeaveOneOut
 from bsynth.frequentist.inference import Inference
+from bsynth.plots import answer as plots_answer
+from bsynth.plots import impact as plots_impact
 from bsynth.plots import (
     picture_of,
+    plot_answer,
     plot_effects,
     plot_gap,
+    plot_impact,
     plot_trajectory,
     plot_weights,
     style,
@@ -31,6 +35,13 @@ from bsynth.reporting.findings import findings_of
 from bsynth.reporting.words import slug_of
 
 DPI = 130
+SIZES: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = {
+    "answer": (plots_answer.SIZE, (3.75, 2.55)),
+    "impact": (plots_impact.SIZE, (3.75, 6.2)),
+}
+"""Inches of the pictures that are drawn for a page and for a phone."""
+MARK = 0.45
+"""Inches that the mark of what is unreliable adds to the first of them."""
 METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """Kinds of file, and what of them would differ from one day or version to the next."""
 
@@ -46,28 +57,36 @@ class Drawing:
         What is written above it, on one line.
     words : str
         Its title and the words written in it.
+    narrow : bytes or None
+        The same as SVG for a phone, where it was drawn again for one.
     """
 
     png: bytes
     svg: bytes
     title: str
     words: str
+    narrow: bytes | None = None
 
 
 def finished(figure: Figure) -> Drawing:
     """Lay a figure out, keep it so, and make its files; the same figure gives the same bytes."""
+    _laid_out(figure)
+    png, svg = (_encoded(figure, kind, metadata) for kind, metadata in METADATA.items())
+    return Drawing(png, svg, title_of(figure), _words(figure))
+
+
+def _laid_out(figure: Figure) -> None:
     with style.house():
         # Once for the sizes of the texts, once for the axes that make room for them.
         figure.draw_without_rendering()
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        png, svg = (_encoded(figure, kind, metadata) for kind, metadata in METADATA.items())
-    return Drawing(png, svg, title_of(figure), _words(figure))
 
 
 def _encoded(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
+    with style.house():
+        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
 
 
@@ -77,18 +96,19 @@ def title_of(figure: Figure) -> str:
 
 
 def _words(figure: Figure) -> str:
-    parts = [" ".join(text.get_text().split()) for text in figure.axes[0].texts]
+    """The title, and what is written in the axes and above them; of several axes in all of them."""
+    parts = [" ".join(text.get_text().split()) for ax in figure.axes for text in ax.texts]
+    parts += [" ".join(ax.get_title(loc="left").split()) for ax in figure.axes[1:]]
     return ". ".join(part for part in (title_of(figure), *parts) if part).replace(r"\$", "$").replace("..", ".")
 
 
 def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     """Return every picture that the analysis has results for, each as what draws it.
 
-    Keys are among ``trajectory, gap, weights, effects``, ``trajectory-2`` on for further fits, and the slugs of
-    inferences and findings.
+    Keys are among ``answer, impact, trajectory, gap, weights, effects``, ``trajectory-2`` on for further fits, and the
+    slugs of inferences and findings. The first four are of what the headline reports.
     """
-    main, level, time = analysis.main, analysis.level, analysis.panel.source.time
-    answer = analysis.calibration or main
+    main, level, time, answer = analysis.main, analysis.level, analysis.panel.source.time, analysis.reported
     beside = next(iter(analysis.estimates.values()), None) if analysis.fits else None
     found: dict[str, Callable[[], Figure]] = {
         "trajectory": lambda: _over_time(lambda ax: plot_trajectory(answer, ax=ax, level=level), time),
@@ -101,7 +121,13 @@ def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     for number, fit in enumerate(analysis.fits[1:], start=2):
         found[f"trajectory-{number}"] = partial(_further, fit, level, time)
     found |= _further_drawings(analysis)
-    return {key: partial(_made, draw) for key, draw in found.items()}
+    room = MARK if analysis.effects_reason else 0.0
+    both: dict[str, Callable[[tuple[float, float]], Figure]] = {
+        "answer": lambda size: _drawn(lambda ax: plot_answer(answer, ax=ax, level=level), (size[0], size[1] + room)),
+        "impact": lambda size: _named_below(_drawn(lambda ax: plot_impact(answer, ax=ax, level=level), size), time),
+    }
+    made: dict[str, Callable[[], Drawing]] = {key: partial(_in_two_widths, both[key], *SIZES[key]) for key in both}
+    return made | {key: partial(_made, draw) for key, draw in found.items()}
 
 
 def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Drawing]:
@@ -157,9 +183,24 @@ def save_figure(drawing: Drawing, key: str, folder: Path) -> list[Path]:
     return list(made)
 
 
-def _drawn(draw: Callable[[Axes], Axes]) -> Figure:
-    figure, ax = style.new_figure()
+def _drawn(draw: Callable[[Axes], Axes], size: tuple[float, float] = style.SIZE) -> Figure:
+    figure, ax = style.new_figure(size)
     draw(ax)
+    return figure
+
+
+def _in_two_widths(
+    draw: Callable[[tuple[float, float]], Figure], wide: tuple[float, float], narrow: tuple[float, float]
+) -> Drawing:
+    """Draw a picture for a page, and again for a phone, where its words would be too small."""
+    figure = draw(narrow)
+    _laid_out(figure)
+    return replace(finished(draw(wide)), narrow=_encoded(figure, "svg", METADATA["svg"]))
+
+
+def _named_below(figure: Figure, time: str) -> Figure:
+    """Name the lowest time axis after the panel's column."""
+    figure.axes[-1].set_xlabel(drawn(time))
     return figure
 
 

@@ -16,7 +16,6 @@ from bsynth.reporting.figures import Drawing, figures, picture_name
 from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
-from bsynth.reporting.words import unit_words
 from bsynth.text.labels import plain, span
 from bsynth.text.marks import marked
 
@@ -58,10 +57,12 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, st
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=f"Effect on {plain(analysis.panel.source.outcome)}: {unit_words(panel)}",
+            title=f"Effect on {plain(analysis.panel.labels.outcome)}: {plain(analysis.panel.treated_name)}",
             window=span(plain(panel["start"]), plain(panel["end"])),
             treated=some_of((plain(u) for u in panel["treated"]), limit=8),
-            sections=parts,
+            first=parts[0],
+            blocks=[part for part in parts[1:] if part.opened],
+            folded=[part for part in parts if not part.opened],
             pictures=shown,
             lacking={key: lacking(key, steps) for part in parts for key in part.figures if key not in shown},
             unreliable=summary["status"] != "ok",

@@ -2,27 +2,30 @@
 
 import base64
 import gzip
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
+from PIL import Image
 
+from bsynth._base.plain import show
 from bsynth.analysis import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace
-from bsynth.plots.view import PathInference
-from bsynth.reporting.charts import Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
+from bsynth.plots.view import view
+from bsynth.reporting.charts import PATH, Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
 from bsynth.reporting.figures import Drawing, picture_name
 from bsynth.reporting.findings import findings_of, reason_of
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import marked
 
-SVG_LIMIT = 1_500_000
-"""Bytes above which the page shows a picture as PNG, and packs the SVG for its download: thousands of lines."""
+COLOURS = 64
+"""Of a picture that a page holds as PNG."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +39,10 @@ class Picture:
         What is written above the drawing.
     address : str
         The drawing as a data address.
+    narrow : str or None
+        The drawing for a phone, as a data address.
     packed : str or None
-        The SVG, gzip and base64, when ``address`` is a PNG.
+        The SVG for its download, gzip and base64, when ``address`` is a PNG.
     alternative : str
         The picture in words.
     numbers : dict or None
@@ -49,6 +54,7 @@ class Picture:
     key: str
     title: str
     address: str
+    narrow: str | None
     packed: str | None
     alternative: str
     numbers: dict[str, Any] | None
@@ -79,10 +85,21 @@ def pictures(
 
 
 def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason: str) -> Picture:
-    large = len(drawing.svg) > SVG_LIMIT
-    address = _address("png", drawing.png) if large else _address("svg+xml", drawing.svg)
-    packed = _base64(gzip.compress(drawing.svg, mtime=0)) if large else None
-    return Picture(key, drawing.title, address, packed, f"Chart, {key}. {drawing.words}", numbers, reason)
+    """A picture that is seen at once is SVG; a folded one is that too, unless a PNG with the SVG packed is smaller."""
+    narrow = None if drawing.narrow is None else _address("svg+xml", drawing.narrow)
+    address, packed = _address("svg+xml", drawing.svg), None
+    if narrow is None:
+        png, zipped = _of_few_colours(drawing.png), gzip.compress(drawing.svg, mtime=0)
+        if len(png) + len(zipped) < len(drawing.svg):
+            address, packed = _address("png", png), _base64(zipped)
+    return Picture(key, drawing.title, address, narrow, packed, f"Chart, {key}. {drawing.words}", numbers, reason)
+
+
+def _of_few_colours(png: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGB").quantize(COLOURS).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
@@ -104,7 +121,7 @@ def _numbers(make: Callable[[], pd.DataFrame | None]) -> dict[str, Any] | None:
 
 def charts(analysis: Analysis) -> dict[str, Callable[[], Chart]]:
     """Return what makes the pictures over time as data, by key."""
-    answer, level, panel = analysis.calibration or analysis.main, analysis.level, analysis.panel
+    answer, level, panel = analysis.reported, analysis.level, analysis.panel
     time = panel.source.time
     found: dict[str, Callable[[], Chart]] = {
         "trajectory": partial(trajectory_chart, answer, panel.donors, level=level, time=time),
@@ -116,13 +133,14 @@ def charts(analysis: Analysis) -> dict[str, Callable[[], Chart]]:
         if isinstance(result, PlaceboSpace):
             found[slug_of(name)] = partial(placebo_chart, result)
         elif hasattr(result, "path"):
-            found[slug_of(name)] = partial(gap_chart, cast(PathInference, result), level=level, time=time)
+            found[slug_of(name)] = partial(gap_chart, result, level=level, time=time)
     return found
 
 
 def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], pd.DataFrame | None]]:
     """Return what makes the numbers behind the other pictures, by key; a finding may have none."""
     found: dict[str, Callable[[], pd.DataFrame | None]] = {
+        "impact": lambda: _impact(analysis),
         "weights": lambda: _weights(analysis, summary),
         "effects": lambda: pd.DataFrame(summary["effects"]),
     }
@@ -131,6 +149,14 @@ def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
     for part, finding in findings_of(analysis):
         found[part.slug] = partial(part.frame, finding, drawn=True)
     return found
+
+
+def _impact(analysis: Analysis) -> pd.DataFrame:
+    """One row per period: path, gap, and from the start on their sum, each with its bounds where it has them."""
+    seen = view(analysis.reported, level=analysis.level, interval="predictive")
+    sums = seen.cumulative[["cumulative", "lower", "upper"]].add_prefix("cumulative_")
+    whole = seen.path[["time", *PATH]].join(sums.set_index(seen.path.index[seen.n_pre :]))
+    return whole.assign(without_drift=seen.base, time=[show(t) for t in seen.times])
 
 
 def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
@@ -148,7 +174,7 @@ def _reasons(analysis: Analysis) -> dict[str, str]:
     keys: dict[str, Fit | Calibration] = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
     if isinstance(main := analysis.main, Fit):
         keys["weights"] = main
-        keys |= dict.fromkeys(("trajectory", "gap"), analysis.calibration or main)
+        keys |= dict.fromkeys(("answer", "impact", "trajectory", "gap"), analysis.calibration or main)
     found = {key: result.reason for key, result in keys.items()} | {"effects": analysis.effects_reason}
     return found | {part.slug: reason_of(finding) for part, finding in findings_of(analysis)}
 

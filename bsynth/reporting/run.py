@@ -15,6 +15,7 @@ from bsynth.errors import BsynthError, SpecError, came
 from bsynth.reporting.figures import Drawing, drawings, picture_name, save_figure
 from bsynth.reporting.helper import Drawn, drawn_by_two
 from bsynth.reporting.html import write_report
+from bsynth.reporting.slide import FILES as SLIDES
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
 TABLES = "tables"
@@ -24,7 +25,7 @@ WRITTEN = ".written"
 
 def check_run_folder(out: str | Path, what: str = "out") -> Path:
     """Refuse a folder that no run has written, or where something of the user's is in the way."""
-    return check_output(out, what, WRITTEN, (SUMMARY, FIT, REPORT, NOTEBOOK), (FIGURES, TABLES))
+    return check_output(out, what, WRITTEN, (SUMMARY, FIT, REPORT, NOTEBOOK, *SLIDES), (FIGURES, TABLES))
 
 
 def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None] | None = None) -> Analysis:

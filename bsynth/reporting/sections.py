@@ -9,39 +9,38 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import pandas as pd
-
-from bsynth.analysis import Analysis, Finding
+from bsynth.analysis import Analysis, Finding, units
 from bsynth.analysis.steps import Steps
 from bsynth.reporting import tables
 from bsynth.reporting.findings import Part, findings_of, reason_of
-from bsynth.reporting.inference import AT_LENGTH, further
+from bsynth.reporting.inference import AT_LENGTH, further, set_aside
+from bsynth.reporting.opening import answer, opened, pre_fit_words
 from bsynth.reporting.section import Section
-from bsynth.reporting.tables import Table
 from bsynth.reporting.words import (
     ASSUMPTIONS,
     as_float,
-    chance_words,
-    estimand_words,
     find,
     gate_words,
     model_words,
     title_of,
     unit_words,
 )
-from bsynth.text.labels import METHODS, decapitalised, interval_words, plain, span
-from bsynth.text.marks import UNRELIABLE, mark, marked
+from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
+from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import bracket, count, numbers, percent
 
-ORDER = (
-    "answer", "picture", "bands",
+OPENED = ("answer", "path", "methods-beside", "sources", "donors", "acting")
+"""What is read at once, by slug: the first screen, and five blocks."""
+FOLDED = (
+    "verdict", "picture", "bands",
     "certainty", "certificate", "prior-audit", "uncertainty",
     "classical", "weights", "donor-audit",
-    "placebo", "leave-one-out", "bootstrap", "further",
+    "placebo", "leave-one-out", "bootstrap", "further", "set-aside", "units",
     "specification-curve", "decision",
     "unavailable", "assumptions", "methods", "data",
 )  # fmt: skip
-"""Sections by slug; what an analysis does not have is absent."""
+"""The appendix; what an analysis does not have is absent."""
+ORDER = (*OPENED, *FOLDED)
 
 
 def sections(
@@ -59,18 +58,22 @@ def sections(
     >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
     >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
     >>> [section.slug for section in sections(analysis)][:3]
-    ['answer', 'picture', 'certainty']
+    ['answer', 'path', 'methods-beside']
     """
     summary = analysis.to_dict() if summary is None else summary
     steps = Steps(analysis.unavailable) if steps is None else steps
     makers: dict[str, Callable[[], Section | None]] = {
-        "answer": lambda: _answer(analysis, summary),
+        "answer": lambda: answer(analysis),
+        **opened(analysis, summary),
+        "verdict": lambda: Section("The verdict in full", "verdict", analysis.verdict.details),
         "picture": lambda: _picture(analysis, summary),
         "certainty": lambda: _certainty(analysis, summary),
         "classical": lambda: _classical(analysis, summary),
         "weights": lambda: _weights(analysis, summary),
         **{name: partial(make, summary) for name, make in AT_LENGTH.items()},
         "further": lambda: further(analysis, summary),
+        "set-aside": lambda: set_aside(analysis, summary),
+        "units": lambda: _units(analysis),
         "assumptions": lambda: Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS),
         "methods": lambda: _methods(analysis, summary),
         "data": lambda: _data(analysis, summary),
@@ -122,49 +125,6 @@ def _position(section: Section) -> float:
     return ORDER.index(section.slug) if section.slug in ORDER else ORDER.index("assumptions") - 0.5
 
 
-def headline(summary: dict[str, Any], outcome: str) -> str:
-    """Return the answer in one sentence, with its interval when the main result has one."""
-    row = find(summary, summary["path_method"])
-    panel = summary["panel"]
-    estimate, *bounds = numbers(*(as_float(row[k]) for k in ("estimate", "lower", "upper")), signed=True)
-    bad = f"{marked(summary['effects_reason'])}. " if row.get("status") == "unreliable" else ""
-    start, end = plain(panel["start"]), plain(panel["end"])
-    words = (
-        f"{bad}{'From' if start != end else 'Over'} {span(start, end)}, {plain(outcome)} of "
-        f"{unit_words(panel)} differed on average by {estimate} from what it would have been without the treatment"
-    )
-    if row["lower"] is None:
-        return f"{words} ({title_of(row)}, a point without an interval)."
-    kind = interval_words(row["interval"], as_float(row["level"]))
-    return f"{words} ({title_of(row)}, {kind} {bracket(bounds)})."
-
-
-def _answer(analysis: Analysis, summary: dict[str, Any]) -> Section:
-    main = summary["path_method"]
-    rows = [r for r in summary["effects"] if main in (r["model"], r["method"])]
-    frame = pd.DataFrame(
-        [
-            {
-                "Quantity": estimand_words(r["estimand"], len(summary["panel"]["treated"])),
-                "Estimate": words[0],
-                "Interval": "–" if r["lower"] is None else bracket(words[1:]),
-                "Kind": interval_words(r["interval"], as_float(r["level"])),
-                "P(effect\u00a0>\u00a00)": chance_words(r["probability_positive"]),
-            }
-            for r in rows
-            for words in [tables.effect_words(r)]
-        ]
-    )
-    caption = f"{title_of(rows[0])}: the effect over the treated window"
-    return Section(
-        "The answer",
-        "answer",
-        (headline(summary, analysis.panel.source.outcome),),
-        (Table(frame, caption, analysis.main.reason if analysis.calibration is None else analysis.calibration.reason),),
-        points=analysis.verdict.sentences(),
-    )
-
-
 def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
     panel = summary["panel"]
     words = (
@@ -174,11 +134,10 @@ def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
     )
     if summary["calibration"] is not None:
         words += (
-            " The bands after the start are intervals of single periods, calibrated on the donors as that of the "
-            "average is; before it they are the model's own."
+            " The bands are intervals of single treated periods, calibrated on the donors as that of the average is."
         )
     further = tuple(f"trajectory-{n}" for n in range(2, len(analysis.fits) + 1))
-    return Section("The picture", "picture", (words,), (), ("trajectory", "gap", *further))
+    return Section("Period by period", "picture", (words,), (), ("trajectory", "gap", *further))
 
 
 def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
@@ -190,7 +149,7 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
             "No posterior was computed, so there is no probability of an effect. What follows gives points, "
             "and the intervals of the classical procedures that were run."
         )
-        return Section("How sure, and why", "certainty", (*lacks, words, *_pre_fit_words(summary)))
+        return Section("How sure, and why", "certainty", (*lacks, words, *pre_fit_words(summary)))
     paragraphs = []
     for model in summary["diagnostics"]:
         paragraphs += gate_words(model)
@@ -201,7 +160,7 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
         row = find(summary, summary["path_method"], kind=kind)
         bounds = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
         paragraphs.append(f"The {percent(as_float(row['level']))} {kind} interval {bracket(bounds)} {words}.")
-    paragraphs += _pre_fit_words(summary)
+    paragraphs += pre_fit_words(summary)
     if summary["calibration"] is not None:
         row = find(summary, summary["path_method"], kind="calibrated")
         bounds = numbers(as_float(row["lower"]), as_float(row["upper"]), signed=True)
@@ -219,16 +178,6 @@ def _certainty(analysis: Analysis, summary: dict[str, Any]) -> Section:
             "its donors drift apart slowly, the interval of an average over many periods is then too narrow."
         )
     return Section("How sure, and why", "certainty", tuple(paragraphs), (tables.diagnostics(summary),))
-
-
-def _pre_fit_words(summary: dict[str, Any]) -> list[str]:
-    main = summary["path_method"]
-    row = next(r for r in summary["pre_fit"] if main in (r["model"], r["method"]))
-    size, donors = numbers(as_float(row["pre_rmspe"]))[0], numbers(as_float(row["effective_donors"]), decimals=1)[0]
-    return [
-        f"Before the start the counterfactual misses the observed series by {size} (root mean square), and its "
-        f"weights are worth {donors} equally weighted donors."
-    ]
 
 
 def _classical(analysis: Analysis, summary: dict[str, Any]) -> Section:
@@ -269,6 +218,15 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "not: donors that move together can stand in for each other."
     )
     return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.main.reason),), ("weights",))
+
+
+def _units(analysis: Analysis) -> Section | None:
+    """The effect on each treated unit by itself."""
+    if analysis.per_unit is None:
+        return None
+    words = (units.note(analysis.panel, analysis.choice.kept),)
+    found = tables.listed(analysis.per_unit, "The average effect on each treated unit", rows=len(analysis.per_unit))
+    return Section("Each treated unit", "units", words, (found,))
 
 
 def _finding(part: Part, finding: Finding) -> Section:

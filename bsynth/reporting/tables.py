@@ -39,7 +39,7 @@ class Table:
 
 
 def effect_words(row: dict[str, Any]) -> list[str]:
-    """Format estimate, lower and upper of a row of effects; a lift as a percentage."""
+    """Format estimate, lower and upper of a row of effects as every sentence does; a lift as a percentage."""
     values = [as_float(row[key]) for key in ("estimate", "lower", "upper")]
     return percents(*values, signed=True) if row["estimand"] == "lift" else numbers(*values, signed=True)
 
@@ -149,11 +149,11 @@ def leave_one_out(found: dict[str, Any]) -> Table:
     return Table(frame, f"The average effect without each donor, the largest weight first{further}")
 
 
-def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
+def listed(frame: pd.DataFrame, caption: str, *, reason: str = "", rows: int = ROWS) -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
         frame = quantities(frame)
-    shown = frame.head(ROWS)
+    shown = frame.head(rows)
     made = {heading(str(name)): _column(str(name), shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
     further = f"; {count(rest, 'further row is', 'further rows are')} in summary.json" if rest else ""

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from bsynth.panel import Labels
 from bsynth.text.labels import METHODS, plain
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import count, exact, fixed, numbers, p_alone, percent, probability
@@ -54,21 +55,26 @@ def chance_words(value: float | None) -> str:
 def unit_words(panel: dict[str, Any]) -> str:
     """Name the treated unit, or count the averaged ones."""
     treated = panel["treated"]
-    return plain(treated[0]) if len(treated) == 1 else f"the mean of {count(len(treated), 'unit')}"
+    return plain(treated[0]) if len(treated) == 1 else f"the mean of {units_of(panel)}"
 
 
-def estimand_words(estimand: str, units: int) -> str:
-    """Name an estimand; for several treated units, whose it is.
+def units_of(panel: dict[str, Any]) -> str:
+    """Count the treated units by what the panel calls them: "25 workspaces"."""
+    return Labels(**panel["labels"]).units(len(panel["treated"]))
+
+
+def estimand_words(estimand: str, units: str) -> str:
+    """Name an estimand; for several treated ``units``, in words, whose it is.
 
     Examples
     --------
-    >>> estimand_words("average", 1), estimand_words("cumulative", 3)
-    ('Average effect', 'Cumulative effect: sum over periods of the mean of 3 units')
+    >>> estimand_words("average", ""), estimand_words("cumulative", "3 stores")
+    ('Average effect', 'Cumulative effect: sum over periods of the mean of 3 stores')
     """
-    if units == 1:
+    if not units:
         return ESTIMAND_WORDS[estimand]
     sum_ = "sum over periods of the " if estimand == "cumulative" else ""
-    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {count(units, 'unit')}"
+    return f"{ESTIMAND_WORDS[estimand]}{': ' if sum_ else ', '}{sum_}mean of {units}"
 
 
 def slug_of(name: str) -> str:

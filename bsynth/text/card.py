@@ -26,7 +26,7 @@ def html_card(title: str, sentences: Sequence[str], *tables: pd.DataFrame) -> st
     (True, True, True)
     """
     words = "".join(f"<p style='margin:.3em 0;max-width:46em{_mark_look(s)}'>{escape(s)}</p>" for s in sentences)
-    bodies = "".join(map(_html_table, tables))
+    bodies = "".join(map(html_table, tables))
     return f"<div class='bsynth'><strong style='overflow-wrap:anywhere'>{escape(title)}</strong>{words}{bodies}</div>"
 
 
@@ -35,7 +35,8 @@ def _mark_look(sentence: str) -> str:
     return ";color:#b00020;font-weight:bold" if sentence.startswith(UNRELIABLE) else ""
 
 
-def _html_table(table: pd.DataFrame) -> str:
+def html_table(table: pd.DataFrame) -> str:
+    """Return a table as HTML, all text escaped; its id comes from what it shows."""
     # A styler needs unique labels, so rows and columns go by their place.
     written = [[_cell(name, value) for value in table.iloc[:, at]] for at, name in enumerate(table.columns)]
     cells = pd.DataFrame(dict(enumerate(written)), dtype=str)

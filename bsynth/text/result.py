@@ -6,24 +6,23 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from bsynth._base.brief import LINE
 from bsynth._base.plain import records
-from bsynth._base.request import check_level
+from bsynth._base.request import check_flags, check_level
 from bsynth._base.types import Status
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.text.card import html_card
+from bsynth.text.effects_table import EffectsTable
 from bsynth.text.labels import one_line, plain
 from bsynth.text.marks import OF_FIT, UNRELIABLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-
-LINE = 300
-"""Characters of a result's one line."""
 
 
 class Result(ABC):
@@ -39,7 +38,8 @@ class Result(ABC):
 
     none of which can be changed through what they hand out: tables and dicts are the caller's own;
 
-    and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`.
+    and, where it speaks of effects, ``effects(level=0.95)``: rows that begin with `bsynth.effects.EFFECT_COLUMNS`,
+    written within 80 columns (`bsynth.text.effects_table`).
     Whose words hold an interval of its own has ``sentences(level=0.95)``; an analysis, its comparison and a certificate
     were made at a level and speak at that one, and an estimate is a point.
     `_gist` and `_card_tables` may be made shorter than what they are here.
@@ -64,6 +64,8 @@ class Result(ABC):
                 setattr(cls, name, property(_then(made.fget, one_line), doc=made.__doc__))
             elif name in _HANDED_OUT:
                 setattr(cls, name, _then(made, _HANDED_OUT[name]))
+            elif name == "effects":
+                setattr(cls, name, _then(made, _brief, _whole))
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields: what was worked out from them is not pickled."""
@@ -102,6 +104,20 @@ class Result(ABC):
         """Return sentences that belong beside the numbers; often none."""
         return ()
 
+    def save(self, path: str | Path) -> None:
+        """Write it to a NetCDF file that `bsynth.load` reads, in a folder that is made if need be.
+
+        All that it rests on goes with it, fits and panel included, but sums per user. The format is versioned, and told
+        in `bsynth.reporting.archive`.
+
+        Raises
+        ------
+        SpecError
+            When no file can be written there.
+        """
+        # As with pictures: what is saved finds what saves it, and results know no files.
+        importlib.import_module("bsynth.reporting.archive").save(self, path)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON data: ``status``, its ``reason`` (empty when ok), ``sentences`` and ``table``."""
         return {
@@ -117,6 +133,10 @@ class Result(ABC):
         return f"<{kind} {plain(f'{self.title}: {self._gist()}', LINE - len(kind) - 3)}>"
 
     def _repr_html_(self) -> str:
+        return self._card()
+
+    def _card(self) -> str:
+        """The card: title, words and tables."""
         return html_card(self.title, self._card_sentences(), *self._card_tables())
 
     def _gist(self) -> str:
@@ -136,8 +156,15 @@ def _in_lines(sentences: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(map(one_line, sentences))
 
 
+def _brief(table: pd.DataFrame) -> pd.DataFrame:
+    return EffectsTable(table.copy())
+
+
+def _whole(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(table.copy())
+
+
 _HANDED_OUT: dict[str, Callable[[Any], Any]] = {
-    "effects": pd.DataFrame.copy,
     "to_dict": copy.deepcopy,
     "sentences": _in_lines,
     "notes": _in_lines,
@@ -146,8 +173,10 @@ _HANDED_OUT: dict[str, Callable[[Any], Any]] = {
 _MEMORY = "_remembered"
 
 
-def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..., Any]:
-    """Work out once what a frozen result says, and hand out the caller's own of it each time."""
+def _then(
+    method: Callable[..., Any], last: Callable[[Any], Any], full: Callable[[Any], Any] | None = None
+) -> Callable[..., Any]:
+    """Work out once what a frozen result says, and hand out the caller's own of it each time; ``full`` where asked."""
 
     takes = inspect.signature(method)
 
@@ -157,15 +186,18 @@ def _then(method: Callable[..., Any], last: Callable[[Any], Any]) -> Callable[..
         asked.apply_defaults()
         if "level" in takes.parameters and (level := asked.arguments["level"]) is not takes.parameters["level"].default:
             check_level(level)
-        key = (method, *((name, value) for name, value in asked.arguments.items() if name != "self"))
+        if full is not None:
+            check_flags(full=asked.arguments.get("full", False))
+        hand_out = full if full is not None and asked.arguments.get("full") else last
+        key = (method, *((name, value) for name, value in asked.arguments.items() if name not in ("self", "full")))
         try:
             hash(key)
         except TypeError:
-            return last(method(self, *given, **named))
+            return hand_out(method(self, *given, **named))
         memory = self.__dict__.setdefault(_MEMORY, {})
         if key not in memory:
             memory[key] = method(self, *given, **named)
-        return last(memory[key])
+        return hand_out(memory[key])
 
     return both
 

@@ -110,7 +110,7 @@ def test_labels_are_plain_short_and_distinct() -> None:
 
 
 def test_numbers_are_rounded_together() -> None:
-    assert numbers(0.08290, 0.05109, 0.12151, signed=True) == ["+0.0829", "+0.0511", "+0.1215"]
+    assert numbers(0.08290, 0.05109, 0.12151, signed=True) == ["+0.083", "+0.051", "+0.122"]
     assert numbers(123.4, -2962.1, float("inf")) == ["123", "−2,962", "∞"]
     assert numbers(float("nan")) == ["–"]
     assert number(0.0) == "0"

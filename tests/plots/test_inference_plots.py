@@ -71,7 +71,7 @@ def test_placebo_draws_every_gap_and_says_the_rank(rollout_placebo: PlaceboSpace
     np.testing.assert_array_equal(drawn, rollout_placebo.gaps.transpose("replicate", "time"))
     np.testing.assert_array_equal(lines(ax, "treated")[0].get_ydata(), rollout_placebo.estimate.gap)
     title = ax.get_title(loc="left").replace("\n", " ")
-    assert title == "Placebo in space: mean of 25 units ranks 1 of 26 by mean gap, p\u00a0=\u00a00.0385"
+    assert title == "Placebo in space: mean of 25 workspaces ranks 1 of 26 by mean gap, p\u00a0=\u00a00.0385"
 
 
 def test_filtered_placebos_stay_visible_and_are_counted(prop99_placebo: PlaceboSpace) -> None:

@@ -33,8 +33,10 @@ def test_trajectory_draws_the_path_table(rollout_fit: Fit) -> None:
         (line,) = lines(ax, gid)
         np.testing.assert_array_equal(line.get_xdata(), path["time"])
         np.testing.assert_array_equal(line.get_ydata(), path[gid])
-    assert band(ax)[:, 1].max() == path["upper"].max()
-    assert band(ax)[:, 1].min() == path["lower"].min()
+    after = path.iloc[rollout_fit.n_pre :]
+    assert band(ax)[:, 1].max() == after["upper"].max()
+    assert band(ax)[:, 1].min() == after["lower"].min()
+    assert band(ax)[:, 0].min() == after["time"].iloc[0], "the interval that is reported is of the treated periods"
     assert "80% predictive\ninterval" in texts(ax)
 
 
@@ -85,7 +87,7 @@ def test_gap_draws_the_path_table_and_the_average(rollout_fit: Fit) -> None:
     assert list(mean.get_ydata()) == [average["estimate"]] * 2
     words = numbers(average["estimate"], average["lower"], average["upper"], signed=True)
     assert f"average {words[0]}\n[{words[1]},\u00a0{words[2]}]" in texts(ax)
-    assert band(ax)[:, 1].max() == path["gap_upper"].max()
+    assert band(ax)[:, 1].max() == path["gap_upper"].iloc[rollout_fit.n_pre :].max()
 
 
 def test_unreliable_fits_are_marked(rollout_fit: Fit, unreliable_fit: Fit) -> None:

@@ -12,7 +12,7 @@ from bsynth.analysis import Analysis
 from bsynth.analysis.findings import FINDINGS
 from bsynth.findings import decide
 from bsynth.reporting.figures import Drawing, figures
-from bsynth.reporting.sections import ORDER, sections
+from bsynth.reporting.sections import OPENED, ORDER, sections
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import OF_FIT, marked
 from bsynth.text.numbers import number
@@ -73,7 +73,8 @@ def test_the_check_of_numbers_can_fail(analysis: Analysis) -> None:
 
 def test_order_answer_first_data_last(analysis: Analysis, classical_only: Analysis) -> None:
     assert [s.slug for s in sections(analysis)] == [
-        "answer", "picture", "certainty", "classical", "weights", "placebo", "leave-one-out", "bootstrap",
+        "answer", "path", "methods-beside", "acting",
+        "verdict", "picture", "certainty", "classical", "weights", "placebo", "leave-one-out", "bootstrap",
         "further",
         "assumptions", "methods", "data",
     ]  # fmt: skip
@@ -88,6 +89,9 @@ def test_findings_stand_in_their_place_and_unknown_ones_before_the_assumptions(w
     assert set(slugs) - {s.slug for s in sections(replace(with_findings, findings={}))} == {
         "bands", "decision", "second-look",
     }  # fmt: skip
+    acting = found[slugs.index("acting")]
+    assert acting.title == "Decision and assumptions"
+    assert acting.paragraphs[0] == with_findings.findings["decision"].sentences()[1]
     decision = found[slugs.index("decision")]
     assert decision.paragraphs == with_findings.findings["decision"].sentences()
     (table,) = decision.tables
@@ -105,12 +109,22 @@ def test_a_finding_of_an_unreliable_fit_is_marked(unreliable: Analysis) -> None:
     assert section.tables[0].reason
 
 
-def test_the_answer_has_its_interval_and_the_verdict(analysis: Analysis) -> None:
-    answer = sections(analysis)[0]
-    row = analysis.fits[0].effects().iloc[0]
-    assert "95% predictive interval [+" in answer.paragraphs[0]
-    assert f"{row['estimate']:+.4f}" in answer.paragraphs[0]
-    assert " ".join(answer.points) == analysis.verdict
+def test_the_first_screen_is_the_verdict(analysis: Analysis) -> None:
+    first = sections(analysis)[0]
+    assert first.paragraphs == (analysis.verdict.headline,)
+    assert first.points == analysis.verdict.bullets
+    assert first.facts == analysis.verdict.facts
+    assert (first.facts[0].label, len(first.facts)) == ("Evidence", 4)
+    assert first.figures == ("answer",)
+
+
+def test_at_most_five_blocks_are_open(analysis: Analysis, germany: Analysis, with_findings: Analysis) -> None:
+    for each in (analysis, germany, with_findings):
+        found = sections(each)
+        opened = [s.slug for s in found if s.opened]
+        assert tuple(opened) == tuple(slug for slug in OPENED if slug in opened)
+        assert [s.slug for s in found[: len(opened)]] == opened
+        assert 2 <= len(opened) <= 6
 
 
 def test_figures_of_sections_are_those_drawn(
@@ -133,20 +147,20 @@ def test_further_fits_have_pictures_and_rows(posterior_only: Analysis) -> None:
 
 
 def test_alternative_text_says_what_the_picture_shows(pictures: dict[str, Drawing]) -> None:
-    assert "mean of 25 units" in pictures["trajectory"].words
-    assert "ranks 1 of 26" in pictures["placebo"].words
+    assert "mean of 25 workspaces" in pictures["trajectory"].words
+    assert "ranks 9 of 26" in pictures["placebo"].words
 
 
 def test_unreliable_marks_every_table_made_from_the_fit(analysis: Analysis, unreliable: Analysis) -> None:
     red = {t.caption.split(":")[0].split(" (")[0] for s in sections(unreliable) for t in s.tables if t.reason}
     assert red >= {
-        "Bayesian, rollout",
+        "The effect from the start on, 95% predictive interval",
         "Health of the sampling",
         "The average effect by method",
         "Weights by method",
     }
     assert all(t.title.startswith(marked(OF_FIT)) for s in sections(unreliable) for t in s.tables if t.reason)
-    assert sections(unreliable)[0].paragraphs[0].startswith(marked(OF_FIT))
+    assert "did not pass its convergence gate" in sections(unreliable)[0].paragraphs[0]
     assert not any(t.reason for s in sections(analysis) for t in s.tables)
 
 

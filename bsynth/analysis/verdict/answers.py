@@ -46,7 +46,7 @@ def of_classical(s: Sides) -> list[str]:
         return []
     kinds = {(row["level"], row["interval"]) for row in s.classical if row["level"] is not None}
     powerless = [row for row in s.tests if mute(row)]
-    shared = f"{percent(s.classical[0]['level'])} {s.classical[0]['interval']} intervals" if len(kinds) == 1 else ""
+    shared = "".join(f"{percent(level)} {kind} intervals" for level, kind in kinds) if len(kinds) == 1 else ""
     each = "; ".join(_answer(row, named=not shared) for row in s.classical)
     words = [f"The classical estimates{f' with {shared}' if shared and not powerless else ''}: {each}.", *_gloss(s)]
     if powerless:

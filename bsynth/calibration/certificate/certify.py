@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bsynth._base.request import check_flags, check_level, check_whole, names_in
+from bsynth._base.request import check_flags, check_level, check_whole, hinted, names_in
 from bsynth._base.types import Label
 from bsynth.bayesian.degenerate import no_posterior
+from bsynth.bayesian.plan import plan
 from bsynth.calibration import (
     MIN_PLACEBOS,
     MOST_PLACEBOS,
@@ -26,7 +27,7 @@ from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
 from bsynth.calibration.groups import Group
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
-from bsynth.model.catalogue import DEFAULT, choose_model
+from bsynth.model.catalogue import DEFAULT
 from bsynth.model.design import make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -36,10 +37,12 @@ from bsynth.pieces import check_store
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
+@hinted
 def certify(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
     *,
+    scale: str | None = None,
     draws: int | None = None,
     seed: int | None = None,
     sampling: Sampling | None = None,
@@ -61,6 +64,8 @@ def certify(
     panel : Panel
     model : str, path or ModelSpec
         As `bsynth.fit`; all fits share its settings and one compilation.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        In the place of the model's own, as `bsynth.calibrate`.
     draws : int, optional
         Posterior draws per chain and fit; 1000 by default.
     seed : int, optional
@@ -106,8 +111,8 @@ def certify(
     chosen = _levels(levels)
     windows = check_whole(windows, "windows", 0, "the number of earlier windows to try")
     began = time.perf_counter()
-    spec = choose_model(panel, model).spec
-    calibration = calibrate(panel, spec, sampling=how, store=store, progress=progress)
+    spec = plan(panel, model, scale=scale, sampling=how).spec
+    calibration = calibrate(panel, model, scale=scale, sampling=how, store=store, progress=progress)
     found = [PlaceboWindow(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray
 from bsynth.calibration import Lesson, PlaceboFit, learn, weighted_quantiles
 from bsynth.calibration.certificate.windows import PlaceboWindow
@@ -22,8 +23,8 @@ KINDS = ("base", "calibrated", "conformal")
 ESTIMANDS = ("average", "cumulative", "period", "cumulative-path")
 
 
-@dataclass(frozen=True, eq=False)
-class Moments:
+@dataclass(frozen=True, eq=False, repr=False)
+class Moments(Brief):
     """A unit's columns: their weighted draws (n, 2H), and what these come to."""
 
     columns: FloatArray

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import show
 from bsynth._base.types import Label
 from bsynth.calibration import Lesson, PlaceboFit
@@ -13,8 +14,8 @@ SHARE = 3
 """An earlier window keeps at least one in so many of the pre-periods before it: fewer would be another problem."""
 
 
-@dataclass(frozen=True, eq=False)
-class PlaceboWindow:
+@dataclass(frozen=True, eq=False, repr=False)
+class PlaceboWindow(Brief):
     """Units as if treated from one start, each without effect.
 
     Attributes

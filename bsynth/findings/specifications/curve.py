@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import records, show
-from bsynth._base.request import check_flags, check_level
+from bsynth._base.request import check_flags, check_level, hinted
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import EFFECT_COLUMNS, positive_share
 from bsynth.engines.sampling import Sampling
@@ -18,7 +18,7 @@ from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
 from bsynth.findings.specifications.pools import forecast_from
 from bsynth.findings.specifications.runs import SpecificationRun, run_specifications
-from bsynth.model.catalogue import DEFAULT
+from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -294,10 +294,12 @@ def _value(value: object) -> str:
     return exact(value) if isinstance(value, float) else str(value)
 
 
+@hinted
 def specification_curve(
     panel: Panel,
     *,
     base: str | Path | ModelSpec = DEFAULT,
+    scale: str | None = None,
     scales: Sequence[str] | None = None,
     level_shifts: Sequence[str] | None = None,
     drifts: Sequence[str] | None = None,
@@ -323,6 +325,8 @@ def specification_curve(
     panel : Panel
     base : str, path or ModelSpec
         The model whose switches are varied; its other priors stay as they are.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        Of the base model, in the place of its own; ``"auto"`` asks `bsynth.choose_scale`.
     scales : sequence of {"treated", "each", "log", "logit"}
         The first two by default; with known cell variance ``"treated"`` alone, and of a base on a log or logit scale
         that one.
@@ -381,19 +385,9 @@ def specification_curve(
     require_panel(panel)
     check_flags(progress=progress)
     check_store(store)
+    base = base if scale is None else choose_model(panel, base, scale).spec
     plan = plan_curve(
-        panel,
-        base=base,
-        scales=scales,
-        level_shifts=level_shifts,
-        drifts=drifts,
-        alphas=alphas,
-        pools=pools,
-        starts=starts,
-        since=since,
-        last=last,
-        draws=draws,
-        seed=seed,
-        sampling=sampling,
-    )
+        panel, base=base, scales=scales, level_shifts=level_shifts, drifts=drifts, alphas=alphas, pools=pools,
+        starts=starts, since=since, last=last, draws=draws, seed=seed, sampling=sampling,
+    )  # fmt: skip
     return SpecificationCurve(plan, run_specifications(plan, store=store, progress=progress))

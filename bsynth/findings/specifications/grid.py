@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bsynth._base.brief import LINE, Brief
 from bsynth._base.plain import show
 from bsynth._base.request import check_number, names_in
 from bsynth._base.types import Label
@@ -24,7 +25,6 @@ from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count, exact
-from bsynth.text.result import LINE
 
 DRIFTS = ("none", "walk", "switched", "ar1", "ar1-or-walk", "local-trend")
 SWITCHED = ("switched", "ar1-or-walk")
@@ -40,8 +40,8 @@ SWITCHES = (*MODEL_SWITCHES, "pool", "start", "since")
 """What a specification decides, in the order of tables and pictures."""
 
 
-@dataclass(frozen=True)
-class Specification:
+@dataclass(frozen=True, repr=False)
+class Specification(Brief):
     """One way to set every switch.
 
     Attributes
@@ -85,7 +85,7 @@ class Specification:
         return f"scale {self.scale}, level {self.level}, drift {self.drift}, alpha {self.alpha:g}, pool {self.pool}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CurvePlan:
     """What `specification_curve` will do, decided and validated before the first draw.
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from bsynth._base.brief import Brief
 from bsynth._base.plain import show
 from bsynth._base.request import names_in
 from bsynth._base.types import FloatArray, IntArray, Label
@@ -21,8 +22,8 @@ LEAVE_OUT = 5
 SMALL = 0.001
 
 
-@dataclass(frozen=True)
-class Pool:
+@dataclass(frozen=True, repr=False)
+class Pool(Brief):
     """A rule that picks donors.
 
     Attributes

@@ -9,6 +9,7 @@ from zlib import crc32
 
 import numpy as np
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.forecast import forecast_of, score_forecast
 from bsynth.bayesian.plan import plan as plan_fit
@@ -27,8 +28,8 @@ KEPT = 2000
 _FORMAT = 2
 
 
-@dataclass(frozen=True, eq=False)
-class SpecificationRun:
+@dataclass(frozen=True, eq=False, repr=False)
+class SpecificationRun(Brief):
     """What a specification says, and how well it forecasts.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray
 from bsynth.engines.simplex import solve_many
 from bsynth.engines.slsqp import solve_slsqp
@@ -15,8 +16,8 @@ type Solver = Literal["exact", "slsqp"]
 SOLVERS: tuple[Solver, ...] = ("exact", "slsqp")
 
 
-@dataclass(frozen=True, eq=False)
-class Weighted:
+@dataclass(frozen=True, eq=False, repr=False)
+class Weighted(Brief):
     """Weights of a batch of B problems; the counterfactual is intercept + X w.
 
     Attributes

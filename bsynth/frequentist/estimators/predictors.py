@@ -13,6 +13,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from bsynth._base.brief import Brief
 from bsynth._base.request import check_kind, check_number, check_seed, check_whole
 from bsynth._base.types import FloatArray, Label
 from bsynth.engines.simplex import SimplexSolution, solve_simplex
@@ -37,8 +38,8 @@ FREE_V = 1e-3
 """V is called unique when no v_k (sum 1) can move further than this."""
 
 
-@dataclass(frozen=True, eq=False)
-class Predictors:
+@dataclass(frozen=True, eq=False, repr=False)
+class Predictors(Brief):
     """Abadie's synthetic control: match predictors, weighted by how well they serve the pre-period fit.
 
     Parameters
@@ -174,8 +175,8 @@ class Predictors:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class Matching:
+@dataclass(frozen=True, eq=False, repr=False)
+class Matching(Brief):
     """`Predictors` of one panel: treated (k,) and donors (k, J), in the predictors' own units."""
 
     treated: FloatArray

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import TIES, gap_of
 from bsynth.frequentist.estimate import Estimate
@@ -23,8 +24,8 @@ to the size of the series and of the effect, where that is larger."""
 BISECTIONS = 32
 
 
-@dataclass(frozen=True, eq=False)
-class NullTest:
+@dataclass(frozen=True, eq=False, repr=False)
+class NullTest(Brief):
     """p of null effects, and the sets of effects with a p above 1 − level."""
 
     method: Method

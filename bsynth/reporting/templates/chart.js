@@ -46,7 +46,7 @@ const bsynthChart = (() => {
       }
     }
     for (const line of chart.lines) {
-      const dash = { counterfactual: [7, 4], average: [9, 4] }[line.role];
+      const dash = { counterfactual: [7, 4], average: [9, 4], synthetic: [2, 3] }[line.role];
       series.push({ stroke: () => colour(line.role), width: 2, dash, points: { show: false } });
       drawnData.push(data[line.column]);
     }
@@ -103,7 +103,7 @@ const bsynthChart = (() => {
         for (const each of background) all.addPath(path(u, each.column));
         ctx.strokeStyle = colour("background");
         ctx.lineWidth = 0.7 * ratio;
-        ctx.globalAlpha = background.length > 60 ? 0.45 : 0.75;
+        ctx.globalAlpha = Math.max(0.06, Math.min(0.75, 28 / background.length));
         ctx.stroke(all);
         ctx.globalAlpha = 1;
       }

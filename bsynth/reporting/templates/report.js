@@ -104,8 +104,12 @@
       : (a, b) => text.get(a).localeCompare(text.get(b), "en", { numeric: true });
     return [...full.sort((a, b) => sign * compare(a, b)), ...rows.filter(empty)];
   };
+  const scrolls = new ResizeObserver((entries) => {
+    for (const { target } of entries) target.classList.toggle("wide", target.scrollWidth > target.clientWidth + 1);
+  });
   for (const table of document.querySelectorAll("main table")) {
     sortable(table);
+    scrolls.observe(table.closest(".scroll"));
     const title = table.caption.textContent.trim();
     const rows = () => [...table.rows].map((row) => cells(row).map(value));
     const holder = table.closest(".table").querySelector(".tools");
@@ -126,6 +130,13 @@
 
   // Figures and charts ----------------------------------------------------------------------------
   const charts = [];
+  const folded = (node) => node.closest("details:not([open])");
+  // A chart needs the width of its place, which it has once the fold around it is open.
+  const drawn = (figure, numbers) => {
+    const fold = folded(figure);
+    if (fold === null) charts.push(interactive(figure, numbers));
+    else fold.addEventListener("toggle", () => drawn(figure, numbers), { once: true });
+  };
   for (const figure of document.querySelectorAll("main figure")) {
     const source = figure.querySelector("script.numbers");
     const numbers = source === null ? null : JSON.parse(source.textContent);
@@ -137,9 +148,27 @@
         saveCsv(file, [numbers.columns, ...rows]);
       }]);
     }
-    tools(figure.querySelector(".tools"), buttons);
-    if (numbers?.chart) charts.push(interactive(figure, numbers));
+    const holder = figure.querySelector(".tools");
+    if (holder !== null) tools(holder, buttons);
+    if (numbers?.chart) drawn(figure, numbers);
   }
+
+  // Folds -----------------------------------------------------------------------------------------
+  const folds = [...document.querySelectorAll(".appendix details")];
+  const unfold = document.querySelector("button.unfold");
+  unfold.addEventListener("click", () => {
+    const open = folds.some((fold) => !fold.open);
+    for (const fold of folds) fold.open = open;
+    unfold.textContent = open ? "Close all" : "Open all";
+  });
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const fold of closed) fold.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const fold of closed) fold.open = false;
+  });
 
   // Theme -----------------------------------------------------------------------------------------
   const recolour = () => charts.forEach((u) => u.redraw(false, true));

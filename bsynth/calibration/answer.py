@@ -1,0 +1,41 @@
+"""The posterior, calibrated or not, in what a verb was given."""
+
+from typing import Protocol
+
+from bsynth.bayesian.result import Fit, require_fit
+from bsynth.calibration.result import Calibration
+from bsynth.errors import PanelError
+
+
+class Reporting(Protocol):
+    """An analysis, as those see it who come before it."""
+
+    @property
+    def reported(self) -> object:
+        """What its headline reports."""
+
+
+def posterior_of(result: Fit | Calibration | Reporting) -> Fit | Calibration:
+    """Return a fit or calibration as it is, and of an analysis the one that it reports.
+
+    Raises
+    ------
+    PanelError
+        Anything else, and an analysis without a posterior.
+
+    Examples
+    --------
+    >>> posterior_of(None)
+    Traceback (most recent call last):
+    bsynth.errors.PanelError: a Fit is needed and None came; bsynth.fit(panel) or bsynth.load(path) return one
+    """
+    if isinstance(result, Calibration):
+        return result
+    if isinstance(result, Fit) or not hasattr(result, "reported"):
+        require_fit(result)
+        assert isinstance(result, Fit)
+        return result
+    found = result.reported
+    if not isinstance(found, Fit | Calibration):
+        raise PanelError("this analysis has no posterior; ask bsynth.analyse for a model, such as models=['default']")
+    return found
