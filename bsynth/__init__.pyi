@@ -1,4 +1,4 @@
-from . import plots
+from . import datasets, plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
@@ -66,6 +66,7 @@ __all__ = [
     "classical",
     "compare",
     "conformal",
+    "datasets",
     "decide",
     "decompose_uncertainty",
     "export",

@@ -25,16 +25,10 @@ donors = 25  # donors of the posterior; fewer only to try the notebook out
 # %%
 import numpy as np
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 import bsynth as bs
 from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments
-
-
-def say(words):
-    """Show a sentence whose numbers were computed here."""
-    display(Markdown(words))
-
 
 # %% [markdown]
 # ## 1. The log
@@ -53,8 +47,9 @@ log[columns].head()
 # %%
 wave1 = log[log["wave"] == 1].set_index("signup_week").sort_index()["task_completed"]
 before, after = wave1.loc[0:19].mean(), wave1.loc[20:29].mean()
-assert (round(before, 4), round(after, 4), round(after - before, 4)) == (0.5916, 0.6431, 0.0515)
-say(f"{before:.4f} before, {after:.4f} after: **{after - before:+.4f}**, with nothing to say what would have been.")
+Markdown(
+    f"{before:.4f} before, {after:.4f} after: **{after - before:+.4f}**, with nothing to say what would have been."
+)
 
 # %% [markdown]
 # ## 2. The panel
@@ -74,10 +69,6 @@ panel
 # %%
 sc = bs.classical(panel)
 weights = sc.weights_table().set_index("donor")["weight"]
-assert round(sc.effects()["estimate"][0], 4) == 0.0829
-assert int((weights > 0.001).sum()) == 12
-assert weights.head(5).round(4).to_dict() == {35: 0.2016, 40: 0.1900, 25: 0.1638, 32: 0.0872, 36: 0.0784}
-assert round(sc.pre_rmspe, 4) == 0.0374
 sc
 
 # %%
@@ -90,7 +81,6 @@ ax = bs.plot_trajectory(sc)
 
 # %%
 placebo = bs.placebo_space(panel, progress=False)
-assert round(placebo.ranks.loc["mean_gap", "p"], 4) == 0.0385
 ax = bs.plot_placebo(placebo)
 
 # %% [markdown]
@@ -102,8 +92,6 @@ ax = bs.plot_placebo(placebo)
 left_out = bs.leave_one_out(panel, progress=False)
 bootstrap = bs.bootstrap(panel, replicates=500, seed=7, progress=False)
 interval = bootstrap.effects().iloc[0]
-assert tuple(round(v, 4) for v in left_out.range) == (0.0739, 0.0945)
-assert (round(interval["lower"], 4), round(interval["upper"], 4)) == (0.0511, 0.1215)
 bs.plots.plot_leave_one_out(left_out)
 ax = bs.plots.plot_bootstrap(bootstrap, truth=ROLLOUT_EFFECT)
 
@@ -127,10 +115,7 @@ ax = bs.plot_gap(sc)
 mean = panel.donor_matrix.mean(axis=1)
 above, gained = panel.treated_series - mean, panel.donor_matrix @ sc.weights - mean
 pre, post = slice(0, panel.n_pre), slice(panel.n_pre, None)
-assert round(above[pre].mean(), 3) == 0.038
-assert round(sc.gap[pre].mean(), 3) == 0.025
-assert (round(gained[pre].mean(), 3), round(gained[post].mean(), 3)) == (0.013, 0.004)
-say(
+Markdown(
     f"Before the upgrade wave 1 is {above[pre].mean():.3f} above the mean of the donors. The weights close "
     f"{gained[pre].mean():.3f} of it and leave {sc.gap[pre].mean():.3f}; after the upgrade they close "
     f"{gained[post].mean():.3f}."
@@ -145,8 +130,6 @@ for seed in range(1000, 1000 + logs):
     other = bs.Panel.from_events(bs.simulate_rollout(seed=seed), **rollout_panel_arguments())
     rows.append({name: bs.classical(other, name).effects()["estimate"][0] for name in ("sc", "demeaned", "did")})
 errors = pd.DataFrame(rows) - ROLLOUT_EFFECT
-assert errors["sc"].mean() > 0.015
-assert errors[["demeaned", "did"]].mean().abs().max() < errors["sc"].mean() / 2
 pd.DataFrame({"bias": errors.mean(), "RMSE": np.sqrt((errors**2).mean())}).round(4)
 
 # %% [markdown]
@@ -165,8 +148,7 @@ calibration
 # %%
 fit = calibration.fit
 row = calibration.effects().iloc[0]
-assert row["lower"] < ROLLOUT_EFFECT < row["upper"]
-say(
+Markdown(
     f"{row['estimate']:+.3f}, 95% calibrated interval [{row['lower']:.3f}, {row['upper']:.3f}]. The truth, "
     f"{ROLLOUT_EFFECT}, is inside. The bootstrap's interval is "
     f"{(interval['upper'] - interval['lower']) / (row['upper'] - row['lower']):.1f} times as wide and misses it."

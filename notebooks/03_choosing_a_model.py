@@ -20,31 +20,18 @@ draws = 1000  # posterior draws per chain and fit
 last = 5  # pre-periods that each model forecasts
 
 # %%
-import os
-from pathlib import Path
 
 import pandas as pd
-from IPython.display import Markdown, display
+from IPython.display import Markdown
 
 import bsynth as bs
 from bsynth.plots.diagnostics import plot_energy, plot_loo_pit, plot_ppc, plot_rank, plot_trace
 
-DATA = Path(os.environ.get("BSYNTH_DATA", "../../shared/data"))
-
-
-def say(words):
-    """Show sentences whose numbers were computed here."""
-    display(Markdown(words))
-
-
 # %% [markdown]
-# The file has one row per country and year, `unit, time, outcome`, as replication archives ship it; any CSV like that
-# does.
+# GDP a head by country and year comes with the package.
 
 # %%
-panel = bs.Panel.from_long(
-    DATA / "germany.csv", unit="unit", time="time", outcome="outcome", treated="West Germany", start=1990
-)
+panel = bs.datasets.load_germany()
 panel
 
 # %% [markdown]
@@ -90,8 +77,6 @@ pc = plot_loo_pit(first)
 
 # %%
 report = bs.check(first)
-assert report["autocorrelation"].status == "warning"
-assert report.suggestion == "default"
 report
 
 # %% [markdown]
@@ -103,8 +88,7 @@ report
 fit = bs.fit(panel, "default", draws=draws, seed=1, progress=False)
 drifting = float(fit.tree["posterior"]["drifting"].mean())
 ratio = (fit.effects()["upper"] - fit.effects()["lower"])[0] / (first.effects()["upper"] - first.effects()["lower"])[0]
-assert ratio > 1.1
-say(f"{100 * drifting:.0f}% of the draws drift. The 95% interval is {ratio:.1f} times as wide as that of `level`.")
+Markdown(f"{100 * drifting:.0f}% of the draws drift. The 95% interval is {ratio:.1f} times as wide as that of `level`.")
 
 # %%
 bs.check(fit)
@@ -121,7 +105,6 @@ forecasts = {
     for model in ("dirichlet", "level", "default")
 }
 scores = pd.Series({model: each.elpd for model, each in forecasts.items()})
-assert scores.idxmax() == "default"
 scores.round(1).to_frame("sum of log predictive densities")
 
 # %% [markdown]
@@ -132,7 +115,6 @@ scores.round(1).to_frame("sum of log predictive densities")
 
 # %%
 audit = bs.audit_prior(fit, draws=draws, seed=1, progress=False)
-assert audit.moved
 audit
 
 # %%
@@ -153,8 +135,7 @@ ax = bs.plots.plot_specification_curve(curve)
 
 # %%
 pairs = curve.pairs("scale")
-assert pairs["change"].max() < -100
-say(
+Markdown(
     f"One switch alone, standardising each country by itself instead of all by West Germany, moves the effect by "
     f"{pairs['change'].max():,.0f} to {pairs['change'].min():,.0f} dollars."
 )
@@ -167,8 +148,7 @@ say(
 
 # %%
 bad = bs.certify(panel, "dirichlet", draws=draws, seed=1, windows=0, progress=False)
-assert bad.finding == "overconfident"
-say(" ".join(bad.sentences()[:3]))
+Markdown(" ".join(bad.sentences()[:3]))
 
 # %%
 ax = bs.plots.plot_certificate(bad)
@@ -178,7 +158,7 @@ ax = bs.plots.plot_certificate(bad)
 
 # %%
 good = bs.certify(panel, "default", draws=draws, seed=1, windows=0, progress=False)
-say(" ".join(good.sentences()[:3]))
+Markdown(" ".join(good.sentences()[:3]))
 
 # %%
 ax = bs.plots.plot_certificate(good)
@@ -191,8 +171,6 @@ ax = bs.plots.plot_certificate(good)
 certificates = {"dirichlet": bad, "default": good}
 rows = {(name, kind): each.row(kind) for name, each in certificates.items() for kind in ("base", "calibrated")}
 table = pd.DataFrame(rows).T[["coverage", "median_width", "score"]].astype(float)
-assert table.xs("base", level=1)["coverage"].max() < 0.8
-assert (table.xs("calibrated", level=1)["coverage"] > table.xs("base", level=1)["coverage"]).all()
 table.round(2)
 
 # %% [markdown]

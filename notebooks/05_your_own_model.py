@@ -60,7 +60,6 @@ for old, new in {
     "probability = 0.5": "probability = 0.8",
     'variance = "auto"': 'variance = "exact"',
 }.items():
-    assert old in text
     text = text.replace(old, new)
 (folder / "model.toml").write_text(text)
 (folder / "card.md").write_text(
@@ -74,7 +73,6 @@ display(Markdown(f"```toml\n{text}```"))
 # The vocabulary is closed: a key or a value that does not exist is refused, with what is allowed.
 
 # %%
-assert 'process = "ar1-or-walk"' in text
 try:
     bs.ModelSpec.from_toml(text.replace('process = "ar1-or-walk"', 'process = "stroll"'))
 except bs.SpecError as error:
@@ -85,8 +83,6 @@ except bs.SpecError as error:
 
 # %%
 own, default = bs.load_model(folder), bs.load_model("default")
-assert own.drift.sd == 0.5
-assert own.drift.probability == 0.8
 both = pd.concat([pd.json_normalize(spec.to_dict()).T[0].rename(spec.name) for spec in (default, own)], axis=1)
 both[both["default"] != both["wandering"]]
 
@@ -143,8 +139,6 @@ display(Markdown(render(evidence)))
 
 # %%
 card = (folder / "card.md").read_text()
-assert render(evidence) in card
-assert sorted(file.name for file in folder.iterdir()) == ["card.md", "evidence.json", "model.toml"]
 shutil.rmtree(folder.parent)
 
 # %% [markdown]

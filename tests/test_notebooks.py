@@ -212,7 +212,7 @@ def test_a_p_is_written_as_a_p_in_cards_and_reports() -> None:
 
 
 def test_gallery_is_whole() -> None:
-    assert len(GALLERY) == 5
+    assert len(GALLERY) == 6
     assert [file.stem for file in GALLERY] == sorted(file.stem for file in FOLDER.glob("*.ipynb"))
 
 
@@ -233,8 +233,9 @@ def test_published_notebook_is_its_source_executed(file: Path) -> None:
 
 @pytest.mark.notebooks
 @pytest.mark.parametrize("file", GALLERY, ids=lambda file: file.stem)
-def test_notebook_runs(file: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BSYNTH_DATA", str(data_dir.resolve()))
+def test_notebook_runs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what comes with the package and nothing else."""
+    monkeypatch.delenv("BSYNTH_DATA", raising=False)
     notebook = source_of(file)
     at, names = parameters_of(notebook)
     small = "\n".join(f"{name} = {SMALL[name]}" for name in names)

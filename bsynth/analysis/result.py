@@ -28,7 +28,7 @@ from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
 from bsynth.text.labels import span
-from bsynth.text.marks import OF_FIT, mark, marked, status_of
+from bsynth.text.marks import OF_FIT, UNRELIABLE, mark, marked, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 3
@@ -377,7 +377,8 @@ class Analysis(Pictured):
         return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
 
     def _gist(self) -> str:
-        return self.verdict.headline
+        # The mark stands before the title already.
+        return self.verdict.headline.removeprefix(f"{UNRELIABLE}: ")
 
     def _card(self) -> str:
         # The first screen of the report; results know no pages, so that what is shown finds what shows it.

@@ -23,7 +23,9 @@ def first_screen(analysis: Analysis) -> str:
     A picture that cannot be drawn leaves its reason in its place.
     """
     verdict = analysis.verdict
-    marks = [sentence for sentence in analysis.sentences() if sentence.startswith(UNRELIABLE)]
+    said = [sentence for sentence in analysis.sentences() if sentence.startswith(UNRELIABLE)]
+    marks = [sentence for sentence in said if sentence != verdict.headline]
+    color = f"color:{TONES['bad']};" if verdict.headline in said else ""
     warned = "".join(
         f"<p style='margin:.3em 0;color:{TONES['bad']};font-weight:bold'>{escape(mark)}</p>" for mark in marks
     )
@@ -31,7 +33,7 @@ def first_screen(analysis: Analysis) -> str:
     return (
         f"<div class='bsynth' style='{_WIDTH}'>"
         f"<div style='opacity:.75;overflow-wrap:anywhere'>{escape(analysis.title)}</div>{warned}"
-        f"<div role='heading' aria-level='3' style='{_HEADLINE}'>{escape(verdict.headline)}</div>"
+        f"<div role='heading' aria-level='3' style='{color}{_HEADLINE}'>{escape(verdict.headline)}</div>"
         f"{_facts(verdict.facts)}{_picture(analysis)}"
         f"<ul style='margin:.4em 0;padding-left:1.3em'>{points}</ul>"
         f"<div style='opacity:.75'>All of it: <code>bs.report(analysis, 'report.html')</code></div></div>"

@@ -94,7 +94,7 @@ def _figures(estimand: str, estimate: float, lower: float, upper: float) -> list
     if estimand == "lift":
         written = [percent(value, 1) if abs(value) < math.inf else number(value) for value in values]
     else:
-        written = [text.removeprefix("+") for text in numbers(*values, signed=True)]
+        written = numbers(*values)
     short = [text if len(text) <= 10 else number(value) for value, text in zip(values, written, strict=True)]
     return ["" if value != value else text for value, text in zip(values, short, strict=True)]
 
