@@ -37,10 +37,7 @@ def summarise(tree: xr.DataTree, level: float, *, weights: bool) -> pd.DataFrame
     moves = sd > 0
     # Of what never changes nothing can be said of how its chains mix.
     safe = np.where(moves[:, None, None], draws, np.random.default_rng(0).normal(size=draws.shape[1:]))
-    ess = [
-        np.where(moves, found, draws[0].size)
-        for found in (convergence.ess_bulk(safe), convergence.ess_tail(safe, (tail, 1 - tail)))
-    ]
+    ess = [np.where(moves, found, draws[0].size) for found in (convergence.ess_bulk(safe), convergence.ess_tail(safe))]
     return pd.DataFrame(
         {
             "mean": draws.mean(axis=(1, 2)),

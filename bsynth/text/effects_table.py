@@ -9,12 +9,12 @@ import pandas as pd
 from bsynth._base.plain import show
 from bsynth.text.card import html_table
 from bsynth.text.labels import plain
-from bsynth.text.numbers import number, numbers, percent, probability
+from bsynth.text.numbers import number, numbers, percent, probability, short
 
 WIDTH = 80
 """Characters of a line."""
-_NAME, _KIND = 16, 20
-"""Characters of a method's name and of a kind of interval."""
+_NAME, _KIND, _FIGURE = 14, 20, 9
+"""Characters of a method's name, of a kind of interval, and of a number."""
 _CHANCES = {"p": "p", "probability_positive": "P(> 0)", "probability_beyond_rope": "P(beyond)"}
 """What a chance is called; where a line would be too long they are left out, the first first."""
 _NEEDED = ("method", "model", "estimand", "estimate", "lower", "upper", "level", "interval")
@@ -49,6 +49,8 @@ class EffectsTable(pd.DataFrame):
         for name in _CHANCES.values():
             if max(map(len, _lines(shown))) > WIDTH and name in shown:
                 shown = shown.drop(columns=name)
+        if (over := max(map(len, _lines(shown))) - WIDTH) > 0 and "method" in shown:
+            shown = shown.assign(method=[plain(name, _NAME - over) for name in shown["method"]])
         return "\n".join([*_lines(shown), self._below()])
 
     def _repr_html_(self) -> str:
@@ -95,8 +97,8 @@ def _figures(estimand: str, estimate: float, lower: float, upper: float) -> list
         written = [percent(value, 1) if abs(value) < math.inf else number(value) for value in values]
     else:
         written = numbers(*values)
-    short = [text if len(text) <= 10 else number(value) for value, text in zip(values, written, strict=True)]
-    return ["" if value != value else text for value, text in zip(values, short, strict=True)]
+    fits = [text if len(text) <= _FIGURE else short(value) for value, text in zip(values, written, strict=True)]
+    return ["" if value != value else text for value, text in zip(values, fits, strict=True)]
 
 
 def _lines(shown: pd.DataFrame) -> list[str]:

@@ -117,6 +117,20 @@ def exact(value: float, digits: int = 5) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def short(value: float) -> str:
+    """Write a number to three digits in at most nine characters, with a power of ten from a million on.
+
+    Examples
+    --------
+    >>> short(-0.0829), short(12345.6), short(-1234567.8), short(float("inf"))
+    ('−0.0829', '12,346', '−1.23e6', '∞')
+    """
+    if not 1e6 <= abs(value) < math.inf:
+        return number(value)
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    return f"{mantissa}e{int(power)}".replace("-", _MINUS)
+
+
 def percent(value: float, decimals: int | None = None, *, signed: bool = False) -> str:
     """Format a share as a percentage, by default with one decimal at most.
 
