@@ -2,7 +2,7 @@ from . import datasets, plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
-from .bayesian.run import choose_scale, fit
+from .bayesian.run import fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
 from .checks import check, leave_future_out
@@ -25,6 +25,7 @@ from .frequentist import (
 )
 from .frequentist.estimate import Estimate
 from .model.catalogue import list_models, load_model, model_card
+from .model.scales import choose_scale
 from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.simulate import simulate_factor, simulate_rollout

@@ -123,11 +123,13 @@ def test_a_report_is_of_an_analysis(tmp_path: Path) -> None:
 LAST = pd.DataFrame({"time": [27, 28, 29], "observed": 0.0, "predicted": 0.0, "sd": 1.0, "log_density": -1.0,
                      "pit": 0.5, "status": "ok"})  # fmt: skip
 """Forecasts of the last three periods before the start."""
+ANALYSIS = bs.analyse(PANEL, models=["none"], methods=["sc"], findings="none", progress=False)
 BESIDE: dict[str, dict[str, Any]] = {
     "bootstrap": {"cluster": "time"},
     "export": {"result": bs.classical(PANEL), "folder": "folder"},
     "plot_effects": {"effects": bs.classical(PANEL).effects()},
-    "report": {"analysis": bs.analyse(PANEL, models=["none"], methods=["sc"], findings="none", progress=False)},
+    "report": {"analysis": ANALYSIS},
+    "slide": {"analysis": ANALYSIS},
     "decide": {"cost": 1.0, "value_per_unit": 1.0, "estimand": "total"},
     "plot_bootstrap": {"boot": bs.bootstrap(PANEL, cluster="time", replicates=20, progress=False)},
     "plot_checks": {"report": CheckReport("level", ())},

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NAMES = {
     "rollout": "posterior, known cell variance (`rollout`)",
+    "default, calibrated": "posterior, what a run reports (`default`, calibrated)",
+    "default": "posterior, the same without calibration",
     "level": "posterior, level shift (`level`)",
     "dirichlet": "posterior, textbook Dirichlet weights (`dirichlet`)",
     "did": "difference in differences",

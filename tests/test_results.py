@@ -22,7 +22,6 @@ from matplotlib.axes import Axes
 import bsynth as bs
 from bsynth._base.brief import LINE, Brief
 from bsynth.analysis import Analysis, Comparison
-from bsynth.bayesian.scales import ScaleChoice, compared
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
@@ -37,6 +36,7 @@ from bsynth.frequentist import (
     PlaceboTime,
     PredictionInterval,
 )
+from bsynth.model.scales import ScaleChoice
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
@@ -71,13 +71,6 @@ class Given:
         )
 
 
-def _choice(given: Given) -> ScaleChoice:
-    """Of forecasts that were made; a refit that failed its gate makes it unreliable."""
-    densities = pd.DataFrame({"treated": [-1.0, -2.0, -1.5], "log": [-0.5, -1.0, -0.6]})
-    failed = {"treated": int(given.future.status != "ok"), "log": 0}
-    return ScaleChoice(compared(densities, failed), densities, given.future.model, "0")
-
-
 MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Calibration: lambda given: given.calibration,
     bs.Certificate: lambda given: given.certificate,
@@ -88,7 +81,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Fit: lambda given: given.fit,
     LeaveFutureOut: lambda given: given.future,
     PathBand: lambda given: bs.path_band(given.fit),
-    ScaleChoice: lambda given: _choice(given),
+    ScaleChoice: lambda given: bs.choose_scale(given.panel),
     PriorAudit: lambda given: bs.audit_prior(given.fit, alphas=(1.0,), progress=False),
     Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
     SpecificationCurve: lambda given: given.curve,
@@ -107,7 +100,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PredictionInterval,
+    PredictionInterval, ScaleChoice,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)

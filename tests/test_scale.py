@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,6 @@ from scipy import stats
 
 import bsynth as bs
 from bsynth.bayesian.forecast import Forecast, forecast_of, score_forecast
-from bsynth.bayesian.scales import ScaleChoice, compared
 from bsynth.engines.hull import measure
 from bsynth.model.design import make_design
 from bsynth.model.link import IDENTITY, LINKS, LOG, LOGIT, Link
@@ -291,7 +291,6 @@ def test_a_treated_outcome_of_zero_after_the_start_is_an_effect(wide: pd.DataFra
         ("rollout", "log", "needs cells.variance = 'exact'"),
         ("student-t", "log", "the outcome would have no mean"),
         ("level", "lgo", "scale is the text 'lgo'; allowed: treated, each, log, logit"),
-        ("level", "auto", "allowed: treated, each, log, logit"),
         ("level", 1, "scale is an int"),
     ],
 )
@@ -311,54 +310,131 @@ def test_cells_of_rows_have_no_log_scale() -> None:
 # The choice of a scale.
 
 
-def _choice(log: list[float]) -> ScaleChoice:
-    densities = pd.DataFrame({"treated": [0.0, 0.0, 0.0, 0.0], "log": log})
-    return ScaleChoice(compared(densities, {"treated": 0, "log": 0}), densities, "level", "a")
+def _proportional(units: int, *, seed: int = 5, spread: float = 1.0, noise: float = 0.1) -> pd.DataFrame:
+    """Series that grow by the same shares, from sizes that differ, with noise in proportion."""
+    rng, t = np.random.default_rng(seed), np.arange(36)
+    size = np.exp(spread * rng.normal(3, 1, units))
+    values = size * np.exp(0.03 * t + 0.2 * np.sin(t))[:, None] * np.exp(noise * rng.standard_normal((36, units)))
+    return pd.DataFrame(values, columns=[f"u{j}" for j in range(units)])
 
 
-def test_the_plain_scale_stays_within_two_standard_errors() -> None:
-    # Differences of 4 ± 0.2: far beyond; of 1 ± 2 and of −1: not.
-    assert _choice([1.0, 1.1, 0.9, 1.0]).scale == "log"
-    assert "'log' was chosen" in _choice([1.0, 1.1, 0.9, 1.0]).verdict()
-    near = _choice([1.0, -1.0, 2.0, -1.0])
-    assert near.scale == "treated"
-    assert "within 2" in near.verdict()
-    worse = _choice([-1.0, -1.1, -0.9, -1.0])
-    assert worse.scale == "treated"
-    assert "worse than the outcome itself" in worse.verdict()
+def test_the_density_of_a_forecast_is_that_of_the_outcome() -> None:
+    """By hand: own mean plus the others' movement, a normal error of the size seen, and the slope of the log."""
+    wide = _proportional(5)
+    found = bs.choose_scale(bs.Panel.from_wide(wide, treated="u0", start=30), last=6)
+    y, others = np.log(wide["u1"].to_numpy()[:30]), np.log(wide.drop(columns="u1").to_numpy()[:30]).mean(axis=1)
+    error = (y - others)[24:] - (y - others)[:24].mean()
+    rms = np.sqrt(np.mean(error**2))
+    expected = stats.norm.logpdf(error, scale=rms) - y[24:]
+    assert found.units.at["u1", "log"] == pytest.approx(expected.mean(), rel=1e-12)
+    assert found.table["log_density"].tolist() == pytest.approx(found.units.mean().tolist())
+    apart = found.units["log"] - found.units["treated"]
+    assert found.table.at[1, "se"] == pytest.approx(apart.std(ddof=1) / np.sqrt(5))
 
 
-def test_a_scale_is_chosen_by_forecasts_of_the_outcome(panel: bs.Panel) -> None:
-    found = bs.choose_scale(panel, "level", last=4, progress=False)
-    each = [bs.leave_future_out(panel, "level", scale=s, last=4, progress=False).elpd for s in ("treated", "log")]
-    # Fewer draws and other seeds than there, and the same periods.
-    np.testing.assert_allclose(found.table["elpd"], each, atol=0.5)
-    assert found.table["scale"].tolist() == ["treated", "log"]
-    assert list(found.densities.index) == [26, 27, 28, 29]
+@pytest.mark.parametrize("units", [8, 30])
+def test_units_that_move_by_shares_are_put_on_the_log_scale(units: int) -> None:
+    found = bs.choose_scale(bs.Panel.from_wide(_proportional(units), treated="u0", start=30))
+    assert found.scale == "log"
+    assert "'log' was chosen" in found.verdict()
+    assert "scale = 'auto'" in found.hint()
 
 
-def test_an_outcome_that_grows_by_shares_is_put_on_the_log_scale() -> None:
-    rng, t = np.random.default_rng(5), np.arange(60)
-    # The treated unit starts small and grows a hundredfold: on its own scale the early periods say nothing of noise.
-    growth = np.exp(0.08 * t)[:, None] * np.exp(0.1 * rng.standard_normal((60, 6)))
-    panel = bs.Panel.from_wide(
-        pd.DataFrame(growth * [1, 5, 10, 20, 4, 7], columns=list("abcdef")), treated="a", start=50
-    )
-    found = bs.fit(panel, "level", scale="auto", draws=300, progress=False)
-    assert found.spec.scale == "log"
+@pytest.mark.parametrize("seed", range(6))
+def test_units_that_move_by_amounts_stay_on_their_own(seed: int) -> None:
+    """Common movements and noise of one size in units that differ tenfold: in logs the small ones would be wild."""
+    rng = np.random.default_rng(seed)
+    values = 100 * np.arange(1, 11) + 10 * rng.normal(size=(36, 1)) + 5 * rng.normal(size=(36, 10))
+    panel = bs.Panel.from_wide(pd.DataFrame(values, columns=[f"u{j}" for j in range(10)]), treated="u3", start=30)
+    assert bs.choose_scale(panel).scale == "treated"
+
+
+def test_what_happens_after_the_start_chooses_nothing() -> None:
+    wide = _proportional(8)
+    changed = wide.copy()
+    changed.loc[30:, "u0"] *= 3
+    one, other = (bs.choose_scale(bs.Panel.from_wide(w, treated="u0", start=30)) for w in (wide, changed))
+    pd.testing.assert_frame_equal(one.table, other.table)
+
+
+@pytest.mark.parametrize("times", [1e-9, 1e9])
+def test_the_unit_of_measure_chooses_nothing(times: float) -> None:
+    wide = _proportional(8)
+    one, other = (bs.choose_scale(bs.Panel.from_wide(k * wide, treated="u0", start=30)) for k in (1.0, times))
+    assert one.scale == other.scale == "log"
+    each = (found.table.set_index("scale").loc["log", ["difference", "se"]].astype(float) for found in (one, other))
+    np.testing.assert_allclose(*each, rtol=1e-6)
+
+
+def test_proportions_may_be_put_on_the_logit_scale() -> None:
+    rng, t = np.random.default_rng(2), np.arange(40)
+    logits = rng.normal(-1, 2, 12) + (0.05 * t + 0.5 * np.sin(t))[:, None] + 0.1 * rng.normal(size=(40, 12))
+    shares = pd.DataFrame(1 / (1 + np.exp(-logits)), columns=[f"u{j}" for j in range(12)])
+    found = bs.choose_scale(bs.Panel.from_wide(shares, treated="u0", start=30))
+    assert found.table["scale"].tolist() == ["treated", "log", "logit"]
+    assert found.scale == "logit"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda w: w - w.to_numpy().mean(), "zero or negative, which have no log"),
+        (lambda w: w[["u0", "u1", "u2"]], "3 units are too few to tell scales apart"),
+        (lambda w: w.iloc[26:], "4 pre-periods are too few"),
+    ],
+    ids=["negative", "units", "periods"],
+)
+def test_without_a_choice_the_outcome_stays_as_it_is(change: Any, said: str) -> None:
+    found = bs.choose_scale(bs.Panel.from_wide(change(_proportional(8)), treated="u0", start=30))
+    assert found.scale == "treated"
+    assert said in found.verdict()
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_forecasts_without_error_tie() -> None:
+    t = np.arange(36.0)
+    wide = pd.DataFrame({name: 5 + np.sin(t) for name in "abcde"})
+    assert bs.choose_scale(bs.Panel.from_wide(wide, treated="a", start=30)).scale == "treated"
+
+
+@pytest.mark.parametrize("last", [2, 28, 0])
+def test_periods_that_leave_too_few_are_refused(last: int) -> None:
+    with pytest.raises(bs.PanelError, match=f"last is {last}; give 3 to 27, a whole number"):
+        bs.choose_scale(bs.Panel.from_wide(_proportional(8), treated="u0", start=30), last=last)
+
+
+def test_every_verb_takes_the_scale_that_is_found() -> None:
+    panel = bs.Panel.from_wide(_proportional(8), treated="u0", start=30)
+    few = bs.Sampling(300, 300, seed=2)
+    found = bs.fit(panel, "level", scale="auto", sampling=few, progress=False)
+    assert found.spec.name == "level-log"
     assert "The scale 'log' was chosen" in found.notes()[0]
-    analysis = bs.analyse(panel, models=["level"], scale="auto", methods="none", findings="none", calibrated=False,
-                          draws=300, progress=False)  # fmt: skip
+    assert bs.plan(panel, "level", scale="treated").spec.scale == "treated"
+    assert bs.plan(panel, "level").spec.scale == "treated"
+    calibration = bs.calibrate(panel, "level", scale="auto", sampling=few, progress=False)
+    assert calibration.fit.spec.scale == "log"
+    assert any("The scale 'log' was chosen" in note for note in calibration.fit.notes())
+    settings = {"models": ["level"], "methods": "none", "findings": "none", "calibrated": False, "progress": False}
+    analysis = bs.analyse(panel, scale="auto", sampling=few, **settings)  # type: ignore[arg-type]
     assert analysis.fits[0].spec.name == "level-log"
     assert any("The scale 'log' was chosen" in note for note in analysis.notes())
+    plain = bs.analyse(panel, sampling=few, **settings)  # type: ignore[arg-type]
+    assert plain.fits[0].spec.name == "level"
+    assert any("scale = 'auto' puts the models there" in note for note in plain.notes())
 
 
-def test_without_another_scale_nothing_is_fitted(wide: pd.DataFrame) -> None:
-    data = wide - wide.to_numpy().mean()
-    found = bs.choose_scale(bs.Panel.from_wide(data, treated="a", start=30), "level", progress=False)
-    assert found.scale == "treated"
-    assert "no other can be had" in found.verdict()
-    assert found.densities.empty
+def test_a_model_of_the_users_own_keeps_its_scale() -> None:
+    panel = bs.Panel.from_wide(_proportional(8), treated="u0", start=30)
+    assert bs.plan(panel, bs.ModelSpec(name="mine"), scale="auto").spec.scale == "treated"
+    assert bs.plan(panel, "standardised", scale="auto").spec.scale == "each"
+    # Heavy tails have no mean on the log scale.
+    assert bs.plan(panel, "student-t", scale="auto").spec.scale == "treated"
+
+
+def test_an_outcome_that_turns_negative_after_the_start_keeps_its_scale() -> None:
+    wide = _proportional(8)
+    wide.loc[33, "u0"] = -1.0
+    assert bs.plan(bs.Panel.from_wide(wide, treated="u0", start=30), "level", scale="auto").spec.scale == "treated"
 
 
 @pytest.mark.slow
@@ -400,3 +476,10 @@ def test_a_treated_outcome_beyond_the_bounds_is_refused_after_the_start_too(scal
     frame.loc[12, "a"] = value
     with pytest.raises(bs.PanelError, match="at 12"):
         bs.fit(bs.Panel.from_wide(frame, treated="a", start=10), "level", scale=scale, progress=False)
+
+
+def test_a_treated_series_that_donors_reproduce_is_not_hidden_by_a_log() -> None:
+    wide = _proportional(8)
+    panel = bs.Panel.from_wide(wide.assign(u0=0.5 * (wide["u1"] + wide["u2"])), treated="u0", start=30)
+    assert bs.choose_scale(panel).scale == "log"
+    assert bs.plan(panel, "level", scale="auto").lacks is not None

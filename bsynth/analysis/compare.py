@@ -158,7 +158,7 @@ def plan_comparison(
         estimators=tuple(estimators),
         interval=interval,
         unavailable=unavailable,
-        notes=notes_on(panel, [each.spec for each in fits]),
+        notes=notes_on(panel, fits),
     )
 
 

@@ -11,13 +11,13 @@ from bsynth._base.request import check_flags, check_kind, check_level, check_who
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
-from bsynth.bayesian.scales import AUTO
 from bsynth.calibration import too_few
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, some_of
 from bsynth.frequentist.estimators import Method, sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, bootstrap
 from bsynth.model.catalogue import DEFAULT
+from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
 from bsynth.panel import Panel
@@ -64,8 +64,6 @@ class AnalysisPlan:
         What was asked for and cannot be had on this panel.
     notes : tuple of str
         What should be known of the panel and of a model's scale beside the answer.
-    auto : bool
-        Whether forecasts are to choose the scale of the models first (`bsynth.choose_scale`).
 
     Examples
     --------
@@ -89,7 +87,6 @@ class AnalysisPlan:
     questions: Mapping[str, Any] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    auto: bool = False
 
     @property
     def seed(self) -> int:
@@ -111,8 +108,6 @@ class AnalysisPlan:
 
     def __str__(self) -> str:
         lines = [str(p) for p in self.fits]
-        if self.auto:
-            lines.append(f"The scale of {self.fits[0].spec.name} is chosen by forecasts of the last pre-periods.")
         if self.calibrated:
             lines.append(
                 f"Calibration of {self.fits[0].spec.name} on {count(self.panel.n_donors, 'donor')} as pseudo-treated."
@@ -197,7 +192,7 @@ def plan_analysis(
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]
-    fits, lacking = plan_fits(panel, wanted, how, None if scale == AUTO else scale)
+    fits, lacking = plan_fits(panel, wanted, how, scale)
     if not fits and not chosen:
         if lacking:
             raise PanelError(f"nothing can be had: {'; '.join(f'{k}: {v}' for k, v in lacking.items())}")
@@ -226,8 +221,7 @@ def plan_analysis(
         findings=besides,
         questions=dict(questions or {}),
         unavailable=unavailable,
-        notes=notes_on(panel, [fit.spec for fit in fits]),
-        auto=scale == AUTO and bool(fits),
+        notes=notes_on(panel, fits),
     )
 
 
@@ -248,7 +242,7 @@ def plan_fits(
             planned.append(plan(panel, model, scale=scale, sampling=sampling))
         except PanelError as error:
             # The default is what runs unasked, so its lack must not cost the classical answer; a scale was asked for.
-            if model != DEFAULT or scale is not None:
+            if model != DEFAULT or scale not in (None, AUTO):
                 raise
             lacking[f"posterior {DEFAULT}"] = str(error)
     refuse_same_names(planned)
@@ -269,9 +263,13 @@ def impossible_findings(panel: Panel, *, posterior: bool, calibration: str | Non
     return {name: reason for name, reason in found.items() if reason is not None}
 
 
-def notes_on(panel: Panel, specs: Sequence[ModelSpec]) -> tuple[str, ...]:
+def notes_on(panel: Panel, fits: Sequence[Plan]) -> tuple[str, ...]:
     """What should be known beside the answer: copies, still donors, covariates nobody uses, seasons, a log scale."""
-    said = [*degenerate.facts(panel), *(note for spec in specs for note in spec.notes())]
+    specs = [fit.spec for fit in fits]
+    said = [*dict.fromkeys(fit.chosen for fit in fits if fit.chosen), *degenerate.facts(panel)]
+    said += [note for spec in specs for note in spec.notes()]
+    if any(spec.scale == PLAIN for spec in specs) and (hint := choose_scale(panel)).scale != PLAIN:
+        said.append(hint.hint())
     if panel.covariates is not None and all(spec.covariates.use == "none" for spec in specs):
         names = some_of(panel.covariates.names)
         said.append(

@@ -15,13 +15,13 @@ from bsynth._base.plain import clean
 from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
-from bsynth.analysis.plan import REFERENCE, AnalysisPlan, notes_on, plan_analysis, plan_fits
+from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.units import per_unit
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
-from bsynth.bayesian.run import choose_scale, run
+from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration, calibrate
 from bsynth.checks import REGISTRY, CheckReport
 from bsynth.checks.base import Case
@@ -65,8 +65,8 @@ def analyse(
     models : sequence of str, path or ModelSpec
         Bayesian models, the main one first; ``["none"]`` for none.
     scale : {"treated", "each", "log", "logit", "auto"}, optional
-        Of the models, in the place of their own. ``"auto"`` asks `bsynth.choose_scale` of the main one, and notes say
-        what it chose; where it cannot tell, each model keeps its own.
+        Of the models, in the place of their own. ``"auto"`` puts those of the catalogue on the one on which
+        `bsynth.choose_scale` finds that the units move alike, and notes say so.
     methods : "standard", "all", "none" or names
         Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm``, ``sc-slsqp`` (by name alone) and, around ``sc``,
         ``placebo``, ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
@@ -151,7 +151,6 @@ def _run(
     announced: bool,
 ) -> Analysis:
     panel, steps = request.panel, Steps(request.unavailable)
-    request = _scaled(request, steps, tell, progress=progress)
     choice = choose(panel, [method for method in _names(request) if method != REFERENCE])
     estimates, intervals = _classical(request, choice.kept, steps, tell, progress=progress)
     inferences = _inferences(request, choice, steps, tell, intervals, progress=progress)
@@ -182,25 +181,6 @@ def _run(
     # A verdict that raises must not take the numbers with it.
     steps.attempt("verdict", lambda: analysis.comparison.sentences())
     return replace(analysis, unavailable=dict(steps.unavailable))
-
-
-def _scaled(request: AnalysisPlan, steps: Steps, tell: Callable[[str], None], *, progress: bool) -> AnalysisPlan:
-    """The plan on the scale that forecasts of the main model choose, where they were asked."""
-    if not request.auto:
-        return request
-    main = request.fits[0].spec
-    tell(f"scale of {main.name}: forecasts of the last pre-periods")
-    choose = partial(choose_scale, request.panel, main, sampling=request.sampling, progress=progress)
-    choice = steps.attempt("choice of scale", choose)
-    if choice is None:
-        return request
-    if choice.scale == main.scale:
-        return replace(request, notes=(choice.verdict(), *request.notes))
-    specs = [each.spec for each in request.fits]
-    fits, lacking = plan_fits(request.panel, specs, request.sampling, choice.scale)
-    steps.unavailable |= lacking
-    notes = notes_on(request.panel, [each.spec for each in fits])
-    return replace(request, fits=fits, notes=(choice.verdict(), *notes))
 
 
 def _classical(

@@ -33,6 +33,8 @@ class Plan:
     design : Design
         The arrays that the model sees.
     sampling : Sampling
+    chosen : str
+        Why the model works on another scale than its own, where `bsynth.choose_scale` found one.
 
     Examples
     --------
@@ -50,6 +52,7 @@ class Plan:
     reason: str
     design: Design
     sampling: Sampling
+    chosen: str = ""
 
     @property
     def lacks(self) -> str | None:
@@ -71,7 +74,7 @@ class Plan:
             f"{self.spec.title} ({self.spec.name}) on {panel.treated_name}: {count(panel.n_donors, 'donor')}, "
             f"{panel.n_pre} pre and {count(panel.n_post, 'post period')}; "
             f"{count(how.chains, 'chain')} × {count(how.draws, 'draw')} after {how.tune} of tuning, seed "
-            f"{how.seed}. {self.reason}"
+            f"{how.seed}. {self.reason}" + f" {self.chosen}" * bool(self.chosen)
         )
 
 
@@ -88,15 +91,19 @@ def plan(
 ) -> Plan:
     """Validate a request and return what `fit` would do; nothing is sampled.
 
-    Parameters as `fit`, but for a ``scale`` that forecasts choose, which takes fits; ``slots`` and ``periods`` make
-    room for more donors and periods than the panel has, so that plans for panels that differ by a few share one
-    compiled model.
+    Parameters as `fit`; ``slots`` and ``periods`` make room for more donors and periods than the panel has, so that
+    plans for panels that differ by a few share one compiled model.
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
     choice = choose_model(panel, model, scale)
+    if choice.scale:
+        # What donors reproduce exactly is exact on the outcome's own scale, and no other may hide it.
+        own = choose_model(panel, model, None)
+        if no_posterior(panel, make_design(panel, own.spec), own.spec):
+            choice = own
     design = make_design(panel, choice.spec, slots=slots, periods=periods)
-    return Plan(panel, choice.spec, " ".join([choice.reason, *design.notes]), design, chosen)
+    return Plan(panel, choice.spec, " ".join([choice.reason, *design.notes]), design, chosen, choice.scale)
 
 
 def pymc_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT) -> "pm.Model":

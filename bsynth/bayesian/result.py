@@ -28,7 +28,7 @@ _VARIABLE = "counterfactual"
 
 @dataclass(frozen=True, repr=False)
 class Provenance(Brief):
-    """What made a fit: enough to make it again. ``chosen`` says how forecasts chose its scale, where they did."""
+    """What made a fit: enough to make it again. ``chosen`` says why it is on another scale."""
 
     seed: int
     draws: int

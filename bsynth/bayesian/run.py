@@ -1,40 +1,30 @@
-"""The Bayesian verb: panel × model → plan → `Fit`; and the scale on which a model forecasts best."""
+"""The Bayesian verb: panel × model → plan → `Fit`."""
 
 import time
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from bsynth._base.progress import status
 from bsynth._base.request import check_flags, hinted
 from bsynth._base.versions import versions
 from bsynth.bayesian import averaging
-from bsynth.bayesian.forecast import MIN_LAST, check_last, forecast_of, score_forecast
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.bayesian.result import Fit, Provenance
-from bsynth.bayesian.scales import AUTO, ScaleChoice, compared
 from bsynth.bayesian.tree import assemble, judge
 from bsynth.engines import bayes, predict
 from bsynth.engines.draws import Draws, State
-from bsynth.engines.sampling import ROUNDS, Sampling, resolve
-from bsynth.errors import PanelError, SpecError, UnreliableWarning
-from bsynth.model.catalogue import DEFAULT, choose_model
-from bsynth.model.design import possible_scales
+from bsynth.engines.sampling import Sampling
+from bsynth.errors import PanelError, UnreliableWarning
+from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
-from bsynth.panel.given import require_panel
-from bsynth.panel.labels import MIN_PRE
 from bsynth.pieces import run_pieces
-from bsynth.text.numbers import count
 
 RHAT_APART = 1.05
 """R-hat above which chains have not met, and more draws would not make up for those there are."""
-LAST = 10
-"""Pre-periods that are forecast to choose a scale, where there are as many."""
 
 
 @hinted
@@ -58,8 +48,8 @@ def fit(
         default's, a panel built from rows is fitted with known cell variance; ``fit.provenance.reason`` says so.
     scale : {"treated", "each", "log", "logit", "auto"}, optional
         In the place of the model's own: ``"log"`` for positive outcomes that grow and vary in proportion to their size,
-        ``"logit"`` for proportions. ``"auto"`` asks `choose_scale`, which takes some more fits; ``fit.notes()`` says
-        what it chose. Effects are in outcome units whatever the scale.
+        ``"logit"`` for proportions. ``"auto"`` puts a model of the catalogue on the one on which `choose_scale` finds
+        that the units move alike, and ``fit.notes()`` says so. Effects are in outcome units whatever the scale.
     draws : int, optional
         Draws kept per chain; 1000 by default.
     seed : int, optional
@@ -94,133 +84,15 @@ def fit(
     'ok'
     """
     check_flags(progress=progress)
-    scale, chosen = settle_scale(panel, model, scale, resolve(sampling, draws, seed), progress=progress)
     request = plan(panel, model, scale=scale, draws=draws, seed=seed, sampling=sampling)
     if reason := request.lacks:
         raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
-    return with_choice(run(request, progress=progress), chosen)
-
-
-def settle_scale(
-    panel: Panel, model: str | Path | ModelSpec, scale: str | None, sampling: Sampling, *, progress: bool
-) -> tuple[str | None, str]:
-    """Return the scale that was asked for, and how forecasts chose it where ``"auto"`` was; else no words."""
-    if scale != AUTO:
-        return scale, ""
-    choice = choose_scale(panel, model, sampling=sampling, progress=progress)
-    return choice.scale, choice.verdict()
-
-
-def scaled_model(
-    panel: Panel, model: str | Path | ModelSpec, scale: str | None, sampling: Sampling, *, progress: bool
-) -> tuple[str | Path | ModelSpec, str]:
-    """Return a model on the scale that was asked for, and how forecasts chose it."""
-    if scale is None:
-        return model, ""
-    settled, choice = settle_scale(panel, model, scale, sampling, progress=progress)
-    return plan(panel, model, scale=settled, sampling=sampling).spec, choice
+    return run(request, progress=progress)
 
 
 def with_choice(found: Fit, chosen: str) -> Fit:
-    """Return a fit that says how forecasts chose its scale."""
+    """Return a fit that says why it is on another scale than its model's own."""
     return replace(found, provenance=replace(found.provenance, chosen=chosen))
-
-
-def choose_scale(
-    panel: Panel,
-    model: str | Path | ModelSpec = DEFAULT,
-    *,
-    last: int | None = None,
-    draws: int | None = None,
-    seed: int | None = None,
-    sampling: Sampling | None = None,
-    progress: bool = True,
-) -> ScaleChoice:
-    """Ask on which scale a model forecasts the last pre-periods best: the outcome's own, its log or its logit.
-
-    Each of these periods is forecast from those before it, with a refit each and on each scale. The densities are those
-    of the outcome whatever the scale, so that their sums compare. The plain scale, which is the model's own if that is
-    ``"treated"`` or ``"each"``, stays unless another is better by more than two standard errors.
-
-    Parameters
-    ----------
-    panel : Panel
-    model : str, path or ModelSpec
-    last : int, optional
-        How many pre-periods, at least 3; 10 by default, or as many as there are. More tell scales apart more surely.
-    draws, seed : int, optional
-    sampling : Sampling, optional
-        Of the refits, as far as the calibration's: each is sampled until it passes its gate, from 300 draws on.
-    progress : bool
-
-    Returns
-    -------
-    ScaleChoice
-        ``.scale``, ``.table``, ``.sentences()``.
-
-    Raises
-    ------
-    PanelError
-        Too few pre-periods to forecast, or a panel on which the model has no posterior.
-
-    References
-    ----------
-    Bürkner, Gabry and Vehtari 2020 (leave-future-out, exact); the change of variables as in `bsynth.model.link`.
-
-    Examples
-    --------
-    >>> import bsynth as bs
-    >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, seed=1), unit="unit", time="time", outcome="outcome",
-    ...     treated=0, start=30)
-    >>> found = choose_scale(panel, "level", progress=False)
-    >>> found.scale, found.table["scale"].tolist()
-    ('treated', ['treated'])
-    """
-    require_panel(panel)
-    check_flags(progress=progress)
-    chosen = resolve(sampling, draws, seed).as_needed()
-    most = max(MIN_LAST, min(LAST, panel.n_pre - MIN_PRE))
-    last = check_last(panel, most if last is None else last, "a choice of scale", "name one, such as scale = 'log'")
-    spec = choose_model(panel, model).spec
-    spec = spec if spec.link.is_linear else spec.at_scale("treated")
-    specs: dict[str, ModelSpec] = {spec.scale: spec}
-    left_out: dict[str, str] = {}
-    if reason := plan(panel, spec, sampling=chosen).lacks:
-        raise PanelError(f"model {spec.name!r} has no posterior here: {reason}; use a classical estimator")
-    # Of an outcome that is no proportion nobody asks the logit.
-    for name in ("log", *(["logit"] if "logit" in possible_scales(panel) else [])):
-        try:
-            if reason := plan(panel, spec, scale=name, sampling=chosen).lacks:
-                left_out[name] = reason
-            else:
-                specs[name] = spec.at_scale(name)
-        except (PanelError, SpecError) as error:
-            left_out[name] = str(error)
-    densities, failed = _forecasts(panel, specs, last if len(specs) > 1 else 0, chosen, progress=progress)
-    return ScaleChoice(compared(densities, failed), densities, spec.name, panel.treated_name, tuple(left_out.items()))
-
-
-def _forecasts(
-    panel: Panel, specs: Mapping[str, ModelSpec], last: int, sampling: Sampling, *, progress: bool
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Log density (m, K) of each of the last pre-periods on each scale, and how many refits failed their gate."""
-
-    def score(at: tuple[str, int]) -> tuple[float, bool]:
-        name, t = at
-        shorter, own = panel.backdated(panel.times[t]), replace(sampling, seed=sampling.seed + t)
-        found = run(plan(shorter, specs[name], sampling=own, periods=len(panel.times)), progress=False, rounds=ROUNDS)
-        made = forecast_of(found, shorter, t)
-        return score_forecast(made, float(panel.treated_series[t]))["log_density"], found.status != "ok"
-
-    held = range(panel.n_pre - last, panel.n_pre)
-    jobs = {f"{name} {t}": (name, t) for name in specs for t in held}
-    title = f"Forecasts on {count(len(specs), 'scale')}"
-    rows = run_pieces(jobs, score, title=title, n_jobs=sampling.n_jobs, progress=progress)
-    scores = dict(zip(jobs.values(), rows, strict=True))
-    densities = pd.DataFrame(
-        {name: [scores[name, t][0] for t in held] for name in specs}, index=panel.times[held], dtype=float
-    )
-    return densities, {name: sum(scores[name, t][1] for t in held) for name in specs}
 
 
 def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:
@@ -315,6 +187,7 @@ def _judged(request: Plan, sampling: Sampling, drawn: Draws, *, attempt: int) ->
         reason=request.reason,
         panel=request.panel.to_dict(),
         versions=versions(),
+        chosen=request.chosen,
     )
     # Of a log's users only cell sums enter a model; their own sums would make a fit as large as the log.
     return Fit(tree, spec, diagnostics, provenance, replace(request.panel, clusters=None))

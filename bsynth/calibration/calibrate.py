@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bsynth._base.request import check_flags, hinted
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.run import fit, settle_scale, with_choice
+from bsynth.bayesian.run import fit, with_choice
 from bsynth.calibration.donors import MIN_PLACEBOS, MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve
@@ -42,7 +42,7 @@ def calibrate(
     panel : Panel
     model : str, path or ModelSpec
     scale : {"treated", "each", "log", "logit", "auto"}, optional
-        In the place of the model's own, as `bsynth.fit`; the donors' errors are then learned on that scale.
+        As `bsynth.fit`; the donors' errors are learned on that scale.
     draws : int, optional
         Posterior draws per chain and fit; 1000 by default.
     seed : int, optional
@@ -78,7 +78,6 @@ def calibrate(
     chosen = resolve(sampling, draws, seed)
     check_store(store)
     began = time.perf_counter()
-    scale, choice = settle_scale(panel, model, scale, chosen, progress=progress)
     request = plan(panel, model, scale=scale, sampling=chosen)
     spec = request.spec
     if reason := request.lacks or too_few(panel, spec):
@@ -88,7 +87,7 @@ def calibrate(
     lesson = donors.lesson
     if lesson.shares is not None:
         spec = at_shares(spec, lesson.shares)
-    treated = with_choice(fit(panel, spec, sampling=chosen, progress=progress), choice)
+    treated = with_choice(fit(panel, spec, sampling=chosen, progress=progress), request.chosen)
     single = not donors.placebos[0].members
     return Calibration(
         fit=treated,

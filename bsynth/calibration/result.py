@@ -256,7 +256,7 @@ class Calibration(Pictured):
             f"1/{round(1 / self.resolution)} apart."
         ]
         treated = len(self.fit.provenance.panel["treated"])
-        mean = f"The treated series is a mean of {count(treated, 'unit')}"
+        mean = f"The treated series is a {self.fit.tree.attrs['treated']}"
         if self.group_size > 1:
             words.append(
                 f"{mean}, so means of {count(self.group_size, 'donor')}, drawn at random, stand beside it"

@@ -120,8 +120,8 @@ def leave_future_out(
     ----------
     panel : Panel
     model : str, path or ModelSpec
-    scale : {"treated", "each", "log", "logit"}, optional
-        In the place of the model's own. Densities are of the outcome, so that scales compare.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        As `bsynth.fit`. Densities are of the outcome, so that scales compare.
     last : int
         How many pre-periods, at least 3; each costs a fit.
     draws : int, optional

@@ -83,7 +83,7 @@ draws = click.option("--draws", type=int, default=1000, show_default=True, help=
 scale = click.option(
     "--scale", type=click.Choice(["treated", "each", "log", "logit", "auto"]), default=None,
     help="Scale of the models in the place of their own: log for outcomes that vary in proportion to their size, logit "
-    "for proportions; auto lets forecasts of the last pre-periods choose.",
+    "for proportions; auto asks on which the units forecast each other best.",
 )  # fmt: skip
 replicates = click.option("--replicates", type=int, default=1000, show_default=True, help="Bootstrap replicates.")
 level = click.option("--level", type=float, default=0.95, show_default=True, help="Probability of intervals.")

@@ -107,17 +107,30 @@ def ground_panel(name: str, donors: int, k: int, *, entropy: int = TEST) -> tupl
     return Panel.from_wide(frame, treated="treated", start=N_PRE), effect
 
 
-def score(panel: Panel, effect: FloatArray, model: str, sampling: Sampling) -> Record:
-    """Score the calibration of one panel: base, calibrated and conformal average, periods, whole path."""
-    found = calibrate(panel, model, sampling=sampling, progress=False)
-    unit, truth = found.scale, float(effect.mean())
-    record: dict[str, Any] = {"status": found.status, "failed": found.failed}
+def score(
+    panel: Panel,
+    effect: FloatArray,
+    model: str,
+    sampling: Sampling,
+    *,
+    scale: str | None = None,
+    unit: float | None = None,
+) -> Record:
+    """Score the calibration of one panel: base, calibrated and conformal average, periods, whole path.
+
+    ``scale`` is that of the model, as `bsynth.calibrate` takes it. ``unit`` is what errors, widths and scores are
+    measured in; by default the treated unit's sd before the start.
+    """
+    found = calibrate(panel, model, scale=scale, sampling=sampling, progress=False)
+    truth = float(effect.mean())
+    unit = found.scale if unit is None else unit
+    record: dict[str, Any] = {"status": found.status, "failed": found.failed, "scale": found.fit.spec.scale}
     base, table = found.fit.effects, found.effects
     record["error"] = (float(table().iloc[0]["estimate"]) - truth) / unit
     record["base"] = [_held(*_bounds(base(level)), truth, level, unit) for level in LEVELS]
     record["calibrated"] = [_held(*_bounds(table(level)), truth, level, unit) for level in LEVELS]
     record["conformal"] = [
-        _held(*bounds, truth, level, unit) for bounds, level in zip(_conformal(found), LEVELS, strict=True)
+        _held(*bounds, truth, level, unit) for bounds, level in zip(_conformal(found, panel), LEVELS, strict=True)
     ]
     for kind, path in (("base-periods", _own_path), ("calibrated-periods", Calibration.path)):
         record[kind] = [_path_held(path(found, level), effect, level, unit) for level in LEVELS]
@@ -139,13 +152,18 @@ def _held(lower: float, upper: float, truth: float, level: float, unit: float) -
     return [bool(lower <= truth <= upper), (upper - lower) / unit, float(missed) / unit]
 
 
-def _conformal(found: Calibration) -> list[tuple[float, float]]:
-    """The average's estimate ± the donors' quantile of |error|/sd times its own sd, for each level."""
+def _conformal(found: Calibration, panel: Panel) -> list[tuple[float, float]]:
+    """The average counterfactual ± the donors' quantile of |error|/sd times its own sd, for each level.
+
+    On the scale of the model; of a log or logit, that of the average stands for the average of those of its periods.
+    """
     table = found.table
     scores = np.abs(standardised(table["error"].to_numpy(), table["sd"].to_numpy()))[:, None]
-    radius = conformal_quantiles(scores, LEVELS)[:, 0] * found.average_sd * found.scale
-    centre = float(found.effects().iloc[0]["estimate"])
-    return [(centre - r, centre + r) for r in radius.tolist()]
+    radius = conformal_quantiles(scores, LEVELS)[:, 0] * found.average_sd * found.unit
+    link = found.fit.spec.link
+    observed = float(panel.treated_series[panel.n_pre :].mean())
+    centre = link.forward(observed - float(found.effects().iloc[0]["estimate"]))
+    return [(observed - float(link.back(centre + r)), observed - float(link.back(centre - r))) for r in radius.tolist()]
 
 
 def _own_path(found: Calibration, level: float) -> pd.DataFrame:

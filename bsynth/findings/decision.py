@@ -124,13 +124,13 @@ def title_of(decision: Decision, outcome: str) -> str:
     periods, units = decision.periods, decision.units
     over = count(periods, "period")
     if decision.estimand == "total":
-        over = over if units == 1 else f"{count(units, 'unit')} and {over}"
+        over = over if units == 1 else f"{decision.treated.removeprefix('mean of ')} and {over}"
         return f"total over {over} of the effect on {outcome}"
     title = f"{name_of(decision)} on {outcome}"
     if units == 1:
         return title
     sum_ = f"sum over {over} of the " if decision.estimand == "cumulative" else ""
-    return f"{title} ({sum_}mean of {count(units, 'unit')})"
+    return f"{title} ({sum_}{decision.treated})"
 
 
 def _sentences(decision: Decision) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from bsynth._base.request import check_kind
 from bsynth.errors import SpecError, nearest
+from bsynth.model.link import LINKS
+from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 
@@ -71,24 +73,28 @@ def model_card(name: str) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """A specification and why it was chosen, one sentence."""
+    """A specification, why it was chosen, and in ``scale`` why it is on another scale than its own; a sentence each."""
 
     spec: ModelSpec
     reason: str
+    scale: str = ""
 
 
 def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: str | None = None) -> Choice:
-    """Resolve ``model`` for ``panel``, on another ``scale`` where one is given.
+    """Resolve ``model`` for ``panel``, on another ``scale`` where one is given or, with ``"auto"``, found.
 
     ``default`` looks at what is known of the cells.
     """
-    spec = load_model(model)
-    spec = spec if scale is None else spec.at_scale(scale)
+    spec, why = load_model(model), ""
+    if scale == AUTO:
+        spec, why = _at_found_scale(panel, model, spec)
+    elif scale is not None:
+        spec = spec.at_scale(scale)
     unused = "" if spec.link.is_linear else f" It works on the {spec.scale} of the outcome."
     if panel.covariates is not None and spec.covariates.use == "none":
         unused += " It does not use the panel's covariates; a model with a [covariates] section does."
     if model != DEFAULT:
-        return Choice(spec, f"The model {spec.name!r} was asked for.{unused}")
+        return Choice(spec, f"The model {spec.name!r} was asked for.{unused}", why)
     cells = (
         "the panel was built from rows, so the sampling variance of every cell is known and is part of the model"
         if panel.cells is not None
@@ -98,4 +104,20 @@ def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: s
         spec,
         "The default model: a level shift lets the treated unit sit above or below its donors, and a drift "
         f"switches on where the pre-period shows one; {cells}." + unused,
+        why,
     )
+
+
+def _at_found_scale(panel: Panel, model: str | Path | ModelSpec, spec: ModelSpec) -> tuple[ModelSpec, str]:
+    """A model of the catalogue on the scale that `choose_scale` finds, and why; a user's own model keeps its scale."""
+    if str(model) not in list_models() or isinstance(model, ModelSpec) or spec.scale != PLAIN:
+        return spec, ""
+    choice = choose_scale(panel)
+    link, after = LINKS[choice.scale], panel.treated_series[panel.n_pre :]
+    if choice.scale == PLAIN or bool(((after < link.lower) | (after > link.upper)).any()):
+        return spec, ""
+    try:
+        return spec.at_scale(choice.scale), choice.verdict()
+    except SpecError:
+        # Its noise or its cells have no such scale.
+        return spec, ""

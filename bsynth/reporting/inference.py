@@ -9,6 +9,7 @@ from bsynth.reporting import tables
 from bsynth.reporting.section import Section
 from bsynth.reporting.tables import Table
 from bsynth.reporting.words import as_float, find, slug_of, unit_words
+from bsynth.text.labels import METHODS
 from bsynth.text.numbers import bracket, count, numbers, p_value, percent
 
 
@@ -89,3 +90,13 @@ def further(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
     words = tuple(summary["inferences"][name]["sentences"][0] for name in others)
     found = tuple(tables.listed(each.table_at(analysis.level), f"Table of {name}") for name, each in others.items())
     return Section("Further classical inference", "further", words, found, tuple(map(slug_of, others)))
+
+
+def set_aside(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
+    """The inferences around an estimator that the verdict does not keep, behind the reason."""
+    if not analysis.aside:
+        return None
+    rejected = analysis.choice.rejected.items()
+    words = tuple(f"{METHODS.get(name, name)} is set aside, since {reason}." for name, reason in rejected)
+    points = tuple(summary["inferences"][name]["sentences"][0] for name in analysis.aside)
+    return Section("Set aside", "set-aside", words, points=points)

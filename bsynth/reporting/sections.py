@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bsynth.analysis import Analysis, Finding
+from bsynth.analysis import Analysis, Finding, units
 from bsynth.analysis.steps import Steps
 from bsynth.reporting import tables
 from bsynth.reporting.findings import Part, findings_of, reason_of
-from bsynth.reporting.inference import AT_LENGTH, further
+from bsynth.reporting.inference import AT_LENGTH, further, set_aside
 from bsynth.reporting.opening import answer, opened, pre_fit_words
 from bsynth.reporting.section import Section
 from bsynth.reporting.words import (
@@ -35,7 +35,7 @@ FOLDED = (
     "verdict", "picture", "bands",
     "certainty", "certificate", "prior-audit", "uncertainty",
     "classical", "weights", "donor-audit",
-    "placebo", "leave-one-out", "bootstrap", "further",
+    "placebo", "leave-one-out", "bootstrap", "further", "set-aside", "units",
     "specification-curve", "decision",
     "unavailable", "assumptions", "methods", "data",
 )  # fmt: skip
@@ -72,6 +72,8 @@ def sections(
         "weights": lambda: _weights(analysis, summary),
         **{name: partial(make, summary) for name, make in AT_LENGTH.items()},
         "further": lambda: further(analysis, summary),
+        "set-aside": lambda: set_aside(analysis, summary),
+        "units": lambda: _units(analysis),
         "assumptions": lambda: Section("Assumptions, and what would break them", "assumptions", ASSUMPTIONS),
         "methods": lambda: _methods(analysis, summary),
         "data": lambda: _data(analysis, summary),
@@ -216,6 +218,15 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> Section:
         "not: donors that move together can stand in for each other."
     )
     return Section("Donor weights", "weights", (words,), (tables.weights(summary, analysis.main.reason),), ("weights",))
+
+
+def _units(analysis: Analysis) -> Section | None:
+    """The effect on each treated unit by itself."""
+    if analysis.per_unit is None:
+        return None
+    words = (units.note(analysis.panel, analysis.choice.kept),)
+    found = tables.listed(analysis.per_unit, "The average effect on each treated unit", rows=len(analysis.per_unit))
+    return Section("Each treated unit", "units", words, (found,))
 
 
 def _finding(part: Part, finding: Finding) -> Section:

@@ -149,11 +149,11 @@ def leave_one_out(found: dict[str, Any]) -> Table:
     return Table(frame, f"The average effect without each donor, the largest weight first{further}")
 
 
-def listed(frame: pd.DataFrame, caption: str, *, reason: str = "") -> Table:
+def listed(frame: pd.DataFrame, caption: str, *, reason: str = "", rows: int = ROWS) -> Table:
     """Return any result's table in words: numbers of a column with common decimals, the first rows of a long one."""
     if list(frame.columns) == ["quantity", "value"]:
         frame = quantities(frame)
-    shown = frame.head(ROWS)
+    shown = frame.head(rows)
     made = {heading(str(name)): _column(str(name), shown.iloc[:, at]) for at, name in enumerate(shown.columns)}
     rest = len(frame) - len(shown)
     further = f"; {count(rest, 'further row is', 'further rows are')} in summary.json" if rest else ""

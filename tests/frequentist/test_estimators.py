@@ -282,7 +282,7 @@ def test_perfect_fit_has_an_infinite_ratio() -> None:
 def test_reprs(rollout_panel: bs.Panel) -> None:
     estimate = classical(rollout_panel)
     assert repr(estimate).count("\n") == 0
-    assert "mean of 25 units" in repr(estimate)
+    assert "mean of 25 workspaces" in repr(estimate)
     frame = make_frame(6).replace({"unit": {"d0": "<b>&", "treated": "<i>"}})
     panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="y", treated="<i>", start=2008)
     for result in (

@@ -33,7 +33,7 @@ def test_a_result_has_the_face_of_every_result(module: Procedure, found: dict[st
     result = found[module.NAME]
     assert result.status == "ok"
     assert result.kind == module.TITLE
-    assert result.title == f"{module.TITLE} around sc: mean of 25 units"
+    assert result.title == f"{module.TITLE} around sc: mean of 25 workspaces"
     assert isinstance(result.sentences(), tuple)
     assert all("\n" not in sentence and sentence.endswith(".") for sentence in result.sentences())
     assert repr(result).startswith(f"<{type(result).__name__} {result.title}: average effect ")

@@ -178,7 +178,7 @@ def test_a_report_without_a_posterior(germany: Analysis) -> None:
     text = "".join(Page(render(germany)).text)
     assert "West Germany" in text
     assert "No posterior was computed" in text
-    assert "a point without an interval" in text
+    assert "without an interval that has ends" in text
 
 
 def test_the_same_analysis_gives_the_same_files(

@@ -75,10 +75,15 @@ def test_order_answer_first_data_last(analysis: Analysis, classical_only: Analys
     assert [s.slug for s in sections(analysis)] == [
         "answer", "path", "methods-beside", "acting",
         "verdict", "picture", "certainty", "classical", "weights", "placebo", "leave-one-out", "bootstrap",
-        "further",
+        "further", "set-aside", "units",
         "assumptions", "methods", "data",
     ]  # fmt: skip
-    assert "bootstrap" not in [s.slug for s in sections(classical_only)]
+    aside = next(s for s in sections(analysis) if s.slug == "set-aside")
+    assert analysis.choice.reason in aside.paragraphs[0]
+    assert len(aside.points) == len(analysis.aside) >= 1
+    single = next(s for s in sections(analysis) if s.slug == "units").tables[0].frame
+    assert len(single) == analysis.panel.n_treated
+    assert not {"bootstrap", "set-aside", "units"} & {s.slug for s in sections(classical_only)}
 
 
 def test_findings_stand_in_their_place_and_unknown_ones_before_the_assumptions(with_findings: Analysis) -> None:

@@ -19,7 +19,7 @@ NAMED = 2
 DOUBTS = 2
 """Doubts that a headline names; the details have all."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
-NO_EFFECT = "no effect remains possible"
+NO_EFFECT = "an effect of zero is not ruled out"
 
 
 def headline(s: Sides, a: Answer, judged: Judgement) -> str:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,7 @@ import pandas as pd
 from bsynth._base.request import check_flags, check_level, check_whole, hinted, names_in
 from bsynth._base.types import Label
 from bsynth.bayesian.degenerate import no_posterior
-from bsynth.bayesian.run import scaled_model, with_choice
+from bsynth.bayesian.plan import plan
 from bsynth.calibration import (
     MIN_PLACEBOS,
     MOST_PLACEBOS,
@@ -28,7 +27,7 @@ from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
 from bsynth.calibration.groups import Group
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
-from bsynth.model.catalogue import DEFAULT, choose_model
+from bsynth.model.catalogue import DEFAULT
 from bsynth.model.design import make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -112,10 +111,8 @@ def certify(
     chosen = _levels(levels)
     windows = check_whole(windows, "windows", 0, "the number of earlier windows to try")
     began = time.perf_counter()
-    model, choice = scaled_model(panel, model, scale, how, progress=progress)
-    spec = choose_model(panel, model).spec
-    calibration = calibrate(panel, spec, sampling=how, store=store, progress=progress)
-    calibration = replace(calibration, fit=with_choice(calibration.fit, choice))
+    spec = plan(panel, model, scale=scale, sampling=how).spec
+    calibration = calibrate(panel, model, scale=scale, sampling=how, store=store, progress=progress)
     found = [PlaceboWindow(panel, calibration.placebos, None, calibration.lesson)]
     skipped = [(unit, found[0].start, reason) for unit, reason in calibration.skipped]
     for earlier in earlier_panels(panel, windows):

@@ -12,14 +12,13 @@ import pandas as pd
 from bsynth._base.plain import records, show
 from bsynth._base.request import check_flags, check_level, hinted
 from bsynth._base.types import FloatArray, Label, Status
-from bsynth.bayesian.run import scaled_model
 from bsynth.effects import EFFECT_COLUMNS, positive_share
-from bsynth.engines.sampling import Sampling, resolve
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.findings.specifications.grid import ALPHAS, SWITCHES, CurvePlan, plan_curve
 from bsynth.findings.specifications.pools import forecast_from
 from bsynth.findings.specifications.runs import SpecificationRun, run_specifications
-from bsynth.model.catalogue import DEFAULT
+from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
@@ -386,7 +385,7 @@ def specification_curve(
     require_panel(panel)
     check_flags(progress=progress)
     check_store(store)
-    base, _ = scaled_model(panel, base, scale, resolve(sampling, draws, seed), progress=progress)
+    base = base if scale is None else choose_model(panel, base, scale).spec
     plan = plan_curve(
         panel, base=base, scales=scales, level_shifts=level_shifts, drifts=drifts, alphas=alphas, pools=pools,
         starts=starts, since=since, last=last, draws=draws, seed=seed, sampling=sampling,

@@ -137,7 +137,7 @@ class PlaceboSpace(Inference):
             worth = separate([m for m, use in zip(self.members, self.table["kept"], strict=True) if use])
             notes.append(
                 f"The placebos are means of {count(size, 'donor')}, since the treated series is a mean of "
-                f"{count(treated, 'unit')}"
+                f"{self.estimate.panel.labels.units(treated)}"
                 f"{'' if size == treated else ' and more would not leave twice as many to match them'}; they overlap, "
                 f"and tell as much as about {round(worth)} separate ones."
             )
@@ -145,7 +145,7 @@ class PlaceboSpace(Inference):
                 notes.append(f"{p_value(p)} is below 1/{round(worth) + 1} by this overlap alone: take it with care.")
         elif treated > 1:
             notes.append(
-                f"The treated series is a mean of {count(treated, 'unit')} and the placebos are single donors, which "
+                f"The treated series is a {self.estimate.panel.treated_name} and the placebos are single donors, which "
                 "err more; placebo_space(panel, groups=500) compares it with means of as many donors."
             )
         if math.isinf(self.radius(level)):

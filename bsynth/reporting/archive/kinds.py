@@ -7,7 +7,6 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "analysis.comparison": ("Comparison",),
     "analysis.result": ("Analysis", "Rows"),
     "bayesian.forecast": ("Forecast",),
-    "bayesian.scales": ("ScaleChoice",),
     "calibration.certificate.certificate": ("Certificate",),
     "calibration.certificate.windows": ("PlaceboWindow",),
     "calibration.donors": ("Lesson",),
@@ -41,6 +40,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_space": ("PlaceboSpace",),
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
+    "model.scales": ("ScaleChoice",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
