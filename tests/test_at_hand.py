@@ -14,7 +14,6 @@ from matplotlib.axes import Axes
 
 import bsynth as bs
 from bsynth import plots
-from bsynth.bayesian.scales import ScaleChoice
 from bsynth.text.effects_table import WIDTH, EffectsTable
 
 
@@ -245,22 +244,14 @@ def test_an_unknown_setting_gets_a_hint(panel: bs.Panel) -> None:
 
 
 @pytest.mark.slow
-def test_a_scale_is_chosen_by_every_verb(panel: bs.Panel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the choice itself does is tested where it is made."""
-    from bsynth.bayesian import run
-
-    densities = pd.DataFrame({"treated": [-1.0, -2.0, -1.5], "log": [-0.5, -1.0, -0.6]})
-    table = run.compared(densities, {"treated": 0, "log": 0})
-    monkeypatch.setattr(run, "choose_scale", lambda *_, **__: ScaleChoice(table, densities, "level", "a"))
-    calibration = bs.calibrate(panel, "level", scale="auto", draws=300, progress=False)
-    assert calibration.fit.spec.scale == "log"
-    assert "The scale 'log' was chosen" in calibration.fit.notes()[0]
-    certificate = bs.certify(panel, "level", scale="auto", windows=0, draws=300, progress=False)
-    assert certificate.spec.scale == "log"
-    assert certificate.calibration.fit.provenance.chosen.startswith("The scale 'log'")
+def test_a_scale_is_asked_of_every_verb(panel: bs.Panel) -> None:
+    chosen = bs.choose_scale(panel).scale
+    few: dict[str, Any] = {"draws": 300, "progress": False}
+    assert bs.calibrate(panel, "level", scale="auto", **few).fit.spec.scale == chosen
+    for scale, wanted in (("log", "log"), ("auto", chosen)):
+        certificate = bs.certify(panel, "level", scale=scale, windows=0, **few)
+        assert certificate.spec.scale == certificate.calibration.fit.spec.scale == wanted
     curve = bs.specification_curve(
-        panel, base="level", scale="auto", drifts=["none"], alphas=[1.0], pools=[], starts=[], since=[], last=3,
-        draws=300, progress=False,
-    )  # fmt: skip
+        panel, base="level", scale="log", drifts=["none"], alphas=[1.0], pools=[], starts=[], since=[], last=3, **few
+    )
     assert set(curve.table["scale"]) == {"log"}
-    assert bs.certify(panel, "level", scale="log", windows=0, draws=300, progress=False).spec.scale == "log"
