@@ -35,7 +35,7 @@ folder = Path(tempfile.mkdtemp())
 
 # %%
 frame = bs.datasets.make_geo(as_frame=True)
-frame[["market", "week", "sales"]].to_csv(folder / "sales.csv", index=False)
+frame[["market", "week", "sales"]].round(2).to_csv(folder / "sales.csv", index=False)
 pd.read_csv(folder / "sales.csv").head(3)
 
 # %% [markdown]
@@ -86,12 +86,13 @@ analysis
 analysis.effects()
 
 # %% [markdown]
-# Week by week: the gap to what would have been sold, in sales and as a share of them, each with its interval.
+# Week by week: the gap to what would have been sold, in sales with its interval, and as a share of them (whose bounds are
+# `relative_lower` and `relative_upper`).
 
 # %%
 weekly = analysis.calibration.path().set_index("time")
-shown = ["observed", "counterfactual", "gap", "gap_lower", "gap_upper"]
-weekly[shown].round(0).join(weekly[["relative", "relative_lower", "relative_upper"]].round(3))
+shown = ["observed", "counterfactual", "gap", "gap_lower", "gap_upper", "relative"]
+weekly[shown].round(dict.fromkeys(shown[:-1], 1) | {"relative": 3})
 
 # %% [markdown]
 # And summed since the start:
