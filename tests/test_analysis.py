@@ -235,7 +235,7 @@ def test_an_analysis_has_the_face_of_every_result(prop99_panel: bs.Panel) -> Non
     assert repr(found).startswith(
         "<Analysis outcome of California, 1989 to 2000: Inconclusive: −20 (−24%), 95% placebo"
     )
-    pd.testing.assert_frame_equal(found.table, found.effects(0.95))
+    pd.testing.assert_frame_equal(pd.DataFrame(found.table), pd.DataFrame(found.effects(0.95)))
     wide, narrow = (found.effects(level).query("interval == 'placebo'").iloc[0] for level in (0.95, 0.8))
     assert wide["lower"] < narrow["lower"] < narrow["upper"] < wide["upper"]
     card = found._repr_html_()
