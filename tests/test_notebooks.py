@@ -6,6 +6,7 @@ parameters and writes the ``.ipynb`` beside them.
 
 import ast
 import base64
+import html
 import importlib.util
 import io
 import json
@@ -229,6 +230,36 @@ def test_published_notebook_is_its_source_executed(file: Path) -> None:
     for stray in ("Warning", "Traceback", "UNRELIABLE", "site-packages", "ipykernel", str(FOLDER.parent), sys.prefix):
         assert stray not in words
     assert re.search(r"(?<![\w.])/(home|root|tmp|Users|var|private)/", words) is None
+
+
+CLAIMS: dict[str, list[str]] = {
+    "00_quickstart": ["Weekly sales rose by", "Was it worth it"],
+    "01_rollout": [
+        "0.5916 before, 0.6431 after: \\*\\*\\+0.0515\\*\\*", "wave 1 is 0.038 above the mean of the donors",
+        "close 0.013 of it and leave 0.025; after the upgrade they close 0.004", "The truth, 0.05, is inside",
+    ],
+    "02_famous_studies": [
+        "-19.0 packs on average, -25.7 in 2000, post/pre MSPE ratio 128", "-9.6% over 1980–1997 and -0.70 thousand",
+        "past outcomes alone give -0.69", "-1,585 dollars on average, the synthetic country 11.7% above",
+    ],
+    "03_choosing_a_model": ["Use model 'default' instead", "OVERCONFIDENT"],
+    "04_comparing_methods": ["-19.51", "-11.11", "-27.35", "-15.6"],
+    "05_your_own_model": ["process is 'stroll'|stroll"],
+}  # fmt: skip
+"""What a published notebook shows, since its words rest on it."""
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_what_the_gallery_says_is_what_it_shows(name: str) -> None:
+    notebook = nbformat.read(FOLDER / f"{name}.ipynb", 4)
+    shown = html.unescape(words_of(notebook)) + "\n".join(
+        cell.source for cell in notebook.cells if cell.cell_type == "markdown"
+    )
+    for claim in CLAIMS[name]:
+        assert re.search(claim, shown), claim
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert not re.search(r"^\s*assert |BSYNTH_DATA|read_csv\(DATA", code, flags=re.M)
+    assert max(map(len, code.splitlines())) <= 120
 
 
 @pytest.mark.notebooks
