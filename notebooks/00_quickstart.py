@@ -35,7 +35,7 @@ folder = Path(tempfile.mkdtemp())
 
 # %%
 frame = bs.datasets.make_geo(as_frame=True)
-frame[["market", "week", "sales"]].to_csv(folder / "sales.csv", index=False)
+frame[["market", "week", "sales"]].round(2).to_csv(folder / "sales.csv", index=False)
 pd.read_csv(folder / "sales.csv").head(3)
 
 # %% [markdown]
@@ -60,10 +60,11 @@ panel = bs.Panel.from_long(
 panel
 
 # %% [markdown]
-# Look at the data before anything is fitted: do the other markets move as the treated one does?
+# Look at the data before anything is fitted: do the other markets move as the treated one does? Markets differ in size,
+# so each is drawn as a percentage of its own mean before the start.
 
 # %%
-ax = panel.plot()
+ax = panel.plot(index=True)
 
 # %% [markdown]
 # ## 3. The answer
@@ -85,17 +86,19 @@ analysis
 analysis.effects()
 
 # %% [markdown]
-# Week by week: the gap to what would have been sold, as sales and as a share. `gap` and `relative` have their bounds.
+# Week by week: the gap to what would have been sold, in sales with its interval, and as a share of them (whose bounds are
+# `relative_lower` and `relative_upper`).
 
 # %%
 weekly = analysis.calibration.path().set_index("time")
-weekly[["observed", "counterfactual", "gap", "gap_lower", "gap_upper", "relative"]].round(3)
+shown = ["observed", "counterfactual", "gap", "gap_lower", "gap_upper", "relative"]
+weekly[shown].round(dict.fromkeys(shown[:-1], 1) | {"relative": 3})
 
 # %% [markdown]
 # And summed since the start:
 
 # %%
-analysis.calibration.cumulative().round(0)
+analysis.calibration.cumulative().set_index("time")[["cumulative", "lower", "upper"]].round(0)
 
 # %%
 ax = bs.plots.plot_impact(analysis)
@@ -106,8 +109,7 @@ ax = bs.plots.plot_impact(analysis)
 # Say that each sale earns 30 and the campaign cost 100,000.
 
 # %%
-decision = bs.decide(analysis, cost=100_000, value_per_unit=30)
-print("\n".join(decision.sentences()))
+bs.decide(analysis, cost=100_000, value_per_unit=30)
 
 # %% [markdown]
 # ## 6. Share it
@@ -116,11 +118,10 @@ print("\n".join(decision.sentences()))
 # without fitting anything again.
 
 # %%
-page = bs.report(analysis, folder / "report.html")
+bs.report(analysis, folder / "report.html")
 analysis.save(folder / "analysis.nc")
 again = bs.load(folder / "analysis.nc")
-print(page.name, page.stat().st_size // 1000, "kB")
-print(again.verdict)
+again.verdict.headline
 
 # %% [markdown]
 # ## And now with your data

@@ -128,7 +128,12 @@ Markdown(
 rows = []
 for seed in range(1000, 1000 + logs):
     other = bs.Panel.from_events(bs.simulate_rollout(seed=seed), **rollout_panel_arguments())
-    rows.append({name: bs.classical(other, name).effects()["estimate"][0] for name in ("sc", "demeaned", "did")})
+    rows.append(
+        {
+            name: bs.classical(other, name).effects()["estimate"][0]
+            for name in ("sc", "demeaned", "did")
+        }
+    )
 errors = pd.DataFrame(rows) - ROLLOUT_EFFECT
 pd.DataFrame({"bias": errors.mean(), "RMSE": np.sqrt((errors**2).mean())}).round(4)
 
@@ -158,8 +163,18 @@ Markdown(
 ax = bs.plot_trajectory(fit)
 
 # %%
-everything = [calibration, fit, sc, bs.classical(panel, "demeaned"), bs.classical(panel, "did"), placebo, bootstrap]
-ax = bs.plot_effects(pd.concat([each.effects() for each in everything], ignore_index=True), truth=ROLLOUT_EFFECT)
+everything = [
+    calibration,
+    fit,
+    sc,
+    bs.classical(panel, "demeaned"),
+    bs.classical(panel, "did"),
+    placebo,
+    bootstrap,
+]
+ax = bs.plot_effects(
+    pd.concat([each.effects() for each in everything], ignore_index=True), truth=ROLLOUT_EFFECT
+)
 
 # %% [markdown]
 # Where the uncertainty that is left comes from:
@@ -174,7 +189,14 @@ ax = bs.decompose_uncertainty(fit).plot()
 # it pays from +0.02 on. The posterior answers that question directly, and says how large a bias would overturn it.
 
 # %%
-decision = bs.decide(calibration, threshold=0.02, rope=0.01, cost=20_000, value_per_unit=1_000_000, estimand="average")
+decision = bs.decide(
+    calibration,
+    threshold=0.02,
+    rope=0.01,
+    cost=20_000,
+    value_per_unit=1_000_000,
+    estimand="average",
+)
 decision
 
 # %%

@@ -31,8 +31,16 @@ from bsynth.frequentist import with_weights
 # The three panels come with the package; with `as_frame=True` each is the table that it is made of.
 
 # %%
-california, basque, germany = bs.datasets.load_prop99(), bs.datasets.load_basque(), bs.datasets.load_germany()
-panels = {"Proposition 99": california, "Basque Country": basque, "German reunification": germany}
+california, basque, germany = (
+    bs.datasets.load_prop99(),
+    bs.datasets.load_basque(),
+    bs.datasets.load_germany(),
+)
+panels = {
+    "Proposition 99": california,
+    "Basque Country": basque,
+    "German reunification": germany,
+}
 bs.datasets.load_prop99(as_frame=True).tail(3)
 
 # %% [markdown]
@@ -43,7 +51,8 @@ bs.datasets.load_prop99(as_frame=True).tail(3)
 
 # %%
 paper = with_weights(
-    california, {"Utah": 0.334, "Nevada": 0.234, "Montana": 0.199, "Colorado": 0.164, "Connecticut": 0.069}
+    california,
+    {"Utah": 0.334, "Nevada": 0.234, "Montana": 0.199, "Colorado": 0.164, "Connecticut": 0.069},
 )
 post = slice(california.n_pre, None)
 Markdown(
@@ -95,7 +104,10 @@ Markdown(
 # about 12% in 2003, and the largest RMSPE ratio of 17 countries.
 
 # %%
-paper = with_weights(germany, {"Austria": 0.42, "USA": 0.22, "Japan": 0.16, "Switzerland": 0.11, "Netherlands": 0.09})
+paper = with_weights(
+    germany,
+    {"Austria": 0.42, "USA": 0.22, "Japan": 0.16, "Switzerland": 0.11, "Netherlands": 0.09},
+)
 ranks = bs.placebo_space(germany, progress=False).ranks
 Markdown(
     f"{paper.gap[germany.n_pre :].mean():,.0f} dollars on average, the synthetic country "
@@ -111,13 +123,30 @@ Markdown(
 # about the donors, where nothing happened.
 
 # %%
-calibrations = {name: bs.calibrate(panel, draws=draws, seed=1, progress=False) for name, panel in panels.items()}
+calibrations = {
+    name: bs.calibrate(panel, draws=draws, seed=1, progress=False)
+    for name, panel in panels.items()
+}
 rows = []
 for name, calibration in calibrations.items():
-    for kind, effects in (("base", calibration.fit.effects(0.9)), ("calibrated", calibration.effects(0.9))):
+    for kind, effects in (
+        ("base", calibration.fit.effects(0.9)),
+        ("calibrated", calibration.effects(0.9)),
+    ):
         row = effects.iloc[0]
-        rows.append([name, kind, row["estimate"], row["lower"], row["upper"], row["probability_positive"]])
-table = pd.DataFrame(rows, columns=["study", "90% interval", "average effect", "lower", "upper", "P(> 0)"])
+        rows.append(
+            [
+                name,
+                kind,
+                row["estimate"],
+                row["lower"],
+                row["upper"],
+                row["probability_positive"],
+            ]
+        )
+table = pd.DataFrame(
+    rows, columns=["study", "90% interval", "average effect", "lower", "upper", "P(> 0)"]
+)
 width = (table["upper"] - table["lower"]).to_numpy()
 table.style.format(precision=3, thousands=",").hide(axis="index")
 
@@ -139,7 +168,9 @@ def plot_donors(name, ax):
     reach = 1.645 * donors["sd"]
     held = donors["error"].abs() <= reach
     colours = np.where(held, "#0072B2", "#D55E00")
-    ax.errorbar(donors.index, donors["error"], yerr=reach, fmt="none", ecolor=colours, elinewidth=1.6)
+    ax.errorbar(
+        donors.index, donors["error"], yerr=reach, fmt="none", ecolor=colours, elinewidth=1.6
+    )
     ax.scatter(donors.index, donors["error"], c=colours, s=14, zorder=3)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_title(f"{name}: {held.sum()} of {len(held)} hold 0", fontsize=10)
@@ -151,7 +182,12 @@ def plot_donors(name, ax):
 fig, axes = plt.subplots(1, 3, figsize=(11, 4), layout="constrained", width_ratios=[2, 1, 1])
 held = [plot_donors(name, ax) for name, ax in zip(calibrations, axes, strict=True)]
 axes[0].set_ylabel("average gap of a donor, pre-period sd")
-fig.suptitle("Donors as if treated, with the model's own 90% interval", x=0.01, ha="left", fontweight="bold")
+title = fig.suptitle(
+    "Donors as if treated, with the model's own 90% interval",
+    x=0.01,
+    ha="left",
+    fontweight="bold",
+)
 
 # %% [markdown]
 # The calibration measures exactly that. *c* stretches what the model knows, *d* adds what no pre-period can show.

@@ -79,24 +79,33 @@ def answers(world, seed):
     for method in ("sc", "demeaned", "did", "sdid"):
         rows[method] = bs.placebo_space(panel, method, progress=False).effects(0.9).iloc[0]
     for model in ("level", "default"):
-        rows[f"posterior, {model}"] = bs.fit(panel, model, draws=draws, seed=seed, progress=False).effects(0.9).iloc[0]
+        rows[f"posterior, {model}"] = (
+            bs.fit(panel, model, draws=draws, seed=seed, progress=False).effects(0.9).iloc[0]
+        )
     table = pd.DataFrame(rows).T[["estimate", "lower", "upper", "status"]]
     return table.assign(world=world, seed=seed).rename_axis("method").reset_index()
 
 
 chosen = ("factor", "outside", "walk-factors")
-found = pd.concat([answers(world, seed) for world in chosen for seed in range(worlds)], ignore_index=True)
+found = pd.concat(
+    [answers(world, seed) for world in chosen for seed in range(worlds)], ignore_index=True
+)
 found[["estimate", "lower", "upper"]] = found[["estimate", "lower", "upper"]].astype(float)
 found["error"] = found["estimate"] - EFFECT
 found["held"] = (found["lower"] <= EFFECT) & (found["upper"] >= EFFECT)
 found["width"] = found["upper"] - found["lower"]
 fits = found.loc[found["method"].str.startswith("posterior"), "status"]
-Markdown(f"{(fits != 'ok').sum()} of {len(fits)} fits did not pass the convergence gate; they count all the same.")
+Markdown(
+    f"{(fits != 'ok').sum()} of {len(fits)} fits did not pass the convergence gate; they count all the same."
+)
 
 # %%
 found["square"] = found["error"] ** 2
 summary = found.groupby(["world", "method"], sort=False).agg(
-    bias=("error", "mean"), RMSE=("square", "mean"), held=("held", "mean"), width=("width", "median")
+    bias=("error", "mean"),
+    RMSE=("square", "mean"),
+    held=("held", "mean"),
+    width=("width", "median"),
 )
 summary["RMSE"] **= 0.5
 summary.round(3)
@@ -116,8 +125,17 @@ Markdown(
 fig, axes = plt.subplots(1, len(chosen), figsize=(11, 4), layout="constrained", sharey=True)
 methods = found["method"].unique()
 for world, ax in zip(chosen, axes, strict=True):
-    errors = [found.loc[(found["world"] == world) & (found["method"] == method), "error"] for method in methods]
-    ax.boxplot(errors, orientation="horizontal", widths=0.6, showfliers=False, medianprops={"color": "#0072B2"})
+    errors = [
+        found.loc[(found["world"] == world) & (found["method"] == method), "error"]
+        for method in methods
+    ]
+    ax.boxplot(
+        errors,
+        orientation="horizontal",
+        widths=0.6,
+        showfliers=False,
+        medianprops={"color": "#0072B2"},
+    )
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_title(WORLDS[world].title, fontsize=10)
     ax.set_yticks(range(1, len(methods) + 1), methods)
@@ -131,7 +149,9 @@ title = fig.suptitle("Errors by method and world", x=0.01, ha="left", fontweight
 # known to about this much:
 
 # %%
-Markdown(f"± {np.sqrt(0.9 * 0.1 / worlds):.2f}, one standard error of a coverage of 0.9 over {worlds} panels.")
+Markdown(
+    f"± {np.sqrt(0.9 * 0.1 / worlds):.2f}, one standard error of a coverage of 0.9 over {worlds} panels."
+)
 
 # %% [markdown]
 # ## What to take along

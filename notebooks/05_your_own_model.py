@@ -83,7 +83,10 @@ except bs.SpecError as error:
 
 # %%
 own, default = bs.load_model(folder), bs.load_model("default")
-both = pd.concat([pd.json_normalize(spec.to_dict()).T[0].rename(spec.name) for spec in (default, own)], axis=1)
+both = pd.concat(
+    [pd.json_normalize(spec.to_dict()).T[0].rename(spec.name) for spec in (default, own)],
+    axis=1,
+)
 both[both["default"] != both["wandering"]]
 
 # %% [markdown]
@@ -93,10 +96,17 @@ both[both["default"] != both["wandering"]]
 
 # %%
 frame = bs.simulate_factor(donors=12, n_pre=25, n_post=8, rho=0.9, effect=1.0, seed=3)
-panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=25)
-fits = [bs.fit(panel, model, draws=draws, seed=1, progress=False) for model in ("default", folder)]
+panel = bs.Panel.from_long(
+    frame, unit="unit", time="time", outcome="outcome", treated=0, start=25
+)
+fits = [
+    bs.fit(panel, model, draws=draws, seed=1, progress=False) for model in ("default", folder)
+]
 table = pd.concat([fit.effects() for fit in fits], ignore_index=True)
-table.loc[table["estimand"] == "average", ["model", "estimate", "lower", "upper", "interval", "status"]].round(3)
+table.loc[
+    table["estimand"] == "average",
+    ["model", "estimate", "lower", "upper", "interval", "status"],
+].round(3)
 
 # %%
 ax = bs.plot_trajectory(fits[1])

@@ -117,7 +117,9 @@ def test_a_wide_table_loses_chances_before_anything_else() -> None:
     assert "unreliable" in text, "a failed gate is seen"
     assert "∞" in text
     assert "P(> 0)" not in text
-    assert "−2.0%   18.2%" in repr(effects(model="m", estimand="lift", estimate=0.081, lower=-0.02, upper=0.182))
+    assert re.search(
+        r"−2.0% +18.2%", repr(effects(model="m", estimand="lift", estimate=0.081, lower=-0.02, upper=0.182))
+    )
 
 
 def test_what_was_made_of_a_table_is_a_plain_one() -> None:
@@ -212,6 +214,13 @@ def test_a_panel_draws_itself(panel: bs.Panel) -> None:
     lines = {line.get_gid(): line for line in ax.get_lines()}
     np.testing.assert_array_equal(lines["treated"].get_ydata(), panel.treated_series)
     assert sum(line.get_gid() == "donor" for line in ax.get_lines()) == panel.n_donors
+    indexed = {line.get_gid(): line for line in panel.plot(index=True).get_lines()}["treated"].get_ydata()
+    assert np.mean(indexed[: panel.n_pre]) == pytest.approx(100)
+    np.testing.assert_allclose(indexed / indexed[0], panel.treated_series / panel.treated_series[0])
+    with pytest.raises(bs.SpecError, match="not above zero; leave it out"):
+        bs.Panel.from_long(
+            bs.simulate_factor(seed=1), unit="unit", time="time", outcome="outcome", treated=0, start=30
+        ).plot(index=True)
     several = bs.datasets.make_geo(treated=2, markets=8, weeks=40).plot(ax=plt.subplots()[1])
     assert sum(line.get_gid() == "unit" for line in several.get_lines()) == 2
     with pytest.raises(bs.SpecError, match="panel is None; give a Panel"):

@@ -8,7 +8,6 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 import bsynth as bs
@@ -232,20 +231,19 @@ def test_code_that_takes_minutes_names_what_there_is() -> None:
 
 
 @pytest.mark.slow
-def test_code_runs(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = pd.read_csv(data_dir / "california_prop99.csv").rename(
-        columns={"unit": "state", "time": "year", "outcome": "sales"}
-    )
-    states = ["California", "Utah", "Montana", "Nevada", "Colorado", "Connecticut"]
-    frame[frame["state"].isin(states)].to_csv(tmp_path / "sales.csv", index=False)
+def test_code_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = bs.datasets.make_geo(as_frame=True)
+    markets = ["Columbus", "Albany", "Boston", "Detroit", "Houston", "Fresno"]
+    frame.loc[frame["market"].isin(markets), ["market", "week", "sales"]].to_csv(tmp_path / "sales.csv", index=False)
     monkeypatch.chdir(tmp_path)
     import matplotlib as mpl
 
     mpl.use("Agg")
-    scope: dict[str, object] = {}
+    scope: dict[str, Any] = {}
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
         exec(compile(block, "README.md", "exec"), scope)
     assert (tmp_path / "report.html").is_file()
+    assert str(bs.load(tmp_path / "analysis.nc").verdict) == str(scope["analysis"].verdict)
     assert isinstance(scope["fit"], bs.Fit)
 
 

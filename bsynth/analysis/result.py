@@ -199,7 +199,7 @@ class Analysis(Pictured):
         """The outcome, whose it is, and the window."""
         labels = self.panel.period_labels()
         window = span(labels[self.panel.n_pre], labels[-1])
-        return f"{self.panel.source.outcome} of {self.panel.treated_name}, {window}"
+        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {window}"
 
     def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.

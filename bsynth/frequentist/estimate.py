@@ -170,7 +170,7 @@ class Estimate(Pictured):
         average = float(self.gap[self.panel.n_pre :].mean())
         name = METHODS.get(self.estimator, self.estimator)
         return (
-            f"The average effect on {self.panel.source.outcome} of {self.panel.treated_name} is {number(average)}, a "
+            f"The average effect on {self.panel.labels.outcome} of {self.panel.treated_name} is {number(average)}, a "
             f"point without an interval ({name}).",
             f"Before the start its gap has an RMSPE of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
             f"{self._shared()}.",

@@ -329,10 +329,13 @@ class Panel(PanelData):
         """What a run folder records of the panel, JSON-ready: counts, labels, the rule for holes, and `notes`."""
         return panel_dict(self)
 
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the treated series among its donors, `bsynth.plots.plot_panel`, and return the axes."""
+    def plot(self, ax: "Axes | None" = None, *, index: bool = False) -> "Axes":
+        """Draw the treated series among its donors, `bsynth.plots.plot_panel`, and return the axes.
+
+        ``index`` draws each series as a percentage of its own mean before the start.
+        """
         # As with results: data know no plotting, and matplotlib is loaded with the first picture.
-        axes: Axes = import_module("bsynth.plots").plot_panel(self, ax=ax)
+        axes: Axes = import_module("bsynth.plots").plot_panel(self, ax=ax, index=index)
         return axes
 
     def __repr__(self) -> str:

@@ -58,7 +58,7 @@ def plot_placebo_time(placebo: PlaceboTime | Analysis, *, ax: Axes | None = None
         # Under the backdated lines, which lie close to it before the start.
         ax.plot(x, estimate.gap, color=BLACK, linewidth=1.6, zorder=1.8, gid="treated")
         style.time_axis(ax, panel.times, panel.source.time)
-        ax.set_ylabel(f"gap in {drawn(panel.source.outcome)}", color=style.INK)
+        ax.set_ylabel(f"gap in {drawn(panel.labels.outcome)}", color=style.INK)
         focus(ax, np.concatenate([estimate.gap, [0.0], *shown])[:, None], None)
         style.start_line(ax, x[panel.n_pre])
         style.end_labels(ax, [EndLabel(x[-1], float(estimate.gap[-1]), "real start", BLACK)])

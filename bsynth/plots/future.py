@@ -62,7 +62,7 @@ def plot_leave_future_out(future: LeaveFutureOut, *, ax: Axes | None = None, lev
         style.time_axis(ax, panel.times[before], panel.source.time)
         # The bars of the last period are wider than the line.
         ax.margins(x=0.03)
-        ax.set_ylabel(drawn(panel.source.outcome), color=style.INK)
+        ax.set_ylabel(drawn(panel.labels.outcome), color=style.INK)
         style.heading(
             ax,
             f"Leave-future-out of {drawn(repr(future.model))}: {len(missed)} of {count(len(table), 'forecast')} missed",

@@ -59,7 +59,7 @@ def plot_leave_one_out(loo: LeaveOneOut | Analysis, *, ax: Axes | None = None, t
         if left < 0 < right:
             ax.axvline(0, color=style.INK, linewidth=0.9, gid="zero")
         ax.set_ylabel("donor left out", color=style.INK)
-        ax.set_xlabel(f"average effect on {drawn(estimate.panel.source.outcome)}", color=style.INK)
+        ax.set_xlabel(f"average effect on {drawn(estimate.panel.labels.outcome)}", color=style.INK)
         words = numbers(full, low, high, signed=True)
         hidden = len(loo.table) - len(shown)
         style.heading(

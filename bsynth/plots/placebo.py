@@ -65,7 +65,7 @@ def plot_placebo(placebo: PlaceboSpace | Analysis, *, ax: Axes | None = None) ->
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
         ax.plot(x, estimate.gap, color=BLACK, linewidth=2.3, zorder=5, gid="treated")
         style.time_axis(ax, panel.times, panel.source.time)
-        ax.set_ylabel(f"gap in {drawn(panel.source.outcome)}", color=style.INK)
+        ax.set_ylabel(f"gap in {drawn(panel.labels.outcome)}", color=style.INK)
         outside = focus(
             ax, np.column_stack([estimate.gap, np.zeros_like(estimate.gap)]), gaps[:, kept] if many else gaps
         )

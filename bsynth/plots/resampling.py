@@ -62,7 +62,7 @@ def plot_bootstrap(
             ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
         ax.yaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
         ax.set_ylabel("replicates", color=style.INK)
-        ax.set_xlabel(f"average effect on {drawn(boot.estimate.panel.source.outcome)}", color=style.INK)
+        ax.set_xlabel(f"average effect on {drawn(boot.estimate.panel.labels.outcome)}", color=style.INK)
         failed = f"; {boot.failed} more have no answer" if boot.failed else ""
         style.heading(
             ax,

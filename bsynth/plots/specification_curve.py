@@ -146,7 +146,7 @@ def _draw_effects(ax: Axes, curve: SpecificationCurve, table: pd.DataFrame, colo
     here = table["reference"].to_numpy()
     for at in x[here]:
         ax.axvline(at, color=INK, linewidth=0.9, linestyle=(0, (1, 1.5)), zorder=1.4, gid="reference")
-    ax.set_ylabel(f"average effect on {drawn(curve.plan.panel.source.outcome)}", color=INK)
+    ax.set_ylabel(f"average effect on {drawn(curve.plan.panel.labels.outcome)}", color=INK)
 
 
 def _draw_switches(ax: Axes, table: pd.DataFrame, rows: list[tuple[str, object]], colours: ScalarMappable) -> None:

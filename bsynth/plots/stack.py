@@ -64,7 +64,7 @@ def plot_stack(result: Stack, *, ax: Axes | None = None, level: float = 0.95) ->
             words, size = f"  weight {fixed(row['weight'], 2)}", 4.0 + 9.0 * float(row["weight"]) ** 0.5
             _row(ax, y, row, RED if bad else BLUE, "unreliable" if bad else "specification", size, words)
         ax.margins(x=0.06)
-        ax.set_xlabel(f"average effect on {drawn(panel.source.outcome)}", color=style.INK)
+        ax.set_xlabel(f"average effect on {drawn(panel.labels.outcome)}", color=style.INK)
         less = len(result.weights) - len(rows)
         style.heading(
             ax,

@@ -169,7 +169,7 @@ def placebo_chart(placebo: PlaceboSpace) -> Chart:
         frame=pd.concat([_periods(panel.times, panel.source.time), own, behind], axis=1),
         times=panel.times,
         start=panel.n_pre,
-        y=f"gap in {plain(panel.source.outcome)}",
+        y=f"gap in {plain(panel.labels.outcome)}",
         subtitle=_subtitle(METHODS.get(name, name), panel.times, panel.n_pre),
         lines=(Line(1, plain(panel.treated_name), "treated"),),
         background=tuple(
