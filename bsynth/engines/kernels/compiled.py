@@ -39,8 +39,8 @@ _NOT_FINITE = 1
 def cache_folder() -> Path:
     """Return where machine code is kept: ``BSYNTH_CACHE``, else the user's folder for caches.
 
-    Each state of the sources, each place where they lie (the compiler takes another's code for none of its own) and each
-    version of the compiler has a folder of its own.
+    Each state of the sources, each place where they lie (the compiler does not load what another place's sources made)
+    and each version of the compiler has a folder of its own.
     """
     base = os.environ.get("BSYNTH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bsynth"
     here = Path(__file__).parent
