@@ -48,6 +48,14 @@ def graded(numbers: dict[str, Any], **changes: Any) -> Verdict:
     return verdict(found)
 
 
+@pytest.mark.parametrize(("donors", "grade"), [(19, "strong"), (18, "moderate"), (6, "moderate")])
+def test_few_donors_are_a_doubt(numbers: dict[str, Any], donors: int, grade: str) -> None:
+    """Of 19 donors and the treated unit one in 20 can be the most extreme; of fewer none can show 5%."""
+    found = graded(numbers, donors=donors)
+    assert found.grade == grade
+    assert (f"{donors} donors cannot back 95%" in found.headline) == (grade == "moderate")
+
+
 def test_without_a_doubt_it_is_strong(numbers: dict[str, Any]) -> None:
     found = graded(numbers)
     assert found.grade == "strong"

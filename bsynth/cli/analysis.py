@@ -10,7 +10,7 @@ import click
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
-from bsynth.cli.terminal import Stages, print_table, tell_files, tell_verdict, wrapped
+from bsynth.cli.terminal import Stages, print_table, tell_files, tell_notes, tell_verdict, wrapped
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.marks import marked
@@ -188,6 +188,9 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) 
     stage("done")
     print_table(analysis)
     tell_verdict(analysis)
+    if stage.quiet:
+        # Else they stood at the beginning; what was left out of the data is never passed over.
+        tell_notes(analysis)
     tell_files(out, written_in(out))
     if analysis.status != "ok":
         longer = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in LONGER.items())

@@ -74,6 +74,12 @@ def tell_verdict(analysis: "Analysis") -> None:
             click.echo(wrapped(f"{name}: {one_line(reason)}", head="  "))
 
 
+def tell_notes(analysis: "Analysis") -> None:
+    """Print what should be known of the panel."""
+    for note in analysis.panel.notes():
+        click.echo("\n" + wrapped(note))
+
+
 def tell_files(out: Path, written: list[Path]) -> None:
     """Print which files to open, the page first."""
     names = list(dict.fromkeys(name.parts[0] for name in written))

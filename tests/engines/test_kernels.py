@@ -356,3 +356,16 @@ def test_machine_code_has_a_folder_for_each_state_of_its_sources(monkeypatch: py
     assert compiled.cache_folder() != before
     monkeypatch.setenv("BSYNTH_CACHE", "/somewhere")
     assert compiled.cache_folder().parent == Path("/somewhere")
+
+
+def test_another_checkout_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Numba takes machine code of the same sources elsewhere for another's; found there, it would keep the fill away."""
+    import shutil
+
+    from bsynth.engines.kernels import compiled
+
+    here = Path(compiled.__file__).parent
+    shutil.copytree(here, tmp_path / "kernels")
+    before = compiled.cache_folder()
+    monkeypatch.setattr(compiled, "__file__", str(tmp_path / "kernels" / "compiled.py"))
+    assert compiled.cache_folder() != before

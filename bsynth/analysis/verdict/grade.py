@@ -17,7 +17,9 @@ The answer's interval is the calibrated one where there is one. The doubts:
 3. a method that is kept lies outside the interval;
 4. a check warns about the model and names a better one;
 5. the interval is not calibrated on the donors, or there is no posterior;
-6. a certificate finds the model overconfident on this panel, and its own interval is what is reported.
+6. a certificate finds the model overconfident on this panel, and its own interval is what is reported;
+7. the donors are too few to back the level: fewer than 19 cannot show what happens once in 20 times, and a calibrated
+   interval of 95% is then owed to its law's tails.
 
 A method is kept unless something speaks against it: it has no level where one is needed (the treated series lies
 outside the hull of its donors), or it follows the series before the start less closely than the posterior or what
@@ -32,6 +34,7 @@ from bsynth.analysis.verdict.answer import Answer
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
 from bsynth.analysis.verdict.value import Grade
+from bsynth.text.numbers import count, percent
 
 BARELY = 0.1
 """Share of an interval's width by which zero lies outside when it is barely excluded."""
@@ -138,4 +141,11 @@ def _certified(s: Sides, answer: Answer) -> str:
     return "its certificate finds it too narrow" if found["finding"] == "overconfident" else ""
 
 
-_DOUBTS = (_barely, _silent, _apart, _checks, _width, _certified)
+def _few(s: Sides, answer: Answer) -> str:
+    donors = int(s.facts["donors"])
+    if answer.interval != "calibrated" or answer.level is None or (donors + 1) * (1 - answer.level) > 1 - 1e-9:
+        return ""
+    return f"{count(donors, 'donor')} cannot back {percent(answer.level)}"
+
+
+_DOUBTS = (_barely, _silent, _apart, _checks, _width, _certified, _few)

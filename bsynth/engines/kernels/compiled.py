@@ -39,13 +39,14 @@ _NOT_FINITE = 1
 def cache_folder() -> Path:
     """Return where machine code is kept: ``BSYNTH_CACHE``, else the user's folder for caches.
 
-    Each state of the sources and each version of the compiler has a folder of its own.
+    Each state of the sources, each place where they lie (the compiler does not load what another place's sources made)
+    and each version of the compiler has a folder of its own.
     """
     base = os.environ.get("BSYNTH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bsynth"
     here = Path(__file__).parent
     text = b"".join((here / name).read_bytes() for name in _SOURCES)
     made_by = f"{version('numba')} {version('llvmlite')} {np.__version__}"
-    return Path(base) / f"density-{hashlib.sha256(text + made_by.encode()).hexdigest()[:12]}"
+    return Path(base) / f"density-{hashlib.sha256(text + f'{made_by} {here}'.encode()).hexdigest()[:12]}"
 
 
 def _log_density(dim: Any, x: Any, gradient: Any, out: Any, data: Any) -> Any:
