@@ -35,7 +35,8 @@ folder = Path(tempfile.mkdtemp())
 
 # %%
 frame = bs.datasets.make_geo(as_frame=True)
-frame[["market", "week", "sales"]].round(2).to_csv(folder / "sales.csv", index=False)
+columns = ["market", "week", "sales"]
+frame[columns].to_csv(folder / "sales.csv", index=False, float_format="%.2f")
 pd.read_csv(folder / "sales.csv").head(3)
 
 # %% [markdown]

@@ -242,7 +242,7 @@ CLAIMS: dict[str, list[str]] = {
         "-19.0 packs on average, -25.7 in 2000, post/pre MSPE ratio 128", "-9.6% over 1980–1997 and -0.70 thousand",
         "past outcomes alone give -0.69", "-1,585 dollars on average, the synthetic country 11.7% above",
     ],
-    "03_choosing_a_model": ["Use model 'default' instead", "OVERCONFIDENT"],
+    "03_choosing_a_model": ["Use the model 'default' instead", "OVERCONFIDENT"],
     "04_comparing_methods": ["-19.51", "-11.11", "-27.35", "-15.6"],
     "05_your_own_model": ["process is 'stroll'|stroll"],
 }  # fmt: skip
