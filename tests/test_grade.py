@@ -217,3 +217,19 @@ def test_without_a_posterior_evidence_is_moderate_at_best(numbers: dict[str, Any
     assert mute.grade == "inconclusive"
     assert "with 4 donors no test can rule anything out" in mute.bullets[0]
     assert "∞" not in str(mute)
+
+
+@pytest.mark.parametrize("drift", [True, False])
+def test_a_posterior_with_a_drift_is_not_judged_by_the_fit_of_what_agrees(numbers: dict[str, Any], drift: bool) -> None:
+    """Its own fit before the start is not compared, so nothing is closer than it; without a drift it is."""
+    found = copy.deepcopy(numbers)
+    for bayes in found["table"][:2]:
+        bayes |= {"drift": drift, "pre_rmspe": 50.0}
+    for agreeing in (found["table"][2], found["table"][4]):
+        agreeing["pre_rmspe"] = 60.0
+    found["n_pre"] = 30
+    found["table"][3] |= {"estimate": 5.0, "lower": 1.0, "upper": 9.0, "pre_rmspe": 1.5}
+    told = verdict(found)
+    against = "speaks against the posterior" in " ".join(told.details)
+    assert against == (not drift)
+    assert ("Believe" in " ".join(told.bullets)) == (not drift)

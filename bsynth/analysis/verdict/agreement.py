@@ -143,7 +143,9 @@ def fits_apart(s: Sides) -> tuple[list[Row], list[Row], list[Row], Row | None]:
     if reference is None or (s.main is not None and among(s.main, excused)):
         return [], [], [], None
     size = float(reference["pre_rmspe"])
-    closer = [row for row in apart if CLOSER * row["pre_rmspe"] < size and not row["drift"]]
+    # A posterior with a drift has no fit to be closer than; what agrees with it may fit far worse than it does.
+    held = [] if s.base["drift"] or s.base["pre_rmspe"] is None else apart
+    closer = [row for row in held if CLOSER * row["pre_rmspe"] < size and not row["drift"]]
     looser = [row for row in (*apart, *s.opposed()) if (row["pre_rmspe"] or 0.0) > CLOSER * size and not row["drift"]]
     neither = [row for row in apart if not among(row, (*closer, *looser))]
     return closer, looser, neither, reference
