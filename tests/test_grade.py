@@ -233,3 +233,45 @@ def test_a_posterior_with_a_drift_is_not_judged_by_the_fit_of_what_agrees(number
     against = "speaks against the posterior" in " ".join(told.details)
     assert against == (not drift)
     assert ("Believe" in " ".join(told.bullets)) == (not drift)
+
+
+LONG = {
+    "outcome": "average weekly sales of all open shops in euros",
+    "unit": "sales district of the north",
+    "higher_is": "worse",
+}
+SHORT = {"outcome": "sales", "unit": "state", "higher_is": None}
+
+
+@pytest.mark.parametrize("labels", [SHORT, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("units", [1, 3])
+@pytest.mark.parametrize("outside", [False, True])
+@pytest.mark.parametrize("upper", [-6.0, -0.1, 5.0])
+@pytest.mark.parametrize(
+    "reason", ["", "the posterior of 'level' did not pass its gate; the fit did not pass; of a donor too"]
+)
+def test_whatever_there_is_to_say_takes_eighty_words(
+    numbers: dict[str, Any], labels: dict[str, Any], units: int, outside: bool, upper: float, reason: str
+) -> None:
+    """Everything at once: doubts, methods that differ in every way, several units, long names; details have it all."""
+    found = copy.deepcopy(numbers)
+    differ = [
+        row("bayes", 4.0, -1.0, 9.0, model="robust", interval="predictive"), row("ascm", 90.0, 70.0, 99.0, pre_rmspe=9.0),
+        row("sdid", 12.0, 2.0, 22.0),
+    ]  # fmt: skip
+    found["table"] += differ
+    found["table"][2] |= {"estimate": 40.0, "lower": 30.0, "upper": 50.0}
+    found["table"][0]["upper"] = upper
+    if reason:
+        found["table"][0]["status"] = "unreliable"
+    found |= {
+        "labels": labels, "n_treated": units, "units_words": f"{units} {labels['unit']}", "reason": reason, "donors": 6,
+        "hull": {"sd": 3.0, "outside": outside, "distance": 9.0, "distance_centred": 2.0, "offset": 4.0},
+        "checks": {"status": "warning", "suggestion": "robust", "warnings": ["loo", "autocorrelation"]},
+        "main_donors": ["a donor of four words"] * 3, "suspects": ["another donor of five words"] * 3 if outside else [],
+    }  # fmt: skip
+    told = verdict(found)
+    assert len(str(told).split()) <= 80, str(told)
+    assert told.grade == ("unreliable" if reason else "inconclusive" if upper > 0 else "weak")
+    if not reason:
+        assert "robust" in " ".join(told.details)

@@ -499,3 +499,17 @@ def test_a_fit_of_zoned_hours_is_kept_checked_and_drawn(tmp_path: Path) -> None:
     bs.plots.plot_ppc(fit, samples=10)
     names = {file.name for file in bs.export(fit, tmp_path, formats=["csv", "parquet", "latex", "markdown"])}
     assert {"path.csv", "path.parquet", "path.tex", "path.md"} <= names
+
+
+def test_a_clock_with_offsets_is_no_hindrance_to_earlier_starts() -> None:
+    """The panel's own periods are known by position; a user's moment without a zone stays refused."""
+    hours = pd.date_range("2024-03-30 20:00", periods=18, freq="h", tz="Europe/Berlin")
+    rng = np.random.default_rng(4)
+    rows = [(u, t, 5 + np.sin(i) + rng.normal(0, 0.3)) for u in "abcdef" for i, t in enumerate(hours)]
+    frame = pd.DataFrame(rows, columns=["u", "t", "y"])
+    panel = bs.Panel.from_long(frame, unit="u", time="t", outcome="y", treated="a", start=hours[13])
+    assert len(bs.placebo_time(panel).table) == 5
+    assert len(bs.leave_future_out(panel, "level", last=3, draws=300, progress=False).table) == 3
+    assert panel.backdated(hours[8]).n_pre == panel.backdated_to(8).n_pre == 8
+    with pytest.raises(bs.PanelError, match="offsets from UTC"):
+        panel.backdated("2024-03-31T04:00")

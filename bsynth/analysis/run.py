@@ -65,8 +65,8 @@ def analyse(
     models : sequence of str, path or ModelSpec
         Bayesian models, the main one first; ``["none"]`` for none.
     scale : {"treated", "each", "log", "logit", "auto"}, optional
-        Of the models, in the place of their own. ``"auto"`` puts those of the catalogue on the one on which
-        `bsynth.choose_scale` finds that the units move alike, and notes say so.
+        Of the models, in the place of their own. ``"auto"`` takes the one on which `bsynth.choose_scale` finds that the
+        units move alike, and notes say so.
     methods : "standard", "all", "none" or names
         Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm``, ``sc-slsqp`` (by name alone) and, around ``sc``,
         ``placebo``, ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,

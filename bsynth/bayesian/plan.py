@@ -11,6 +11,7 @@ from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import Design, make_design
+from bsynth.model.scales import AUTO
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, require_panel
 from bsynth.text.labels import plain
@@ -34,7 +35,7 @@ class Plan:
         The arrays that the model sees.
     sampling : Sampling
     chosen : str
-        Why the model works on another scale than its own, where `bsynth.choose_scale` found one.
+        What `bsynth.choose_scale` found, where it was asked.
 
     Examples
     --------
@@ -97,7 +98,7 @@ def plan(
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)
     choice = choose_model(panel, model, scale)
-    if choice.scale:
+    if scale == AUTO and not choice.spec.link.is_linear:
         # What donors reproduce exactly is exact on the outcome's own scale, and no other may hide it.
         own = choose_model(panel, model, None)
         if no_posterior(panel, make_design(panel, own.spec), own.spec):

@@ -28,7 +28,7 @@ _VARIABLE = "counterfactual"
 
 @dataclass(frozen=True, repr=False)
 class Provenance(Brief):
-    """What made a fit: enough to make it again. ``chosen`` says why it is on another scale."""
+    """What made a fit: enough to make it again. ``chosen`` says what was found of its scale, where asked."""
 
     seed: int
     draws: int

@@ -48,8 +48,8 @@ def fit(
         default's, a panel built from rows is fitted with known cell variance; ``fit.provenance.reason`` says so.
     scale : {"treated", "each", "log", "logit", "auto"}, optional
         In the place of the model's own: ``"log"`` for positive outcomes that grow and vary in proportion to their size,
-        ``"logit"`` for proportions. ``"auto"`` puts a model of the catalogue on the one on which `choose_scale` finds
-        that the units move alike, and ``fit.notes()`` says so. Effects are in outcome units whatever the scale.
+        ``"logit"`` for proportions. ``"auto"`` takes the one on which `choose_scale` finds that the
+        units move alike, and ``fit.notes()`` says so. Effects are in outcome units whatever the scale.
     draws : int, optional
         Draws kept per chain; 1000 by default.
     seed : int, optional
@@ -91,7 +91,7 @@ def fit(
 
 
 def with_choice(found: Fit, chosen: str) -> Fit:
-    """Return a fit that says why it is on another scale than its model's own."""
+    """Return a fit that says what was found of its scale."""
     return replace(found, provenance=replace(found.provenance, chosen=chosen))
 
 

@@ -70,7 +70,7 @@ def assemble(
     tree.attrs = {
         "n_pre": panel.n_pre,
         "treated": panel.treated_name,
-        "outcome": panel.source.outcome,
+        "outcome": panel.labels.outcome,
         "time": panel.source.time,
     }
     return tree

@@ -163,7 +163,7 @@ def leave_future_out(
     seen = make_design(panel, spec).treated_seen
 
     def forecast(t: int) -> dict[str, Any]:
-        shorter = panel.backdated(panel.times[t])
+        shorter = panel.backdated_to(t)
         own = replace(chosen, seed=chosen.seed + t)
         found = fit(shorter, spec, sampling=own, progress=False)
         made = forecast_of(found, shorter, t)

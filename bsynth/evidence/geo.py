@@ -26,6 +26,8 @@ class GeoWorld:
         Of the treated region's baseline, once its noise is settled.
     oracle_rmse : float
         Of difference in differences of logs with equal weights, in the comparison's own panels.
+    growth : float
+        A day, of the first day's size.
     """
 
     donors: int
@@ -33,6 +35,7 @@ class GeoWorld:
     after: int
     factor: float
     oracle_rmse: float
+    growth: float = 0.001
 
     def simulate(self, rng: np.random.Generator, *, lifted: bool) -> tuple[FloatArray, FloatArray, int]:
         """Return outcomes (days, regions), the effect of each treated day, and the treated region's column."""
@@ -47,7 +50,7 @@ class GeoWorld:
             noise[t] += 0.3 * noise[t - 1]
         day = np.arange(1, days + 1)[:, None]
         pattern = 1 + 0.1 * WEEK[(day - 1) % 7]
-        outcome = baseline * (1 + 0.001 * day) * pattern * np.exp(0.2 * spread * noise)
+        outcome = baseline * (1 + self.growth * day) * pattern * np.exp(0.2 * spread * noise)
         effect = (LIFT - 1 if lifted else 0.0) * outcome[self.before :, treated]
         outcome[self.before :, treated] += effect
         return np.asarray(outcome), np.asarray(effect), treated

@@ -246,7 +246,7 @@ def audit_donors(
         values=_values(panel, fit, dropped, table, noise),
         estimator=dropped.estimate.estimator,
         treated=panel.treated_name,
-        outcome=panel.source.outcome,
+        outcome=panel.labels.outcome,
         noise=words,
         reason="" if fit is None else (calibration or fit).reason,
     )

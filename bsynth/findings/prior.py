@@ -223,7 +223,7 @@ def audit_prior(
         sd=float(fit.effect_draws("predictive")["average"].std()),
         model=fit.spec.name,
         treated=panel.treated_name,
-        outcome=panel.source.outcome,
+        outcome=panel.labels.outcome,
         fit_status=fit.status,
         seconds=time.perf_counter() - began,
     )

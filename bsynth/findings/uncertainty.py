@@ -189,7 +189,7 @@ def decompose_uncertainty(fit: Fit) -> Decomposition:
     return Decomposition(
         table=table,
         names=tuple(name for name in NAMES if name in variances),
-        outcome=panel.source.outcome,
+        outcome=panel.labels.outcome,
         treated=panel.treated_name,
         model=fit.spec.name,
         time=panel.source.time,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bsynth._base.request import check_kind
-from bsynth.errors import SpecError, nearest
+from bsynth.errors import SpecError, came, nearest
 from bsynth.model.link import LINKS
 from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
@@ -73,7 +73,7 @@ def model_card(name: str) -> str:
 
 @dataclass(frozen=True)
 class Choice:
-    """A specification, why it was chosen, and in ``scale`` why it is on another scale than its own; a sentence each."""
+    """A specification, why it was chosen, and in ``scale`` what was found of its scale where asked; a sentence each."""
 
     spec: ModelSpec
     reason: str
@@ -87,8 +87,10 @@ def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: s
     """
     spec, why = load_model(model), ""
     if scale == AUTO:
-        spec, why = _at_found_scale(panel, model, spec)
+        spec, why = _at_found_scale(panel, spec)
     elif scale is not None:
+        if not isinstance(scale, str) or scale not in LINKS:
+            raise SpecError(f"scale is {came(scale)}; allowed: {', '.join([*LINKS, AUTO])}")
         spec = spec.at_scale(scale)
     unused = "" if spec.link.is_linear else f" It works on the {spec.scale} of the outcome."
     if panel.covariates is not None and spec.covariates.use == "none":
@@ -108,16 +110,16 @@ def choose_model(panel: Panel, model: str | Path | ModelSpec = DEFAULT, scale: s
     )
 
 
-def _at_found_scale(panel: Panel, model: str | Path | ModelSpec, spec: ModelSpec) -> tuple[ModelSpec, str]:
-    """A model of the catalogue on the scale that `choose_scale` finds, and why; a user's own model keeps its scale."""
-    if str(model) not in list_models() or isinstance(model, ModelSpec) or spec.scale != PLAIN:
-        return spec, ""
+def _at_found_scale(panel: Panel, spec: ModelSpec) -> tuple[ModelSpec, str]:
+    """A model on the scale that `choose_scale` finds, and what was found; one with a scale of its own keeps it."""
+    if spec.scale != PLAIN:
+        return spec, f"The model {spec.name!r} has a scale of its own, {spec.scale!r}, and keeps it."
     choice = choose_scale(panel)
     link, after = LINKS[choice.scale], panel.treated_series[panel.n_pre :]
-    if choice.scale == PLAIN or bool(((after < link.lower) | (after > link.upper)).any()):
-        return spec, ""
+    keeps = f"{choice.verdict()} The model {spec.name!r} keeps the outcome as it is all the same: "
+    if ((after < link.lower) | (after > link.upper)).any():
+        return spec, f"{keeps}after the start the treated outcome leaves what a {choice.scale} can take."
     try:
         return spec.at_scale(choice.scale), choice.verdict()
-    except SpecError:
-        # Its noise or its cells have no such scale.
-        return spec, ""
+    except SpecError as error:
+        return spec, f"{keeps}{error}."

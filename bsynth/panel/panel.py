@@ -304,7 +304,10 @@ class Panel(PanelData):
 
     def backdated(self, start: Label) -> Self:
         """The pre-period alone with an earlier start: one placebo in time. It ends before the real start."""
-        position = self.locate(start)
+        return self.backdated_to(self.locate(start))
+
+    def backdated_to(self, position: int) -> Self:
+        """As `backdated`, by the position of the period: a label may have to say its zone, a position has none."""
         if not MIN_PRE <= position < self.n_pre:
             raise PanelError(
                 f"backdated start is {show(self.times[position])}; it must lie before {show(self.start)} with at least "

@@ -132,7 +132,7 @@ def view(result: Shown, *, level: float | None, interval: IntervalKind) -> View:
             donors=np.asarray(donors.transpose("time", "donor")),
             n_pre=result.n_pre,
             treated=str(attrs["treated"]),
-            outcome=str(attrs["outcome"]) if result.panel is None else result.panel.labels.outcome,
+            outcome=str(attrs["outcome"]),
             time=str(attrs.get("time", "time")),
             method=f"{METHODS['bayes']}, {result.spec.name}",
             interval=interval_words(interval, level),

@@ -1,6 +1,7 @@
 """Results as small cards in a notebook."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import Any
 from zlib import crc32
@@ -71,6 +72,8 @@ def writer(name: object) -> Callable[[float], str] | None:
     words = str(name).split("_")
     if name == "direction":
         return lambda value: "positive" if value > 0 else "negative"
+    if name == "lift":
+        return partial(percent, signed=True)
     if "p" in words:
         return p_alone
     if words[0] == "probability":

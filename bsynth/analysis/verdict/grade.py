@@ -119,7 +119,7 @@ def _apart(s: Sides, _: Answer) -> str:
     outside = _kept_outside(s)
     if not outside or closer(s):
         return ""
-    return f"{len(outside)} of {len(kept(s))} other methods disagree{'s' if len(outside) == 1 else ''}"
+    return f"{len(outside)} of {len(s.others)} other methods disagree{'s' if len(outside) == 1 else ''}"
 
 
 def _checks(s: Sides, _: Answer) -> str:

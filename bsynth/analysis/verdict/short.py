@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bsynth.analysis.verdict.agreement import fits_apart
 from bsynth.analysis.verdict.answer import Answer
@@ -10,22 +11,67 @@ from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, among, mute
 from bsynth.analysis.verdict.value import LONGER, Fact, Tone
-from bsynth.text.labels import SPOKEN, capitalised, plural
+from bsynth.text.labels import SPOKEN, capitalised, one_line, plural
 from bsynth.text.marks import mark
 from bsynth.text.numbers import chance_words, count, decimals_of, lift_words, numbers, p_alone, percent
 
-NAMED = 2
-"""Methods that a bullet names; of more it gives the count."""
-DOUBTS = 2
-"""Doubts that a headline names; the details have all."""
+WORDS = 80
+"""Of headline and bullets together."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much the words say; what they leave out stands in the details.
+
+    Attributes
+    ----------
+    doubts, reasons : int
+        That a headline names, of a grade and of what is unreliable.
+    named : int
+        Methods that a bullet names; of more it gives the count.
+    apart : int
+        Sentences on methods that do not agree, the last of which say whom to believe.
+    donors : int
+        That the last bullet names.
+    width : bool
+        Whether the first bullet says what the interval allows for.
+    """
+
+    doubts: int = 2
+    reasons: int = 4
+    named: int = 2
+    apart: int = 4
+    donors: int = 3
+    width: bool = True
+
+
+ROOMS = (
+    Room(),
+    Room(apart=2),
+    Room(apart=1, named=1),
+    Room(doubts=1, reasons=1, apart=1, named=1, donors=1),
+    Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False),
+)
+"""From the widest to the narrowest; the first in which everything keeps to `WORDS` is taken."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
 NO_EFFECT = "an effect of zero is not ruled out"
 
 
-def headline(s: Sides, a: Answer, judged: Judgement) -> str:
+def headline_and_bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, tuple[str, str, str]]:
+    """The headline and the three bullets, in `WORDS` words together where names and labels leave room for that."""
+    for room in ROOMS:
+        said = one_line(headline(s, a, judged, room))
+        told = bullets(s, a, judged, room)
+        if len(" ".join((said, *told)).split()) <= WORDS:
+            break
+    return said, told
+
+
+def headline(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     """The effect in the outcome's words, its lift and interval, and the grade."""
     if judged.grade == "unreliable":
-        return mark(s.facts["reason"] or "a fit did not converge")[0]
+        reasons = (s.facts["reason"] or "a fit did not converge").split("; ")
+        return mark("; ".join(reasons[: room.reasons]))[0]
     outcome, good = s.facts["labels"]["outcome"], s.facts["labels"]["higher_is"]
     generic = outcome == "outcome"
     estimate = _written(a)[0]
@@ -37,15 +83,15 @@ def headline(s: Sides, a: Answer, judged: Judgement) -> str:
         return f"Inconclusive: {'; '.join([f'{what}, {_interval(a)}', *tail])}."
     rose = a.direction == "increase"
     judgement = "" if good is None else ", an improvement" if (good == "better") is rose else ", a worsening"
-    doubts = f": {', '.join(judged.doubts[:DOUBTS])}" if judged.doubts else ""
+    doubts = f": {', '.join(judged.doubts[: room.doubts])}" if judged.doubts[: room.doubts] else ""
     moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{judgement}"
     what = capitalised("the outcome" if generic else outcome)
     return f"{what} {moved}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
 
 
-def bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, str, str]:
+def bullets(s: Sides, a: Answer, judged: Judgement, room: Room) -> tuple[str, str, str]:
     """How sure; the other methods, and which to believe; what to check before acting."""
-    return _how_sure(s, a, judged), _others(s, a), _before_acting(s, judged)
+    return _how_sure(s, a, judged, room), _others(s, a, room), _before_acting(s, judged, room)
 
 
 def facts(s: Sides, a: Answer, judged: Judgement) -> tuple[Fact, ...]:
@@ -80,7 +126,7 @@ def _a(direction: str) -> str:
     return "an increase" if direction == "increase" else f"a {direction}"
 
 
-def _how_sure(s: Sides, a: Answer, judged: Judgement) -> str:
+def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     if judged.grade == "unreliable":
         return (
             "How sure: not at all until the sampler's chains agree; the posterior's numbers serve only to find out why."
@@ -95,7 +141,8 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement) -> str:
         parts.append(f"chance of {_a(a.direction)} {chance_words(a.chance)}")
     elif a.p is not None:
         parts.append(f"p of no effect {p_alone(a.p)}")
-    return capitalised("; ".join([*parts, _width(s, a)])) + "."
+    parts += [_width(s, a)] if room.width or not parts else []
+    return capitalised("; ".join(parts)) + "."
 
 
 def _width(s: Sides, a: Answer) -> str:
@@ -111,22 +158,23 @@ def _width(s: Sides, a: Answer) -> str:
     return "without a posterior there is no chance of an effect to report"
 
 
-def _others(s: Sides, a: Answer) -> str:
+def _others(s: Sides, a: Answer, room: Room) -> str:
     others = _beside(s, a)
     if not others:
         return "No other method was run beside it."
     if unreliable(s):
-        told = kept(s)[:NAMED] or others[:NAMED]
-        return f"Until then only the other methods stand, each on its own condition: {_names(told, a)}."
+        told = kept(s)[: room.named] or others[: room.named]
+        return f"Until then only the other methods stand, each on its own condition: {_names(told, a, room)}."
     if s.main is not None and among(s.main, lacking(s)):
         able = [row for row in s.others if row["free_level"]]
-        whom = f"Believe {_names(able, a)} instead" if able else "Fit the model default instead"
+        whom = f"Believe {_names(able, a, room)} instead" if able else "Fit the model default instead"
         return f"{whom}: this model cannot shift to the treated level."
     agree = _agreeing(s, a)
     verb = "point" if s.main is None else "agree"
     verb = f"{verb}s" if len(agree) == 1 else verb
     words = f"{verb} the same way" if s.main is None else verb
-    return " ".join([f"{_of(len(agree), len(others))} {words}{_span(agree, a)}.", *_disagreement(s, a)])
+    apart = _disagreement(s, a, room)[-room.apart :]
+    return " ".join([f"{_of(len(agree), len(others))} {words}{_span(agree, a)}.", *apart])
 
 
 def _beside(s: Sides, a: Answer) -> tuple[Row, ...]:
@@ -158,24 +206,24 @@ def _alone(row: Row, a: Answer) -> str:
     return numbers(float(row["estimate"]), signed=True, decimals=decimals_of([a.estimate, *_ends(a)]))[0]
 
 
-def _disagreement(s: Sides, a: Answer) -> list[str]:
-    """Whom to believe, and whom not, where a method does not agree."""
+def _disagreement(s: Sides, a: Answer, room: Room) -> list[str]:
+    """Whom not to believe, and whom, where a method does not agree; what weighs most comes last."""
     words = []
     if lacks := tuple(row for row in lacking(s) if among(row, _beside(s, a))):
         they = "they" if len(lacks) > 1 else "it"
-        words.append(f"Ignore {_names(lacks, a)}: {they} cannot shift to the treated level.")
+        words.append(f"Ignore {_names(lacks, a, room)}: {they} cannot shift to the treated level.")
     if loose := [row for row in fits_apart(s)[1] if not among(row, lacks)]:
-        words.append(f"Ignore {_names(loose, a)}: {_follow(loose)} the past less closely.")
+        words.append(f"Ignore {_names(loose, a, room)}: {_follow(loose)} the past less closely.")
     if better := closer(s):
-        words.append(f"Believe {_names(better, a)} instead: {_follow(better)} the past more closely.")
+        words.append(f"Believe {_names(better, a, room)} instead: {_follow(better)} the past more closely.")
     elif outside := [row for row in kept(s) if among(row, s.apart())]:
-        words.append(f"Nothing speaks against {_names(outside, a)}, outside the interval: report both.")
+        words.append(f"Nothing speaks against {_names(outside, a, room)}, outside the interval: report both.")
     opposite = (
         s.opposed() if s.main is not None else [r for r in _beside(s, a) if float(r["estimate"]) * a.estimate < 0]
     )
     if opposed := [row for row in opposite if among(row, kept(s))]:
         has = "has" if len(opposed) == 1 else "have"
-        words.append(f"{capitalised(_names(opposed, a))} {has} the other sign: believe no direction.")
+        words.append(f"{capitalised(_names(opposed, a, room))} {has} the other sign: believe no direction.")
     return words
 
 
@@ -183,8 +231,8 @@ def _follow(rows: Sequence[Row]) -> str:
     return "they follow" if len(rows) > 1 else "it follows"
 
 
-def _names(rows: Sequence[Row], a: Answer) -> str:
-    if len(rows) > NAMED:
+def _names(rows: Sequence[Row], a: Answer, room: Room) -> str:
+    if len(rows) > room.named:
         return f"{count(len(rows), 'method')}{_span(rows, a)}"
     return listed([f"{_name(row)} ({_alone(row, a)})" for row in rows])
 
@@ -193,7 +241,7 @@ def _name(row: Row) -> str:
     return f"the model {row['model']}" if row["method"] == "bayes" else SPOKEN.get(row["method"], str(row["method"]))
 
 
-def _before_acting(s: Sides, judged: Judgement) -> str:
+def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
     checks = s.facts["checks"]
     if judged.grade == "unreliable":
         settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
@@ -201,11 +249,12 @@ def _before_acting(s: Sides, judged: Judgement) -> str:
             "" if s.base is None or s.base["model"] == SIMPLER else f"; if that fails too, try the model {SIMPLER}"
         )
         return f"Next, sample longer ({settings}){simpler}."
-    if suspects := s.facts["suspects"]:
+    if suspects := s.facts["suspects"][: max(1, room.donors)]:
         return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
     if checks is not None and checks["status"] == "warning" and checks["suggestion"]:
         return f"Before acting, fit the model {checks['suggestion']} too: a check warns about this one."
-    where = _some(s, s.facts["main_donors"]) if s.facts["main_donors"] else "the donors"
+    heavy = s.facts["main_donors"][: room.donors]
+    where = _some(s, heavy) if heavy else "the donors"
     return f"Before acting, check that nothing else changed since the start, neither there nor in {where}."
 
 

@@ -24,10 +24,11 @@ def verdict(comparison: Row) -> Verdict:
     answer = answer_of(s)
     judged = judge(s, answer)
     told = (sentence for part in PARTS for sentence in part(s))
+    headline, bullets = short.headline_and_bullets(s, answer, judged)
     details = (*mark(s.facts["reason"]), *told, *_total(s, answer), *_graded(judged))
     return Verdict(
-        headline=one_line(short.headline(s, answer, judged)),
-        bullets=short.bullets(s, answer, judged),
+        headline=headline,
+        bullets=bullets,
         details=tuple(map(one_line, details)),
         grade=judged.grade,
         facts=short.facts(s, answer, judged),

@@ -55,7 +55,7 @@ def earlier_panels(panel: Panel, windows: int) -> list[Panel]:
     latest, length, least = panel, panel.n_post, max(MIN_PRE, -(-panel.n_pre // SHARE))
     while len(found) < windows and latest.n_pre - length >= least:
         try:
-            latest = latest.backdated(latest.times[latest.n_pre - length])
+            latest = latest.backdated_to(latest.n_pre - length)
         except PanelError:  # the treated series does not vary in so short a pre-period
             break
         found.append(latest)

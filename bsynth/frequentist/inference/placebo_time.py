@@ -144,15 +144,15 @@ def placebo_time(
         check_seed(seed)
     began = time.perf_counter()
     estimate = classical(panel, estimator)
-    chosen = default_starts(panel) if starts is None else list(as_labels(starts))
+    chosen = default_starts(panel) if starts is None else [panel.locate(start) for start in as_labels(starts)]
     if not chosen:
         raise PanelError("starts is empty; give at least one backdated first period, or None")
-    fits = [classical(panel.backdated(start), estimator) for start in chosen]
+    fits = [classical(panel.backdated_to(position), estimator) for position in chosen]
     gaps = np.stack([fit.gap for fit in fits])
     statistics = [gap_statistics(fit.gap[None, :], fit.panel.n_pre).iloc[0] for fit in fits]
     table = pd.DataFrame(
         {
-            "start": [panel.times[panel.locate(s)] for s in chosen],
+            "start": [panel.times[position] for position in chosen],
             "n_pre": [fit.panel.n_pre for fit in fits],
             "n_window": [fit.panel.n_post for fit in fits],
             **{name: [float(s[name]) for s in statistics] for name in ("mean_gap", "last_gap", "pre_rmspe")},
@@ -180,8 +180,8 @@ def run(panel: Panel, settings: Settings) -> PlaceboTime:
     return placebo_time(panel, settings.estimator, seed=settings.seed, progress=settings.progress)
 
 
-def default_starts(panel: Panel) -> list[Label]:
-    """Up to five starts spread over the second half of the pre-period; `PanelError` when it is too short."""
+def default_starts(panel: Panel) -> list[int]:
+    """Positions of up to five starts over the second half of the pre-period; `PanelError` when it is too short."""
     if panel.n_pre <= MIN_PRE:
         raise PanelError(
             f"{count(panel.n_pre, 'pre-period')} leave no earlier start with {MIN_PRE} periods before it; "
@@ -189,4 +189,4 @@ def default_starts(panel: Panel) -> list[Label]:
         )
     first, last = max(MIN_PRE, panel.n_pre // 2), panel.n_pre - 1
     positions: IntArray = np.unique(np.linspace(first, last, DEFAULT_STARTS).round().astype(np.int64))
-    return [panel.times[i] for i in positions]
+    return [int(position) for position in positions]
