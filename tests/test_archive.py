@@ -161,6 +161,14 @@ def test_a_newer_or_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:
     refused("cannot be read as a result")
     changed(b'"from": 0', b'"from": -9')
     refused("counts to -9")
+    tree = pack_result(small())
+    tree["content"] = xr.Dataset({"text": ("byte", np.frombuffer(b'{"result": 5, "objects": []}', dtype=np.uint8))})
+    tree.to_netcdf(path, engine="h5netcdf")
+    refused("a int is no part of a result")
+    tree = pack_result(small())
+    tree.attrs["bsynth_kind"] = "Calibration"
+    tree.to_netcdf(path, engine="h5netcdf")
+    refused("it holds a Estimate and says that it holds another kind")
     path.write_bytes(path.read_bytes()[:2000])
     refused("cannot be read as a result")
 

@@ -21,7 +21,7 @@ from bsynth.analysis.steps import Steps
 from bsynth.analysis.units import per_unit
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
-from bsynth.bayesian.run import run
+from bsynth.bayesian.run import run, with_choice
 from bsynth.calibration import Calibration, calibrate
 from bsynth.checks import REGISTRY, CheckReport
 from bsynth.checks.base import Case
@@ -296,7 +296,7 @@ def _fits(
             if calibration is not None:
                 fits.append(calibration.fit)
                 continue
-        tell(f"posterior: {name} (the first fit loads PyMC and compiles)")
+        tell(f"posterior: {name} (the first fit on a machine compiles)")
         found = steps.attempt(f"posterior {name}", partial(_posterior, each, request.level, progress))
         fits += [] if found is None else [found]
     return tuple(fits), calibration
@@ -304,7 +304,7 @@ def _fits(
 
 def _provisional(each: Plan, level: float, tell: Callable[[str], None], progress: bool) -> None:
     """Tell what the model says by itself, long before its calibration ends."""
-    tell(f"posterior: {each.spec.name} (the first fit compiles)")
+    tell(f"posterior: {each.spec.name} (the first fit on a machine compiles)")
     found = _posterior(each, level, progress)
     row = found.effects(level).iloc[0]
     estimate, lower, upper = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
@@ -321,6 +321,8 @@ def _posterior(each: Plan, level: float, progress: bool) -> Fit:
 
 def _calibration(each: Plan, level: float, store: Path, progress: bool) -> Calibration:
     found = calibrate(each.panel, each.spec, sampling=each.sampling, store=store, progress=progress)
+    # The plan settled the scale; the calibration was given the model that came of it.
+    found = replace(found, fit=with_choice(found.fit, each.chosen))
     found.effects(level)
     found.path(level)
     found.to_dict()

@@ -67,7 +67,7 @@ def certify(
             click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {one_line(text)}", err=True)
 
     stage(str(panel))
-    stage(f"{count(panel.n_donors, 'donor')} as if treated (the first fit compiles)")
+    stage(f"{count(panel.n_donors, 'donor')} as if treated (the first fit on a machine compiles)")
     with warnings.catch_warnings():
         # The words, the table and the exit code say it.
         warnings.simplefilter("ignore", UnreliableWarning)

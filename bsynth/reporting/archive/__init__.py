@@ -74,7 +74,10 @@ def unpack_result(tree: xr.DataTree) -> Any:
     arrays = {str(dtype): values.to_numpy() for dtype, values in tree["arrays"].to_dataset().items()}
     fits = [tree.children[f"fit{number}"].copy() for number in range(sum("fit" in name for name in tree.children))]
     content = read_text(np.asarray(tree["content"]["text"]))
-    return Reader(arrays, fits, content["objects"]).value(content["result"])
+    found = Reader(arrays, fits, content["objects"]).value(content["result"])
+    if name_of(type(found)) != tree.attrs.get("bsynth_kind"):
+        raise ValueError(f"it holds a {type(found).__name__} and says that it holds another kind")
+    return found
 
 
 def load(path: str | Path) -> Any:
