@@ -47,7 +47,7 @@ def test_heading_says_whose_and_whether_to_trust(
     good, bad = plot(rollout_fit), plot(unreliable_fit)
     assert isinstance(good, PlotCollection)
     words = " ".join(texts_of(good))
-    assert "rollout on task_completed, mean of 25 workspaces." in words
+    assert "rollout on task completion, mean of 25 workspaces." in words
     assert marked(OF_FIT) not in words
     assert marked(OF_FIT) in texts_of(bad)
     assert figure_of(bad).get_size_inches()[1] > figure_of(good).get_size_inches()[1]
