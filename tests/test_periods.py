@@ -243,8 +243,27 @@ def test_ambiguous_dates_are_refused_as_start_and_end(label: str, role: str) -> 
     roles = {"start": "2024-01-21", role: label}
     message = failure(DAYS, roles.pop("start"), **roles)
     assert f"{role} is {label!r}" in message
-    assert "write dates as year-month-day" in message
-    assert "--date-format" in message
+    # What it says to write is read, the same in any panel, and the format of a column is no way out.
+    assert "date_format" not in message
+    days = message.split("; write ")[1].split(" or ")
+    assert len(days) == (1 if label.startswith("13") else 2)
+    for day in days:
+        assert Calendar.of(pd.DatetimeIndex([day])).spelling.span(day, role, "data").first == pd.Timestamp(day)
+
+
+@pytest.mark.parametrize("label", ["13.01.2024", "13.1.24", "01/13/2024"])
+def test_what_is_said_of_a_start_that_cannot_be_read_leads_somewhere(label: str, tmp_path: Path) -> None:
+    """In the shell as well: the start that the message gives runs, and so does the column without a format."""
+    file = tmp_path / "d.csv"
+    data = frame([d.strftime("%Y-%m-%d") for d in DAYS], "Tbcde")
+    data.to_csv(file, index=False)
+    done = _run(file, tmp_path / "run", "--start", label, *CLASSICAL)
+    assert done.exit_code == 2
+    day = done.output.strip().split("; write ")[1]
+    assert bs.Panel.from_long(data, **{**ROLES, "treated": "T"}, start=day).start == pd.Timestamp("2024-01-13")
+    astray = _run(file, tmp_path / "run", "--start", label, "--date-format", "%d.%m.%Y", *CLASSICAL)
+    assert "leave out date_format= (--date-format)" in astray.output
+    assert _run(file, tmp_path / "run", "--start", day, *CLASSICAL).exit_code == 0
 
 
 @pytest.mark.parametrize("label", [True, None, np.nan, pd.NaT, "soon", "2024-02-30", "Jan-22", "0000-01", "9999-12-32"])
