@@ -203,7 +203,11 @@ def test_pictures_take_an_analysis(analysis: bs.Analysis) -> None:
 def test_decide_and_band_take_an_analysis(analysis: bs.Analysis, classical: bs.Analysis) -> None:
     asked = {"threshold": 10.0, "level": 0.9}
     assert bs.decide(analysis, **asked).to_dict() == bs.decide(analysis.calibration, **asked).to_dict()
-    assert bs.path_band(analysis).table.equals(bs.path_band(analysis.calibration).table)
+    # What nobody asks otherwise is at the level of the analysis; a fit and a calibration have none.
+    assert bs.path_band(analysis).table.equals(bs.path_band(analysis.calibration, level=analysis.level).table)
+    assert bs.decide(analysis).level == bs.path_band(analysis).level == analysis.level == 0.9
+    assert bs.decide(analysis.calibration).level == bs.path_band(analysis.fits[0]).level == 0.95
+    assert bs.path_band(analysis, level=0.8).level == 0.8
     for verb in (bs.decide, bs.path_band):
         with pytest.raises(bs.PanelError, match="this analysis has no posterior; ask bsynth"):
             verb(classical)

@@ -133,7 +133,9 @@ class Analysis(Pictured):
     def effects_reason(self) -> str:
         """Why the effects themselves are unreliable."""
         failed = [repr(fit.spec.name) for fit in self.fits if fit.status != "ok"]
-        reasons = [] if self.calibration is None else [self.calibration.reason]
+        # A calibration whose own fit failed has nothing to add to that.
+        own = self.calibration is not None and self.calibration.fit.status == "ok"
+        reasons = [self.calibration.reason] if self.calibration is not None and own else []
         if failed and len(self.fits) > 1:
             reasons.insert(0, f"the posterior of {' and of '.join(failed)} did not pass its convergence gate")
         elif failed:
