@@ -231,6 +231,7 @@ def facts_of(
         "n_post": panel.n_post,
         "gaps": [*panel.gaps(), *panel.source.changed()],
         "level": level,
+        "observed": _observed(panel),
         "hull": place(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
@@ -250,6 +251,14 @@ def facts_of(
         "longer": LONGER,
         "kept": kept,
     }  # fmt: skip
+
+
+def _observed(panel: Panel) -> dict[str, float]:
+    """Means of the treated series in the treated periods, and in as many before the start."""
+    n_pre, periods = panel.n_pre, min(panel.n_pre, panel.n_post)
+    series = panel.treated_series
+    before, after = series[n_pre - periods : n_pre], series[n_pre:]
+    return {"before": float(before.mean()), "after": float(after.mean()), "periods": periods}
 
 
 def _compared(name: str) -> bool:

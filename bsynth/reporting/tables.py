@@ -14,7 +14,7 @@ from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
 from bsynth.text.card import quantities, writer
 from bsynth.text.labels import METHODS, STATISTICS, heading, interval_words, plain, span
-from bsynth.text.marks import OF_FIT, marked
+from bsynth.text.marks import OF_FIT, marked, of_posteriors
 from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
 ROWS = 20
@@ -88,9 +88,9 @@ def diagnostics(summary: dict[str, Any]) -> Table:
         | {"Gate": gate}
         for key, (title, gate, decimals) in asked.items()
     ]
-    bad = [repr(plain(m["model"])) for m in found if m["status"] == "unreliable"]
-    whose = OF_FIT if len(found) == 1 else f"the posterior of {' and of '.join(bad)} did not pass its convergence gate"
-    return Table(pd.DataFrame(rows), "Health of the sampling", whose if bad else "")
+    bad = [plain(m["model"]) for m in found if m["status"] == "unreliable"]
+    whose = "" if not bad else OF_FIT if len(found) == 1 else of_posteriors(bad)
+    return Table(pd.DataFrame(rows), "Health of the sampling", whose)
 
 
 def weights(summary: dict[str, Any], reason: str) -> Table:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bsynth.analysis.verdict.agreement import fits_apart
 from bsynth.analysis.verdict.answer import Answer
-from bsynth.analysis.verdict.grade import Judgement, closer, kept, lacking, set_aside, unreliable
+from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, among, mute
@@ -84,9 +84,16 @@ def headline(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     rose = a.direction == "increase"
     judgement = "" if good is None else ", an improvement" if (good == "better") is rose else ", a worsening"
     doubts = f": {', '.join(judged.doubts[: room.doubts])}" if judged.doubts[: room.doubts] else ""
-    moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{judgement}"
+    against = " against the counterfactual" if otherwise(s, a) else ""
+    moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{against}{judgement}"
     what = capitalised("the outcome" if generic else outcome)
     return f"{what} {moved}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
+
+
+def otherwise(s: Sides, a: Answer) -> bool:
+    """Whether the series itself moved against the effect, so that "fell" alone would be taken for what it did."""
+    seen = s.facts["observed"]
+    return float(seen["after"] - seen["before"]) * a.estimate < 0
 
 
 def bullets(s: Sides, a: Answer, judged: Judgement, room: Room) -> tuple[str, str, str]:
@@ -163,7 +170,9 @@ def _others(s: Sides, a: Answer, room: Room) -> str:
     if not others:
         return "No other method was run beside it."
     if unreliable(s):
-        told = kept(s)[: room.named] or others[: room.named]
+        told = (kept(s) or tuple(row for row in others if not among(row, failed(s))))[: room.named]
+        if not told:
+            return "Until then nothing stands: no other method was run that can be used."
         return f"Until then only the other methods stand, each on its own condition: {_names(told, a, room)}."
     if s.main is not None and among(s.main, lacking(s)):
         able = [row for row in s.others if row["free_level"]]
@@ -212,7 +221,11 @@ def _disagreement(s: Sides, a: Answer, room: Room) -> list[str]:
     if lacks := tuple(row for row in lacking(s) if among(row, _beside(s, a))):
         they = "they" if len(lacks) > 1 else "it"
         words.append(f"Ignore {_names(lacks, a, room)}: {they} cannot shift to the treated level.")
-    if loose := [row for row in fits_apart(s)[1] if not among(row, lacks)]:
+    if broken := failed(s):
+        words.append(
+            f"Ignore {_names(broken, a, room)}: {'their fits' if len(broken) > 1 else 'its fit'} did not converge."
+        )
+    if loose := [row for row in fits_apart(s)[1] if not among(row, (*lacks, *broken))]:
         words.append(f"Ignore {_names(loose, a, room)}: {_follow(loose)} the past less closely.")
     if better := closer(s):
         words.append(f"Believe {_names(better, a, room)} instead: {_follow(better)} the past more closely.")
@@ -255,7 +268,13 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
         return f"Before acting, fit the model {checks['suggestion']} too: a check warns about this one."
     heavy = s.facts["main_donors"][: room.donors]
     where = _some(s, heavy) if heavy else "the donors"
-    return f"Before acting, check that nothing else changed since the start, neither there nor in {where}."
+    return f"Before acting, check that nothing else changed since the start, in {_treated(s)} or in {where}."
+
+
+def _treated(s: Sides) -> str:
+    """The treated unit or units, in the noun of the panel."""
+    noun = s.facts["labels"]["unit"]
+    return f"the treated {noun if s.facts['n_treated'] == 1 else plural(noun)}"
 
 
 def _some(s: Sides, names: Sequence[str]) -> str:
@@ -283,7 +302,7 @@ def _chance_fact(s: Sides, a: Answer, judged: Judgement) -> Fact:
 def _agreement_fact(s: Sides, a: Answer) -> Fact:
     others, agree = _beside(s, a), _agreeing(s, a)
     if not others or unreliable(s):
-        return Fact("Methods that agree", "none to compare", "neutral")
+        return Fact("Methods that agree", "none to compare" if not others else "not known", "neutral")
     whole = len([row for row in others if among(row, kept(s))])
     tone: Tone = "good" if whole and len(agree) == whole else "bad" if 2 * len(agree) < whole else "neutral"
     return Fact("Methods that agree", f"{len(agree)} of {len(others)}", tone)

@@ -25,7 +25,7 @@ def verdict(comparison: Row) -> Verdict:
     judged = judge(s, answer)
     told = (sentence for part in PARTS for sentence in part(s))
     headline, bullets = short.headline_and_bullets(s, answer, judged)
-    details = (*mark(s.facts["reason"]), *told, *_total(s, answer), *_graded(judged))
+    details = (*mark(s.facts["reason"]), *_against(s, answer), *told, *_total(s, answer), *_graded(judged))
     return Verdict(
         headline=headline,
         bullets=bullets,
@@ -33,6 +33,19 @@ def verdict(comparison: Row) -> Verdict:
         grade=judged.grade,
         facts=short.facts(s, answer, judged),
     )
+
+
+def _against(s: Sides, a: Answer) -> list[str]:
+    """What a change is measured against, where the series itself moved the other way."""
+    if not short.otherwise(s, a):
+        return []
+    seen = s.facts["observed"]
+    before, after = numbers(seen["before"], seen["after"])
+    fall, rose = ("fall", "rose") if a.direction == "decrease" else ("rise", "fell")
+    return [
+        f"This {fall} is against the counterfactual, what would have been without the intervention: the observed mean "
+        f"itself {rose}, from {before} over the last {count(seen['periods'], 'period')} before the start to {after}."
+    ]
 
 
 def _checks(s: Sides) -> list[str]:
