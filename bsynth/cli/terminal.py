@@ -4,6 +4,7 @@ import shutil
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsynth.text.labels import METHODS, one_line, plain
-from bsynth.text.numbers import chance_words, fixed, numbers, p_alone, percent
+from bsynth.text.numbers import chance_words, count, fixed, numbers, p_alone, percent
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis
@@ -80,10 +81,25 @@ def tell_notes(analysis: "Analysis") -> None:
         click.echo("\n" + wrapped(note))
 
 
+def tell_replaced(out: Path, written: list[Path]) -> None:
+    """Say, quiet or not, which files of an earlier run are about to go."""
+    if not written:
+        return
+    names, folders = _listed(written), Counter(path.parts[0] for path in written if len(path.parts) > 1)
+    named = [f"{name}/ ({count(folders[name], 'file')})" if name in folders else name for name in names]
+    said = f"{out} holds an earlier run, which this one replaces: {', '.join(named)}. Another --out keeps both."
+    click.echo(wrapped(f"bsynth: {said}"), err=True)
+
+
+def _listed(written: list[Path]) -> list[str]:
+    """Files and folders of a run, the most useful first."""
+    names = dict.fromkeys(path.parts[0] for path in written)
+    return sorted(names, key=lambda name: list(FILES).index(name) if name in FILES else len(FILES))
+
+
 def tell_files(out: Path, written: list[Path]) -> None:
     """Print which files to open, the page first."""
-    names = list(dict.fromkeys(name.parts[0] for name in written))
-    ordered = sorted(names, key=lambda name: list(FILES).index(name) if name in FILES else len(FILES))
+    ordered = _listed(written)
     opened = [f"{out / name} ({FILES[name]})" for name in ordered[:OPENED] if name in FILES]
     others = [name for name in ordered if f"{out / name} ({FILES.get(name)})" not in opened]
     more = f"; also {', '.join(others)}" if others else ""

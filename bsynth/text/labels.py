@@ -135,6 +135,13 @@ def heading(name: str) -> str:
     return HEADINGS.get(name, words[:1].upper() + words[1:] if len(words) > 1 else words)
 
 
+PARAMETERS = {
+    "level_shift": "level shift", "intercept": "intercept", "sigma": "noise sd", "donor_noise": "donor noise",
+    "drift_sd": "drift sd", "slope_sd": "slope sd", "rho": "drift kept per period", "drifting": "chance of a drift",
+    "drift_log_odds": "log odds of a drift", "walk_log_odds": "log odds of a walk", "predictor_sd": "predictor sd",
+    "own_slope": "own slope",
+}  # fmt: skip
+"""What the parameters of models are called."""
 STATISTICS = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
 """What a test compares."""
 
