@@ -59,7 +59,8 @@ def test_grades_mean_what_they_say() -> None:
             f"{world}/{size}/{k}": functools.partial(_grade, world, size, k) for world in WORLDS for size in SIZES
         }
         measure(f"grades: panel {k}", pieces, store, SETTINGS)
-    records = store.read()
+    # A round that was cut short would count some cells more than others.
+    records = {piece: each for piece, each in store.read().items() if int(piece.rsplit("/", 1)[1]) < most}
     found: dict[str, Any] = {"model": MODEL, **SETTINGS.sampler(), "donors": DONORS, "n_pre": N_PRE, "n_post": N_POST}
     found |= {"cells": _summary(records), "versions": versions(), "panels": records}
     FILE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
