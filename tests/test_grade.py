@@ -94,6 +94,8 @@ def test_a_model_that_did_not_converge_is_neither_counted_nor_recommended(number
     assert "the model level" not in failed.bullets[1]
     assert "plain synthetic control (−11.0)" in failed.bullets[1]
     assert failed.facts[2].value == "not known"
+    # The simpler model was tried, and failed as well.
+    assert "try the model" not in failed.bullets[2]
     numbers["table"] = [each for each in numbers["table"] if each["method"] == "bayes"]
     assert graded(numbers, status="unreliable").bullets[1].startswith("Until then nothing stands")
 

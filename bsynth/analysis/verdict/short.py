@@ -258,9 +258,8 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
     checks = s.facts["checks"]
     if judged.grade == "unreliable":
         settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
-        simpler = (
-            "" if s.base is None or s.base["model"] == SIMPLER else f"; if that fails too, try the model {SIMPLER}"
-        )
+        tried = {row["model"] for row in (s.base, *s.models) if row is not None}
+        simpler = "" if not tried or SIMPLER in tried else f"; if that fails too, try the model {SIMPLER}"
         return f"Next, sample longer ({settings}){simpler}."
     if suspects := s.facts["suspects"][: max(1, room.donors)]:
         return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
