@@ -258,7 +258,8 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
     checks = s.facts["checks"]
     if judged.grade == "unreliable":
         settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
-        tried = {row["model"] for row in (s.base, *s.models) if row is not None}
+        # On a log or logit scale a model is called level-log, level-logit.
+        tried = {row["model"].partition("-")[0] for row in (s.base, *s.models) if row is not None}
         simpler = "" if not tried or SIMPLER in tried else f"; if that fails too, try the model {SIMPLER}"
         return f"Next, sample longer ({settings}){simpler}."
     if suspects := s.facts["suspects"][: max(1, room.donors)]:
