@@ -76,6 +76,7 @@ def test_a_fall_of_a_series_that_rose_is_said_to_be_against_the_counterfactual(n
     )
     said = "the observed mean itself rose, from 42.0 over the last 5 periods before the start to 50.0."
     assert said in rising.details[0]
+    assert rising.details[0].startswith("The estimate lies below the counterfactual,")
     assert "counterfactual" not in " ".join((str(graded(numbers)), *graded(numbers).details))
     # No direction is claimed, so none can be misread.
     numbers["table"][0]["upper"] = 2.0

@@ -199,7 +199,7 @@ def _agreeing(s: Sides, a: Answer) -> list[Row]:
 
 def _of(n: int, total: int) -> str:
     if n == total:
-        return f"All {total} other methods" if total > 1 else "The other method"
+        return {1: "The other method", 2: "Both other methods"}.get(total, f"All {total} other methods")
     return f"{n or 'None'} of {count(total, 'other method')}"
 
 

@@ -41,10 +41,10 @@ def _against(s: Sides, a: Answer) -> list[str]:
         return []
     seen = s.facts["observed"]
     before, after = numbers(seen["before"], seen["after"])
-    fall, rose = ("fall", "rose") if a.direction == "decrease" else ("rise", "fell")
+    below, rose = ("below", "rose") if a.direction == "decrease" else ("above", "fell")
     return [
-        f"This {fall} is against the counterfactual, what would have been without the intervention: the observed mean "
-        f"itself {rose}, from {before} over the last {count(seen['periods'], 'period')} before the start to {after}."
+        f"The estimate lies {below} the counterfactual, what would have been without the intervention; the observed "
+        f"mean itself {rose}, from {before} over the last {count(seen['periods'], 'period')} before the start to {after}."
     ]
 
 
