@@ -40,11 +40,11 @@ def _against(s: Sides, a: Answer) -> list[str]:
     if not short.otherwise(s, a):
         return []
     seen = s.facts["observed"]
-    before, after = numbers(seen["before"], seen["after"])
+    (before, after), periods = numbers(seen["before"], seen["after"]), count(seen["periods"], "period")
     below, rose = ("below", "rose") if a.direction == "decrease" else ("above", "fell")
     return [
         f"The estimate lies {below} the counterfactual, what would have been without the intervention; the observed "
-        f"mean itself {rose}, from {before} over the last {count(seen['periods'], 'period')} before the start to {after}."
+        f"mean itself {rose}, from {before} over the last {periods} before the start to {after}."
     ]
 
 
