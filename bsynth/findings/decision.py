@@ -176,16 +176,17 @@ def _overturned(decision: Decision) -> str:
 def yardsticks(decision: Decision, *, treated: bool = True) -> str:
     """Return the breakdown bias in pre-period spreads of the residual and of the treated series; empty without any.
 
-    The spread is the median absolute deviation; where that is 0, since more than half of the values are alike, the
-    standard deviation.
+    The spread, the typical size, is the median absolute deviation; where that is 0, since more than half of the values
+    are alike, the standard deviation.
     """
     v, said = decision.values, []
-    for name, of in (("residual", "the residual"), ("treated", "the treated series"))[: 2 if treated else 1]:
+    spreads = {"residual": "gap before the start"} | ({"treated": "swing of the treated series"} if treated else {})
+    for name, of in spreads.items():
         mads, sds = v[f"breakdown_{name}_mads"], v[f"breakdown_{name}_sds"]
         if not math.isnan(mads):
-            said.append(f"{number(mads, 2)} pre-period MADs of {of}")
+            said.append(f"{number(mads, 2)} times the typical {of}")
         elif not math.isnan(sds):
-            said.append(f"{number(sds, 2)} pre-period sd of {of}, whose MAD is 0")
+            said.append(f"{number(sds, 2)} times the standard deviation of the {of}, mostly nothing")
     return said[0] + (f" ({said[1]})" if len(said) > 1 else "") if said else ""
 
 

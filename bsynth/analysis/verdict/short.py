@@ -117,9 +117,14 @@ def _ends(a: Answer) -> list[float]:
 def _interval(a: Answer) -> str:
     if a.level is None:
         return "without an interval that has ends"
-    kind = "" if a.interval == "calibrated" else f"{a.interval} "
     _, lower, upper = _written(a)
-    return f"{percent(a.level)} {kind}interval {lower} to {upper}"
+    return f"{_kind(a)} {lower} to {upper}"
+
+
+def _kind(a: Answer) -> str:
+    """Level and kind of the answer's interval; the calibrated one is the plain one."""
+    kind = "" if a.interval == "calibrated" else f"{a.interval} "
+    return f"{percent(a.level or 0.0)} {kind}interval"
 
 
 def _a(direction: str) -> str:
@@ -133,8 +138,10 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         )
     parts = []
     if a.total is not None:
-        ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
-        parts.append(f"mean of {s.facts['units_words']}, total {numbers(a.total, *ends, signed=True)[0]}")
+        parts += [f"mean of {s.facts['units_words']}", _total(s, a, a.total, room)]
+    # In the least room the total stands alone: the rest is among the facts.
+    if parts and not room.width:
+        return capitalised("; ".join(parts)) + "."
     if judged.grade == "inconclusive":
         parts.append(NO_EFFECT)
     elif a.chance is not None:
@@ -143,6 +150,15 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         parts.append(f"p of no effect {p_alone(a.p)}")
     parts += [_width(s, a)] if room.width or not parts else []
     return capitalised("; ".join(parts)) + "."
+
+
+def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
+    """The sum over treated units and periods, with its interval, which is of the headline's kind."""
+    ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
+    estimate, *bounds = numbers(total, *ends, signed=True)
+    kind = f"{_kind(a)} " if room.width else ""
+    said = f" ({kind}{' to '.join(bounds)})" if bounds and a.level is not None else ""
+    return f"total over {s.facts['periods_words']} {estimate}{said}"
 
 
 def _width(s: Sides, a: Answer) -> str:
