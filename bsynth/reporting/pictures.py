@@ -26,7 +26,7 @@ from bsynth.reporting.words import slug_of
 from bsynth.text.marks import marked
 
 _COMMENT, _SPACE = re.compile(rb"<!--.*?-->", re.S), re.compile(rb"\s+")
-_LONG = re.compile(rb"scale\([^)]*\)|-?\d+\.\d{3,}")
+_LONG = re.compile(rb"scale\([^)]*\)|-?\d+\.\d{2,}")
 """Numbers with more decimals than are seen; a scale is multiplied by large ones."""
 COLOURS = 64
 """Of a picture that a page holds as PNG."""
@@ -101,19 +101,22 @@ def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason:
 
 
 def slim(svg: bytes) -> bytes:
-    """Return an SVG of matplotlib's as a page needs it: hundredths of a point, no comments, no white space to read by.
+    """Return an SVG of matplotlib's as a page needs it: tenths of a point, no comments, no white space to read by.
 
     Examples
     --------
-    >>> slim(b'<path d="M 1.23456 2.5 \\nL 3 4" transform="scale(0.015625)"/>')
-    b'<path d="M 1.23 2.5 L 3 4" transform="scale(0.015625)"/>'
+    >>> slim(b'<path d="M 123.456 2.5 \\nL 3 4" transform="scale(0.015625)"/>')
+    b'<path d="M 123.5 2.5 L 3 4" transform="scale(0.015625)"/>'
     """
     return _SPACE.sub(b" ", _LONG.sub(_shortened, _COMMENT.sub(b"", svg)))
 
 
 def _shortened(found: re.Match[bytes]) -> bytes:
     text = found.group()
-    return text if text.startswith(b"scale") else f"{float(text):.2f}".rstrip("0").rstrip(".").encode()
+    if text.startswith(b"scale"):
+        return text
+    value = float(text)
+    return f"{value:.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".").encode()
 
 
 def _of_few_colours(png: bytes) -> bytes:

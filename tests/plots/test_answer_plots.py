@@ -115,7 +115,7 @@ def test_the_bar_is_the_average_with_zero_marked(calibration: Calibration) -> No
 
 def test_what_is_unreliable_is_not_written_large(unreliable_fit: Fit) -> None:
     words = [text.get_text() for text in panels(plot_answer(unreliable_fit))["average"].texts]
-    assert "average effect\nnot to be used" in words
+    assert "average effect:\nnot to be used" in words
     assert not [word for word in words if word.startswith(("+", "−"))]
 
 
