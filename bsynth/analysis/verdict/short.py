@@ -35,6 +35,8 @@ class Room:
         That the last bullet names.
     width : bool
         Whether the first bullet says what the interval allows for.
+    bare : bool
+        Whether the first bullet of several units is their total alone: the rest is among the facts.
     """
 
     doubts: int = 2
@@ -43,6 +45,7 @@ class Room:
     apart: int = 4
     donors: int = 3
     width: bool = True
+    bare: bool = False
 
 
 ROOMS = (
@@ -50,7 +53,9 @@ ROOMS = (
     Room(apart=2),
     Room(apart=1, named=1),
     Room(doubts=1, reasons=1, apart=1, named=1, donors=1),
+    Room(doubts=1, reasons=1, apart=1, named=1, donors=1, width=False),
     Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False),
+    Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False, bare=True),
 )
 """From the widest to the narrowest; the first in which everything keeps to `WORDS` is taken."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
@@ -139,8 +144,7 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     parts = []
     if a.total is not None:
         parts += [f"mean of {s.facts['units_words']}", _total(s, a, a.total, room)]
-    # In the least room the total stands alone: the rest is among the facts.
-    if parts and not room.width:
+    if parts and room.bare:
         return capitalised("; ".join(parts)) + "."
     if judged.grade == "inconclusive":
         parts.append(NO_EFFECT)
@@ -156,7 +160,7 @@ def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
     """The sum over treated units and periods, with its interval, which is of the headline's kind."""
     ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
     estimate, *bounds = numbers(total, *ends, signed=True)
-    kind = f"{_kind(a)} " if room.width else ""
+    kind = "" if room.bare else f"{_kind(a)} "
     said = f" ({kind}{' to '.join(bounds)})" if bounds and a.level is not None else ""
     return f"total over {s.facts['periods_words']} {estimate}{said}"
 
