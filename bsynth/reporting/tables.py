@@ -52,7 +52,7 @@ def methods(summary: dict[str, Any]) -> Table:
             {
                 "Method": title_of(r),
                 "Average effect": words[0],
-                "Interval": "–" if r["lower"] is None else bracket(words[1:]),
+                "Interval": _interval(r, words),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
                 "p": p_words(r["p"]),
                 "Chance that it is above zero": chance_words(r["probability_positive"]),
@@ -67,6 +67,14 @@ def methods(summary: dict[str, Any]) -> Table:
         truth["Average effect"] = number(as_float(summary["truth"]), signed=True)
         frame = pd.concat([pd.DataFrame([truth]), frame], ignore_index=True)
     return Table(frame, "The average effect by method", summary["effects_reason"])
+
+
+def _interval(row: dict[str, Any], words: list[str]) -> str:
+    """The bounds of a row of effects; an interval without any says what that means."""
+    if row["lower"] is None:
+        return "–"
+    unbounded = (row["lower"], row["upper"]) == ("-inf", "inf")
+    return "no bounds: rules nothing out" if unbounded else bracket(words[1:])
 
 
 def diagnostics(summary: dict[str, Any]) -> Table:
@@ -212,7 +220,7 @@ def _listed(names: Iterable[object]) -> str:
 
 def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """One row per donor, each column with common decimals."""
-    frame = pd.DataFrame({name.capitalize(): [plain(r[name]) for r in rows]})
+    frame = pd.DataFrame({heading(name): [plain(r[name]) for r in rows]})
     for column in columns:
         frame[heading(column)] = numbers(*(as_float(r[column]) for r in rows))
     return frame
