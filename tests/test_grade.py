@@ -30,7 +30,7 @@ def numbers() -> dict[str, Any]:
     ]
     return {
         "status": "ok", "outcome": "sales", "labels": {"outcome": "sales", "unit": "state", "higher_is": None},
-        "treated": "A", "n_treated": 1, "units_words": "1 state", "donors": 20, "donors_needed": 4, "n_pre": 15,
+        "treated": "A", "n_treated": 1, "units_words": "1 state", "periods_words": "5 years", "donors": 20, "donors_needed": 4, "n_pre": 15,
         "n_post": 5, "gaps": [], "level": 0.95, "hull": {"sd": 3.0, "outside": False}, "calibrated": True,
         "checks": {"status": "ok", "suggestion": None, "warnings": []}, "certificate": None, "truth": None,
         "unavailable": {}, "notes": [], "reason": "", "measured": [], "main_donors": ["B", "C"], "suspects": [],
@@ -226,8 +226,10 @@ def test_a_decrease_is_spoken_of_as_one(numbers: dict[str, Any]) -> None:
 
 def test_several_units_have_their_total_beside_the_mean(numbers: dict[str, Any]) -> None:
     found = graded(numbers, n_treated=3, units_words="3 states")
-    assert found.bullets[0].startswith("Mean of 3 states, total −150; chance of a decrease")
-    assert "In total over 3 states and 5 periods that is −150 [−210,\xa0−90]." in found.details
+    assert found.bullets[0].startswith(
+        "Mean of 3 states; total over 5 years −150 (95% interval −210 to −90); chance of a decrease"
+    )
+    assert "In total over 3 states and 5 years that is −150 [−210,\xa0−90]." in found.details
 
 
 def test_a_conformal_interval_that_alone_excludes_zero_is_explained(numbers: dict[str, Any]) -> None:

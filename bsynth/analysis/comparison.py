@@ -23,7 +23,7 @@ from bsynth.engines.series import lag1
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.text.labels import span
+from bsynth.panel.calendar import counted
 from bsynth.text.marks import mark, status_of
 from bsynth.text.result import Pictured
 
@@ -122,7 +122,7 @@ class Comparison(Pictured):
     @property
     def title(self) -> str:
         """The estimand, whose it is, and the window."""
-        return f"Average effect on {self.facts['treated']}, {span(self.facts['start'], self.facts['end'])}"
+        return f"Average effect on {self.facts['treated']}, {self.facts['window']}"
 
     @property
     def headline(self) -> str:
@@ -223,10 +223,13 @@ def facts_of(
         "treated": panel.treated_name,
         "n_treated": panel.n_treated,
         "units_words": panel.labels.units(panel.n_treated),
+        "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,
         "donors_needed": MIN_PLACEBOS,
         "start": plain(labels[panel.n_pre]),
         "end": plain(labels[-1]),
+        "start_words": panel.period_words()[panel.n_pre],
+        "window": panel.window,
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
         "gaps": [*panel.gaps(), *panel.source.changed()],

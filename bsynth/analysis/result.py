@@ -27,7 +27,6 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
-from bsynth.text.labels import span
 from bsynth.text.marks import OF_FIT, UNRELIABLE, mark, marked, of_posteriors, status_of
 from bsynth.text.result import Pictured
 
@@ -199,9 +198,7 @@ class Analysis(Pictured):
     @property
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
-        labels = self.panel.period_labels()
-        window = span(labels[self.panel.n_pre], labels[-1])
-        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {window}"
+        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {self.panel.window}"
 
     def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.

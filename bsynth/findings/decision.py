@@ -176,8 +176,8 @@ def _interval_words(decision: Decision) -> str:
 def yardsticks(decision: Decision, *, treated: bool = True) -> str:
     """Say what the breakdown bias is of the fit's misses and the treated series' swings before the start, if of any.
 
-    The spread is the median absolute deviation; where that is 0, since more than half of the values are alike, the
-    standard deviation.
+    The spread, the typical size, is the median absolute deviation; where that is 0, since more than half of the values
+    are alike, the standard deviation.
     """
     v, said = decision.values, []
     of_what = (("residual", "miss of the fit"), ("treated", "swing of the treated series"))

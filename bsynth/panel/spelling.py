@@ -62,6 +62,8 @@ class Spelling:
         What became of time zones: there are none; local days were kept; times in UTC, or with offsets, are in UTC.
     note : str
         One sentence that says so, or nothing where nothing had to be interpreted.
+    zone : str
+        The zone that all times came with, in which words and pictures write them: they are kept in UTC.
     since : int
         The first of the hundred years that two digits stand for.
     short : bool
@@ -71,6 +73,7 @@ class Spelling:
     form: str = NUMBERS
     date_format: str | None = None
     clock: str = ""
+    zone: str = ""
     note: str = ""
     since: int = POSIX
     short: bool = False
@@ -259,7 +262,7 @@ def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any,
     """First moments without zones: local days where all are days, else UTC."""
     stamps = [span.first for span in spans]
     zoned = [stamp.tz is not None for stamp in stamps]
-    clock, note = "", spelling.note
+    clock, zone, note = "", "", spelling.note
     if any(zoned):
         if not all(zoned):
             bare, aware = stamps[zoned.index(False)], stamps[zoned.index(True)]
@@ -272,11 +275,24 @@ def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any,
             note = f"{note} Days are those of the local clock; zones were left out.".strip()
         else:
             clock = "utc" if all(not stamp.utcoffset() for stamp in stamps) else "offsets"
-            stamps = [stamp.tz_convert("UTC").tz_localize(None) for stamp in stamps]
-            note = f"{note} Times are in UTC.".strip()
+            known, stamps = stamps, [stamp.tz_convert("UTC").tz_localize(None) for stamp in stamps]
+            zone = "UTC" if clock == "utc" else _common_zone(known)
+            said = "in UTC" if zone == "UTC" else f"kept in UTC and written as in {zone}"
+            note = f"{note} Times are {said}.".strip()
     if outside := [stamp for stamp in stamps if not pd.Timestamp.min.year < stamp.year < pd.Timestamp.max.year]:
         raise PanelError(f"{where} holds {show(outside[0])}; dates from 1678 to 2261 can be used")
-    return pd.DatetimeIndex(stamps).as_unit("ns"), replace(spelling, clock=clock, note=note)
+    return pd.DatetimeIndex(stamps).as_unit("ns"), replace(spelling, clock=clock, zone=zone, note=note)
+
+
+def _common_zone(stamps: Sequence[pd.Timestamp]) -> str:
+    """The one zone of all moments, by a name that finds it again; UTC where there is none."""
+    zones = {str(stamp.tz) for stamp in stamps}
+    zone = zones.pop() if len(zones) == 1 else "UTC"
+    try:
+        pd.Timestamp(0, tz=zone)
+    except (ValueError, KeyError):
+        return "UTC"
+    return zone
 
 
 def _local_days(stamps: Sequence[pd.Timestamp]) -> list[pd.Timestamp] | None:

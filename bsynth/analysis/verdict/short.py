@@ -35,6 +35,8 @@ class Room:
         That the last bullet names.
     width : bool
         Whether the first bullet says what the interval allows for.
+    bare : bool
+        Whether the first bullet of several units is their total alone: the rest is among the facts.
     """
 
     doubts: int = 2
@@ -43,6 +45,7 @@ class Room:
     apart: int = 4
     donors: int = 3
     width: bool = True
+    bare: bool = False
 
 
 ROOMS = (
@@ -50,7 +53,9 @@ ROOMS = (
     Room(apart=2),
     Room(apart=1, named=1),
     Room(doubts=1, reasons=1, apart=1, named=1, donors=1),
+    Room(doubts=1, reasons=1, apart=1, named=1, donors=1, width=False),
     Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False),
+    Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False, bare=True),
 )
 """From the widest to the narrowest; the first in which everything keeps to `WORDS` is taken."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
@@ -124,9 +129,14 @@ def _ends(a: Answer) -> list[float]:
 def _interval(a: Answer) -> str:
     if a.level is None:
         return "without an interval that has ends"
-    kind = "" if a.interval == "calibrated" else f"{a.interval} "
     _, lower, upper = _written(a)
-    return f"{percent(a.level)} {kind}interval {lower} to {upper}"
+    return f"{_kind(a)} {lower} to {upper}"
+
+
+def _kind(a: Answer) -> str:
+    """Level and kind of the answer's interval; the calibrated one is the plain one."""
+    kind = "" if a.interval == "calibrated" else f"{a.interval} "
+    return f"{percent(a.level or 0.0)} {kind}interval"
 
 
 def _a(direction: str) -> str:
@@ -140,8 +150,9 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         )
     parts = []
     if a.total is not None:
-        ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
-        parts.append(f"mean of {s.facts['units_words']}, total {numbers(a.total, *ends, signed=True)[0]}")
+        parts += [f"mean of {s.facts['units_words']}", _total(s, a, a.total, room)]
+    if parts and room.bare:
+        return capitalised("; ".join(parts)) + "."
     if judged.grade == "inconclusive":
         parts.append(NO_EFFECT)
     elif a.chance is not None:
@@ -150,6 +161,15 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         parts.append(f"p of no effect {p_alone(a.p)}")
     parts += [_width(s, a)] if room.width or not parts else []
     return capitalised("; ".join(parts)) + "."
+
+
+def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
+    """The sum over treated units and periods, with its interval, which is of the headline's kind."""
+    ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
+    estimate, *bounds = numbers(total, *ends, signed=True)
+    kind = "" if room.bare else f"{_kind(a)} "
+    said = f" ({kind}{' to '.join(bounds)})" if bounds and a.level is not None else ""
+    return f"total over {s.facts['periods_words']} {estimate}{said}"
 
 
 def _width(s: Sides, a: Answer) -> str:

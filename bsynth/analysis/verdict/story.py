@@ -71,7 +71,7 @@ def _total(s: Sides, answer: Answer) -> list[str]:
         return []
     ends = [] if answer.total_lower is None or answer.total_upper is None else [answer.total_lower, answer.total_upper]
     total, *interval = numbers(answer.total, *ends, signed=True)
-    over = f"{s.facts['units_words']} and {count(s.facts['n_post'], 'period')}"
+    over = f"{s.facts['units_words']} and {s.facts['periods_words']}"
     return [f"In total over {over} that is {total}{f' {bracket(interval)}' if interval else ''}."]
 
 
