@@ -11,6 +11,7 @@ from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, U
 from .findings import audit_donors, audit_prior, decide, decompose_uncertainty, path_band
 from .findings.specifications import specification_curve, stack
 from .frequentist import (
+    Multisynth,
     Predictors,
     RidgeASCM,
     bootstrap,
@@ -21,13 +22,14 @@ from .frequentist import (
     leave_two_out,
     placebo_space,
     placebo_time,
+    placebo_waves,
     prediction_interval,
 )
 from .frequentist.estimate import Estimate
 from .model.catalogue import list_models, load_model, model_card
 from .model.scales import choose_scale
 from .model.spec import ModelSpec
-from .panel import Panel
+from .panel import Panel, StaggeredPanel
 from .panel.simulate import simulate_factor, simulate_rollout
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
@@ -47,6 +49,7 @@ __all__ = [
     "Fit",
     "FitError",
     "ModelSpec",
+    "Multisynth",
     "Panel",
     "PanelError",
     "Predictors",
@@ -54,6 +57,7 @@ __all__ = [
     "Sampling",
     "SolverError",
     "SpecError",
+    "StaggeredPanel",
     "UnreliableWarning",
     "analyse",
     "audit_donors",
@@ -82,6 +86,7 @@ __all__ = [
     "path_band",
     "placebo_space",
     "placebo_time",
+    "placebo_waves",
     "plan",
     "plot_effects",
     "plot_gap",

@@ -40,7 +40,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_space": ("PlaceboSpace",),
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
+    "frequentist.staggered.estimate": ("StaggeredEstimate",),
+    "frequentist.staggered.placebo": ("PlaceboWaves",),
     "model.scales": ("ScaleChoice",),
+    "panel.staggered": ("StaggeredPanel",),
+    "panel.timing": ("Timing",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
