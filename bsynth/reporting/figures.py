@@ -77,9 +77,9 @@ def finished(figure: Figure) -> Drawing:
 
 def _laid_out(figure: Figure) -> None:
     with style.house():
-        # Once for the sizes of the texts, once for the axes that make room for them.
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
+        # Both files would lay it out again, and draw it without a line for that.
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
         figure.set_layout_engine("none")
 
 
