@@ -13,9 +13,13 @@ from bsynth.reporting import helper, second
 from bsynth.reporting import run as run_module
 from bsynth.reporting.figures import Drawing, drawings
 
+ROOM = second.room
+"""As it is: in other tests there is none."""
+
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second, "room", lambda: True)
     monkeypatch.setattr(helper, "HELPED_FROM", 2)
 
 
@@ -41,7 +45,10 @@ def test_both_processes_draw_the_same(analysis: Analysis, pictures: dict[str, Dr
     assert drawn == pictures
 
 
-def test_a_process_begun_early_draws_few_pictures_too(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
+def test_a_process_begun_early_draws_few_pictures_too(
+    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second, "room", lambda: True)
     with second.second_process() as executor:
         assert executor is not None
         with helper.drawn_by_two(analysis, drawings(analysis), executor) as found:
@@ -81,6 +88,15 @@ def test_a_machine_without_second_processes_draws_alone(
     monkeypatch.setattr(second, "ProcessPoolExecutor", none)
     with helper.drawn_by_two(analysis, drawings(analysis)) as found:
         assert {key: draw() for key, draw in found} == pictures
+
+
+@pytest.mark.parametrize(("cores", "load", "room"), [(1, 0.0, False), (2, 1.9, True), (2, 4.0, False), (8, 4.0, True)])
+def test_there_is_room_on_a_second_core_that_is_not_crowded(
+    cores: int, load: float, room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    assert ROOM() is room
 
 
 def test_what_cannot_be_drawn_raises_here(analysis: Analysis) -> None:
