@@ -4,7 +4,6 @@ Colours: Okabe and Ito 2008, "Color universal design". Everything is set on the 
 a picture drawn into somebody else's axes looks the same.
 """
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,13 +20,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
 from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 from numpy.typing import NDArray
 
 from bsynth.errors import PanelError, SpecError, came
-from bsynth.plots.labels import drawn, families
+from bsynth.plots.labels import drawn, families, wrapped
 from bsynth.text.marks import marked
 from bsynth.text.numbers import tick
 
@@ -189,12 +187,6 @@ def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: s
         figure.text(0, 1, text, transform=figure.transFigure + shift, va="top", **look)
         at -= each
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / 72.0 / figure.get_size_inches()[1]))
-
-
-def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
-    """Break a text into lines of at most so many points, by its mean width of a character."""
-    each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
-    return textwrap.wrap(text, max(20, int(0.97 * points / each)))
 
 
 def rule(figure: Figure, ends: tuple[float, float], y: float) -> Line2D:

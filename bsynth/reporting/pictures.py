@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import io
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-from PIL import Image
 
 from bsynth._base.plain import show
 from bsynth.analysis import Analysis
@@ -28,8 +26,6 @@ from bsynth.text.marks import marked
 _COMMENT, _SPACE = re.compile(rb"<!--.*?-->", re.S), re.compile(rb"\s+")
 _LONG = re.compile(rb"scale\([^)]*\)|-?\d+\.\d{2,}")
 """Numbers with more decimals than are seen; a scale is multiplied by large ones."""
-COLOURS = 64
-"""Of a picture that a page holds as PNG."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +89,10 @@ def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason:
     narrow = None if drawing.narrow is None else _address("svg+xml", slim(drawing.narrow))
     svg = slim(drawing.svg)
     address, packed = _address("svg+xml", svg), None
-    if narrow is None:
-        png, zipped = _of_few_colours(drawing.png), gzip.compress(svg, mtime=0)
-        if len(png) + len(zipped) < len(svg):
-            address, packed = _address("png", png), _base64(zipped)
+    if drawing.small is not None:
+        zipped = gzip.compress(svg, mtime=0)
+        if len(drawing.small) + len(zipped) < len(svg):
+            address, packed = _address("png", drawing.small), _base64(zipped)
     return Picture(key, drawing.title, address, narrow, packed, f"Chart, {key}. {drawing.words}", numbers, reason)
 
 
@@ -117,13 +113,6 @@ def _shortened(found: re.Match[bytes]) -> bytes:
         return text
     value = float(text)
     return f"{value:.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".").encode()
-
-
-def _of_few_colours(png: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(COLOURS).save(buffer, "png", optimize=True)
-    return buffer.getvalue()
 
 
 def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:

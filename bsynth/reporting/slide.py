@@ -9,7 +9,7 @@ from bsynth._base.request import check_file, writing
 from bsynth.analysis import Analysis
 from bsynth.errors import SpecError, came, some_of
 from bsynth.plots import plot_answer, style
-from bsynth.plots.labels import drawn, families
+from bsynth.plots.labels import drawn, families, wrapped
 from bsynth.text.labels import plain
 
 SIZE = (9.6, 5.4)
@@ -93,7 +93,7 @@ def _headline(figure: Figure, headline: str) -> float:
     """Write the headline; return where it ends, as a share of the height."""
     width, y = 72 * (SIZE[0] - 2 * MARGIN), 1 - MARGIN / SIZE[1]
     bold = FontProperties(family=families(), size=HEADLINE, weight="bold")
-    lines = style.wrapped(drawn(headline, len(headline)), width, bold)
+    lines = wrapped(drawn(headline, len(headline)), width, bold)
     figure.text(
         MARGIN / SIZE[0], y, "\n".join(lines), fontsize=HEADLINE, fontweight="bold", color=style.BLACK, va="top",
         linespacing=TALL,
@@ -106,7 +106,7 @@ def _bullets(figure: Figure, bullets: tuple[str, ...], top: float) -> None:
     font = FontProperties(family=families(), size=BULLET)
     left, y = 1 - (MARGIN + ASIDE) / SIZE[0], top - 0.05
     for number, bullet in enumerate(bullets):
-        lines = style.wrapped(drawn(bullet, len(bullet)), 68 * ASIDE, font)
+        lines = wrapped(drawn(bullet, len(bullet)), 68 * ASIDE, font)
         if number:
             edge = y + 0.028
             figure.add_artist(style.rule(figure, (left, 1 - MARGIN / SIZE[0]), edge))
