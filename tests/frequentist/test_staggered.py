@@ -304,3 +304,11 @@ def test_requests_that_cannot_be_met_say_so() -> None:
         bs.placebo_waves(panel, "did", assignments=5)
     with pytest.raises(bs.PanelError, match="start at different times"):
         bs.fit(panel)
+
+
+def test_every_table_of_effects_takes_the_full_that_it_speaks_of() -> None:
+    panel = _null(1, {0: 18, 1: 20}, donors=7)
+    for result in (bs.classical(panel), bs.classical(panel.unit_panel(0)), bs.placebo_waves(panel, progress=False)):
+        assert type(result.effects(full=True)) is pd.DataFrame
+        with pytest.raises(bs.SpecError, match="full is 'no'"):
+            result.effects(full="no")
