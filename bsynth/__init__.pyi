@@ -2,7 +2,7 @@ from . import datasets, plots
 from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
-from .bayesian.run import fit
+from .bayesian.fit import fit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
 from .checks import check, leave_future_out

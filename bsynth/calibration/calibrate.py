@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 
 from bsynth._base.request import check_flags, hinted
+from bsynth.bayesian.fit import fit
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.run import fit, with_choice
+from bsynth.bayesian.run import with_choice
 from bsynth.calibration.donors import MIN_PLACEBOS, MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.result import Calibration
 from bsynth.engines.sampling import Sampling, resolve

@@ -6,7 +6,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "analysis.choice": ("Choice",),
     "analysis.comparison": ("Comparison",),
     "analysis.result": ("Analysis", "Rows"),
+    "bayesian.diagnostics": ("Diagnostics",),
     "bayesian.forecast": ("Forecast",),
+    "bayesian.result": ("Provenance",),
+    "bayesian.waves.result": ("WavesFit",),
     "calibration.certificate.certificate": ("Certificate",),
     "calibration.certificate.windows": ("PlaceboWindow",),
     "calibration.donors": ("Lesson",),
@@ -41,6 +44,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
     "model.scales": ("ScaleChoice",),
+    "panel.staggered": ("StaggeredPanel",),
+    "panel.timing": ("Timing",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
