@@ -27,7 +27,7 @@ from .frequentist.estimate import Estimate
 from .model.catalogue import list_models, load_model, model_card
 from .model.scales import choose_scale
 from .model.spec import ModelSpec
-from .panel import Panel
+from .panel import Panel, StaggeredPanel
 from .panel.simulate import simulate_factor, simulate_rollout
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
@@ -54,6 +54,7 @@ __all__ = [
     "Sampling",
     "SolverError",
     "SpecError",
+    "StaggeredPanel",
     "UnreliableWarning",
     "analyse",
     "audit_donors",

@@ -170,6 +170,12 @@ class Calendar:
         around = [f"{show(t)}{zone}" for t in times[max(at - 2, 0) : at + 2]]
         raise PanelError(f"{name}: {role} {said} is not a period of the data; near it are {some_of(around)}")
 
+    def is_after(self, times: pd.Index, label: Label, role: str, name: str) -> bool:
+        """Whether a period that the user named lies after the last one."""
+        if isinstance(times, pd.DatetimeIndex):
+            return bool(self._on(times, self.spelling.span(label, role, name).first) > times[-1])
+        return bool(_number(label, times, role, name) > times[-1])
+
     @staticmethod
     def _on(times: pd.DatetimeIndex, stamp: pd.Timestamp) -> pd.Timestamp:
         return stamp if times.tz is None else stamp.tz_localize(times.tz)

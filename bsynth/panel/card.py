@@ -1,6 +1,7 @@
 """A panel as a table in a notebook, and as plain data."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -30,11 +31,16 @@ def panel_card(panel: PanelData) -> str:
         rows["Covariates"] = ", ".join(panel.covariates.names)
     if notes := panel.notes():
         rows["Notes"] = " ".join(notes)
+    return facts_card("Panel", rows)
+
+
+def facts_card(title: str, rows: Mapping[str, str]) -> str:
+    """Return facts by name as an HTML table."""
     left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
     body = "".join(
         f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
     )
-    return f"<table><caption {left}><b>Panel</b></caption><tbody>{body}</tbody></table>"
+    return f"<table><caption {left}><b>{html.escape(title)}</b></caption><tbody>{body}</tbody></table>"
 
 
 def panel_dict(panel: PanelData) -> dict[str, Any]:
