@@ -23,13 +23,14 @@ from bsynth.panel.panel import Panel
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.pieces import Record, Store, digest, run_pieces
 from bsynth.text.labels import plain
-from bsynth.text.marks import mark
+from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import bracket, count, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 PATTERNS = 20
 """Placebo waves that are fitted, where there are so many: each costs as many fits as there are treated units."""
 LEAST = 4
+RHAT = 1.05
 SHARE = 3
 """Of the never-treated units one in so many plays a treated one at most, so that donors are left."""
 
@@ -65,13 +66,16 @@ class WavesCalibration(Pictured):
 
     @property
     def status(self) -> Status:
-        """That of the fit."""
-        return self.fit.status
+        """``"ok"``, or ``"unreliable"`` when the fit or a placebo did not pass its gate."""
+        return status_of(self.reason)
 
     @property
     def reason(self) -> str:
-        """That of the fit."""
-        return self.fit.reason
+        """Whose gate failed."""
+        failed = sum(each.status != "ok" for each in self.placebos)
+        if self.fit.reason or not failed:
+            return self.fit.reason
+        return f"{failed} of {count(len(self.placebos), 'placebo pattern')} did not pass the convergence gate"
 
     def effects(self, level: float = 0.95, *, over: str | None = None, full: bool = False) -> pd.DataFrame:
         """Rows as of `WavesFit.effects`, ``interval`` "calibrated": mean + t₈ √(c² s² + d²) by what is averaged."""
@@ -84,7 +88,9 @@ class WavesCalibration(Pictured):
             above.append(1 - learned.cdf(0.0, float(row["estimate"]), float(row["sd"])))
         lower, upper = np.array(bounds).T
         rows = rows.drop(columns=["median", "hdi_lower", "hdi_upper", "sd"])
-        return rows.assign(lower=lower, upper=upper, interval="calibrated", probability_positive=above)
+        return rows.assign(
+            status=self.status, lower=lower, upper=upper, interval="calibrated", probability_positive=above
+        )
 
     @property
     def table(self) -> pd.DataFrame:
@@ -171,8 +177,8 @@ def draw_patterns(panel: StaggeredPanel[Panel], many: int, seed: int) -> list[di
     size = min(len(starts), len(donors) // SHARE)
     if size < 1 or len(donors) < LEAST:
         raise PanelError(
-            f"{panel.source.name}: {count(len(donors), 'unit')} never treated, and placebo waves need at least {LEAST}; "
-            "use the fit's own intervals, bsynth.fit(panel)"
+            f"{panel.source.name}: {count(len(donors), 'unit')} never treated, and placebo waves need at least "
+            f"{LEAST}; use the fit's own intervals, bsynth.fit(panel)"
         )
     series = panel.outcome[: panel.whole.n_pre, panel.n_treated :]
     places = cut_groups(series, size, many, seed)
@@ -197,7 +203,9 @@ def _placebo(
     rows = fit.effects(full=True)
     rows = rows[~rows["estimand"].isin(["overall total", "lift"])]
     found = {over: rows.loc[rows["over"] == over, ["estimate", "sd"]].to_numpy(dtype=float).tolist() for over in OVER}
-    return {"found": found, "status": fit.status}
+    # Only mean and sd are used of it, so that fewer draws do than intervals need.
+    passed = fit.diagnostics.rhat_max < RHAT and all(own.status == "ok" for own in fit.fits)
+    return {"found": found, "status": "ok" if passed else "unreliable"}
 
 
 def _learn(placebos: Sequence[PlaceboWaves], over: str, worth: float) -> Inflation:

@@ -86,7 +86,7 @@ def plot_event_study(
                 f"Overall {estimate}, {percent(level)} {kind} interval {bracket(bounds)}. Band: {percent(level)} "
                 f"{kind}, of each period; crosses: own fits alone.{hollow} Before 0: mean gap that own fits leave."
             ],
-            reason=result.reason,
+            reason=shown.reason,
         )
     return ax
 
