@@ -156,7 +156,7 @@ def test_rows_are_averages_of_the_draws(found: bs.WavesFit) -> None:
 def test_a_fit_of_waves_says_shows_and_keeps_itself(found: bs.WavesFit, tmp_path: Path) -> None:
     said = " ".join(found.sentences())
     assert "45 treated periods of 3 units" in said
-    assert "have 8 donors from 0 to 39" in said
+    assert "has 8 donors from 0 to 39" in said
     assert "Units' effects differ by ω" in said
     for table in (found.effects(), found.effects(over="unit", pooled=None), found.summary()):
         assert max(map(len, repr(table).splitlines())) <= 80
@@ -166,7 +166,7 @@ def test_a_fit_of_waves_says_shows_and_keeps_itself(found: bs.WavesFit, tmp_path
     assert again.sentences() == found.sentences()
     assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["model"] == "waves"
-    with pytest.raises(SpecError, match="over is 'waves', did you mean 'wave'"):
+    with pytest.raises(SpecError, match="over is the text .waves., did you mean .wave."):
         found.effects(over="waves")
     lines = {line.get_gid() for line in found.plot().get_lines()}
     assert {"pooled", "unpooled", "before", "zero"} <= lines
