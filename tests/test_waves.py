@@ -166,7 +166,7 @@ def test_a_fit_of_waves_says_shows_and_keeps_itself(found: bs.WavesFit, tmp_path
     assert again.sentences() == found.sentences()
     assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["model"] == "waves"
-    with pytest.raises(SpecError, match="over is the text .waves., did you mean .wave."):
+    with pytest.raises(SpecError, match=r"over is the text .waves., did you mean .wave."):
         found.effects(over="waves")
     lines = {line.get_gid() for line in found.plot().get_lines()}
     assert {"pooled", "unpooled", "before", "zero"} <= lines

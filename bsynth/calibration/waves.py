@@ -36,7 +36,7 @@ SHARE = 3
 
 
 @dataclass(frozen=True)
-class PlaceboWaves:
+class PlaceboPattern:
     """One re-assignment of the starts: ``starts`` by unit, and by what is averaged the (mean, sd) of each effect."""
 
     starts: tuple[tuple[Label, Label], ...]
@@ -52,7 +52,7 @@ class WavesCalibration(Pictured):
     ----------
     fit : WavesFit
         With the base intervals.
-    placebos : tuple of PlaceboWaves
+    placebos : tuple of PlaceboPattern
     inflation : mapping of str to Inflation
         Posterior of c and d of the overall effect, and of those by wave, event time and unit.
     worth : float
@@ -60,7 +60,7 @@ class WavesCalibration(Pictured):
     """
 
     fit: WavesFit
-    placebos: tuple[PlaceboWaves, ...]
+    placebos: tuple[PlaceboPattern, ...]
     inflation: Mapping[str, Inflation]
     worth: float
 
@@ -160,7 +160,7 @@ def calibrate_waves(
         progress=progress,
     )
     placebos = tuple(
-        PlaceboWaves(
+        PlaceboPattern(
             tuple(pattern.items()),
             {over: tuple((mean, sd) for mean, sd in pairs) for over, pairs in record["found"].items()},
             record["status"],
@@ -208,7 +208,7 @@ def _placebo(
     return {"found": found, "status": "ok" if passed else "unreliable"}
 
 
-def _learn(placebos: Sequence[PlaceboWaves], over: str, worth: float) -> Inflation:
+def _learn(placebos: Sequence[PlaceboPattern], over: str, worth: float) -> Inflation:
     """Posterior of c and d from the errors of one kind of average; all of a pattern count as one pattern does."""
     pairs = np.array([pair for each in placebos for pair in each.found[over]])
     return learn_inflation(pairs[:, 0], pairs[:, 1], each=min(1.0, worth / len(pairs)))
