@@ -1,10 +1,12 @@
 from . import datasets, plots
 from .analysis import Analysis, Comparison, analyse, compare
+from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
-from .bayesian.run import fit
+from .bayesian.waves.result import WavesFit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
+from .calibration.waves import WavesCalibration
 from .checks import check, leave_future_out
 from .engines.sampling import Sampling
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
@@ -59,6 +61,8 @@ __all__ = [
     "SpecError",
     "StaggeredPanel",
     "UnreliableWarning",
+    "WavesCalibration",
+    "WavesFit",
     "analyse",
     "audit_donors",
     "audit_prior",
