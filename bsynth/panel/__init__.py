@@ -1,6 +1,6 @@
 """The panel: a file, a frame, a database table or a simulation, validated once and frozen."""
 
-from bsynth.panel.cells import Cells, Clusters, Covariates, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Resamples, Source
 from bsynth.panel.given import require_panel
 from bsynth.panel.panel import MIN_DONORS, Panel
 from bsynth.panel.read import column_names, unit_names
@@ -13,6 +13,7 @@ __all__ = [
     "Covariates",
     "Labels",
     "Panel",
+    "Resamples",
     "Source",
     "column_names",
     "require_panel",

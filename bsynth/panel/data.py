@@ -10,7 +10,7 @@ import pandas as pd
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Resamples, Source
 from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line
 
@@ -27,7 +27,7 @@ class PanelData(Frozen):
     end: Label
     source: Source
     cells: Cells | None = None
-    clusters: Clusters | None = None
+    clusters: Clusters | Resamples | None = None
     covariates: Covariates | None = None
     calendar: Calendar | None = None
     labels: Labels = field(default_factory=Labels)

@@ -17,6 +17,8 @@ from bsynth.panel.data import PanelData
 from bsynth.panel.labels import MIN_PRE, Roles, as_labels, match_units, ordered, window
 from bsynth.panel.missing import complete
 from bsynth.panel.read import read_events, read_long, read_wide
+from bsynth.panel.resample import Resampling
+from bsynth.panel.rows import Agg, Duplicates, Freq, Rows, Weekday
 from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line
 from bsynth.text.numbers import count
@@ -48,8 +50,8 @@ class Panel(PanelData):
         First treated and last used period, both inclusive.
     cells : Cells or None
         Counts and sums per cell when built from users or events.
-    clusters : Clusters or None
-        Sums per user and cell when a cluster column was given.
+    clusters : Clusters, Resamples or None
+        Sums per user and cell when a cluster column was given, or resamples of users drawn by the engine.
     covariates : Covariates or None
         Further columns by period and unit, when they were named.
     source : Source
@@ -88,12 +90,22 @@ class Panel(PanelData):
         outcome_label: str | None = None,
         unit_label: str | None = None,
         higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
     ) -> Self:
         """Build a panel from one row per unit and period.
 
         Parameters
         ----------
-        data : DataFrame, path of a CSV or Parquet file, or Ibis table
+        data : frame, path, DuckDB relation, or Ibis table
+            A frame of pandas, polars, Arrow, modin or another library that narwhals knows; a CSV file; a Parquet file,
+            a folder of them (hive partitions are columns) or a pattern; a table of any Ibis backend.
         unit, time, outcome : str
             Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
             quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
@@ -117,6 +129,19 @@ class Panel(PanelData):
             "unit".
         higher_is : {"better", "worse"}, optional
             Whether more of the outcome is good; words judge no direction without it.
+        where : str, optional
+            Condition in SQL on the rows that count, such as ``"country = 'US' AND amount > 0"``.
+        freq : {"day", "week", "month", "quarter", "year"}, optional
+            Period in which the moments in ``time`` are counted.
+        time_zone, week_start : str, optional
+            Whose days these are ("America/New_York"; times without a zone are then UTC), and on which weekday weeks
+            begin ("monday").
+        agg : {"mean", "sum", "count", "ratio"}, optional
+            What becomes of several rows in a cell; without it there may be one. "ratio" is Σ outcome / Σ
+            ``denominator``; cells without a row are zero in a sum or count.
+        key, duplicates : str or collection of str; {"error", "identical", "first", "last"}
+            Columns that name a row, and the rule for several rows of one key: refuse them, drop copies, or keep the
+            first or last in time.
 
         Raises
         ------
@@ -124,9 +149,10 @@ class Panel(PanelData):
             One line that names the column, unit or period at fault.
         """
         columns = {"unit": unit, "time": time, "outcome": outcome}
-        table = read_long(data, **columns, covariates=covariates, date_format=date_format)
+        rows = Rows(where, freq, time_zone, week_start, agg, denominator, key, duplicates)
+        table = read_long(data, **columns, covariates=covariates, date_format=date_format, rows=rows)
         roles = Roles(treated, start, end, donors, exclude)
-        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
+        labels = Labels.given(outcome_label, unit_label, higher_is, column=rows.named(outcome))
         return cls._assemble(table, roles, missing, labels)
 
     @classmethod
@@ -185,13 +211,26 @@ class Panel(PanelData):
         outcome_label: str | None = None,
         unit_label: str | None = None,
         higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
+        resamples: int | None = None,
+        resample_seed: int = 0,
     ) -> Self:
         """Build a panel of cell means from one row per user or event.
 
         Only cell sums leave the query engine; the panel keeps n, Σy and Σy² of each cell, so the
         sampling variance of each mean is known. With ``cluster`` (the user) it also keeps sums per
         user and cell, which the user-level bootstrap resamples. Other parameters and errors as `from_long`
-        (covariates are cell means too); a row without an outcome counts in no cell and is noted in ``source``.
+        (covariates are cell means too); a row without an outcome counts in no cell and is noted in ``source``. ``agg``
+        is the mean where it is not given; sums have the variance of a Poisson number of rows, ratios that of the delta
+        method. With ``resamples`` the sums per user stay in the engine too: it draws that many resamples of users by
+        Poisson counts, which the bootstrap then takes.
 
         Examples
         --------
@@ -204,10 +243,12 @@ class Panel(PanelData):
         ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
         """
         columns = {"unit": unit, "time": time, "outcome": outcome}
+        rows = Rows(where, freq, time_zone, week_start, agg, denominator, key, duplicates)
         further: dict[str, Any] = {"cluster": cluster, "covariates": covariates, "date_format": date_format}
-        table = read_events(data, **columns, **further)
+        drawn = None if resamples is None else Resampling(resamples, resample_seed)
+        table = read_events(data, **columns, **further, rows=rows, resampling=drawn)
         roles = Roles(treated, start, end, donors, exclude)
-        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
+        labels = Labels.given(outcome_label, unit_label, higher_is, column=rows.named(outcome))
         return cls._assemble(table, roles, missing, labels)
 
     @classmethod
