@@ -75,8 +75,8 @@ class Rows:
         if text.startswith(_QUANTILES) or (text[:1] in "pq" and text[1:].isdigit()):
             raise PanelError(
                 f"agg is {self.agg!r}, and a quantile cannot be put together from the sums of cells, which are all "
-                "that leaves the engine, nor has it a variance that they tell; take the share of rows above a limit, as "
-                "a column of 0 and 1, with agg='mean'"
+                "that leaves the engine, nor has it a variance that they tell; take the share of rows above a limit, "
+                "as a column of 0 and 1, with agg='mean'"
             )
         _one_of(self.agg, "agg", get_args(Agg.__value__))
         if self.agg == "ratio" and self.denominator is None:
