@@ -84,8 +84,9 @@ class Outcomes(Brief):
     def sentences(self) -> tuple[str, ...]:
         """How intervals are to be read together, then one sentence per outcome."""
         k = len(self.analyses)
+        each = percent(self.joint_level, 1)
         first = (
-            f"{count(k, 'outcome')} were asked about, so each is judged by its {percent(self.joint_level, 1)} interval: "
+            f"{count(k, 'outcome')} were asked about, so each is judged by its {each} interval: "
             f"all hold the truth together with at least {percent(self.level)} then (Bonferroni)."
         )
         return (first, *(self._sentence(row) for row in self.table.to_dict("records")))

@@ -19,7 +19,7 @@ import duckdb
 
 UNITS, FILES = 200, 20
 BY_HAND = """
-select unit, date_trunc('week', at) as week, count(amount) as n, sum(amount) as total, sum(amount * amount) as total_sq
+select unit, date_trunc('week', "at") as week, count(amount) as n, sum(amount) as total, sum(amount * amount) as total_sq
 from read_parquet('{folder}/*.parquet') group by unit, week
 """
 
