@@ -18,6 +18,7 @@ from bsynth.panel.cells import Cells, Resamples
 from bsynth.panel.rows import Rows
 from bsynth.panel.sources import Opened
 from bsynth.panel.sums import Grid, outcomes, places
+from bsynth.text.numbers import count
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -63,7 +64,8 @@ def resampled(
         table.aggregate(blank=table.cluster.isnull().sum(), first=table.cluster.min(), last=table.cluster.max())
     ).iloc[0]
     if ends["blank"]:
-        raise PanelError(f"{opened.name}: column {columns['cluster']!r} has no value in {int(ends['blank'])} rows")
+        rows = count(int(ends["blank"]), "row")
+        raise PanelError(f"{opened.name}: column {columns['cluster']!r} has no value in {rows}")
     if ends["first"] == ends["last"]:
         raise PanelError(f"{opened.name}: there is one user, and resampling one user makes the same panel again")
     keys = np.random.default_rng(request.seed).integers(0, 2**62, size=request.replicates)

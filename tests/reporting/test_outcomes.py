@@ -46,7 +46,7 @@ def test_one_page_one_table_and_joint_intervals(tmp_path: Path) -> None:
         assert sentence in page
     assert 'src="revenue/report.html"' in page
     assert (out / "revenue" / "report.html").is_file()
-    assert "90% interval" in summary["sentences"][0]
+    assert "90.0% interval" in summary["sentences"][0]
 
 
 def test_one_outcome_is_no_family() -> None:
