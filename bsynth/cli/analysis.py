@@ -2,6 +2,7 @@
 
 import warnings
 from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from bsynth.cli.terminal import (
     wrapped,
 )
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import UnreliableWarning
+from bsynth.errors import SpecError, UnreliableWarning, some_of
 from bsynth.reporting.second import second_process
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
@@ -90,40 +91,103 @@ def run(
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
     second = ctx.with_resource(second_process())
-    from bsynth.analysis import plan_analysis
-    from bsynth.analysis.steps import Steps
-    from bsynth.reporting.export import check_formats, export
-    from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES, check_run_folder, note_unavailable, note_written
-    from bsynth.reporting.slide import FILES as SLIDES
-    from bsynth.reporting.slide import slide
+    from bsynth.reporting.export import check_formats
+    from bsynth.reporting.notebook import require_notebook
+    from bsynth.reporting.run import check_run_folder
 
     check_run_folder(out, "--out")
     check_formats(formats)
     if notebook:
         require_notebook()
+        if request.rows():
+            raise SpecError(
+                f"--notebook reads rows as they are; leave out {some_of(request.rows(), 9)}, or the notebook"
+            )
     settings: dict[str, Any] = {
         "models": models or ("default",), "scale": scale, "methods": methods, "findings": findings,
         "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
         "level": level,
     }  # fmt: skip
+    beside = Beside(formats, slides, notebook)
+    names = request.outcomes()
+    if len(names) == 1:
+        analysis = _run(request, settings, beside, out, stage, second)
+        _finish(ctx, analysis, out, stage)
+    else:
+        requests = {name: replace(request, outcome=name) for name in names}
+        _run_several(ctx, requests, settings, beside, out, stage, second)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a run writes beside its folder's usual files."""
+
+    formats: list[str]
+    slides: bool
+    notebook: bool
+
+
+def _run(
+    request: PanelRequest,
+    settings: dict[str, Any],
+    beside: Beside,
+    out: Path,
+    stage: Stages,
+    second: Executor | None,
+) -> "Analysis":
+    """Read, analyse and write one outcome."""
+    from bsynth.analysis import plan_analysis
+    from bsynth.analysis.steps import Steps
+    from bsynth.reporting.export import export
+    from bsynth.reporting.notebook import write_notebook
+    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable, note_written
+    from bsynth.reporting.slide import FILES as SLIDES
+    from bsynth.reporting.slide import slide
+
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings)
     analysis = _carry_out(planned, out, stage, second, truth=None)
     steps = Steps(analysis.unavailable)
-    if formats:
+    if beside.formats:
         stage("tables")
-        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats)) or ())
-    if slides:
+        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=beside.formats)) or ())
+    if beside.slides:
         stage("slide")
         note_written(out, [out / name for name in SLIDES])
         for name in SLIDES:
             steps.attempt(name, partial(slide, analysis, out / name))
-    if notebook:
+    if beside.notebook:
         stage("notebook: the same once more, cell by cell")
         note_written(out, [out / NOTEBOOK])
         steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
-    _finish(ctx, note_unavailable(analysis, out, steps), out, stage)
+    return note_unavailable(analysis, out, steps)
+
+
+def _run_several(
+    ctx: click.Context,
+    requests: dict[str, PanelRequest],
+    settings: dict[str, Any],
+    beside: Beside,
+    out: Path,
+    stage: Stages,
+    second: Executor | None,
+) -> None:
+    """Each outcome in its own folder, and one page about all of them."""
+    from bsynth.reporting.outcomes import Outcomes, folder_of, write_outcomes
+
+    # A mistake in the last one is not found after an hour of the others.
+    for request in requests.values():
+        request.resolved().read()
+    found = Outcomes(
+        {name: _run(each, settings, beside, out / folder_of(name), stage, second) for name, each in requests.items()}
+    )
+    write_outcomes(found, out)
+    stage("done")
+    for sentence in found.sentences():
+        click.echo("\n" + wrapped(sentence))
+    click.echo("\n" + wrapped(f"written to {out}; open {out / 'index.html'}, and a folder for each outcome"))
+    if found.status != "ok":
+        ctx.exit(UNRELIABLE)
 
 
 @click.command()

@@ -3,7 +3,7 @@
 import csv
 import functools
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +110,32 @@ class PanelRequest:
     outcome_label: str | None = None
     unit_label: str | None = None
     higher_is: Any = None
+    where: str | None = None
+    freq: Any = None
+    time_zone: str | None = None
+    week_start: Any = None
+    agg: Any = None
+    denominator: str | None = None
+    key: list[str] = field(default_factory=list)
+    duplicates: Any = None
+    resamples: int | None = None
+
+    def rows(self) -> dict[str, Any]:
+        """Return what is made of rows before they are cells, as keyword arguments; only what was asked for."""
+        asked = {
+            "where": self.where, "freq": self.freq, "time_zone": self.time_zone, "week_start": self.week_start,
+            "agg": self.agg, "denominator": self.denominator, "key": self.key, "duplicates": self.duplicates,
+            "resamples": self.resamples,
+        }  # fmt: skip
+        return {name: value for name, value in asked.items() if value not in (None, [])}
+
+    def outcomes(self) -> list[str]:
+        """The outcomes: one that is a column as it stands, or several separated by commas."""
+        from bsynth.panel import column_names
+
+        if "," not in self.outcome or self.outcome in column_names(self.data):
+            return [self.outcome]
+        return list(dict.fromkeys(split(self.outcome)))
 
     def roles(self) -> dict[str, Any]:
         """Return what the columns mean, as keyword arguments of `Panel.from_events`."""
@@ -148,8 +174,10 @@ class PanelRequest:
         """Read and validate the panel."""
         from bsynth.panel import Panel
 
-        roles = self.roles()
+        roles = self.roles() | self.rows()
         if self.cluster is None:
+            if self.resamples is not None:
+                raise SpecError("--resamples are of users; name their column with --cluster")
             del roles["cluster"]
         made: Panel = (Panel.from_long if self.cluster is None else Panel.from_events)(self.data, **roles)
         return made
@@ -189,7 +217,7 @@ _PANEL = (
     click.argument("data", type=click.Path(path_type=Path)),
     click.option("--unit", required=True, help="Column of units."),
     click.option("--time", "time_", required=True, help="Column of periods."),
-    click.option("--outcome", required=True, help="Column of the outcome."),
+    click.option("--outcome", required=True, help="Column of the outcome, or several, separated by commas."),
     click.option(
         "--treated", multiple=True, required=True, callback=typed,
         help="Treated unit, or several separated by commas; they are averaged. " + _COMMAS,
@@ -217,6 +245,24 @@ _PANEL = (
         "--higher-is", type=click.Choice(["better", "worse"]), default=None,
         help="Whether more of the outcome is good; words judge no direction without it.",
     ),
+    click.option("--where", default=None, help="Condition in SQL on the rows that count: \"country = 'US'\"."),
+    click.option(
+        "--freq", type=click.Choice(["day", "week", "month", "quarter", "year"]), default=None,
+        help="Period in which the moments of --time are counted.",
+    ),
+    click.option("--time-zone", default=None, help="Whose days these are, such as America/New_York."),
+    click.option("--week-start", default=None, help="Weekday on which weeks begin; monday by default."),
+    click.option("--agg", default=None, help="What becomes of a cell's rows: mean, sum, count or ratio."),
+    click.option("--denominator", default=None, help="Column that the outcome is divided by, with --agg ratio."),
+    click.option("--key", multiple=True, callback=listed, help="Columns that name a row: no two rows may share them."),
+    click.option(
+        "--duplicates", type=click.Choice(["error", "identical", "first", "last"]), default=None,
+        help="Rule for rows of one key: refuse, drop copies, or keep the first or last in time.",
+    ),
+    click.option(
+        "--resamples", type=int, default=None,
+        help="Resample users of --cluster where the data lie, so often, rather than bring their sums here.",
+    ),
 )  # fmt: skip
 
 
@@ -225,7 +271,7 @@ def panel_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def gathered(*args: Any, **options: Any) -> None:
-        request = PanelRequest(**{field.name: options.pop(field.name) for field in fields(PanelRequest)})
+        request = PanelRequest(**{each.name: options.pop(each.name) for each in fields(PanelRequest)})
         command(*args, request=request, **options)
 
     for option in reversed(_PANEL):

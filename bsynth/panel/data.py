@@ -11,9 +11,10 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import PanelError, some_of
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Rows, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Kept, Resamples
 from bsynth.panel.labels import MIN_DONORS, MIN_PRE
 from bsynth.panel.periods import period_words
+from bsynth.panel.provenance import Source
 from bsynth.panel.timing import Timing
 from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line, span
@@ -32,7 +33,7 @@ class PanelData(Frozen):
     end: Label
     source: Source
     cells: Cells | None = None
-    clusters: Clusters | None = None
+    clusters: Clusters | Resamples | None = None
     covariates: Covariates | None = None
     calendar: Calendar | None = None
     labels: Labels = field(default_factory=Labels)
@@ -152,7 +153,7 @@ class PanelData(Frozen):
         )
         return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
 
-    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Rows, start: Label = None) -> Self:
+    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Kept, start: Label = None) -> Self:
         """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
         name = self.source.name
         if len(donors) < MIN_DONORS:
@@ -167,7 +168,7 @@ class PanelData(Frozen):
             )
         return taken
 
-    def _select(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Rows, start: Label) -> Self:
+    def _select(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Kept, start: Label) -> Self:
         """The same panel with other roles, donors or periods, as they are."""
         units = (*treated, *donors)
         columns = [self.units.index(u) for u in units]

@@ -42,8 +42,8 @@ class Panel(Constructors):
         First treated and last used period, both inclusive.
     cells : Cells or None
         Counts and sums per cell when built from users or events.
-    clusters : Clusters or None
-        Sums per user and cell when a cluster column was given.
+    clusters : Clusters, Resamples or None
+        Sums per user and cell when a cluster column was given, or resamples of users drawn by the engine.
     covariates : Covariates or None
         Further columns by period and unit, when they were named.
     source : Source
