@@ -267,6 +267,16 @@ def test_what_rests_on_placebo_fits_says_that_these_failed(given: Given) -> None
     assert "Until a posterior has passed its gate" not in " ".join(whole.verdict.details)
 
 
+def test_posteriors_that_failed_are_named_once(given: Given) -> None:
+    """The calibration of a fit that failed has the reason of that fit, which is no second one."""
+    bad = replace(given.fit, diagnostics=replace(given.fit.diagnostics, status="unreliable", failures=("R-hat",)))
+    other = replace(bad, spec=bad.spec.model_copy(update={"name": "other"}))
+    whole = Analysis(given.panel, (bad, other), {}, {}, 0.95, 0, calibration=replace(given.calibration, fit=bad))
+    reason = f"the posteriors of {bad.spec.name!r} and 'other' did not pass their convergence gates"
+    assert whole.reason == reason
+    assert whole.verdict.headline == f"{UNRELIABLE}: {reason}, so do not use these numbers."
+
+
 def test_an_unreliable_finding_makes_the_analysis_unreliable_and_is_marked_where_it_is_cited(given: Given) -> None:
     pit = given.certificate.pit
     certificate = replace(given.certificate, pit=pit.assign(status=["unreliable"] * 2 + ["ok"] * (len(pit) - 2)))

@@ -10,7 +10,16 @@ import click
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
-from bsynth.cli.terminal import Stages, print_table, tell_files, tell_notes, tell_verdict, wrapped
+from bsynth.cli.terminal import (
+    Stages,
+    panel_words,
+    print_table,
+    tell_files,
+    tell_notes,
+    tell_replaced,
+    tell_verdict,
+    wrapped,
+)
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.marks import marked
@@ -156,9 +165,10 @@ def demo(
 def _carry_out(request: "AnalysisPlan", out: Path, stage: Stages, *, truth: float | None) -> "Analysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
-    from bsynth.reporting.run import write_run
+    from bsynth.reporting.run import write_run, written_in
 
-    stage(str(request.panel))
+    tell_replaced(out, written_in(out))
+    stage(panel_words(request.panel))
     for name, reason in request.unavailable.items():
         stage(f"not available: {name}: {reason}")
     for note in dict.fromkeys([*request.panel.notes(), *request.notes]):

@@ -10,16 +10,17 @@ import numpy as np
 from bsynth._base.plain import show
 from bsynth.errors import some_of
 from bsynth.panel.data import PanelData
+from bsynth.text.labels import span
 from bsynth.text.numbers import exact
 
 
 def panel_card(panel: PanelData) -> str:
     """Return who is compared with whom and when, and what was done to the data, as HTML."""
-    source = panel.source
+    source, words = panel.source, panel.period_words()
     rows = {
         "Treated": f"{panel.treated_name}" + (f" ({some_of(panel.treated)})" if panel.n_treated > 1 else ""),
         "Donors": f"{panel.n_donors} ({some_of(panel.donors)})",
-        "Window": f"{show(panel.times[0])} to {show(panel.end)}, treated from {show(panel.start)}",
+        "Window": f"{span(words[0], words[-1])}, treated from {words[panel.n_pre]}",
         "Periods": f"{panel.n_pre} before, {panel.n_post} after",
         "Outcome": f"{source.outcome} from {source.name}",
         "Rows": f"{source.rows_used:,} used of {source.rows_in:,}",
@@ -51,6 +52,8 @@ def panel_dict(panel: PanelData) -> dict[str, Any]:
         "times": len(panel.times),
         "start": show(panel.start),
         "end": show(panel.end),
+        "start_words": panel.period_words()[panel.n_pre],
+        "window": panel.window,
         "treated": [show(u) for u in panel.treated],
         "covariates": [] if panel.covariates is None else list(panel.covariates.names),
         "n_pre": panel.n_pre,

@@ -13,9 +13,10 @@ from bsynth.errors import PanelError, some_of
 from bsynth.panel.calendar import Calendar
 from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Rows, Source
 from bsynth.panel.labels import MIN_DONORS, MIN_PRE
+from bsynth.panel.periods import period_words
 from bsynth.panel.timing import Timing
 from bsynth.panel.wording import Labels
-from bsynth.text.labels import one_line
+from bsynth.text.labels import one_line, span
 from bsynth.text.numbers import count
 
 
@@ -117,6 +118,21 @@ class PanelData(Frozen):
     def treated_name(self) -> str:
         """Label of the treated unit, or "mean of 25 units"."""
         return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.labels.units(self.n_treated)}"
+
+    def period_words(self) -> tuple[str, ...]:
+        """Periods as their calendar says them: "2024 Q3", "Jul 2024", "week of 2024-11-04"."""
+        return period_words(self.times, self._keeps_to)
+
+    @property
+    def window(self) -> str:
+        """The treated periods in words: "2024 Q3 to 2025 Q2"."""
+        words = self.period_words()
+        return span(words[self.n_pre], words[-1])
+
+    @property
+    def zone(self) -> str:
+        """The zone in which words and pictures write times; empty where periods have none."""
+        return self._keeps_to.spelling.zone
 
     def period_labels(self) -> list[Any]:
         """JSON-ready periods: ints, or dates as ISO text."""

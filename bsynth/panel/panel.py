@@ -118,8 +118,9 @@ class Panel(Constructors):
     def sentences(self) -> tuple[str, ...]:
         """Who is compared with whom and when, and `notes`."""
         who = f"{self.source.outcome} of {self.treated_name} is compared with {count(self.n_donors, 'donor')}"
-        window = f"from {show(self.times[0])} to {show(self.end)}"
-        before = f"{count(self.n_pre, 'period')} before {show(self.start)}, the first treated one"
+        words = self.period_words()
+        window = f"from {words[0]} to {words[-1]}"
+        before = f"{count(self.n_pre, 'period')} before {words[self.n_pre]}, the first treated one"
         periods = f"{before}, and {self.n_post} from it on"
         return (one_line(f"{who} {window}: {periods}."), *self.notes())
 

@@ -47,11 +47,11 @@ class EffectsTable(pd.DataFrame):
             return pd.DataFrame(self).__repr__()
         shown = written(self)
         for name in _CHANCES.values():
-            if max(map(len, _lines(shown))) > WIDTH and name in shown:
+            if max(map(len, in_lines(shown))) > WIDTH and name in shown:
                 shown = shown.drop(columns=name)
-        if (over := max(map(len, _lines(shown))) - WIDTH) > 0 and "method" in shown:
+        if (over := max(map(len, in_lines(shown))) - WIDTH) > 0 and "method" in shown:
             shown = shown.assign(method=[plain(name, _NAME - over) for name in shown["method"]])
-        return "\n".join([*_lines(shown), self._below()])
+        return "\n".join([*in_lines(shown), self._below()])
 
     def _repr_html_(self) -> str:
         if not set(_NEEDED) <= set(self.columns):
@@ -101,10 +101,10 @@ def _figures(estimand: str, estimate: float, lower: float, upper: float) -> list
     return ["" if value != value else text for value, text in zip(values, fits, strict=True)]
 
 
-def _lines(shown: pd.DataFrame) -> list[str]:
-    """A line of headings and one for each row; the first column stands to the left where it names the method."""
+def in_lines(shown: pd.DataFrame) -> list[str]:
+    """Return a line of headings and one for each row; a first column of names stands to the left."""
     widths = [max(map(len, [name, *shown[name]])) for name in shown]
-    left = shown.columns[0] == "method"
+    left = shown.columns[0] in ("method", "parameter")
     rows = [list(shown.columns), *shown.itertuples(index=False)]
     return [
         "  ".join(

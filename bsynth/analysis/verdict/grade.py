@@ -21,10 +21,11 @@ The answer's interval is the calibrated one where there is one. The doubts:
 7. the donors are too few to back the level: fewer than 19 cannot show what happens once in 20 times, and a calibrated
    interval of 95% is then owed to its law's tails.
 
-A method is kept unless something speaks against it: it has no level where one is needed (the treated series lies
-outside the hull of its donors), or it follows the series before the start less closely than the posterior or what
-agrees with it. Another method is to be believed instead where the posterior's model itself has no level and needs one,
-or where a method outside the interval follows the series before the start more closely, with fewer donors than periods.
+A method is kept unless something speaks against it: its fit did not pass its gate; it has no level where one is
+needed (the treated series lies outside the hull of its donors); or it follows the series before the start less
+closely than the posterior or what agrees with it. Another method is to be believed instead where the posterior's
+model itself has no level and needs one, or where a method outside the interval follows the series before the start
+more closely, with fewer donors than periods.
 """
 
 from dataclasses import dataclass
@@ -72,7 +73,12 @@ def unreliable(s: Sides) -> bool:
 def set_aside(s: Sides) -> tuple[Row, ...]:
     """The other methods that something speaks against."""
     _, looser, _, _ = fits_apart(s)
-    return tuple(row for row in s.others if among(row, (*lacking(s), *looser)))
+    return tuple(row for row in s.others if among(row, (*lacking(s), *looser, *failed(s))))
+
+
+def failed(s: Sides) -> tuple[Row, ...]:
+    """Other models whose fit did not pass its gate."""
+    return tuple(row for row in s.models if row["status"] == "unreliable")
 
 
 def kept(s: Sides) -> tuple[Row, ...]:
@@ -88,7 +94,7 @@ def lacking(s: Sides) -> tuple[Row, ...]:
 
 def closer(s: Sides) -> tuple[Row, ...]:
     """Methods outside the interval that are to be believed for their closer fit."""
-    return () if many_donors(s) else tuple(fits_apart(s)[0])
+    return () if many_donors(s) else tuple(row for row in fits_apart(s)[0] if not among(row, failed(s)))
 
 
 def _instead(s: Sides) -> str:
