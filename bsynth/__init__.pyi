@@ -1,8 +1,9 @@
 from . import datasets, plots
 from .analysis import Analysis, Comparison, analyse, compare
+from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
-from .bayesian.fit import fit
+from .bayesian.waves.result import WavesFit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
 from .checks import check, leave_future_out
@@ -56,6 +57,7 @@ __all__ = [
     "SpecError",
     "StaggeredPanel",
     "UnreliableWarning",
+    "WavesFit",
     "analyse",
     "audit_donors",
     "audit_prior",

@@ -98,9 +98,7 @@ def fit(
     """
     check_flags(progress=progress)
     if isinstance(panel, StaggeredPanel):
-        return fit_waves(
-            panel, model, scale=scale, sampling=sampling, draws=draws, seed=seed, progress=progress
-        )
+        return fit_waves(panel, model, scale=scale, sampling=sampling, draws=draws, seed=seed, progress=progress)
     request = plan(panel, model, scale=scale, draws=draws, seed=seed, sampling=sampling)
     if reason := request.lacks:
         raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")

@@ -1,4 +1,4 @@
-"""Effects of several treated units, pooled by event time: the second stage of a model whose first is each unit's own fit.
+"""Effects of several treated units, pooled by event time: the second stage, whose first is each unit's own fit.
 
 Unit i's own fit says what its periods from the start on would have been untreated: strata z of its draws (form of the
 drift, size of the noise) with probabilities p_iz, means and covariances C_iz of the path. With d_i the observed path,
@@ -10,15 +10,17 @@ This is the joint model of all units and all periods, as two-stage sampling has 
 path in each stratum taken as normal.
 
 **Units err together.** Those that share donors and periods share the donors' noise. A common series g of iid normals
-stands behind every unit's residual with share r of its variance: e_i = R_i (√r A_i g + √(1−r) h_i), where A_i g is what g
-does to a post-period less the mean of the unit's own pre-period, scaled to unit covariance period by period, and R_i the
-Cholesky factor of C_iz. So the same innovation enters all units in the same period, pre-periods that overlap make levels
-err together, and each unit's own covariance stays C_iz. What residuals of the pre-period say of r is part of its posterior.
+stands behind every unit's residual with share r of its variance: e_i = R_i (√r A_i g + √(1−r) h_i), where A_i g is what
+g does to a post-period less the mean of the unit's own pre-period, scaled to unit covariance period by period, and R_i
+the Cholesky factor of C_iz. So the same innovation enters all units in the same period, pre-periods that overlap make
+levels err together, and each unit's own covariance stays C_iz. What residuals of the pre-period say of r is part of its
+posterior.
 
-**Units drift alike.** How common each form of the drift is among units is π ~ Dirichlet(2 π⁰), with π⁰ the probabilities that
-each unit's own fit gave them: what one unit shows of drift the others take into account.
+**Units drift alike.** How common each form of the drift is among units is π ~ Dirichlet(2 π⁰), with π⁰ the
+probabilities that each unit's own fit gave them: what one unit shows of drift the others take into account.
 
-Everything is normal given (z, κ, ω, ν, r): these are sampled with τ, g, u and v integrated out, which then follow exactly.
+Everything is normal given (z, κ, ω, ν, r): these are sampled with τ, g, u and v integrated out, which then follow
+exactly.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,7 +88,7 @@ class Pooled:
     unpooled : (chain, draw, n) the same without any prior on effects; units err together all the same.
     event : (chain, draw, K) τ_k.
     unit : (chain, draw, units) u_i.
-    scales : ``unit_sd``, ``period_sd``, ``step_sd``, ``correlation``, (chain, draw) each; without a single treated unit's.
+    scales : ``unit_sd``, ``period_sd``, ``step_sd``, ``correlation``, (chain, draw), as far as there are any.
     """
 
     effect: FloatArray
@@ -145,8 +147,8 @@ def common_of(residuals: FloatArray) -> Common:
 class _Stack:
     """Every unit's rotated arrays, padded to the longest path and the most strata; padded rows weigh nothing.
 
-    ``basis`` (n, Z, K, K) eigenvectors of each covariance, ``spread`` (n, Z, K) its eigenvalues; rotated by them ``gap``
-    (n, Z, K), ``one`` (n, Z, K), ``events`` (n, Z, K, E) which sum τ's increments, ``common`` (n, Z, K, T).
+    ``basis`` (n, Z, K, K) eigenvectors of each covariance, ``spread`` (n, Z, K) its eigenvalues; rotated by them
+    ``gap`` (n, Z, K), ``one`` (n, Z, K), ``events`` (n, Z, K, E) which sum τ's increments, ``common`` (n, Z, K, T).
     """
 
     basis: FloatArray
@@ -328,7 +330,9 @@ class _Chain:
         """Draw effects of all cells from the units' own fits alone, at this r."""
         s = self.stack
         shares = np.exp(s.log_share)
-        z = (shares.cumsum(axis=1) > self.rng.random((self.units, 1)) * shares.sum(axis=1, keepdims=True)).argmax(axis=1)
+        z = (shares.cumsum(axis=1) > self.rng.random((self.units, 1)) * shares.sum(axis=1, keepdims=True)).argmax(
+            axis=1
+        )
         at = (np.arange(self.units), z)
         common = s.raw_common[at] @ self.rng.normal(size=s.raw_common.shape[-1])
         own = np.einsum("nkj,nj->nk", s.root[at], self.rng.normal(size=s.seen.shape))
@@ -336,7 +340,15 @@ class _Chain:
 
 
 def pool(
-    paths: Sequence[Path], common: Common, prior: Scales, *, draws: int, tune: int, chains: int, seed: int, every: int = 1
+    paths: Sequence[Path],
+    common: Common,
+    prior: Scales,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    seed: int,
+    every: int = 1,
 ) -> Pooled:
     """Draw the pooled effects; of the draws one in ``every`` is kept."""
     stack = _stack(paths)
@@ -345,7 +357,8 @@ def pool(
         for own in np.random.SeedSequence(seed).spawn(chains)
     ]
     stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
-    scales = dict(zip(("unit_sd", "period_sd", "step_sd", "correlation"), np.moveaxis(stacked.pop("scales"), -1, 0)))
+    values = np.moveaxis(stacked.pop("scales"), -1, 0)
+    scales = dict(zip(("unit_sd", "period_sd", "step_sd", "correlation"), values, strict=True))
     if len(paths) == 1:
         del scales["unit_sd"], scales["correlation"]
     if stack.events.shape[-1] == 1:

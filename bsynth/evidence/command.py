@@ -29,7 +29,9 @@ from bsynth.evidence.run import PARTS, Request, folder_of, measure_model
 @click.option("--seeds", type=click.IntRange(2), default=100, show_default=True, help="Repetitions in each world.")
 @click.option("--world", "only", multiple=True, help="Only this simulated world; may be repeated.")
 @click.option("--simulations", type=click.IntRange(20), default=300, show_default=True, help="Draws from the prior.")
-@click.option("--minutes", type=float, default=None, help="Of simulated waves as many as begin within so many CPU minutes.")
+@click.option(
+    "--minutes", type=float, default=None, help="Of simulated waves as many as begin within so many CPU minutes."
+)
 @click.option("--quick", is_flag=True, help="Six repetitions of each, and nothing written: does it run?")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def evidence_command(

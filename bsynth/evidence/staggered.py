@@ -1,4 +1,4 @@
-"""Worlds of units that start at different times, with known effects; the protocol of `tests/evidence` has them in words."""
+"""Worlds of units that start at different times, with known effects; `tests/evidence/PROTOCOL.md` says why these."""
 
 from dataclasses import dataclass
 

@@ -29,7 +29,7 @@ DRAWS = Settings(draws=400, tune=400, chains=2)
 
 
 def run(spec: ModelSpec, work: Path, settings: Settings, *, seeds: int, minutes: float | None = None) -> Record:
-    """Measure ``seeds`` worlds, or as many as begin within so many CPU ``minutes``; finished ones are kept in ``work``."""
+    """Measure ``seeds`` worlds, or as many as begin within so many CPU ``minutes``; ``work`` keeps finished ones."""
     store = Store(work / "waves.jsonl", key_of(spec, DRAWS.sampler() | {"world": "staggered", "version": 1}))
     began = time.process_time()
     found: list[Record] = []
@@ -50,7 +50,9 @@ def _piece(spec: ModelSpec, seed: int) -> Record:
     record: Record = {"truth": truth.tolist(), "healthy": healthy}
     for name, draws in (("pooled", pooled.effect), ("unpooled", pooled.unpooled)):
         flat = draws.reshape(-1, draws.shape[-1])
-        means = np.column_stack([flat.mean(axis=1), *(flat[:, unit == i].mean(axis=1) for i in range(len(world.starts)))])
+        means = np.column_stack(
+            [flat.mean(axis=1), *(flat[:, unit == i].mean(axis=1) for i in range(len(world.starts)))]
+        )
         lower, upper = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
         record[name] = np.stack([means.mean(axis=0), lower, upper]).round(6).tolist()
     record["reassigned"] = float(np.ptp(np.quantile(reassigned(world, rng), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])))
@@ -72,14 +74,12 @@ def fitted(world: staggered.World, spec: ModelSpec, seed: int) -> tuple[Pooled, 
         paths.append(path_of(untreated(fit), observed, **at, level=spec.level.prior != "none"))
         fits.append(fit)
     common = common_to(fits, [path.before for path in paths])
-    pooled = pool(
-        paths, common, scales_of(fits), draws=DRAWS.draws, tune=TUNE, chains=DRAWS.chains, seed=seed
-    )
+    pooled = pool(paths, common, scales_of(fits), draws=DRAWS.draws, tune=TUNE, chains=DRAWS.chains, seed=seed)
     return pooled, sum(fit.status == "ok" for fit in fits)
 
 
 def reassigned(world: staggered.World, rng: np.random.Generator) -> FloatArray:
-    """(`REASSIGNED`,) overall effects of the pattern of starts on donors drawn at random, by demeaned synthetic control."""
+    """(`REASSIGNED`,) overall effects of the starts re-assigned to donors at random, by demeaned synthetic control."""
     donors, n = world.outcome[:, len(world.starts) :], len(world.starts)
     found = []
     for _ in range(REASSIGNED):

@@ -1,8 +1,8 @@
 """Simulation-based calibration of pooled effects: both stages, from data drawn in plain numpy.
 
-Parameters come from the priors of `waves`: scales of the effects, correlation of the units, shares of the forms of drift,
-and for each unit level, noise, weights and drift. Units are correlated in the innovations of their noise and of their
-drift. The donors are given, the same fixed world as in `bsynth.evidence.sbc`.
+Parameters come from the priors of `waves`: scales of the effects, correlation of the units, shares of the forms of
+drift, and for each unit level, noise, weights and drift. Units are correlated in the innovations of their noise and of
+their drift. The donors are given, the same fixed world as in `bsynth.evidence.sbc`.
 """
 
 import functools
@@ -28,9 +28,7 @@ FITS = Settings(draws=300, tune=350, chains=2)
 POOL = {"draws": 400, "tune": 300, "chains": 2}
 
 
-def run(
-    spec: ModelSpec, work: Path, settings: Settings, *, simulations: int, minutes: float | None = None
-) -> Record:
+def run(spec: ModelSpec, work: Path, settings: Settings, *, simulations: int, minutes: float | None = None) -> Record:
     """Rank simulations, as many as begin within so many CPU ``minutes``, and return the verdict for each quantity."""
     store = Store(work / "sbc.jsonl", key_of(spec, FITS.sampler() | {"world": "waves", "version": 1}))
     began = time.process_time()
@@ -101,7 +99,7 @@ def _rank(value: float, draws: FloatArray, rng: np.random.Generator) -> int:
 def _untreated(
     spec: ModelSpec, X: FloatArray, noise: FloatArray, shares: FloatArray, rng: np.random.Generator
 ) -> FloatArray:
-    """Draw a unit's untreated series from its prior; ``noise`` (2, T) are the innovations of its noise and its drift."""
+    """Draw a unit's untreated series from its prior; ``noise`` (2, T) are innovations of noise and drift."""
     series = spec.level.sd * rng.normal() + X @ rng.dirichlet(np.full(DONORS, 1.0))
     series += spec.noise.sd * abs(rng.normal()) * noise[0]
     form = list(spec.drift.components)[rng.choice(len(shares), p=shares)]

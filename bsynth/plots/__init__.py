@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from bsynth.analysis import Analysis, Comparison
 from bsynth.bayesian.result import Fit
+from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
 from bsynth.checks import CheckReport, LeaveFutureOut
@@ -45,6 +46,7 @@ from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.stack import plot_stack
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
+from bsynth.plots.waves import plot_calendar, plot_event_study, plot_units
 from bsynth.plots.weights import plot_weights
 from bsynth.text.result import Pictured
 
@@ -89,6 +91,7 @@ PICTURES: Mapping[type, Draw] = {
     PriorAudit: plot_prior_audit,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
+    WavesFit: plot_event_study,
 }
 """Which picture is whose: what ``result.plot()`` draws."""
 
@@ -108,6 +111,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "plot_answer",
     "plot_bootstrap",
+    "plot_calendar",
     "plot_certificate",
     "plot_checks",
     "plot_comparison",
@@ -115,6 +119,7 @@ __all__ = [
     "plot_donor_audit",
     "plot_effects",
     "plot_energy",
+    "plot_event_study",
     "plot_gap",
     "plot_impact",
     "plot_leave_future_out",
@@ -133,5 +138,6 @@ __all__ = [
     "plot_trace",
     "plot_trajectory",
     "plot_uncertainty",
+    "plot_units",
     "plot_weights",
 ]

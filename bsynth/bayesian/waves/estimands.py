@@ -80,6 +80,6 @@ def composition(cells: pd.DataFrame) -> str:
         return ""
     seen = int((last == longest).sum())
     return (
-        f"All {count(len(last), 'unit')} are seen up to period {whole} since their start, and {seen} up to {longest}: later "
-        "rows by event time are of fewer units."
+        f"All {count(len(last), 'unit')} are seen up to period {whole} since their start, and {seen} up to "
+        f"{longest}: later rows by event time are of fewer units."
     )

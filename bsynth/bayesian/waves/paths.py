@@ -41,7 +41,7 @@ def untreated(fit: Fit) -> Untreated:
     return Untreated(
         mean.reshape(-1, width),
         predictive.reshape(-1, width),
-        fit.tree["posterior"]["sigma"].values.ravel(),
+        effects.variable(fit.tree, "posterior", "sigma").values.ravel(),
         _forms(fit),
         len(fit.spec.drift.components),
     )
@@ -110,7 +110,10 @@ def strata_of(sigma: FloatArray, form: NDArray[np.intp]) -> list[NDArray[np.intp
 def common_to(fits: Sequence[Fit], before: Sequence[IntArray]) -> Common:
     """What residuals say of how units err together, over the pre-periods (places ``before``) that all units have."""
     shared = functools.reduce(np.intersect1d, before)
-    rows = [(fit.observed - fit.synthetic()).values[: len(at)][np.isin(at, shared)] for fit, at in zip(fits, before, strict=True)]
+    rows = [
+        (fit.observed - fit.synthetic()).values[: len(at)][np.isin(at, shared)]
+        for fit, at in zip(fits, before, strict=True)
+    ]
     return common_of(np.column_stack(rows))
 
 

@@ -46,7 +46,7 @@ class WavesFit(Pictured):
     event, unit : (chain, draw, K), (chain, draw, units) arrays
         Draws of τ_k, the mean effect k periods after the start, and of u_i, what unit i's effect is beyond it.
     scales : dict of (chain, draw) arrays
-        ``unit_sd`` ω, ``period_sd`` ν, ``step_sd`` of τ, ``correlation`` of the units' errors; those that are in the model.
+        ``unit_sd`` ω, ``period_sd`` ν, ``step_sd`` of τ, ``correlation`` of units; those in the model.
     diagnostics : Diagnostics
         The convergence gate of both stages.
     provenance : Provenance
@@ -80,11 +80,13 @@ class WavesFit(Pictured):
     def fit_of(self, unit: Label) -> Fit:
         """Return a treated unit's own fit: its weights, path and diagnostics."""
         if unit not in self.units:
-            raise SpecError(f"{came(unit)} is no treated unit with a fit{nearest(unit, self.units)}; {some_of(self.units)}")
+            raise SpecError(
+                f"{came(unit)} is no treated unit with a fit{nearest(unit, self.units)}; {some_of(self.units)}"
+            )
         return self.fits[self.units.index(unit)]
 
     def effect_draws(self, *, pooled: bool = True) -> xr.Dataset:
-        """Draws (chain, draw) of ``overall``; and ``by_wave``, ``by_event`` and ``by_unit``, with a dimension for each."""
+        """Draws (chain, draw) of ``overall``; ``by_wave``, ``by_event``, ``by_unit`` with that dimension."""
         draws = self.effect if pooled else self.unpooled
         found: dict[str, list[tuple[Label, FloatArray]]] = {}
         for group in groups(self.cells):
@@ -127,8 +129,8 @@ class WavesFit(Pictured):
     def pooling(self, level: float = 0.95) -> pd.DataFrame:
         """Each unit's effect alone and pooled, and ``own``, the share of its pooled effect that is its own.
 
-        ``own`` is the posterior mean of ω² / (ω² + s²), s being the sd of the unit's effect by its own fit: 1 is no pooling,
-        0 the same effect for all.
+        ``own`` is the posterior mean of ω² / (ω² + s²), s being the sd of the unit's effect by its own fit: 1 is no
+        pooling, 0 the same effect for all.
         """
         both = {kind: self.effects(level, over="unit", pooled=kind, full=True) for kind in (False, True)}
         variance = (self.effect_draws(pooled=False)["by_unit"].std(effects.POSTERIOR_DIMS) ** 2).values
@@ -148,8 +150,11 @@ class WavesFit(Pictured):
         return found.drop(columns=["ess_tail", "mcse_mean"])
 
     def weights_table(self) -> pd.DataFrame:
-        """Posterior mean weight of each donor (rows) for each treated unit (columns); empty where it is no donor of it."""
-        columns = {unit: fit.weights_table().set_index("donor")["weight"] for unit, fit in zip(self.units, self.fits, strict=True)}
+        """Posterior mean weight of each donor (rows) for each treated unit (columns); empty where it is none."""
+        columns = {
+            unit: fit.weights_table().set_index("donor")["weight"]
+            for unit, fit in zip(self.units, self.fits, strict=True)
+        }
         return pd.DataFrame(columns).rename_axis("donor")
 
     @property
@@ -184,8 +189,8 @@ class WavesFit(Pictured):
         named = f"The effect {of} on {self.panel.labels.outcome}"
         return (
             f"{named}, averaged over {count(int(row['cells']), 'treated period')} of "
-            f"{self.panel.labels.units(int(row['units']))}, is {estimate}, {percent(row['level'])} {row['interval']} interval "
-            f"{bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}."
+            f"{self.panel.labels.units(int(row['units']))}, is {estimate}, {percent(row['level'])} {row['interval']} "
+            f"interval {bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}."
         )
 
     def _pooling_said(self) -> str:
@@ -195,28 +200,30 @@ class WavesFit(Pictured):
         middle, low, high = numbers(float(omega.mean()), *np.quantile(omega, [0.025, 0.975]).tolist())
         own = self.pooling()["own"]
         return (
-            f"Units' effects differ by ω = {middle}, 95% interval {bracket([low, high])}: on average {percent(float(own.mean()))} of "
-            "a unit's pooled effect is its own, the rest is what the others show. Their errors share "
-            f"{percent(float(self.scales['correlation'].mean()))} of their variance."
+            f"Units' effects differ by ω = {middle}, 95% interval {bracket([low, high])}: on average "
+            f"{percent(float(own.mean()))} of a unit's pooled effect is its own, the rest is what others show. Their "
+            f"errors share {percent(float(self.scales['correlation'].mean()))} of their variance."
         )
 
     def notes(self) -> tuple[str, ...]:
-        """Who has no fit and why, of how many units late event times are, and what the panel says: until when donors serve."""
+        """Who has no fit and why, of how many units late event times are, and until when donors serve."""
         skipped = [f"{plain(show(unit))} has no effect here: {reason}." for unit, reason in self.skipped]
         said = composition(self.cells)
         few = self.cells["wave"].nunique() == 1 and len(self.units) > 1
-        alone = "All units start in one period, so that an effect cannot be told from a shock that hits all of them then."
+        alone = (
+            "All units start in one period, so that an effect cannot be told from a shock that hits all of them then."
+        )
         return (*skipped, *([said] if said else []), *([alone] if few else []), *self.panel.notes())
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON data: besides the face of every result pooling, scales, weights, diagnostics, provenance."""
+        """Return plain JSON data: beside the face of every result pooling, scales, weights and diagnostics."""
         weights = self.weights_table()
         return super().to_dict() | {
             "model": self.spec.name,
             "spec": self.spec.to_dict(),
             "pooling": records(self.pooling()),
             "scales": {name: float(draws.mean()) for name, draws in self.scales.items()},
-            "weights": {str(show(unit)): clean(weights[unit].dropna()) for unit in weights},
+            "weights": {str(show(unit)): clean(weights[unit].dropna().to_dict()) for unit in weights},
             "diagnostics": clean(self.diagnostics.to_dict()),
             "provenance": clean(asdict(self.provenance)),
         }

@@ -87,9 +87,7 @@ def fit_waves(
         skipped=skipped,
     )
     if found.status == "unreliable":
-        warnings.warn(
-            f"fit of {spec.name!r} is unreliable: {diagnostics.failed()}", UnreliableWarning, stacklevel=4
-        )
+        warnings.warn(f"fit of {spec.name!r} is unreliable: {diagnostics.failed()}", UnreliableWarning, stacklevel=4)
     return found
 
 
@@ -117,9 +115,7 @@ def pool_fits(
     return more, judge(fits, cells, more, retried=True)
 
 
-def _draw(
-    paths: Sequence[Path], common: Common, fits: Sequence[Fit], sampling: Sampling, times: int
-) -> Pooled:
+def _draw(paths: Sequence[Path], common: Common, fits: Sequence[Fit], sampling: Sampling, times: int) -> Pooled:
     """Draw the pooled effects, ``times`` as long; every so many draws are kept."""
     seed = np.random.SeedSequence([sampling.seed, 16, times]).generate_state(1)[0]
     return pooling.pool(
@@ -150,8 +146,8 @@ def _plans(
         request = plan(own, model, scale=scale, sampling=replace(sampling, seed=int(seed)))
         if request.spec.pooling.effects == "none":
             raise SpecError(
-                f"model {request.spec.name!r} has one start and this panel's units start at {len(panel.waves)}; give 'waves', or "
-                "a model.toml with [pooling] effects = 'partial'"
+                f"model {request.spec.name!r} has one start and this panel's units start at {len(panel.waves)}; give "
+                "'waves', or a model.toml with [pooling] effects = 'partial'"
             )
         if reason := request.lacks:
             skipped.append((unit, reason))
