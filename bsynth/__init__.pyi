@@ -12,6 +12,7 @@ from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, U
 from .findings import audit_donors, audit_prior, decide, decompose_uncertainty, path_band
 from .findings.specifications import specification_curve, stack
 from .frequentist import (
+    Multisynth,
     Predictors,
     RidgeASCM,
     bootstrap,
@@ -22,6 +23,7 @@ from .frequentist import (
     leave_two_out,
     placebo_space,
     placebo_time,
+    placebo_waves,
     prediction_interval,
 )
 from .frequentist.estimate import Estimate
@@ -48,6 +50,7 @@ __all__ = [
     "Fit",
     "FitError",
     "ModelSpec",
+    "Multisynth",
     "Panel",
     "PanelError",
     "Predictors",
@@ -85,6 +88,7 @@ __all__ = [
     "path_band",
     "placebo_space",
     "placebo_time",
+    "placebo_waves",
     "plan",
     "plot_effects",
     "plot_gap",

@@ -34,7 +34,9 @@ from bsynth.frequentist import (
     LeaveTwoOut,
     PlaceboSpace,
     PlaceboTime,
+    PlaceboWaves,
     PredictionInterval,
+    StaggeredEstimate,
 )
 from bsynth.model.scales import ScaleChoice
 from bsynth.panel.simulate import simulate_factor
@@ -71,6 +73,12 @@ class Given:
         )
 
 
+def _waves(given: Given) -> bs.StaggeredPanel:
+    """The same data with two starts."""
+    frame, roles = given.panel.to_frame(), {"unit": "unit", "time": "time", "outcome": "outcome"}
+    return bs.Panel.from_long(frame, **roles, start={0: 14, 1: 16})
+
+
 MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Calibration: lambda given: given.calibration,
     bs.Certificate: lambda given: given.certificate,
@@ -95,12 +103,14 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     LeaveTwoOut: lambda given: bs.leave_two_out(given.panel, progress=False),
     PlaceboSpace: lambda given: bs.placebo_space(given.panel, progress=False),
     PlaceboTime: lambda given: bs.placebo_time(given.panel),
+    PlaceboWaves: lambda given: bs.placebo_waves(_waves(given), "did", progress=False),
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
+    StaggeredEstimate: lambda given: bs.classical(_waves(given)),
 }
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PredictionInterval, ScaleChoice,
+    PlaceboWaves, PredictionInterval, ScaleChoice, StaggeredEstimate,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)

@@ -177,11 +177,16 @@ class StaggeredPanel[P: PanelData]:
             raise PanelError(f"{self.source.name}: no unit starts at {show(at)}; waves start at {known}")
         return self._panel(ordered(units))
 
-    def event_times(self, unit: Label) -> IntArray:
-        """Event time of each treated period of `unit_panel`: 0 at the first treated one, in steps of the calendar."""
+    def events(self, unit: Label) -> IntArray:
+        """Event time of each period of `unit_panel`: 0 at the unit's start, in steps of the calendar."""
         start = self.starts[self._treated(unit)]
-        used, places = self._windows[start], self.whole.positions
-        return np.asarray(places[used.rows[used.n_pre :]] - places[self._at(start)])
+        places = self.whole.positions
+        return np.asarray(places[self._windows[start].rows] - places[self._at(start)])
+
+    def event_times(self, unit: Label) -> IntArray:
+        """Event time of each treated period of `unit_panel`, 0 at the first one unless ``washout`` leaves it out."""
+        events = self.events(unit)
+        return np.asarray(events[events >= 0])
 
     def as_treated(self, pattern: Mapping[Label, Label]) -> "StaggeredPanel[P]":
         """The panel in which never-treated units start as ``pattern`` says: placebo waves. The truly treated leave.

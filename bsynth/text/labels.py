@@ -14,6 +14,7 @@ METHODS = {
     "sdid": "Synthetic difference in differences",
     "ascm": "Ridge-augmented synthetic control",
     "predictors": "Synthetic control on predictors",
+    "multisynth": "Partially pooled synthetic control",
 }
 SPOKEN = {
     "sc": "plain synthetic control",

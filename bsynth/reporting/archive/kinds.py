@@ -43,6 +43,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_space": ("PlaceboSpace",),
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
+    "frequentist.staggered.estimate": ("StaggeredEstimate",),
+    "frequentist.staggered.placebo": ("PlaceboWaves",),
     "model.scales": ("ScaleChoice",),
     "panel.staggered": ("StaggeredPanel",),
     "panel.timing": ("Timing",),
