@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.answer import Answer
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
+from bsynth.analysis.verdict.sides import Sides, among, mute, noisier, rejects
 from bsynth.analysis.verdict.value import Grade
 from bsynth.text.numbers import count, percent
 
@@ -110,7 +110,7 @@ def _barely(_: Sides, answer: Answer) -> str:
 
 def _silent(s: Sides, answer: Answer) -> str:
     able = [row for row in s.tests if not mute(row) and not among(row, set_aside(s))]
-    if s.facts["n_treated"] > 1 or not able or any(rejects(row) for row in able):
+    if noisier(s) or not able or any(rejects(row) for row in able):
         return ""
     many = len(able) > 1
     words = f"the {able[0]['interval']} test{'s do' if many else ' does'} not"
