@@ -11,6 +11,9 @@ from bsynth.analysis.verdict import LONGER, Fact, Verdict
 from bsynth.analysis.waves.plan import WavesPlan
 from bsynth.analysis.waves.result import WavesAnalysis
 
+type AnyAnalysis = Analysis | WavesAnalysis
+"""Of one start, or of several."""
+
 __all__ = [
     "FINDINGS",
     "LONGER",
@@ -19,6 +22,7 @@ __all__ = [
     "STANDARD",
     "Analysis",
     "AnalysisPlan",
+    "AnyAnalysis",
     "Comparison",
     "Fact",
     "Finding",

@@ -170,9 +170,14 @@ class Analysis(Concluded):
         return {name: each for name, each in self.inferences.items() if name.endswith(ends)} if ends else {}
 
     @property
+    def whose(self) -> str:
+        """The treated unit, or the mean of several."""
+        return self.panel.treated_name
+
+    @property
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
-        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {self.panel.window}"
+        return f"{self.panel.labels.outcome} of {self.whose}, {self.panel.window}"
 
     def _effects_at(self, level: float) -> pd.DataFrame:
         tables = [] if self.calibration is None else [self.calibration.effects(level)]

@@ -123,7 +123,8 @@ def _write_json(certificate: "Certificate", out: Path, unavailable: dict[str, st
 def _draw(certificate: "Certificate", folder: Path) -> None:
     from bsynth.plots.certificate import SIZE, plot_certificate
     from bsynth.plots.style import new_figure
-    from bsynth.reporting.figures import finished, save_figure
+    from bsynth.reporting.drawing import finished
+    from bsynth.reporting.figures import save_figure
 
     figure, ax = new_figure(SIZE)
     plot_certificate(certificate, ax=ax)

@@ -12,8 +12,9 @@ from functools import partial
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor
 
-from bsynth.analysis import Analysis
-from bsynth.reporting.figures import Drawing, drawings
+from bsynth.analysis import AnyAnalysis
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import drawings
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ _own: Mapping[str, Callable[[], Drawing]] = {}
 """In the second process: what it can draw."""
 
 
-def _begin(analysis: Analysis) -> None:
+def _begin(analysis: AnyAnalysis) -> None:
     global _own
     _own = drawings(analysis)
 
@@ -88,7 +89,7 @@ class Drawn:
 
 
 @contextmanager
-def drawn_by_two(analysis: Analysis, makers: Mapping[str, Callable[[], Drawing]]) -> Iterator[Drawn]:
+def drawn_by_two(analysis: AnyAnalysis, makers: Mapping[str, Callable[[], Drawing]]) -> Iterator[Drawn]:
     """Draw an analysis's `drawings` here and, where they are many and there is a core for it, in a second process."""
     executor = None
     if len(makers) >= HELPED_FROM and joblib.cpu_count() >= 2:

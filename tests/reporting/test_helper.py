@@ -11,7 +11,8 @@ import pytest
 from bsynth.analysis import Analysis
 from bsynth.reporting import helper
 from bsynth.reporting import run as run_module
-from bsynth.reporting.figures import Drawing, drawings
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import drawings
 
 
 @pytest.fixture

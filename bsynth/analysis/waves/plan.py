@@ -13,17 +13,19 @@ from bsynth.bayesian.waves.run import MODEL
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError
 from bsynth.frequentist.inference import INFERENCES
-from bsynth.frequentist.staggered.multisynth import NAME as MULTISYNTH
+from bsynth.frequentist.staggered import multisynth
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel, StaggeredPanel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
 
-ESTIMATORS = ("sc", "demeaned", "did", "sdid", MULTISYNTH)
+ESTIMATORS = ("sc", "demeaned", "did", "sdid", multisynth.NAME)
 PLACEBO = "placebo"
 STANDARD = (*ESTIMATORS, PLACEBO)
 ALL = (*ESTIMATORS, "ascm", PLACEBO)
+TOGETHER = 99
+"""Placebo assignments at most around an estimator that fits all units together, each of which takes long."""
 LEAST = 19
 """Placebo assignments at least, so that 95% can be reached."""
 ONE_START = "it is made for one start; analyse panel.unit_panel(unit) or panel.wave_panel(start)"

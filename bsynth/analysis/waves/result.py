@@ -21,11 +21,16 @@ from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate
 from bsynth.panel import Panel, StaggeredPanel
+from bsynth.text.labels import plain
 from bsynth.text.marks import OF_FIT, of_posteriors
 from bsynth.text.numbers import count
 
 OVER = ("overall", "wave", "event time", "unit")
 """Over what effects are averaged, in the order of a table's rows."""
+OVERALL = "overall"
+_PREFIX = {"wave": "wave ", "event time": "period "}
+_LONG = 24
+"""Characters of a unit's name in a table."""
 COLUMNS = ("over", "of", "units", "cells", "p_min", "status")
 """Columns of the effects beside those of every table of effects."""
 
@@ -102,11 +107,14 @@ class WavesAnalysis(Concluded):
         return self.main.spec.name if isinstance(self.main, WavesFit) else self.main.estimator
 
     @property
+    def whose(self) -> str:
+        """How many treated units in how many waves."""
+        return f"{self.panel.labels.units(self.panel.n_treated)} in {count(len(self.panel.waves), 'wave')}"
+
+    @property
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
-        panel = self.panel
-        who = f"{panel.labels.units(panel.n_treated)} in {count(len(panel.waves), 'wave')}"
-        return f"{panel.labels.outcome} of {who}, {panel.whole.window}"
+        return f"{self.panel.labels.outcome} of {self.whose}, {self.panel.whole.window}"
 
     def effects(self, level: float | None = None, *, over: str | None = None, full: bool = False) -> pd.DataFrame:
         """All methods in one table: ``over`` and ``of`` say what each row averages.
@@ -129,8 +137,7 @@ class WavesAnalysis(Concluded):
         tables = [_of_fit(fit, level) for fit in self.fits]
         tables += [_of_classical(each.effects(level)) for each in self.estimates.values()]
         for each in self.inferences.values():
-            rows = _of_classical(each.effects(level))
-            tables.append(rows.assign(p_min=1 / (1 + len(each.draws))))
+            tables.append(_of_classical(each.effects(level)).assign(p_min=1 / (1 + len(each.draws))))
         rows = [record for table in tables for record in table.to_dict("records")]
         found = pd.DataFrame(rows).reindex(columns=[*EFFECT_COLUMNS, *COLUMNS])
         return found.sort_values("over", key=lambda of: of.map(OVER.index), kind="stable").reset_index(drop=True)
@@ -166,7 +173,9 @@ class WavesAnalysis(Concluded):
         rows = self.effects(level, over="overall", full=True)
         methods = {key_of("bayes", fit.spec.name): of_waves_fit(fit) for fit in self.fits}
         methods |= {name: of_staggered(each) for name, each in self.estimates.items()}
-        return compared_rows(rows[rows["interval"] != UNPOOLED], methods, {"placebo": EXCHANGED})
+        rows = rows[rows["interval"] != UNPOOLED]
+        averages = rows.assign(estimand=rows["estimand"].replace(OVERALL, "average"))
+        return compared_rows(averages, methods, {"placebo": EXCHANGED})
 
     @property
     def parts(self) -> dict[str, object]:
@@ -181,12 +190,19 @@ class WavesAnalysis(Concluded):
         return tuple(dict.fromkeys([*self.panel.notes(), *self.remarks, *by_method]))
 
     def unit_effects(self, level: float | None = None) -> pd.DataFrame:
-        """One row per treated unit: its effect alone and pooled, with its ``own`` share; without a posterior a point."""
+        """One row per treated unit: its effect alone and pooled, and its ``own`` share; without a fit a point."""
         if self.fits:
             return self.fits[0].pooling(self.level if level is None else level)
         rows = self.effects(level, over="unit", full=True)
-        rows = rows[(rows["method"] == self._main_name) & (rows["estimand"] == "average")]
+        rows = rows[rows["method"] == self._main_name]
         return rows[["of", "method", "estimate", "cells"]].rename(columns={"of": "unit"}).reset_index(drop=True)
+
+    def answer(self, level: float | None = None) -> pd.Series:
+        """The row of the effects that the headline reports."""
+        rows = self.effects(level, over="overall", full=True)
+        name = "model" if self.fits else "method"
+        mine = rows[(rows[name] == self._main_name) & (rows["estimand"] == OVERALL) & (rows["interval"] != UNPOOLED)]
+        return mine.sort_values("interval", key=lambda kind: kind == "point", kind="stable").iloc[0]
 
     def path(self, level: float | None = None) -> pd.DataFrame:
         """The effect by time since the start of what the headline reports: ``event, units, gap, lower, upper``."""
@@ -241,14 +257,21 @@ class WavesAnalysis(Concluded):
 
 
 def _of_fit(fit: WavesFit, level: float) -> pd.DataFrame:
+    """Rows of a posterior; it names its rows as `_named` does."""
     rows = fit.effects(level, pooled=None, full=True)
-    estimand = ["average" if name not in ("overall total", "lift") else name for name in rows["estimand"]]
-    of = ["all" if label is None else str(show(label)) for label in rows["label"]]
-    return rows.assign(estimand=["cumulative" if e == "overall total" else e for e in estimand], of=of)
+    return rows.assign(of=["all" if label is None else str(show(label)) for label in rows["label"]])
 
 
 def _of_classical(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of a stacked estimator or its placebo waves: of groups averages alone, overall also total and lift."""
     rows = pd.DataFrame(rows)
     kept = rows[(rows["scope"] == "overall") | (rows["estimand"] == "average")]
-    return kept.rename(columns={"scope": "over"}).assign(status="ok")
+    names = [_named(*each) for each in kept[["scope", "of", "estimand"]].itertuples(index=False)]
+    return kept.rename(columns={"scope": "over"}).assign(estimand=names, status="ok")
+
+
+def _named(over: str, of: str, estimand: str) -> str:
+    """What a row is called: "overall", "overall total", "lift", "wave 1976", "period 3", "Utah"."""
+    if over == "overall":
+        return {"average": OVERALL, "cumulative": f"{OVERALL} total"}.get(estimand, estimand)
+    return f"{_PREFIX.get(over, '')}{plain(of, _LONG)}"

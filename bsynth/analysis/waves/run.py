@@ -9,12 +9,12 @@ from bsynth import frequentist
 from bsynth.analysis.choice import Choice, chosen
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.waves.facts import hull_of
-from bsynth.analysis.waves.plan import PLACEBO, WavesPlan
+from bsynth.analysis.waves.plan import PLACEBO, TOGETHER, WavesPlan
 from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.bayesian.waves.run import fit_waves
 from bsynth.errors import BsynthError
-from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate, placebo_waves
+from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate, multisynth, placebo_waves
 from bsynth.model.spec import ModelSpec
 
 
@@ -55,18 +55,19 @@ def run_waves(
 
 
 def _point(request: WavesPlan, name: str) -> StaggeredEstimate:
-    found = frequentist.classical(request.panel, name)  # type: ignore[arg-type]
+    found = frequentist.classical(request.panel, name)
     found.effects()
     return found
 
 
 def _placebo(request: WavesPlan, name: str, progress: bool) -> PlaceboWaves:
+    many = min(request.assignments, TOGETHER) if name == multisynth.NAME else request.assignments
     found = placebo_waves(
         request.panel,
         name,
-        assignments=request.assignments,
+        assignments=many,
         seed=request.seed,
-        progress=progress,  # type: ignore[arg-type]
+        progress=progress,
     )
     found.effects(request.level)
     return found
