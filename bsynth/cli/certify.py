@@ -60,7 +60,7 @@ def certify(
     from bsynth.calibration import certificate as certifying
 
     check_output(out, "--out", STORE, (JSON, UNITS), (FIGURES,))
-    panel = request.resolved().read()
+    panel = request.resolved().read_one()
     began = time.perf_counter()
 
     def stage(text: str) -> None:

@@ -200,9 +200,23 @@ class PanelRequest:
             del roles["treated"]
         if self.cluster is None:
             del roles["cluster"]
-        made: Panel | StaggeredPanel[Panel] = (Panel.from_long if self.cluster is None else Panel.from_events)(
-            self.data, **roles
-        )
+        build = Panel.from_long if self.cluster is None else Panel.from_events
+        made: Panel | StaggeredPanel[Panel] = build(self.data, **roles)
+        return made
+
+    def read_one(self) -> "Panel":
+        """Read and validate the panel of a command that takes one start.
+
+        Raises
+        ------
+        PanelError
+            Units start at different times.
+        """
+        from bsynth.panel.given import require_panel
+
+        panel: Any = self.read()
+        require_panel(panel)
+        made: Panel = panel
         return made
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -125,11 +124,8 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
             row = rows.iloc[result.units.index(unit)]
             estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
             ax.set_title(f"{drawn(plain(show(unit)), 22)}\n{estimate} {bracket(bounds)}", loc="left", fontsize=8.5)
+            style.time_axis(ax, fit.observed["time"].to_index(), "")
             ax.tick_params(labelsize=7)
-            ax.xaxis.set_major_locator(MaxNLocator(3)) if not isinstance(result.panel.times, pd.DatetimeIndex) else None
-            if isinstance(result.panel.times, pd.DatetimeIndex):
-                style.time_axis(ax, fit.observed["time"].to_index(), "")
-                ax.tick_params(labelsize=7)
         for ax in found[len(units) :]:
             ax.set_axis_off()
         left = len(result.units) - len(units)
