@@ -72,5 +72,6 @@ def note(panel: Panel, estimator: str) -> str:
     return (
         f"For each {panel.labels.unit} by itself there is the estimate by {how} and the p of its placebo test, against "
         "the same donors. Weights are fitted anew for each, so that the mean of these effects need not be the effect "
-        "on the mean. There is no posterior of a single one: bs.fit(panel.only(unit)) makes it."
+        "on the mean. There is no posterior of a single one: bs.fit(panel.only(unit)) makes it; "
+        "bs.classical(panel.per_unit(), 'multisynth') finds weights that match their average too."
     )

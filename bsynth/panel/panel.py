@@ -13,6 +13,7 @@ from bsynth.errors import PanelError
 from bsynth.panel.build import Constructors
 from bsynth.panel.card import panel_card, panel_dict
 from bsynth.panel.labels import MIN_PRE, as_labels, match_units, ordered
+from bsynth.panel.staggered import StaggeredPanel
 from bsynth.text.labels import one_line
 from bsynth.text.numbers import count
 
@@ -90,6 +91,22 @@ class Panel(Constructors):
         """
         chosen = match_units(self.treated, (unit,), "treated unit", self.source.name)
         return self._take(chosen, self.donors, slice(None))
+
+    def per_unit(self) -> StaggeredPanel[Self]:
+        """The panel in which each treated unit stands for itself, with weights and an effect of its own.
+
+        `bsynth.classical` then answers for each unit and for their average, by weights found apart or together
+        (``"multisynth"``).
+
+        Examples
+        --------
+        >>> import bsynth as bs
+        >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 4, 5], "c": [0., 2, 3, 4], "d": [2., 1, 3, 4]})
+        >>> found = bs.classical(Panel.from_wide(wide, treated=["a", "b"], start=3).per_unit(), "did").table
+        >>> found.loc[found["scope"] == "unit", "of"].tolist()
+        ['a', 'b']
+        """
+        return StaggeredPanel(self, dict.fromkeys(self.treated, self.start))
 
     def without(self, *donors: Label | Iterable[Label]) -> Self:
         """The panel without some donors, named one by one or as a collection; at least two must remain."""

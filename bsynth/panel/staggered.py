@@ -245,7 +245,7 @@ class StaggeredPanel[P: PanelData]:
         """Who starts when and is compared with whom, and `notes`."""
         many = f"{self.labels.units(self.n_treated)} in {count(len(self.waves), 'wave')}"
         waves = some_of((f"{len(wave.units)} at {show(wave.start)}" for wave in self.waves), 8)
-        return (one_line(f"{self.source.outcome}: {many} start at different times ({waves})."), *self.notes())
+        return (one_line(f"{self.source.outcome}: {many} ({waves})."), *self.notes())
 
     def to_dict(self) -> dict[str, Any]:
         """What a run folder records of the panel, JSON-ready."""

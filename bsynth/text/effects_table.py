@@ -73,6 +73,8 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
     rows, names = rows.iloc[kept], [names[at] for at in kept]
     figures = [_figures(*each) for each in rows[["estimand", "estimate", "lower", "upper"]].itertuples(index=False)]
     columns: dict[str, Sequence[str]] = {"method": names} if len(set(names)) > 1 else {}
+    # Where starts differ, an effect is one of a wave, an event time or a unit.
+    columns |= {name: [plain(each, _NAME) for each in rows[name]] for name in ("scope", "of") if name in rows}
     columns |= {
         "estimand": [str(each) for each in rows["estimand"]],
         **{name: [each[at] for each in figures] for at, name in enumerate(("estimate", "low", "high"))},

@@ -182,13 +182,16 @@ def _then(
 
     @wraps(method)
     def both(self: Any, *given: Any, **named: Any) -> Any:
+        # Every table of effects says `full=True`, and so every one takes it.
+        whole = named.pop("full", False) if full is not None and "full" not in takes.parameters else False
         asked = takes.bind(self, *given, **named)
         asked.apply_defaults()
+        whole = asked.arguments.get("full", whole)
         if "level" in takes.parameters and (level := asked.arguments["level"]) is not takes.parameters["level"].default:
             check_level(level)
         if full is not None:
-            check_flags(full=asked.arguments.get("full", False))
-        hand_out = full if full is not None and asked.arguments.get("full") else last
+            check_flags(full=whole)
+        hand_out = full if full is not None and whole else last
         key = (method, *((name, value) for name, value in asked.arguments.items() if name not in ("self", "full")))
         try:
             hash(key)

@@ -273,6 +273,23 @@ def test_drawn_assignments_hang_on_the_seed_alone(turnout: bs.StaggeredPanel) ->
     assert 0 < joint.table["p"][0] <= 1
 
 
+@pytest.mark.parametrize("estimator", ["sc", "demeaned", "sdid", "multisynth"])
+def test_each_of_several_units_with_one_start_has_its_own_effect(estimator: str) -> None:
+    frame = simulate_factor(donors=9, n_pre=20, n_post=6, seed=5, effect=0.0)
+    panel = bs.Panel.from_long(frame, **ROLES, treated=[0, 1, 2], start=20)
+    found = bs.classical(panel.per_unit(), estimator)
+    rows = found.table.set_index(["scope", "of"])["estimate"]
+    if estimator != "multisynth":
+        for unit in panel.treated:
+            alone = bs.classical(panel.only(unit), estimator)
+            assert rows["unit", str(unit)] == pytest.approx(alone.effects()["estimate"][0], abs=1e-9)
+    assert rows["overall", "all"] == pytest.approx(rows["unit"].mean(), abs=1e-9)
+    apart = bs.classical(panel.per_unit(), bs.Multisynth(nu=0))
+    together = bs.classical(panel.per_unit(), bs.Multisynth(nu=1))
+    assert together.settings["q_pooled"] <= apart.settings["q_pooled"]
+    assert "start at 20" in " ".join(found.sentences())
+
+
 def test_requests_that_cannot_be_met_say_so() -> None:
     panel = _null(1, {0: 18, 1: 20}, donors=5)
     with pytest.raises(bs.SpecError, match=r"'scc' is unknown.*multisynth"):
@@ -287,3 +304,11 @@ def test_requests_that_cannot_be_met_say_so() -> None:
         bs.placebo_waves(panel, "did", assignments=5)
     with pytest.raises(bs.PanelError, match="start at different times"):
         bs.fit(panel)
+
+
+def test_every_table_of_effects_takes_the_full_that_it_speaks_of() -> None:
+    panel = _null(1, {0: 18, 1: 20}, donors=7)
+    for result in (bs.classical(panel), bs.classical(panel.unit_panel(0)), bs.placebo_waves(panel, progress=False)):
+        assert type(result.effects(full=True)) is pd.DataFrame
+        with pytest.raises(bs.SpecError, match="full is 'no'"):
+            result.effects(full="no")

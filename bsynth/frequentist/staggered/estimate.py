@@ -125,11 +125,12 @@ class StaggeredEstimate(Result):
         """The overall effect, that of each wave, how the past is fitted, and the notes."""
         waves = self.table[self.table["scope"] == "wave"]
         each = ", ".join(f"{number(v)} ({of})" for of, v in zip(waves["of"], waves["estimate"], strict=True))
+        units = self.panel.labels.units(self.panel.n_treated)
         name = METHODS.get(self.estimator, self.estimator)
         return (
             f"The average effect on {self.panel.labels.outcome} over all treated unit-periods is "
             f"{number(self.average)}, a point without an interval ({name}).",
-            f"By wave it is {each}.",
+            f"By wave it is {each}." if len(waves) > 1 else f"All {units} start at {waves['of'].iloc[0]}.",
             f"Before their starts the units' gaps have an RMSPE of {number(self.pre_rmspe)}.",
             *self.notes(),
         )

@@ -60,22 +60,25 @@ class PlaceboWaves(Result):
         return len(self.draws) == self.possible
 
     def effects(self, level: float = 0.95) -> pd.DataFrame:
-        """Averages with p and the interval that inverts the same test, for ``scope`` and what it is ``of``.
+        """Average, cumulative effect and lift with p and the interval that inverts the test, by ``scope`` and ``of``.
 
         p = (1 + #{|placebo| ≥ |gap|}) / (1 + N), and τ is in the interval while its p is above 1 − level; it is
         infinite where N is too small. Columns as `StaggeredEstimate.effects`.
         """
         level = check_level(level)
-        points = pd.DataFrame(self.estimate.effects())
-        rows = points[(points["estimand"] == "average") & points["scope"].isin(GROUPED)].reset_index(drop=True)
-        found = []
-        for scope, of, value in zip(rows["scope"], rows["of"], rows["estimate"], strict=True):
-            sizes = self.draws[f"{scope}: {of}"].abs().to_numpy()
-            p = (1 + int(at_least(sizes, abs(value)).sum())) / (1 + len(sizes))
+        points, tables = pd.DataFrame(self.estimate.effects()), []
+        for scope, of, cells in parts(self.estimate.gaps):
+            if scope not in GROUPED:
+                continue
+            rows = points[(points["scope"] == scope) & (points["of"] == of)].reset_index(drop=True)
+            sizes, value = self.draws[f"{scope}: {of}"].abs().to_numpy(), float(cells["gap"].mean())
             reach = _radius(sizes, abs(value), level)
-            found.append((value - reach, value + reach, p))
-        lower, upper, p_values = zip(*found, strict=True)
-        return rows.assign(lower=lower, upper=upper, p=p_values, level=level, interval=NAME, seconds=self.seconds)
+            observed = float(cells["observed"].mean())
+            bounds = effects.estimand_bounds(value - reach, value + reach, observed=observed, periods=len(cells))
+            lower, upper = zip(*(bounds[name] for name in rows["estimand"]), strict=True)
+            p = (1 + int(at_least(sizes, abs(value)).sum())) / (1 + len(sizes))
+            tables.append(effects.refuse_lift(rows.assign(lower=lower, upper=upper, p=p)))
+        return pd.concat(tables, ignore_index=True).assign(level=level, interval=NAME, seconds=self.seconds)
 
     @property
     def status(self) -> Status:
@@ -85,7 +88,8 @@ class PlaceboWaves(Result):
     @property
     def table(self) -> pd.DataFrame:
         """``scope, of, estimate, lower, upper, p, cells`` at 95%."""
-        rows = self.effects()
+        rows = pd.DataFrame(self.effects())
+        rows = rows[rows["estimand"] == "average"].reset_index(drop=True)
         return rows[["scope", "of", "estimate", "lower", "upper", "p", "cells"]]
 
     @property
