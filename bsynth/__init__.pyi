@@ -6,6 +6,7 @@ from .bayesian.result import Fit
 from .bayesian.waves.result import WavesFit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
+from .calibration.waves import WavesCalibration
 from .checks import check, leave_future_out
 from .engines.sampling import Sampling
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
@@ -61,6 +62,7 @@ __all__ = [
     "StaggeredPanel",
     "UnreliableWarning",
     "WavesAnalysis",
+    "WavesCalibration",
     "WavesFit",
     "analyse",
     "audit_donors",

@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 import bsynth as bs
 from bsynth._base.brief import LINE, Brief
 from bsynth.analysis import Analysis, Comparison
+from bsynth.calibration.waves import calibrate_waves
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
@@ -54,6 +55,7 @@ class Given:
     certificate: bs.Certificate
     curve: SpecificationCurve
     future: LeaveFutureOut
+    waves: bs.WavesCalibration
 
     @property
     def calibration(self) -> bs.Calibration:
@@ -70,6 +72,7 @@ class Given:
             certificate=replace(self.certificate, calibration=calibration),
             curve=replace(self.curve, runs=tuple(replace(run, status="unreliable") for run in self.curve.runs)),
             future=replace(self.future, table=self.future.table.assign(status="unreliable")),
+            waves=replace(self.waves, fit=replace(self.waves.fit, diagnostics=gate)),
         )
 
 
@@ -105,6 +108,8 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     PlaceboTime: lambda given: bs.placebo_time(given.panel),
     PlaceboWaves: lambda given: bs.placebo_waves(_waves(given), "did", progress=False),
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
+    bs.WavesFit: lambda given: given.waves.fit,
+    bs.WavesCalibration: lambda given: given.waves,
     StaggeredEstimate: lambda given: bs.classical(_waves(given)),
 }
 """How one of each class is made."""
@@ -129,7 +134,14 @@ def given() -> Given:
             starts=[], since=[], last=3, draws=300, progress=False,
         )  # fmt: skip
         future = bs.leave_future_out(panel, "level", last=3, draws=300, progress=False)
-    return Given(panel, certificate.calibration.fit, certificate, curve, future)
+        several = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", start={0: 14, 1: 16})
+        few = bs.Sampling(draws=200, tune=200, chains=2)
+        waves = calibrate_waves(several, "waves", scale=None, sampling=few, store=None, progress=False, patterns=4)
+    # Whatever few draws leave of a gate, here it was passed.
+    passed = replace(waves.fit.diagnostics, status="ok", failures=())
+    placebos = tuple(replace(each, status="ok") for each in waves.placebos)
+    waves = replace(waves, fit=replace(waves.fit, diagnostics=passed), placebos=placebos)
+    return Given(panel, certificate.calibration.fit, certificate, curve, future, waves)
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +327,11 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     assert set(table["status"]) == {result.status}
     # A comparison and a curve are of the average alone.
     alone = kind in (Comparison, SpecificationCurve)
-    assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
+    if kind in (bs.WavesFit, bs.WavesCalibration):
+        # Of several starts the averages are over all, by wave, by event time and by unit.
+        assert {"overall", "wave 14", "period 0", "0", "1"} <= set(table["estimand"])
+    else:
+        assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
     assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
 

@@ -127,8 +127,8 @@ def common_of(residuals: FloatArray) -> Common:
     --------
     >>> rng = np.random.default_rng(1)
     >>> together = common_of(rng.normal(size=(400, 1)) + rng.normal(size=(400, 5)))
-    >>> max((r / 100 for r in range(100)), key=together.log_density)
-    0.5
+    >>> 0.4 < max((r / 100 for r in range(100)), key=together.log_density) < 0.6
+    True
     """
     periods, n = residuals.shape
     if periods < 3 or n < 2:

@@ -12,6 +12,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
 from bsynth.findings.specifications import SpecificationCurve, Stack
@@ -93,6 +94,7 @@ PICTURES: Mapping[type, Draw] = {
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
     WavesAnalysis: plot_waves_answer,
+    WavesCalibration: plot_event_study,
     WavesFit: plot_event_study,
 }
 """Which picture is whose: what ``result.plot()`` draws."""

@@ -13,7 +13,8 @@ from bsynth._base.plain import show
 from bsynth._base.request import check_whole
 from bsynth.analysis.waves.path import event_path
 from bsynth.bayesian.waves.result import WavesFit
-from bsynth.errors import PanelError, came
+from bsynth.calibration.waves import WavesCalibration
+from bsynth.errors import PanelError, came, some_of
 from bsynth.panel import Panel
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.plots import style
@@ -33,12 +34,15 @@ _FEW = 3
 _LEFT, _WIDTH, _HEIGHT = 4, 2.6, 1.9
 
 
-def plot_event_study(result: WavesFit, *, ax: Axes | None = None, level: float = 0.95, before: int = BEFORE) -> Axes:
+def plot_event_study(
+    result: WavesFit | WavesCalibration, *, ax: Axes | None = None, level: float = 0.95, before: int = BEFORE
+) -> Axes:
     """Show the pooled effect by periods since the start, and before it the gaps that the units' own fits leave.
 
     Parameters
     ----------
-    result : WavesFit
+    result : WavesFit or WavesCalibration
+        Of a calibration the band is the calibrated one.
     ax : Axes, optional
         Draw here instead of in a new figure.
     level : float
@@ -51,11 +55,14 @@ def plot_event_study(result: WavesFit, *, ax: Axes | None = None, level: float =
     Axes
         With lines of gid ``pooled``, ``unpooled``, ``before``, ``zero`` and ``start``.
     """
+    shown = result
+    result = result.fit if isinstance(result, WavesCalibration) else result
     _require(result)
     before = check_whole(before, "before", 0, "so many periods are drawn")
-    rows = result.effects(level, over="event time", full=True)
+    rows = shown.effects(level, over="event time", full=True)
     alone = result.effects(level, over="event time", pooled=False, full=True)
-    overall = result.effects(level, over="overall", full=True).iloc[0]
+    overall = shown.effects(level, over="overall", full=True).iloc[0]
+    kind = str(overall["interval"])
     k = rows["label"].to_numpy(dtype=float)
     with style.house():
         ax = style.new_axes(ax)
@@ -79,10 +86,10 @@ def plot_event_study(result: WavesFit, *, ax: Axes | None = None, level: float =
             ax,
             f"Effect by time since the start: {drawn(result.title, 60)}",
             [
-                f"Overall {estimate}, {percent(level)} pooled interval {bracket(bounds)}. Band: {percent(level)} "
-                f"pooled, of each period; crosses: own fits alone.{hollow} Before 0: mean gap that own fits leave."
+                f"Overall {estimate}, {percent(level)} {kind} interval {bracket(bounds)}. Band: {percent(level)} "
+                f"{kind}, of each period; crosses: own fits alone.{hollow} Before 0: mean gap that own fits leave."
             ],
-            reason=result.reason,
+            reason=shown.reason,
         )
     return ax
 
@@ -182,20 +189,14 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
                 color = _WAVES[waves.index(found.starts[unit]) % len(_WAVES)]
                 ax.barh(y, len(x) - at, left=at - 0.5, height=0.8, color=color, linewidth=0)
         _unit_ticks(ax, names)
-        ticks = np.unique(np.linspace(0, len(x) - 1, min(8, len(x))).round().astype(int))
+        ticks = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
         ax.set_xticks(ticks, [str(show(found.times[t])) for t in ticks])
         ax.set_xlabel(drawn(found.source.time), color=style.INK)
         ax.set_xlim(-0.5, len(x) - 0.5)
         ax.set_ylim(len(names) - 0.5, -0.5)
-        said = [
-            f"{show(w.start)}: {len(w.units)} treated, {count(len(w.donors), 'donor')}, "
-            f"{show(w.first)} to {show(w.last)}"
-            for w in found.waves
-        ]
+        said = some_of([f"{len(wave.units)} from {show(wave.start)}" for wave in found.waves])
         never = found.labels.units(len(found.never_treated))
-        style.heading(
-            ax, "Who is treated when", [f"Waves {'; '.join(said)}. {never} never treated. Grey: not treated."]
-        )
+        style.heading(ax, "Who is treated when", [f"Treated: {said}; {never} never. Grey: not treated."])
     return ax
 
 

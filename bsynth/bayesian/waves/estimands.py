@@ -34,7 +34,7 @@ def groups(cells: pd.DataFrame) -> Iterator[Group]:
     Examples
     --------
     >>> cells = pd.DataFrame({"unit": ["a", "a", "b"], "wave": [3, 3, 4], "event": [0, 1, 0]})
-    >>> [(group.name, group.cells.sum()) for group in groups(cells)]
+    >>> [(group.name, int(group.cells.sum())) for group in groups(cells)]
     [('overall', 3), ('wave 3', 2), ('wave 4', 1), ('period 0', 2), ('period 1', 1), ('a', 2), ('b', 1)]
     """
     yield Group("overall", None, "overall", np.ones(len(cells), dtype=bool))

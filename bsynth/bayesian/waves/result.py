@@ -147,7 +147,7 @@ class WavesFit(Pictured):
         """Scales of pooling with mean, equal-tailed interval, ESS and R-hat, one row each."""
         dataset = xr.Dataset({name: (effects.POSTERIOR_DIMS, draws) for name, draws in self.scales.items()})
         found = summarise(xr.DataTree.from_dict({"posterior": dataset}), check_level(level), weights=False)
-        return found.drop(columns=["ess_tail", "mcse_mean"])
+        return found.drop(columns=["sd", "ess_tail", "mcse_mean"])
 
     def weights_table(self) -> pd.DataFrame:
         """Posterior mean weight of each donor (rows) for each treated unit (columns); empty where it is none."""

@@ -54,6 +54,7 @@ def fit_waves(
     draws: int | None = None,
     seed: int | None = None,
     progress: bool = True,
+    rounds: int = 1,
 ) -> WavesFit:
     """Fit every treated unit and pool their effects; what `bsynth.fit` does of a panel of several starts."""
     began = time.perf_counter()
@@ -71,7 +72,7 @@ def fit_waves(
     cells = _cells(panel, list(plans.items()), places)
     spec = next(iter(plans.values())).spec
     with status("Pooling effects", progress):
-        pooled, diagnostics = pool_fits(fits, places, cells, chosen)
+        pooled, diagnostics = pool_fits(fits, places, cells, chosen, rounds=rounds)
     found = WavesFit(
         panel=replace(panel, whole=replace(panel.whole, clusters=None)),
         spec=spec,
@@ -92,7 +93,7 @@ def fit_waves(
 
 
 def pool_fits(
-    fits: Sequence[Fit], places: Sequence[Places], cells: pd.DataFrame, sampling: Sampling
+    fits: Sequence[Fit], places: Sequence[Places], cells: pd.DataFrame, sampling: Sampling, *, rounds: int = 1
 ) -> tuple[Pooled, Any]:
     """Pool the effects of fits; once again with four times the draws where the draws alone fail the gate."""
     paths = [
@@ -109,7 +110,7 @@ def pool_fits(
     common = common_to(fits, [at.before for at in places])
     first = _draw(paths, common, fits, sampling, 1)
     found = judge(fits, cells, first, retried=False)
-    if not pooling_alone(found):
+    if not rounds or not pooling_alone(found):
         return first, found
     more = _draw(paths, common, fits, sampling, 4)
     return more, judge(fits, cells, more, retried=True)

@@ -20,6 +20,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "calibration.paths": ("Scatter",),
     "calibration.placebos": ("PlaceboFit",),
     "calibration.result": ("Calibration",),
+    "calibration.waves": ("PlaceboPattern", "WavesCalibration"),
     "checks.base": ("Check", "CheckReport"),
     "checks.leave_future_out": ("LeaveFutureOut",),
     "engines.sampling": ("Sampling",),
