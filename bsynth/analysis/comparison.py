@@ -224,6 +224,7 @@ def facts_of(
         "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,
         "donors_needed": MIN_PLACEBOS,
+        "backing": [panel.n_donors, "donor"],
         "start": plain(labels[panel.n_pre]),
         "end": plain(labels[-1]),
         "start_words": panel.period_words()[panel.n_pre],

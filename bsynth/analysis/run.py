@@ -66,12 +66,12 @@ def run_analysis(
 
     ``on_stage`` is told what begins and, where ``progress`` is shown, the provisional answer of the model alone.
     """
-    if isinstance(request, WavesPlan):
-        return run_waves(request, truth=truth, progress=progress, on_stage=on_stage)
     tell = on_stage or (lambda _: None)
     with tempfile.TemporaryDirectory(prefix="bsynth-") as folder:
         # Calibration and certificate share their placebo fits through the store.
         kept = Path(folder) / "calibration.jsonl" if store is None else Path(store)
+        if isinstance(request, WavesPlan):
+            return run_waves(request, kept, truth=truth, progress=progress, on_stage=on_stage)
         return _run(request, truth, tell, kept, progress=progress, announced=on_stage is not None and progress)
 
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from bsynth._base.plain import show
 from bsynth.analysis import WavesAnalysis
+from bsynth.analysis.waves.result import rank
 from bsynth.bayesian.waves.result import UNPOOLED, WavesFit
 from bsynth.plots import plot_calendar, plot_event_study, plot_units, plot_waves_answer
 from bsynth.plots.answer import SIZE
@@ -56,16 +57,16 @@ def _rows(summary: dict[str, Any], over: str, *, kind: str = "") -> list[dict[st
     main = summary["path_method"]
     found = [row for row in summary["effects"] if row["over"] == over and main in (row["model"], row["method"])]
     best: dict[Any, dict[str, Any]] = {}
-    for row in sorted(found, key=lambda row: row["interval"] == "point"):
+    for row in sorted(found, key=lambda row: rank(row["interval"])):
         if row["interval"] == kind or (not kind and row["interval"] != UNPOOLED):
-            best.setdefault(row["of"], row)
-    return [best[of] for of in dict.fromkeys(row["of"] for row in found) if of in best]
+            best.setdefault(row["label"], row)
+    return [best[of] for of in dict.fromkeys(row["label"] for row in found) if of in best]
 
 
 def _by_wave(analysis: WavesAnalysis, summary: dict[str, Any]) -> Section:
     sizes, labels = {str(show(wave.start)): len(wave.units) for wave in analysis.panel.waves}, analysis.panel.labels
     named = [
-        Named(row, str(row["estimand"]), main=True, note=f"; {labels.units(sizes[row['of']])}")
+        Named(row, str(row["estimand"]), main=True, note=f"; {labels.units(sizes[row['label']])}")
         for row in _rows(summary, "wave")
     ]
     words = "A wave is what starts together; its effect is the mean over its units and their treated periods."
@@ -78,17 +79,18 @@ def _by_unit(analysis: WavesAnalysis, summary: dict[str, Any]) -> Section:
     figures: tuple[str, ...] = ()
     alone: dict[Any, dict[str, Any]] = {}
     if analysis.fits:
-        alone = {row["of"]: row for row in _rows(summary, "unit", kind=UNPOOLED)}
+        alone = {row["label"]: row for row in _rows(summary, "unit", kind=UNPOOLED)}
         figures = ("units",)
+        kind = "pooled" if analysis.calibration is None else "pooled and calibrated"
         words = (
-            f"Bold: pooled, what a {unit}'s own data say together with what the others show. Thin: its own fit alone. "
+            f"Bold: {kind}, what a {unit}'s own data say together with what the others show. Thin: its own fit alone. "
             "The noisier that is, the nearer pooling draws it to the rest."
         )
     rows = _rows(summary, "unit")
     rest = len(rows) - UNITS
     if rest > 0:
         words += f" {count(rest, 'further one is', 'further ones are')} in the appendix."
-    named = [Named(r, str(r["estimand"]), main=True, under=alone.get(r["of"])) for r in rows[:UNITS]]
+    named = [Named(r, str(r["estimand"]), main=True, under=alone.get(r["label"])) for r in rows[:UNITS]]
     bars = forest_of(named, "Effect by unit")
     return Section(f"By {plain(unit)}", "by-unit", (words,), figures=figures, forest=bars, opened=True)
 
@@ -116,7 +118,8 @@ def _certainty(analysis: WavesAnalysis, summary: dict[str, Any]) -> Section:
     if not summary["diagnostics"]:
         return Section("How sure, and why", "certainty", tuple(no_posterior_words(summary)))
     said = [words for model in summary["diagnostics"] for words in gate_words(model)]
-    said += [sentence for fit in analysis.fits for sentence in fit.sentences(analysis.level)]
+    results = [analysis.calibration, *analysis.fits]
+    said += [words for each in results if each is not None for words in each.sentences(analysis.level)]
     if reason := summary["unavailable"].get("calibration"):
         said.append(f"The interval is not calibrated on the donors: {reason}.")
     return Section("How sure, and why", "certainty", tuple(dict.fromkeys(said)), (tables.diagnostics(summary),))
@@ -199,7 +202,8 @@ def drawings(analysis: WavesAnalysis) -> dict[str, Callable[[], Drawing]]:
         "calendar": lambda: finished(drawn_in(lambda ax: plot_calendar(analysis.panel, ax=ax), size)),
     }
     if isinstance(main := analysis.main, WavesFit):
-        found["event-study"] = lambda: finished(drawn_in(lambda ax: plot_event_study(main, ax=ax, level=level)))
+        shown = analysis.calibration or main
+        found["event-study"] = lambda: finished(drawn_in(lambda ax: plot_event_study(shown, ax=ax, level=level)))
         found["units"] = lambda: finished(_units_figure(main, level))
     return found
 

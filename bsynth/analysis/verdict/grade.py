@@ -148,10 +148,10 @@ def _certified(s: Sides, answer: Answer) -> str:
 
 
 def _few(s: Sides, answer: Answer) -> str:
-    donors = int(s.facts["donors"])
-    if answer.interval != "calibrated" or answer.level is None or (donors + 1) * (1 - answer.level) > 1 - 1e-9:
+    many, noun = s.facts["backing"]
+    if answer.interval != "calibrated" or answer.level is None or (many + 1) * (1 - answer.level) > 1 - 1e-9:
         return ""
-    return f"{count(donors, 'donor')} cannot back {percent(answer.level)}"
+    return f"{count(many, noun)} cannot back {percent(answer.level)}"
 
 
 _DOUBTS = (_barely, _silent, _apart, _checks, _width, _certified, _few)

@@ -13,6 +13,7 @@ from bsynth.analysis.verdict import LONGER
 from bsynth.analysis.waves.path import WavesResult, gaps_before
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import MIN_PLACEBOS
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.checks.choice import drifts
 from bsynth.engines.series import lag1
 from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate
@@ -88,6 +89,7 @@ def facts_of_waves(
     lifts: Sequence[Mapping[str, Any]],
     main_donors: Sequence[str],
     kept: str,
+    worth: float | None,
 ) -> dict[str, Any]:
     """Return what `bsynth.analysis.comparison.facts_of` does of one start; ``cells`` are treated units × periods."""
     whole, table = panel.whole, panel.table
@@ -104,6 +106,7 @@ def facts_of_waves(
         "periods_words": count(cells, f"treated {panel.labels.unit}-period"),
         "donors": len(donors),
         "donors_needed": MIN_PLACEBOS,
+        "backing": [int(worth or 0), "separate placebo wave"],
         "start": plain(show(panel.waves[0].start)),
         "end": plain(show(panel.end)),
         "start_words": whole.period_words()[whole.n_pre],
@@ -116,7 +119,7 @@ def facts_of_waves(
         "level": level,
         "observed": _observed(panel, table["unit"].tolist()),
         "hull": dict(hull),
-        "calibrated": False,
+        "calibrated": worth is not None,
         "checks": None,
         "certificate": None,
         "truth": truth,
@@ -133,6 +136,8 @@ def facts_of_waves(
 
 
 def _units(reported: WavesResult) -> Sequence[Any]:
+    if isinstance(reported, WavesCalibration):
+        reported = reported.fit
     if isinstance(reported, PlaceboWaves):
         reported = reported.estimate
     return reported.units if isinstance(reported, WavesFit) else tuple(reported.panel.starts)

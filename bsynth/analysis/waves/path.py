@@ -6,10 +6,11 @@ import pandas as pd
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate
 
-type WavesResult = WavesFit | StaggeredEstimate | PlaceboWaves
-"""What says an effect of several waves: pooled posterior, classical point, or that with placebo waves around it."""
+type WavesResult = WavesFit | WavesCalibration | StaggeredEstimate | PlaceboWaves
+"""What says an effect of several waves: a pooled posterior, calibrated or not, a point, or one with placebo waves."""
 
 
 def event_path(result: WavesResult, level: float) -> pd.DataFrame:
@@ -18,11 +19,13 @@ def event_path(result: WavesResult, level: float) -> pd.DataFrame:
     Before the start the gap is observed less fitted, of a posterior without its drift; its bounds are NaN, as are those
     of a point.
     """
-    if isinstance(result, WavesFit):
+    if isinstance(result, WavesFit | WavesCalibration):
         rows = result.effects(level, over="event time", full=True)
         after = pd.DataFrame({"event": rows["label"].astype(int), "units": rows["units"], "gap": rows["estimate"]})
         after = after.assign(lower=rows["lower"], upper=rows["upper"])
-        return pd.concat([_before(result), after], ignore_index=True)
+        return pd.concat(
+            [_before(result.fit if isinstance(result, WavesCalibration) else result), after], ignore_index=True
+        )
     estimate = result.estimate if isinstance(result, PlaceboWaves) else result
     found = estimate.path()[["event", "units", "gap"]].assign(lower=np.nan, upper=np.nan)
     if isinstance(result, PlaceboWaves):

@@ -10,6 +10,7 @@ from bsynth._base.request import check_flags, check_level, check_whole, choose_n
 from bsynth.analysis.findings import FINDINGS
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.waves.run import MODEL
+from bsynth.calibration.waves import LEAST as LEAST_UNITS
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError
 from bsynth.frequentist.inference import INFERENCES
@@ -29,9 +30,6 @@ TOGETHER = 99
 LEAST = 19
 """Placebo assignments at least, so that 95% can be reached."""
 ONE_START = "it is made for one start; analyse panel.unit_panel(unit) or panel.wave_panel(start)"
-NOT_CALIBRATED = (
-    "it is made for one start; here placebo waves around the classical estimators stand beside the posterior"
-)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -51,6 +49,8 @@ class WavesPlan:
         Of starts to untreated units, at most.
     level : float
     sampling : Sampling
+    calibrated : bool
+        Whether the main fit is calibrated on placebo waves.
     scale : str or None
         Of the models, in the place of their own.
     unavailable : mapping of name to reason
@@ -65,6 +65,7 @@ class WavesPlan:
     level: float
     sampling: Sampling
     scale: str | None = None
+    calibrated: bool = False
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -106,7 +107,13 @@ def plan_waves(
     if not wanted and not estimators:
         raise SpecError("nothing to do: neither a model nor a classical estimator was asked for")
     _check_models(panel, wanted, scale, how)
-    unavailable = {"calibration": NOT_CALIBRATED} if calibrated and wanted else {}
+    few = calibrated and wanted and len(panel.never_treated) < LEAST_UNITS
+    unavailable: dict[str, str] = {}
+    if few:
+        have = count(len(panel.never_treated), "unit")
+        unavailable["calibration"] = (
+            f"placebo waves need {LEAST_UNITS} units that are never treated, and there are {have}"
+        )
     if lacking := _findings(findings, questions):
         unavailable["findings"] = (
             f"{', '.join(lacking)}: asked of one start; bs.analyse(panel.unit_panel(unit)) has them"
@@ -127,6 +134,7 @@ def plan_waves(
         level,
         how,
         scale,
+        calibrated and bool(wanted) and not few,
         unavailable,
     )
 

@@ -16,7 +16,8 @@ from bsynth.analysis.concluded import Concluded, Rows
 from bsynth.analysis.result import SCHEMA
 from bsynth.analysis.waves.facts import EXCHANGED, facts_of_waves, hull_of, mean_weights, of_staggered, of_waves_fit
 from bsynth.analysis.waves.path import WavesResult, event_path
-from bsynth.bayesian.waves.result import UNPOOLED, WavesFit
+from bsynth.bayesian.waves.result import POOLED, UNPOOLED, WavesFit
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate
@@ -31,7 +32,8 @@ OVERALL = "overall"
 _PREFIX = {"wave": "wave ", "event time": "period "}
 _LONG = 24
 """Characters of a unit's name in a table."""
-COLUMNS = ("over", "of", "units", "cells", "p_min", "status")
+ALL = "all"
+COLUMNS = ("over", "label", "units", "cells", "p_min", "status")
 """Columns of the effects beside those of every table of effects."""
 
 
@@ -57,6 +59,8 @@ class WavesAnalysis(Concluded):
         What was asked for and cannot be had on this panel, or broke down.
     remarks : tuple of str
         What should be known of the panel beside the answer.
+    calibration : WavesCalibration or None
+        Of the main fit, on placebo waves; ``fits[0]`` is then its base fit.
     choice : Choice
         The classical estimator that the verdict keeps, and why ``sc`` is set aside where it is another one.
 
@@ -66,7 +70,7 @@ class WavesAnalysis(Concluded):
     >>> wide = pd.DataFrame({name: np.random.default_rng(k).normal(size=12) for k, name in enumerate("abcdef")})
     >>> panel = bs.Panel.from_wide(wide, start={"a": 6, "b": 8})
     >>> analysis = bs.analyse(panel, models=["none"], methods=["did"], progress=False)
-    >>> analysis.effects(over="unit")["of"].tolist(), analysis.verdict.grade
+    >>> analysis.effects(over="unit")["label"].tolist(), analysis.verdict.grade
     (['a', 'b'], 'inconclusive')
     """
 
@@ -79,13 +83,16 @@ class WavesAnalysis(Concluded):
     truth: float | None = None
     unavailable: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    calibration: WavesCalibration | None = None
     choice: Choice = field(default_factory=Choice)
 
     @property
     def effects_reason(self) -> str:
         """Why the effects themselves are unreliable."""
         failed = [fit.spec.name for fit in self.fits if fit.status != "ok"]
-        return "" if not failed else OF_FIT if len(self.fits) == 1 else of_posteriors(failed)
+        if failed:
+            return OF_FIT if len(self.fits) == 1 else of_posteriors(failed)
+        return "" if self.calibration is None else self.calibration.reason
 
     @property
     def main(self) -> WavesFit | StaggeredEstimate:
@@ -96,9 +103,9 @@ class WavesAnalysis(Concluded):
 
     @property
     def reported(self) -> WavesResult:
-        """What the headline reports: the first fit, else the classical answer that is kept, with its interval."""
+        """What the headline reports: the calibration, else the first fit, else the classical answer that is kept."""
         if self.fits:
-            return self.fits[0]
+            return self.calibration or self.fits[0]
         around = (each for each in self.inferences.values() if each.estimate.estimator == self._main_name)
         return next(around, self.main)
 
@@ -117,7 +124,7 @@ class WavesAnalysis(Concluded):
         return f"{self.panel.labels.outcome} of {self.whose}, {self.panel.whole.window}"
 
     def effects(self, level: float | None = None, *, over: str | None = None, full: bool = False) -> pd.DataFrame:
-        """All methods in one table: ``over`` and ``of`` say what each row averages.
+        """All methods in one table: ``over`` and ``label`` say what each row averages.
 
         Parameters
         ----------
@@ -134,7 +141,8 @@ class WavesAnalysis(Concluded):
         return found if over is None else found[found["over"] == over].reset_index(drop=True)
 
     def _effects_at(self, level: float) -> pd.DataFrame:
-        tables = [_of_fit(fit, level) for fit in self.fits]
+        tables = [] if self.calibration is None else [_labelled(self.calibration.effects(level, full=True))]
+        tables += [_labelled(fit.effects(level, pooled=None, full=True)) for fit in self.fits]
         tables += [_of_classical(each.effects(level)) for each in self.estimates.values()]
         for each in self.inferences.values():
             tables.append(_of_classical(each.effects(level)).assign(p_min=1 / (1 + len(each.draws))))
@@ -158,11 +166,19 @@ class WavesAnalysis(Concluded):
                 unavailable=self.unavailable,
                 notes=self.remarks,
                 reason=self.effects_reason,
-                lifts=gathered.lifts(overall[overall["interval"] != UNPOOLED]),
+                lifts=self._lifts(overall),
                 main_donors=gathered.main_donors(mean_weights(self.main)),
                 kept=self.choice.kept,
+                worth=None if self.calibration is None else self.calibration.worth,
             ),
         )
+
+    def _lifts(self, overall: pd.DataFrame) -> list[dict[str, Any]]:
+        """Lifts of the points; that of the calibrated effect, which is the same point, is the pooled one's."""
+        found = gathered.lifts(overall[overall["interval"] != UNPOOLED])
+        if self.calibration is None:
+            return found
+        return found + [each | {"interval": "calibrated"} for each in found if each["interval"] == POOLED]
 
     @cached_property
     def hull(self) -> dict[str, Any]:
@@ -181,6 +197,7 @@ class WavesAnalysis(Concluded):
     def parts(self) -> dict[str, object]:
         """Every result that has tables of its own, by name: what `bsynth.export` writes beside ``effects``."""
         found: dict[str, object] = {"panel": self.panel, "comparison": self.comparison}
+        found |= {} if self.calibration is None else {"calibration": self.calibration}
         found |= {f"posterior-{fit.spec.name}": fit for fit in self.fits}
         return {**found, **self.estimates, **self.inferences}
 
@@ -195,14 +212,14 @@ class WavesAnalysis(Concluded):
             return self.fits[0].pooling(self.level if level is None else level)
         rows = self.effects(level, over="unit", full=True)
         rows = rows[rows["method"] == self._main_name]
-        return rows[["of", "method", "estimate", "cells"]].rename(columns={"of": "unit"}).reset_index(drop=True)
+        return rows[["label", "method", "estimate", "cells"]].rename(columns={"label": "unit"}).reset_index(drop=True)
 
     def answer(self, level: float | None = None) -> pd.Series:
         """The row of the effects that the headline reports."""
         rows = self.effects(level, over="overall", full=True)
         name = "model" if self.fits else "method"
         mine = rows[(rows[name] == self._main_name) & (rows["estimand"] == OVERALL) & (rows["interval"] != UNPOOLED)]
-        return mine.sort_values("interval", key=lambda kind: kind == "point", kind="stable").iloc[0]
+        return mine.sort_values("interval", key=lambda kinds: kinds.map(rank), kind="stable").iloc[0]
 
     def path(self, level: float | None = None) -> pd.DataFrame:
         """The effect by time since the start of what the headline reports: ``event, units, gap, lower, upper``."""
@@ -221,7 +238,7 @@ class WavesAnalysis(Concluded):
             "effects": records(self.effects(full=True)),
             "path": records(self.path()),
             "path_method": self._main_name,
-            "calibration": None,
+            "calibration": None if self.calibration is None else clean(self.calibration.to_dict()),
             "per_unit": records(self.unit_effects()),
             "weights": {str(self._main_name): mean_weights(self.main)}
             | {name: mean_weights(each) for name, each in self.estimates.items()},
@@ -256,10 +273,14 @@ class WavesAnalysis(Concluded):
         return whole | self.panel.to_dict()
 
 
-def _of_fit(fit: WavesFit, level: float) -> pd.DataFrame:
-    """Rows of a posterior; it names its rows as `_named` does."""
-    rows = fit.effects(level, pooled=None, full=True)
-    return rows.assign(of=["all" if label is None else str(show(label)) for label in rows["label"]])
+def rank(kind: str) -> int:
+    """Place of a kind of interval: the calibrated one before others, those before bare points."""
+    return {"calibrated": 0, "point": 2}.get(kind, 1)
+
+
+def _labelled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a posterior with their labels as text; it names its rows as `_named` does."""
+    return rows.assign(label=[ALL if label is None else str(show(label)) for label in rows["label"]])
 
 
 def _of_classical(rows: pd.DataFrame) -> pd.DataFrame:
@@ -267,7 +288,7 @@ def _of_classical(rows: pd.DataFrame) -> pd.DataFrame:
     rows = pd.DataFrame(rows)
     kept = rows[(rows["scope"] == "overall") | (rows["estimand"] == "average")]
     names = [_named(*each) for each in kept[["scope", "of", "estimand"]].itertuples(index=False)]
-    return kept.rename(columns={"scope": "over"}).assign(estimand=names, status="ok")
+    return kept.rename(columns={"scope": "over", "of": "label"}).assign(estimand=names, status="ok")
 
 
 def _named(over: str, of: str, estimand: str) -> str:

@@ -13,15 +13,17 @@ from bsynth.analysis.waves.plan import PLACEBO, TOGETHER, WavesPlan
 from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.bayesian.waves.run import fit_waves
+from bsynth.calibration import calibrate
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.errors import BsynthError
 from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate, multisynth, placebo_waves
 from bsynth.model.spec import ModelSpec
 
 
 def run_waves(
-    request: WavesPlan, *, truth: float | None, progress: bool, on_stage: Callable[[str], None] | None
+    request: WavesPlan, store: Path, *, truth: float | None, progress: bool, on_stage: Callable[[str], None] | None
 ) -> WavesAnalysis:
-    """Carry out a plan; a step that cannot be had costs itself alone."""
+    """Carry out a plan; a step that cannot be had costs itself alone. ``store`` keeps finished placebo waves."""
     tell, panel, steps = on_stage or (lambda _: None), request.panel, Steps(request.unavailable)
     hull = steps.attempt("hull", lambda: hull_of(panel))
     choice = chosen(request.estimators, lambda: bool(hull and hull["outside"])) if request.estimators else Choice()
@@ -36,22 +38,47 @@ def run_waves(
         about = PLACEBO if name == choice.kept else f"{PLACEBO} of {name}"
         made = steps.attempt(about, partial(_placebo, request, name, progress)) if request.placebo else None
         inferences |= {} if made is None else {about: made}
-    fits = []
-    for model in request.models:
-        title = model.name if isinstance(model, ModelSpec) else Path(model).name
-        tell(f"posterior: {title} on {panel.labels.units(panel.n_treated)}, one by one, then pooled")
-        fit = steps.attempt(f"posterior {title}", partial(_posterior, request, model, progress))
-        fits += [] if fit is None else [fit]
+    fits, calibration = _fits(request, steps, tell, store, progress=progress)
     if not (fits or estimates):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in steps.unavailable.items())
         raise BsynthError(f"nothing that was asked for can be had on this panel: {reasons}")
     analysis = WavesAnalysis(
-        panel, tuple(fits), estimates, inferences, request.level, request.seed, truth=truth, remarks=request.notes,
-        unavailable=dict(steps.unavailable), choice=choice,
+        panel, fits, estimates, inferences, request.level, request.seed, truth=truth, remarks=request.notes,
+        unavailable=dict(steps.unavailable), calibration=calibration, choice=choice,
     )  # fmt: skip
     # A verdict that raises must not take the numbers with it.
     steps.attempt("verdict", lambda: analysis.comparison.sentences())
     return replace(analysis, unavailable=dict(steps.unavailable))
+
+
+def _fits(
+    request: WavesPlan, steps: Steps, tell: Callable[[str], None], store: Path, *, progress: bool
+) -> tuple[tuple[WavesFit, ...], WavesCalibration | None]:
+    """The posteriors, the main one first and calibrated; without a calibration it stands by itself."""
+    fits: list[WavesFit] = []
+    calibration = None
+    units = request.panel.labels.units(request.panel.n_treated)
+    for at, model in enumerate(request.models):
+        title = model.name if isinstance(model, ModelSpec) else Path(model).name
+        if request.calibrated and at == 0:
+            tell(f"calibration: {title} on {units}, then on placebo waves: units never treated with the same starts")
+            calibration = steps.attempt("calibration", partial(_calibration, request, model, store, progress))
+            if calibration is not None:
+                fits.append(calibration.fit)
+                continue
+        tell(f"posterior: {title} on {units}, one by one, then pooled")
+        fit = steps.attempt(f"posterior {title}", partial(_posterior, request, model, progress))
+        fits += [] if fit is None else [fit]
+    return tuple(fits), calibration
+
+
+def _calibration(request: WavesPlan, model: str | Path | ModelSpec, store: Path, progress: bool) -> WavesCalibration:
+    found = calibrate(
+        request.panel, model, scale=request.scale, sampling=request.sampling, store=store, progress=progress
+    )
+    found.effects(request.level)
+    found.sentences(request.level)
+    return found
 
 
 def _point(request: WavesPlan, name: str) -> StaggeredEstimate:
