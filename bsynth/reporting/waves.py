@@ -209,7 +209,7 @@ def drawings(analysis: WavesAnalysis) -> dict[str, Callable[[], Drawing]]:
 
 
 def _units_figure(fit: WavesFit, level: float) -> Figure:
-    figure = plot_units(fit, level=level)
+    figure = plot_units(fit, level=level, most=UNITS)
     plt.close(figure)
     return figure
 

@@ -30,7 +30,7 @@ def event_path(result: WavesResult, level: float) -> pd.DataFrame:
     found = estimate.path()[["event", "units", "gap"]].assign(lower=np.nan, upper=np.nan)
     if isinstance(result, PlaceboWaves):
         rows = pd.DataFrame(result.effects(level))
-        rows = rows[rows["scope"] == "event time"]
+        rows = rows[(rows["scope"] == "event time") & (rows["estimand"] == "average")]
         bounds = rows.set_index(rows["of"].astype(int))[["lower", "upper"]]
         found[["lower", "upper"]] = bounds.reindex(found["event"]).to_numpy()
     return found
