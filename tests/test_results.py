@@ -108,6 +108,9 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     PlaceboTime: lambda given: bs.placebo_time(given.panel),
     PlaceboWaves: lambda given: bs.placebo_waves(_waves(given), "did", progress=False),
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
+    bs.WavesAnalysis: lambda given: bs.WavesAnalysis(
+        given.waves.fit.panel, (given.waves.fit,), {}, {}, 0.95, 0, calibration=given.waves
+    ),
     bs.WavesFit: lambda given: given.waves.fit,
     bs.WavesCalibration: lambda given: given.waves,
     StaggeredEstimate: lambda given: bs.classical(_waves(given)),
@@ -197,7 +200,7 @@ def test_a_result_is_plain_data(kind: type[Result], found: Callable[[type[Result
     assert data["status"] == result.status
     assert data["sentences"] == list(result.sentences())
     # In summary.json, which an analysis is, its table has its own name.
-    rows = data["effects" if kind is Analysis else "table"]
+    rows = data["effects" if kind in (Analysis, bs.WavesAnalysis) else "table"]
     assert len(rows) == len(result.table)
     assert all(set(row) == {str(column) for column in result.table} for row in rows)
 
@@ -327,7 +330,7 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     assert set(table["status"]) == {result.status}
     # A comparison and a curve are of the average alone.
     alone = kind in (Comparison, SpecificationCurve)
-    if kind in (bs.WavesFit, bs.WavesCalibration):
+    if kind in (bs.WavesAnalysis, bs.WavesFit, bs.WavesCalibration):
         # Of several starts the averages are over all, by wave, by event time and by unit.
         assert {"overall", "wave 14", "period 0", "0", "1"} <= set(table["estimand"])
     else:

@@ -5,8 +5,14 @@ from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.findings import FINDINGS
 from bsynth.analysis.plan import METHODS, REFERENCE, STANDARD, AnalysisPlan, choose_methods, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
-from bsynth.analysis.run import analyse, run_analysis
+from bsynth.analysis.run import run_analysis
+from bsynth.analysis.verb import analyse
 from bsynth.analysis.verdict import LONGER, Fact, Verdict
+from bsynth.analysis.waves.plan import WavesPlan
+from bsynth.analysis.waves.result import WavesAnalysis
+
+type AnyAnalysis = Analysis | WavesAnalysis
+"""Of one start, or of several."""
 
 __all__ = [
     "FINDINGS",
@@ -16,10 +22,13 @@ __all__ = [
     "STANDARD",
     "Analysis",
     "AnalysisPlan",
+    "AnyAnalysis",
     "Comparison",
     "Fact",
     "Finding",
     "Verdict",
+    "WavesAnalysis",
+    "WavesPlan",
     "analyse",
     "choose_methods",
     "compare",

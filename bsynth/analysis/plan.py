@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from bsynth import frequentist
 from bsynth._base.brief import LINE
 from bsynth._base.request import check_flags, check_kind, check_level, check_whole, choose_names, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
+from bsynth.analysis.waves.plan import WavesPlan, plan_waves
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
@@ -20,7 +21,7 @@ from bsynth.model.catalogue import DEFAULT
 from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
-from bsynth.panel import Panel
+from bsynth.panel import Panel, StaggeredPanel
 from bsynth.panel.given import require_panel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
@@ -160,6 +161,7 @@ def _asked(methods: str | Sequence[str]) -> tuple[tuple[str, ...], frozenset[str
     )
 
 
+@overload
 def plan_analysis(
     panel: Panel,
     *,
@@ -174,12 +176,48 @@ def plan_analysis(
     level: float = 0.95,
     seed: int | None = None,
     sampling: Sampling | None = None,
-) -> AnalysisPlan:
+) -> AnalysisPlan: ...
+@overload
+def plan_analysis(
+    panel: StaggeredPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+) -> WavesPlan: ...
+def plan_analysis(
+    panel: Panel | StaggeredPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+) -> AnalysisPlan | WavesPlan:
     """Validate a request; nothing is fitted. Parameters as `analyse`.
 
     What a set of methods or findings stands for and this panel cannot have, and a posterior or calibration that
     cannot be had on it, is in ``unavailable`` with its reason.
     """
+    if isinstance(panel, StaggeredPanel):
+        return plan_waves(
+            panel, models=models, scale=scale, methods=methods, findings=findings, questions=questions,
+            calibrated=calibrated, draws=draws, replicates=replicates, level=level, seed=seed, sampling=sampling,
+        )  # fmt: skip
     require_panel(panel)
     check_flags(calibrated=calibrated)
     level = check_level(level)

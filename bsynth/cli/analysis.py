@@ -29,7 +29,7 @@ from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
 
 if TYPE_CHECKING:
-    from bsynth.analysis import Analysis, AnalysisPlan
+    from bsynth.analysis import AnalysisPlan, AnyAnalysis, WavesPlan
 
 
 @click.command()
@@ -86,7 +86,8 @@ def run(
 ) -> None:
     """Analyse DATA (CSV or Parquet) and write a run folder.
 
-    Without --cluster DATA has one row per unit and period; with it, one row per user or event.
+    Without --cluster DATA has one row per unit and period; with it, one row per user or event. Where a column says
+    that units start at different times, each is fitted by itself and their effects are pooled.
     """
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
@@ -134,7 +135,7 @@ def _run(
     out: Path,
     stage: Stages,
     second: Executor | None,
-) -> "Analysis":
+) -> "AnyAnalysis":
     """Read, analyse and write one outcome."""
     from bsynth.analysis import plan_analysis
     from bsynth.analysis.steps import Steps
@@ -159,7 +160,7 @@ def _run(
     if beside.notebook:
         stage("notebook: the same once more, cell by cell")
         note_written(out, [out / NOTEBOOK])
-        steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
+        steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.again(), **settings))
     return note_unavailable(analysis, out, steps)
 
 
@@ -231,8 +232,8 @@ def demo(
 
 
 def _carry_out(
-    request: "AnalysisPlan", out: Path, stage: Stages, second: Executor | None, *, truth: float | None
-) -> "Analysis":
+    request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, second: Executor | None, *, truth: float | None
+) -> "AnyAnalysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
     from bsynth.reporting.run import write_run, written_in
@@ -250,7 +251,9 @@ def _carry_out(
         waiting = out.absolute().parent / f".{out.name}.unfinished"
         waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
-        analysis = run_analysis(request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store)
+        analysis: AnyAnalysis = run_analysis(
+            request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
+        )
     stage("writing")
     analysis = write_run(analysis, out, tell=stage, second=second)
     # A folder of that name may hold files of the user's.
@@ -260,7 +263,7 @@ def _carry_out(
     return analysis
 
 
-def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) -> None:
+def _finish(ctx: click.Context, analysis: "AnyAnalysis", out: Path, stage: Stages) -> None:
     """Print the table, the verdict, what is not available and the files to open, and set the exit code."""
     from bsynth.analysis import LONGER
     from bsynth.reporting.run import written_in

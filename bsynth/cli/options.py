@@ -13,7 +13,7 @@ from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError
 
 if TYPE_CHECKING:
-    from bsynth.panel import Panel
+    from bsynth.panel import Panel, StaggeredPanel
 
 
 def listed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
@@ -90,6 +90,10 @@ level = click.option("--level", type=float, default=0.95, show_default=True, hel
 quiet = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 
 
+COLUMNS = ("start-column", "treatment-column")
+_WAYS = "--treated with --start, or --start-column, or --treatment-column"
+
+
 @dataclass(frozen=True)
 class PanelRequest:
     """A data file and what its columns mean, as the options say."""
@@ -99,7 +103,7 @@ class PanelRequest:
     time_: str
     outcome: str
     treated: list[str]
-    start: str
+    start: str | None
     end: str | None
     donors: list[str] | None
     exclude: list[str]
@@ -119,6 +123,13 @@ class PanelRequest:
     key: list[str] = field(default_factory=list)
     duplicates: Any = None
     resamples: int | None = None
+    start_column: str | None = None
+    treatment_column: str | None = None
+    anticipation: int = 0
+    washout: int = 0
+    donor_kind: Any = None
+    horizon: int | None = None
+    settled: int | None = None
 
     def rows(self) -> dict[str, Any]:
         """Return what is made of rows before they are cells, as keyword arguments; only what was asked for."""
@@ -147,6 +158,41 @@ class PanelRequest:
             "higher_is": self.higher_is,
         }  # fmt: skip
 
+    def timing(self) -> dict[str, Any]:
+        """Return who is treated when where columns say it, and the rules on time, as `Panel.from_events` takes them."""
+        return {
+            "start_column": self.start_column, "treatment_column": self.treatment_column,
+            "anticipation": self.anticipation, "washout": self.washout, "donor_kind": self.donor_kind,
+            "horizon": self.horizon, "settled": self.settled,
+        }  # fmt: skip
+
+    def again(self) -> dict[str, Any]:
+        """Return the roles as a notebook writes them.
+
+        Raises
+        ------
+        SpecError
+            They are said by a column or with rules on time, which its cells do not take.
+        """
+        if given := [f"--{name.replace('_', '-')}" for name, value in self.timing().items() if value]:
+            raise SpecError(f"a notebook takes --treated and --start, not {', '.join(given)}")
+        return self.roles()
+
+    def _check_roles(self) -> None:
+        """Refuse what does not say, in exactly one way, who is treated when.
+
+        Raises
+        ------
+        SpecError
+        """
+        columns = [f"--{n}" for n, v in zip(COLUMNS, (self.start_column, self.treatment_column), strict=True) if v]
+        named = ["--treated"] * bool(self.treated) + ["--start"] * (self.start is not None)
+        if len(columns) > 1 or (columns and named):
+            raise SpecError(f"{' and '.join([*named, *columns])} say who is treated when; give one of them: {_WAYS}")
+        if not columns and len(named) < 2:
+            came = f"only {named[0]} came" if named else "nothing came"
+            raise SpecError(f"who is treated from when must be said and {came}; give {_WAYS}")
+
     def resolved(self) -> "PanelRequest":
         """The request with each text of labels as the labels it holds.
 
@@ -170,16 +216,35 @@ class PanelRequest:
             covariates=several(self.covariates, lambda: column_names(self.data)),
         )
 
-    def read(self) -> "Panel":
-        """Read and validate the panel."""
+    def read(self) -> "Panel | StaggeredPanel[Panel]":
+        """Read and validate the panel; one of several starts where the units' starts differ."""
         from bsynth.panel import Panel
 
-        roles = self.roles() | self.rows()
+        self._check_roles()
+        roles = self.roles() | self.rows() | self.timing()
+        if not self.treated:
+            del roles["treated"]
         if self.cluster is None:
             if self.resamples is not None:
                 raise SpecError("--resamples are of users; name their column with --cluster")
             del roles["cluster"]
-        made: Panel = (Panel.from_long if self.cluster is None else Panel.from_events)(self.data, **roles)
+        build = Panel.from_long if self.cluster is None else Panel.from_events
+        made: Panel | StaggeredPanel[Panel] = build(self.data, **roles)
+        return made
+
+    def read_one(self) -> "Panel":
+        """Read and validate the panel of a command that takes one start.
+
+        Raises
+        ------
+        PanelError
+            Units start at different times.
+        """
+        from bsynth.panel.given import require_panel
+
+        panel: Any = self.read()
+        require_panel(panel)
+        made: Panel = panel
         return made
 
 
@@ -219,10 +284,37 @@ _PANEL = (
     click.option("--time", "time_", required=True, help="Column of periods."),
     click.option("--outcome", required=True, help="Column of the outcome, or several, separated by commas."),
     click.option(
-        "--treated", multiple=True, required=True, callback=typed,
-        help="Treated unit, or several separated by commas; they are averaged. " + _COMMAS,
+        "--treated", multiple=True, callback=typed,
+        help="Treated unit, or several separated by commas that start together; they are averaged. " + _COMMAS,
     ),
-    click.option("--start", required=True, help="First treated period, as in the data or as 2024-01-31."),
+    click.option("--start", default=None, help="First treated period, as in the data or as 2024-01-31."),
+    click.option(
+        "--start-column", default=None,
+        help="Instead of --treated and --start: column with each unit's own start, empty where never treated.",
+    ),
+    click.option(
+        "--treatment-column", default=None,
+        help="Instead of --treated and --start: column that is 1 from each unit's start on, else 0.",
+    ),
+    click.option(
+        "--anticipation", type=int, default=0, show_default=True,
+        help="Periods before a start that are left out of fit and effect.",
+    ),
+    click.option(
+        "--washout", type=int, default=0, show_default=True, help="Periods from a start on that are left out."
+    ),
+    click.option(
+        "--donor-kind", type=click.Choice(["never", "not-yet", "both"]), default=None,
+        help="Where starts differ: donors never treated, treated later (until their own start), or both; "
+        "by default those never treated where there are two, else both.",
+    ),
+    click.option(
+        "--horizon", type=int, default=None, help="Where starts differ: periods from a start on used at most."
+    ),
+    click.option(
+        "--settled", type=int, default=None,
+        help="Where all are treated in the end: periods after which earlier waves may be donors again.",
+    ),
     click.option("--end", default=None, help="Last period used; the last in the data by default."),
     click.option("--donors", multiple=True, callback=typed, help="Only these donors; written as --treated."),
     click.option("--exclude", multiple=True, callback=typed, help="Units that are no donors; written as --treated."),

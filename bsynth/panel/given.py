@@ -32,6 +32,11 @@ def require_panel(panel: object) -> None:
             f"a Panel of one start is needed and {panel!r} came, whose units start at different times; give "
             "panel.unit_panel(unit) or panel.wave_panel(start), or ask classical or placebo_waves"
         )
+    if isinstance(panel, StaggeredPanel):
+        raise PanelError(
+            "a Panel of one start is needed and one of several came; give panel.unit_panel(unit) or "
+            "panel.wave_panel(start), or ask bsynth.analyse, fit or classical, which take it as it is"
+        )
     if isinstance(getattr(panel, "panel", None), Panel):
         raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")
     raise PanelError(f"a Panel is needed and {came(panel)} came; build one with {_BUILD}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth.analysis import Analysis, Comparison
+from bsynth.analysis import Analysis, Comparison, WavesAnalysis
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
@@ -48,6 +48,7 @@ from bsynth.plots.stack import plot_stack
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
 from bsynth.plots.waves import plot_calendar, plot_event_study, plot_units
+from bsynth.plots.waves_answer import plot_waves_answer
 from bsynth.plots.weights import plot_weights
 from bsynth.text.result import Pictured
 
@@ -92,6 +93,7 @@ PICTURES: Mapping[type, Draw] = {
     PriorAudit: plot_prior_audit,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
+    WavesAnalysis: plot_waves_answer,
     WavesCalibration: plot_event_study,
     WavesFit: plot_event_study,
 }
@@ -141,5 +143,6 @@ __all__ = [
     "plot_trajectory",
     "plot_uncertainty",
     "plot_units",
+    "plot_waves_answer",
     "plot_weights",
 ]

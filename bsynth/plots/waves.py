@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bsynth._base.plain import show
 from bsynth._base.request import check_whole
+from bsynth.analysis.waves.path import event_path
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration.waves import WavesCalibration
 from bsynth.errors import PanelError, came, some_of
@@ -27,6 +27,8 @@ from bsynth.text.numbers import bracket, count, numbers, percent
 BEFORE = 12
 """Periods before the start that are drawn."""
 _WAVES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
+_NAMED = 12
+"""Units never treated that have a row each in a calendar."""
 _FEW = 3
 """Units below which an event time is drawn pale."""
 _LEFT, _WIDTH, _HEIGHT = 4, 2.6, 1.9
@@ -71,7 +73,8 @@ def plot_event_study(
         ax.plot(k, rows["estimate"], color=BLUE, linewidth=1.8, zorder=5, gid="pooled")
         ax.plot(k[~few], rows["estimate"][~few], color=BLUE, marker="o", markersize=4, linewidth=0, zorder=6)
         ax.plot(k[few], rows["estimate"][few], color=BLUE, marker="o", markersize=4, linewidth=0, mfc="white", zorder=6)
-        gaps = gaps_before(result, before)
+        path = event_path(result, level)
+        gaps = path.loc[(path["event"] < 0) & (path["event"] >= -before)].set_index("event")["gap"]
         ax.plot(gaps.index, gaps, color=style.INK, marker=".", linewidth=0.9, zorder=3, gid="before")
         style.start_line(ax, 0.0)
         ax.set_xlabel(f"periods since the start ({result.panel.whole.frequency}s)", color=style.INK)
@@ -89,19 +92,6 @@ def plot_event_study(
             reason=shown.reason,
         )
     return ax
-
-
-def gaps_before(result: WavesFit, most: int) -> pd.Series:
-    """Mean over units of observed less fitted, without drift, in each of the ``most`` periods before the start."""
-    parts = []
-    for unit, fit in zip(result.units, result.fits, strict=True):
-        places = result.panel.whole.positions
-        at = places[result.panel.times.get_indexer(fit.observed["time"].to_index())][: fit.n_pre]
-        start = int(places[result.panel.times.searchsorted(result.panel.starts[unit])])
-        parts.append(pd.Series((fit.observed - fit.synthetic()).values[: fit.n_pre], index=at - start))
-    gaps = pd.concat(parts)
-    mean = gaps.groupby(level=0).mean()
-    return mean[mean.index >= -most]
 
 
 def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figure:
@@ -141,11 +131,8 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
             row = rows.iloc[result.units.index(unit)]
             estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
             ax.set_title(f"{drawn(plain(show(unit)), 22)}\n{estimate} {bracket(bounds)}", loc="left", fontsize=8.5)
+            style.time_axis(ax, fit.observed["time"].to_index(), "")
             ax.tick_params(labelsize=7)
-            ax.xaxis.set_major_locator(MaxNLocator(3)) if not isinstance(result.panel.times, pd.DatetimeIndex) else None
-            if isinstance(result.panel.times, pd.DatetimeIndex):
-                style.time_axis(ax, fit.observed["time"].to_index(), "")
-                ax.tick_params(labelsize=7)
         for ax in found[len(units) :]:
             ax.set_axis_off()
         left = len(result.units) - len(units)
@@ -183,35 +170,46 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
         raise PanelError(
             f"a StaggeredPanel is needed and {came(panel)} came; Panel.from_long(..., start={{unit: period}}) makes one"
         )
-    units = [*found.starts, *found.never_treated]
+    # Units that are never treated look all alike: of many there is one row for all.
+    many = len(found.never_treated) > _NAMED
+    units = [*found.starts, *(() if many else found.never_treated)]
+    names = [drawn(plain(show(unit)), 24) for unit in units]
+    names += [f"{found.labels.units(len(found.never_treated))} never treated"] if many else []
     x = np.arange(len(found.times))
     waves = [wave.start for wave in found.waves]
     with style.house():
-        ax = style.new_axes(ax, (8.0, min(2.0 + 0.16 * len(units), 9.0)))
+        ax = style.new_axes(ax, (8.0, calendar_height(found)))
         ax.grid(False)
+        if many:
+            ax.barh(len(units), len(x), left=-0.5, height=0.8, color="#E8E8E8", linewidth=0)
         for y, unit in enumerate(units):
             at = int(found.times.searchsorted(found.starts[unit])) if unit in found.starts else len(x)
             ax.barh(y, at, left=-0.5, height=0.8, color="#E8E8E8", linewidth=0)
             if unit in found.starts:
                 color = _WAVES[waves.index(found.starts[unit]) % len(_WAVES)]
                 ax.barh(y, len(x) - at, left=at - 0.5, height=0.8, color=color, linewidth=0)
-        _unit_ticks(ax, units)
+        _unit_ticks(ax, names)
         ticks = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
         ax.set_xticks(ticks, [str(show(found.times[t])) for t in ticks])
         ax.set_xlabel(drawn(found.source.time), color=style.INK)
         ax.set_xlim(-0.5, len(x) - 0.5)
-        ax.set_ylim(len(units) - 0.5, -0.5)
+        ax.set_ylim(len(names) - 0.5, -0.5)
         said = some_of([f"{len(wave.units)} from {show(wave.start)}" for wave in found.waves])
         never = found.labels.units(len(found.never_treated))
         style.heading(ax, "Who is treated when", [f"Treated: {said}; {never} never. Grey: not treated."])
     return ax
 
 
-def _unit_ticks(ax: Axes, units: Sequence[object]) -> None:
+def calendar_height(panel: StaggeredPanel[Panel]) -> float:
+    """Inches that the calendar of a panel needs."""
+    never = len(panel.never_treated)
+    return min(1.9 + 0.17 * (panel.n_treated + (1 if never > _NAMED else never)), 9.0)
+
+
+def _unit_ticks(ax: Axes, names: Sequence[str]) -> None:
     """Name the units, or where there are many every so many of them."""
-    every = math.ceil(len(units) / 45)
-    at = range(0, len(units), every)
-    ax.set_yticks(list(at), [drawn(plain(show(units[k])), 24) for k in at])
+    at = range(0, len(names), math.ceil(len(names) / 45))
+    ax.set_yticks(list(at), [names[k] for k in at])
     ax.tick_params(axis="y", labelsize=7, length=0)
     ax.spines["left"].set_color(PALE)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from bsynth._base.brief import Brief
 from bsynth._base.plain import records
 from bsynth._base.types import Status
-from bsynth.analysis import Analysis
+from bsynth.analysis import AnyAnalysis
 from bsynth.errors import SpecError
 from bsynth.reporting.run import note_written
 from bsynth.text.marks import UNRELIABLE
@@ -44,7 +44,7 @@ class Outcomes(Brief):
     0.975
     """
 
-    analyses: Mapping[str, Analysis]
+    analyses: Mapping[str, AnyAnalysis]
 
     def __post_init__(self) -> None:
         if len(self.analyses) < 2 or len({each.level for each in self.analyses.values()}) > 1:

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.answer import Answer
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
+from bsynth.analysis.verdict.sides import Sides, among, mute, noisier, rejects
 from bsynth.analysis.verdict.value import Grade
 from bsynth.text.numbers import count, percent
 
@@ -117,7 +117,7 @@ def _tests_kept(s: Sides) -> list[Row]:
 
 def _silent(s: Sides, answer: Answer) -> str:
     able = [row for row in _tests_kept(s) if not mute(row)]
-    if s.facts["n_treated"] > 1 or not able or any(rejects(row) for row in able):
+    if noisier(s) or not able or any(rejects(row) for row in able):
         return ""
     many = len(able) > 1
     words = f"the {able[0]['interval']} test{'s do' if many else ' does'} not"
@@ -161,10 +161,10 @@ def _certified(s: Sides, answer: Answer) -> str:
 
 
 def _few(s: Sides, answer: Answer) -> str:
-    donors = int(s.facts["donors"])
-    if answer.interval != "calibrated" or answer.level is None or (donors + 1) * (1 - answer.level) > 1 - 1e-9:
+    many, noun = s.facts["backing"]
+    if answer.interval != "calibrated" or answer.level is None or (many + 1) * (1 - answer.level) > 1 - 1e-9:
         return ""
-    return f"{count(donors, 'donor')} cannot back {percent(answer.level)}"
+    return f"{count(many, noun)} cannot back {percent(answer.level)}"
 
 
 _HANGS = {"sensitivity": "the prior decides it", "donors": "its donors are in doubt"}

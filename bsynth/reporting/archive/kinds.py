@@ -5,7 +5,9 @@ from importlib import import_module
 _MODULES: dict[str, tuple[str, ...]] = {
     "analysis.choice": ("Choice",),
     "analysis.comparison": ("Comparison",),
-    "analysis.result": ("Analysis", "Rows"),
+    "analysis.concluded": ("Rows",),
+    "analysis.result": ("Analysis",),
+    "analysis.waves.result": ("WavesAnalysis",),
     "bayesian.diagnostics": ("Diagnostics",),
     "bayesian.forecast": ("Forecast",),
     "bayesian.result": ("Provenance",),
