@@ -28,6 +28,7 @@ from .model.catalogue import list_models, load_model, model_card
 from .model.scales import choose_scale
 from .model.spec import ModelSpec
 from .panel import Panel
+from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
@@ -66,6 +67,7 @@ __all__ = [
     "classical",
     "compare",
     "conformal",
+    "data_quality",
     "datasets",
     "decide",
     "decompose_uncertainty",

@@ -37,6 +37,7 @@ from bsynth.frequentist import (
     PredictionInterval,
 )
 from bsynth.model.scales import ScaleChoice
+from bsynth.panel.quality import DataQuality
 from bsynth.panel.simulate import simulate_factor
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
@@ -81,6 +82,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Fit: lambda given: given.fit,
     LeaveFutureOut: lambda given: given.future,
     PathBand: lambda given: bs.path_band(given.fit),
+    DataQuality: lambda given: bs.data_quality(given.panel),
     ScaleChoice: lambda given: bs.choose_scale(given.panel),
     PriorAudit: lambda given: bs.audit_prior(given.fit, alphas=(1.0,), progress=False),
     Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
@@ -100,7 +102,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PredictionInterval, ScaleChoice,
+    PredictionInterval, DataQuality, ScaleChoice,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)
@@ -220,7 +222,15 @@ def _within(value: object, seen: dict[int, object]) -> dict[int, object]:
 @each
 def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
     held = _within(found(kind), {}).values()
-    assert len(held) > 1 or kind in (CheckReport, Decision, Decomposition, DonorAudit, PriorAudit, ScaleChoice)
+    assert len(held) > 1 or kind in (
+        CheckReport,
+        Decision,
+        Decomposition,
+        DonorAudit,
+        DataQuality,
+        PriorAudit,
+        ScaleChoice,
+    )
     for value in held:
         assert "\n" not in repr(value), type(value)
         if type(value).__repr__ is Brief.__repr__:

@@ -99,7 +99,7 @@ class PanelRequest:
     time_: str
     outcome: str
     treated: list[str]
-    start: str
+    start: str | None
     end: str | None
     donors: list[str] | None
     exclude: list[str]
@@ -220,7 +220,7 @@ _PANEL = (
 )  # fmt: skip
 
 
-def panel_options(command: Callable[..., None]) -> Callable[..., None]:
+def panel_options(command: Callable[..., None], *, start: bool = True) -> Callable[..., None]:
     """Give a command the argument DATA and the options of a panel; it receives them as one ``request``."""
 
     @functools.wraps(command)
@@ -230,7 +230,14 @@ def panel_options(command: Callable[..., None]) -> Callable[..., None]:
 
     for option in reversed(_PANEL):
         gathered = option(gathered)
+    if not start:
+        asked = next(each for each in gathered.__click_params__ if each.name == "start")  # type: ignore[attr-defined]
+        asked.required, asked.help = False, f"{asked.help} Without one nothing has started yet."
     return gathered
+
+
+history_options = functools.partial(panel_options, start=False)
+"""As `panel_options`, of data in which nothing need have started."""
 
 
 _DECISION = (

@@ -18,7 +18,8 @@ def panel_card(panel: PanelData) -> str:
     rows = {
         "Treated": f"{panel.treated_name}" + (f" ({some_of(panel.treated)})" if panel.n_treated > 1 else ""),
         "Donors": f"{panel.n_donors} ({some_of(panel.donors)})",
-        "Window": f"{show(panel.times[0])} to {show(panel.end)}, treated from {show(panel.start)}",
+        "Window": f"{show(panel.times[0])} to {show(panel.end)}, "
+        + (f"treated from {show(panel.start)}" if panel.n_post else "no start yet"),
         "Periods": f"{panel.n_pre} before, {panel.n_post} after",
         "Outcome": f"{source.outcome} from {source.name}",
         "Rows": f"{source.rows_used:,} used of {source.rows_in:,}",

@@ -67,7 +67,7 @@ class Roles:
     """What the user said of units and periods, not yet held against the data."""
 
     treated: Label | Iterable[Label]
-    start: Label
+    start: Label | None
     end: Label | None
     donors: Label | Iterable[Label] | None
     exclude: Label | Iterable[Label] | None
@@ -143,12 +143,14 @@ def _as_date(label: Label) -> pd.Timestamp | None:
     return None if pd.isna(stamp) else stamp
 
 
-def window(table: CellTable, start: Label, end: Label | None) -> tuple[int, int]:
-    """Positions of the first treated and the last used period."""
+def window(table: CellTable, start: Label | None, end: Label | None) -> tuple[int, int]:
+    """Positions of the first treated and the last used period; without a start the first is the one after the last."""
     name, times = table.source.name, table.times
-    first = table.calendar.locate(times, start, "start", name)
     last = len(times) - 1 if end is None else table.calendar.locate(times, end, "end", name)
-    if last < first:
+    if start is None and last + 1 < MIN_PRE:
+        raise PanelError(f"{name}: {count(last + 1, 'period')} up to its end, and at least {MIN_PRE} are needed")
+    first = last + 1 if start is None else table.calendar.locate(times, start, "start", name)
+    if start is not None and last < first:
         raise PanelError(
             f"{name}: end {show(times[last])} is before start {show(times[first])}; end is the last period used"
         )

@@ -78,7 +78,7 @@ class Panel(PanelData):
         time: str,
         outcome: str,
         treated: Label | Iterable[Label],
-        start: Label,
+        start: Label | None,
         end: Label | None = None,
         donors: Label | Iterable[Label] | None = None,
         exclude: Label | Iterable[Label] | None = (),
@@ -101,7 +101,8 @@ class Panel(PanelData):
             One treated unit, or several that start together and are averaged.
         start, end : label
             First treated period and last period used, both inclusive, written as in the data or as an ISO date;
-            ``end`` defaults to the last.
+            ``end`` defaults to the last. ``start=None``: nothing has started yet, and the panel is a history to plan
+            with (`bsynth.plan_rollout`); whatever needs periods after a start refuses it.
         donors : label or collection of labels, optional
             Restrict the donor pool; by default every unit that is not treated.
         exclude : label or collection of labels
@@ -137,7 +138,7 @@ class Panel(PanelData):
         time: str | None = None,
         outcome: str = "outcome",
         treated: Label | Iterable[Label],
-        start: Label,
+        start: Label | None,
         end: Label | None = None,
         donors: Label | Iterable[Label] | None = None,
         exclude: Label | Iterable[Label] | None = (),
@@ -174,7 +175,7 @@ class Panel(PanelData):
         time: str,
         outcome: str,
         treated: Label | Iterable[Label],
-        start: Label,
+        start: Label | None,
         end: Label | None = None,
         donors: Label | Iterable[Label] | None = None,
         exclude: Label | Iterable[Label] | None = (),
@@ -221,7 +222,7 @@ class Panel(PanelData):
             units=asked.units,
             times=asked.times,
             treated=treated,
-            start=asked.times[first],
+            start=asked.times[first] if first <= last else asked.calendar.after(asked.times),
             end=asked.times[last],
             source=replace(asked.source, missing=missing, filled=done.filled, dropped=done.dropped),
             cells=asked.cells,
@@ -242,7 +243,7 @@ class Panel(PanelData):
         columns = [self.units.index(u) for u in units]
         outcome = self.outcome[:periods, columns]
         start = self.start if start is None else start
-        pre = outcome[: self.times.get_loc(start), : len(treated)].mean(axis=1)
+        pre = outcome[: self.times.searchsorted(start), : len(treated)].mean(axis=1)
         if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
             raise PanelError(
                 f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
@@ -325,6 +326,8 @@ class Panel(PanelData):
         who = f"{self.source.outcome} of {self.treated_name} is compared with {count(self.n_donors, 'donor')}"
         window = f"from {show(self.times[0])} to {show(self.end)}"
         before = f"{count(self.n_pre, 'period')} before {show(self.start)}, the first treated one"
+        if not self.n_post:
+            return (one_line(f"{who} {window}: {count(self.n_pre, 'period')}, and no start yet."), *self.notes())
         periods = f"{before}, and {self.n_post} from it on"
         return (one_line(f"{who} {window}: {periods}."), *self.notes())
 
@@ -342,7 +345,8 @@ class Panel(PanelData):
         return axes
 
     def __repr__(self) -> str:
-        window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"
+        begins = f"start {show(self.start)}" if self.n_post else "no start yet"
+        window = f"{show(self.times[0])} to {show(self.end)}, {begins}"
         roles = f"{self.treated_name} against {count(self.n_donors, 'donor')}"
         return one_line(f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)")
 

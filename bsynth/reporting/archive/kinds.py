@@ -41,6 +41,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
     "model.scales": ("ScaleChoice",),
+    "panel.quality": ("DataQuality",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
