@@ -30,6 +30,7 @@ from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
+from .planning import plan_rollout
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
 from .reporting.export import export
@@ -85,6 +86,7 @@ __all__ = [
     "placebo_space",
     "placebo_time",
     "plan",
+    "plan_rollout",
     "plot_effects",
     "plot_gap",
     "plot_impact",

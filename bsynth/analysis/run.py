@@ -73,8 +73,8 @@ def analyse(
         ``jackknife+``, ``prediction-interval``.
     findings : "standard", "all", "none" or names
         Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
-        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``, ``data_quality``. Quick: ``bands`` (simultaneous, with how
-        often they were measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
+        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``, ``data_quality``. Quick: ``bands``
+        (simultaneous, with how often they were measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
     questions : mapping, optional
         What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
         `bsynth.decide`.

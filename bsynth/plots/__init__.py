@@ -25,6 +25,7 @@ from bsynth.frequentist import (
     PlaceboTime,
     PredictionInterval,
 )
+from bsynth.planning import RolloutPlan
 from bsynth.plots.answer import plot_answer
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
@@ -40,6 +41,7 @@ from bsynth.plots.impact import plot_impact
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.panel import plot_panel
 from bsynth.plots.placebo import plot_placebo
+from bsynth.plots.power import plot_power
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.stack import plot_stack
@@ -87,6 +89,7 @@ PICTURES: Mapping[type, Draw] = {
     PlaceboTime: plot_placebo_time,
     PredictionInterval: plot_gap,
     PriorAudit: plot_prior_audit,
+    RolloutPlan: plot_power,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
 }
@@ -125,6 +128,7 @@ __all__ = [
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_power",
     "plot_ppc",
     "plot_prior_audit",
     "plot_rank",

@@ -41,6 +41,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
     "model.scales": ("ScaleChoice",),
+    "planning.plays": ("Played",),
+    "planning.rollout": ("RolloutPlan",),
     "panel.quality": ("DataQuality",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
