@@ -30,7 +30,7 @@ from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
-from .planning import plan_rollout
+from .planning import plan_rollout, rank_treated, rehearse
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
 from .reporting.export import export
@@ -96,6 +96,8 @@ __all__ = [
     "plots",
     "prediction_interval",
     "pymc_model",
+    "rank_treated",
+    "rehearse",
     "report",
     "simulate_factor",
     "simulate_rollout",

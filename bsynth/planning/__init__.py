@@ -1,5 +1,7 @@
-"""Before the launch and after it: how large an effect could be seen, a rehearsal, and what the answer is handed on to."""
+"""Before the launch, and after it: power, which units to treat, a rehearsal, and what lift tests hand on."""
 
+from bsynth.planning.ranking import RankedUnits, rank_treated
+from bsynth.planning.rehearsal import Rehearsal, rehearse
 from bsynth.planning.rollout import RolloutPlan, plan_rollout
 
-__all__ = ["RolloutPlan", "plan_rollout"]
+__all__ = ["RankedUnits", "Rehearsal", "RolloutPlan", "plan_rollout", "rank_treated", "rehearse"]

@@ -281,7 +281,7 @@ def plan_rollout(
     windows = check_whole(windows, "windows", 1, "windows of the past in which units play")
     level, power = check_level(level), _power(power)
     lasting = _durations(durations, history)
-    chosen = _kind(kind, history)
+    chosen = kind_of(kind, history)
     ramp = check_whole(ramp, "ramp", 0, "periods in which the effect grows; 0 for at once")
     sizes = None if effects is None else _effects(effects)
     first = past_windows(history, lasting[-1], 1)[0]
@@ -329,7 +329,8 @@ def _durations(durations: Sequence[int] | None, history: Panel) -> tuple[int, ..
     return tuple(sorted({check_whole(d, "a duration", 1, "the periods after the start") for d in listed}))
 
 
-def _kind(kind: str | None, history: Panel) -> Literal["lift", "level"]:
+def kind_of(kind: str | None, history: Panel) -> Literal["lift", "level"]:
+    """How effects are given: as asked, or shares where all outcomes are positive."""
     if kind is None:
         return "lift" if (history.outcome > 0).all() else "level"
     if kind not in SHAPES:

@@ -25,7 +25,7 @@ from bsynth.frequentist import (
     PlaceboTime,
     PredictionInterval,
 )
-from bsynth.planning import RolloutPlan
+from bsynth.planning import Rehearsal, RolloutPlan
 from bsynth.plots.answer import plot_answer
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
@@ -67,6 +67,11 @@ def _plot_main(analysis: Analysis, *, ax: Axes | None = None, level: float | Non
     return plot_answer(analysis.reported, ax=ax, level=analysis.level if level is None else level)
 
 
+def _plot_rehearsal(rehearsal: Rehearsal, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+    """Draw the answer of its analysis."""
+    return _plot_main(rehearsal.analysis, ax=ax, level=level)
+
+
 PICTURES: Mapping[type, Draw] = {
     Analysis: _plot_main,
     Bootstrap: plot_bootstrap,
@@ -89,6 +94,7 @@ PICTURES: Mapping[type, Draw] = {
     PlaceboTime: plot_placebo_time,
     PredictionInterval: plot_gap,
     PriorAudit: plot_prior_audit,
+    Rehearsal: _plot_rehearsal,
     RolloutPlan: plot_power,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,

@@ -41,9 +41,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
     "model.scales": ("ScaleChoice",),
-    "planning.plays": ("Played",),
-    "planning.rollout": ("RolloutPlan",),
     "panel.quality": ("DataQuality",),
+    "planning.plays": ("Played",),
+    "planning.ranking": ("RankedUnits",),
+    "planning.rehearsal": ("Rehearsal",),
+    "planning.rollout": ("RolloutPlan",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
