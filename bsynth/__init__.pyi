@@ -1,5 +1,5 @@
 from . import datasets, plots
-from .analysis import Analysis, Comparison, analyse, compare
+from .analysis import Analysis, Comparison, analyse, compare, freeze
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
 from .bayesian.run import fit
@@ -74,6 +74,7 @@ __all__ = [
     "decompose_uncertainty",
     "export",
     "fit",
+    "freeze",
     "jackknife_plus",
     "leave_future_out",
     "leave_one_out",

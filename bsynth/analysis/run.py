@@ -15,7 +15,9 @@ from bsynth._base.plain import clean
 from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
-from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
+from bsynth.analysis.frozen import FrozenPlan, followed, frozen_plan
+from bsynth.analysis.methods import REFERENCE
+from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.units import per_unit
@@ -53,6 +55,7 @@ def analyse(
     seed: int | None = None,
     sampling: Sampling | None = None,
     truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
     progress: bool = True,
 ) -> Analysis:
     """Fit the models and run the classical path on one panel.
@@ -74,7 +77,8 @@ def analyse(
     findings : "standard", "all", "none" or names
         Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
         ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``, ``data_quality``. Quick: ``bands``
-        (simultaneous, with how often they were measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
+        (simultaneous, with how often they were measured to hold). Many fits: ``prior_audit``, ``certificate``,
+        ``specification_curve``.
     questions : mapping, optional
         What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
         `bsynth.decide`.
@@ -93,6 +97,9 @@ def analyse(
         half the draws.
     truth : float, optional
         True average effect, in simulations.
+    plan : FrozenPlan or path, optional
+        What was written down beforehand (`bsynth.freeze`): settings that are left at their defaults come from it, and
+        whatever else departs from it is said in words, in ``findings["frozen_plan"]`` and in the notes.
     progress : bool
 
     Examples
@@ -104,6 +111,9 @@ def analyse(
     >>> list(analysis.estimates)
     ['sc', 'sc-slsqp', 'did']
     """
+    frozen = None if plan is None else frozen_plan(plan)
+    if frozen is not None:
+        models, methods, calibrated, level = followed(frozen, models, methods, calibrated=calibrated, level=level)
     request = plan_analysis(
         panel,
         models=models,
@@ -117,6 +127,7 @@ def analyse(
         level=level,
         seed=seed,
         sampling=sampling,
+        frozen=frozen,
     )
     check_flags(progress=progress)
     return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
@@ -168,6 +179,8 @@ def _run(
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
     )
+    if request.review is not None:
+        analysis = analysis.with_findings({"frozen_plan": request.review})
     for name in request.findings:
         kind = FINDINGS[name]
         if not fits and kind.needs_model:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.panel_options
+@options.planned_options
+@click.option(
+    "--plan", "frozen", type=click.Path(path_type=Path), default=None,
+    help="A plan.toml that bsynth plan wrote: what is not given comes from it, and departures are said.",
+)  # fmt: skip
 @click.option(
     "--model", "models", multiple=True, show_default="default",
     help="Catalogue name, model.toml or its folder, or none; may be repeated.",
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
 def run(
     ctx: click.Context,
     request: PanelRequest,
+    frozen: Path | None,
     models: tuple[str, ...],
     scale: str | None,
     methods: list[str],
@@ -78,7 +83,7 @@ def run(
     """
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
-    from bsynth.analysis import plan_analysis
+    from bsynth.analysis import followed, frozen_plan, plan_analysis
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
     from bsynth.reporting.notebook import require_notebook, write_notebook
@@ -95,8 +100,14 @@ def run(
         "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
         "level": level,
     }  # fmt: skip
+    if frozen is not None:
+        plan = settings["frozen"] = frozen_plan(frozen)
+        given = settings["models"], settings["methods"] if methods != ["standard"] else "standard"
+        found = followed(plan, *given, calibrated=calibrated, level=level)
+        settings |= dict(zip(("models", "methods", "calibrated", "level"), found, strict=True))
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings)
+    settings.pop("frozen", None)
     analysis = _carry_out(planned, out, stage, truth=None)
     steps = Steps(analysis.unavailable)
     if formats:
@@ -191,6 +202,8 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) 
     if stage.quiet:
         # Else they stood at the beginning; what was left out of the data is never passed over.
         tell_notes(analysis)
+    if (followed := analysis.findings.get("frozen_plan")) is not None:
+        click.echo("\n" + "\n".join(map(wrapped, followed.sentences())))
     tell_files(out, written_in(out))
     if analysis.status != "ok":
         longer = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in LONGER.items())

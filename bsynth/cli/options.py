@@ -220,22 +220,59 @@ _PANEL = (
 )  # fmt: skip
 
 
-def panel_options(command: Callable[..., None], *, start: bool = True) -> Callable[..., None]:
-    """Give a command the argument DATA and the options of a panel; it receives them as one ``request``."""
+def panel_options(command: Callable[..., None], *, start: bool = True, planned: bool = False) -> Callable[..., None]:
+    """Give a command the argument DATA and the options of a panel; it receives them as one ``request``.
+
+    ``planned``: it has an option ``frozen``, a plan from which the columns and roles come that are not given.
+    """
 
     @functools.wraps(command)
     def gathered(*args: Any, **options: Any) -> None:
+        if planned:
+            _by_plan(options)
         request = PanelRequest(**{field.name: options.pop(field.name) for field in fields(PanelRequest)})
         command(*args, request=request, **options)
 
     for option in reversed(_PANEL):
         gathered = option(gathered)
-    if not start:
-        asked = next(each for each in gathered.__click_params__ if each.name == "start")  # type: ignore[attr-defined]
-        asked.required, asked.help = False, f"{asked.help} Without one nothing has started yet."
+    for option in gathered.__click_params__:  # type: ignore[attr-defined]
+        if option.name == "start" and not start:
+            option.required, option.help = False, f"{option.help} Without one nothing has started yet."
+        if planned and option.name in _PLANNED:
+            option.required = False
     return gathered
 
 
+_PLANNED = ("unit", "time_", "outcome", "treated", "start")
+
+
+def _by_plan(options: dict[str, Any]) -> None:
+    """Fill in from the plan what was not given, and ask for the rest."""
+    if (file := options["frozen"]) is not None:
+        from bsynth.analysis import frozen_plan
+
+        plan = frozen_plan(file)
+        known = {
+            "unit": plan.unit, "time_": plan.time, "outcome": plan.outcome, "treated": [_quoted(plan.treated)],
+            "start": plan.start, "end": plan.end or None, "donors": [_quoted(plan.donors)],
+            "cluster": plan.cluster or None,
+        }  # fmt: skip
+        if options["exclude"]:
+            # Whoever leaves donors out departs from the plan, and says so without naming all the others.
+            known["donors"] = [_quoted([d for d in plan.donors if d not in split(",".join(options["exclude"]))])]
+        options |= {name: value for name, value in known.items() if not options[name]}
+    for name in _PLANNED:
+        if not options[name]:
+            option = next(p for p in click.get_current_context().command.params if p.name == name)
+            raise click.MissingParameter(ctx=click.get_current_context(), param=option)
+
+
+def _quoted(labels: Collection[str]) -> str:
+    """Labels as a line of CSV, which `split` reads back."""
+    return ",".join('"' + label.replace('"', '""') + '"' for label in labels)
+
+
+planned_options = functools.partial(panel_options, planned=True)
 history_options = functools.partial(panel_options, start=False)
 """As `panel_options`, of data in which nothing need have started."""
 

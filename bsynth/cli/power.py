@@ -74,8 +74,8 @@ def power(
 ) -> None:
     """Say how large an effect could be seen on DATA, and after how long, before anything starts.
 
-    Effects are put into windows of the past, where nothing happened, and the rule that a run reports is asked whether it
-    sees them. Without --start all of DATA is the past. Writes power.json, power.csv (one row per rule, duration and
+    Effects are put into windows of the past, where nothing happened, and the rule that a run reports is asked whether
+    it sees them. Without --start all of DATA is the past. Writes power.json, power.csv (one row per rule, duration and
     size) and figures/. Finished fits are kept in placebos.jsonl: the same command again goes on where it stopped.
 
     \\b

@@ -106,8 +106,9 @@ def past_windows(history: Panel, longest: int, many: int) -> list[Panel]:
         found.append(latest)
     if not found:
         raise PanelError(
-            f"{history.source.name}: a duration of {count(longest, 'period')} leaves fewer than {count(least, 'period')} "
-            f"of the {history.n_pre} before the start to fit; durations can be up to {max(history.n_pre - least, 0)}"
+            f"{history.source.name}: a duration of {count(longest, 'period')} leaves fewer than "
+            f"{count(least, 'period')} of the {history.n_pre} before the start to fit; durations can be up to "
+            f"{max(history.n_pre - least, 0)}"
         )
     return found
 

@@ -114,14 +114,15 @@ class RankedUnits(Result):
             f"Its bias, the mean error of windows without effect, is {self._size(best['bias_later'])} in that half.",
         ]
         if not math.isnan(self.agreement):
-            judged = "it means little" if self.agreement < 0.3 else "it holds" if self.agreement > 0.6 else "it half holds"
+            judged = "it means little" if self.agreement < 0.3 else "it half holds"
+            judged = "it holds" if self.agreement > 0.6 else judged
             said.append(f"The rankings of the two halves correlate by {fixed(self.agreement, 2)}: {judged}.")
         if self.candidates > len(self.table):
             said.append(f"{count(len(self.table), 'candidate')} of {self.candidates:,} that there are were tried.")
         first, second = self.windows
         said.append(
-            f"Errors of {self.estimator} in {count(first, 'window')} of the first half and {second} of the second, which "
-            "overlap; the smallest effect is that of a normal error of their size, at a level of "
+            f"Errors of {self.estimator} in {count(first, 'window')} of the first half and {second} of the second, "
+            "which overlap; the smallest effect is that of a normal error of their size, at a level of "
             f"{percent(1 - self.level)}. Ask plan_rollout for the one you choose."
         )
         return tuple(said)
@@ -189,7 +190,8 @@ def rank_treated(
     cost = None if cost_per_unit is None else check_number(cost_per_unit, "cost_per_unit")
     level, power = check_level(level), check_level(power)
     history = history_of(panel)
-    chosen, there = _candidates(history, candidates, size, check_whole(most, "most", 1, "sets to try"), check_seed(seed))
+    most = check_whole(most, "most", 1, "sets to try")
+    chosen, there = _candidates(history, candidates, size, most, check_seed(seed))
     starts = _starts(history, duration)
     lifts = bool((history.outcome > 0).all())
     factor = NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(power)
@@ -243,14 +245,16 @@ def _candidates(
         size = check_whole(size, "size", 1, "units that are treated together")
         there = math.comb(len(units), size)
         if there > most:
-            rng, drawn = np.random.default_rng([seed, len(units), size]), set()
+            rng = np.random.default_rng([seed, len(units), size])
+            drawn: set[tuple[int, ...]] = set()
             while len(drawn) < most:
                 drawn.add(tuple(sorted(rng.choice(len(units), size, replace=False).tolist())))
             return [tuple(units[k] for k in each) for each in sorted(drawn)], there
         found = list(itertools.combinations(units, size))
     for each in found:
         if len(units) - len(each) < 2:
-            raise PanelError(f"{name}: {count(len(each), 'unit')} of {len(units)} leave fewer than 2 donors; name fewer")
+            many = count(len(each), "unit")
+            raise PanelError(f"{name}: {many} of {len(units)} leave fewer than 2 donors; name fewer")
     return found, len(found)
 
 

@@ -28,8 +28,8 @@ from bsynth.text.result import Pictured
 VERDICTS = {
     "came back": "It came back: the interval holds what was put in, and not zero.",
     "another size": "It was seen, and is of another size: the interval holds neither what was put in nor zero.",
-    "not seen": "It was not seen: the interval holds what was put in, and zero as well; a larger effect, a longer window "
-    "or more units would be needed (bsynth.plan_rollout says which).",
+    "not seen": "It was not seen: the interval holds what was put in, and zero as well; bsynth.plan_rollout says how "
+    "large an effect, or how long a window, it takes.",
     "missed": "It was missed: the interval holds zero, and not what was put in.",
     "wrong way": "It was seen the wrong way round: the interval lies beyond zero on the other side.",
     "nothing": "Nothing was put in, and the interval holds zero, as it should.",
@@ -119,8 +119,9 @@ class Rehearsal(Pictured):
         return (
             *mark(self.reason),
             VERDICTS[self.verdict],
-            f"An effect of {size}{grown}, {truth} on average, was put into {panel.treated_name} from {show(panel.start)} "
-            f"to {show(panel.end)}, where nothing had happened; the analysis finds {estimate}, {kind} {bracket(bounds)}.",
+            f"An effect of {size}{grown}, {truth} on average, was put into {panel.treated_name} from "
+            f"{show(panel.start)} to {show(panel.end)}, where nothing had happened; the analysis finds {estimate}, "
+            f"{kind} {bracket(bounds)}.",
             f"Without it the same analysis says {without} {bracket(nothing)} of that window.",
             "One window is one draw: how often such an effect comes back is what bsynth.plan_rollout measures.",
         )

@@ -166,8 +166,8 @@ class RolloutPlan(Pictured):
         words = f"{TITLES[rule][:1].upper()}{TITLES[rule][1:]}"
         smallest = f"smallest effect {self.size_words(row['mde'])}"
         return (
-            f"{words}: {smallest}; without an effect it fired in {rate} of {count(int(row['plays']), 'play')} of the past "
-            f"(95% interval {low} to {high})."
+            f"{words}: {smallest}; without an effect it fired in {rate} of "
+            f"{count(int(row['plays']), 'play')} of the past (95% interval {low} to {high})."
         )
 
     def notes(self) -> tuple[str, ...]:
@@ -175,14 +175,14 @@ class RolloutPlan(Pictured):
         rows = self.played.table
         windows = int(rows["window"].nunique())
         said = [
-            f"Measured on {count(rows['unit'].nunique(), 'unit')} as if treated in {count(windows, 'window')} of the past, "
-            "each by what the others teach; the treated unit is taken to err as they did, in units of its own interval."
+            f"Measured on {count(rows['unit'].nunique(), 'unit')} as if treated in {count(windows, 'window')} of the "
+            "past, each by what the others teach; the treated unit is taken to err as they did, in units of its own "
+            "interval.",
         ]
         if not np.isfinite(self.mdes.loc[self.mdes["rule"] == "placebo", "mde"]).all():
             many = int(self.mdes.loc[self.mdes["rule"] == "placebo", "units"].max())
-            said.append(
-                f"With {count(many, 'placebo')} the test cannot reject at {percent(1 - self.level)}, whatever the effect."
-            )
+            at = percent(1 - self.level)
+            said.append(f"With {count(many, 'placebo')} the test cannot reject at {at}, whatever the effect.")
         if skipped := self.played.skipped:
             unit, start, reason = skipped[0]
             said.append(f"{len(skipped)} could not play, the first {unit} at {start}: {reason}.")
@@ -199,7 +199,8 @@ class RolloutPlan(Pictured):
 
     def _gist(self) -> str:
         longest = self.durations[-1]
-        return f"{self.size_words(self.mde())} after {count(longest, self.panel.frequency)} at {percent(self.target)} power"
+        after = count(longest, self.panel.frequency)
+        return f"{self.size_words(self.mde())} after {after} at {percent(self.target)} power"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         return (self.mdes[["rule", "duration", "mde", "average", "false_positive"]],)
@@ -249,7 +250,8 @@ def plan_rollout(
     level : float
         Of the interval; the placebo test rejects at 1 − level.
     windows : int
-        Windows of the past at most: they do not overlap and are as long as the longest duration. Each costs a fit a unit.
+        Windows of the past at most: they do not overlap and are as long as the longest duration. Each costs a fit a
+        unit.
     model, scale, draws, seed, sampling, store, progress
         As `bsynth.calibrate`.
     estimator : str or estimator

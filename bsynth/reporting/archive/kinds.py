@@ -5,6 +5,7 @@ from importlib import import_module
 _MODULES: dict[str, tuple[str, ...]] = {
     "analysis.choice": ("Choice",),
     "analysis.comparison": ("Comparison",),
+    "analysis.frozen": ("FrozenPlan", "PlanReview"),
     "analysis.result": ("Analysis", "Rows"),
     "bayesian.forecast": ("Forecast",),
     "calibration.certificate.certificate": ("Certificate",),
