@@ -30,7 +30,7 @@ from .model.spec import ModelSpec
 from .panel import Panel
 from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
-from .planning import plan_rollout, rank_treated, rehearse
+from .planning import mmm_prior, plan_rollout, rank_treated, rehearse
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
 from .reporting.export import export
@@ -82,6 +82,7 @@ __all__ = [
     "list_models",
     "load",
     "load_model",
+    "mmm_prior",
     "model_card",
     "path_band",
     "placebo_space",

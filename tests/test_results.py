@@ -21,7 +21,8 @@ from matplotlib.axes import Axes
 
 import bsynth as bs
 from bsynth._base.brief import LINE, Brief
-from bsynth.analysis import Analysis, Comparison
+from bsynth.analysis import Analysis, Comparison, PlanReview
+from bsynth.analysis.review import review
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
@@ -39,6 +40,7 @@ from bsynth.frequentist import (
 from bsynth.model.scales import ScaleChoice
 from bsynth.panel.quality import DataQuality
 from bsynth.panel.simulate import simulate_factor
+from bsynth.planning import MMMPrior, RankedUnits, Rehearsal, RolloutPlan
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.result import Pictured, Result
@@ -53,6 +55,7 @@ class Given:
     certificate: bs.Certificate
     curve: SpecificationCurve
     future: LeaveFutureOut
+    plan: RolloutPlan
 
     @property
     def calibration(self) -> bs.Calibration:
@@ -69,6 +72,9 @@ class Given:
             certificate=replace(self.certificate, calibration=calibration),
             curve=replace(self.curve, runs=tuple(replace(run, status="unreliable") for run in self.curve.runs)),
             future=replace(self.future, table=self.future.table.assign(status="unreliable")),
+            plan=replace(
+                self.plan, played=replace(self.plan.played, own=self.plan.played.own.assign(status="unreliable"))
+            ),
         )
 
 
@@ -83,6 +89,15 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     LeaveFutureOut: lambda given: given.future,
     PathBand: lambda given: bs.path_band(given.fit),
     DataQuality: lambda given: bs.data_quality(given.panel),
+    MMMPrior: lambda given: bs.mmm_prior(given.fit, channel="tv", spend=10.0),
+    PlanReview: lambda given: review(
+        bs.freeze(given.panel, model="level"), given.panel, [given.fit.spec], ["sc"], calibrated=False, level=0.9
+    ),
+    RankedUnits: lambda given: bs.rank_treated(given.panel, duration=2, progress=False),
+    Rehearsal: lambda given: Rehearsal(
+        Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0, truth=1.0), 1.0, "level", 0
+    ),
+    RolloutPlan: lambda given: given.plan,
     ScaleChoice: lambda given: bs.choose_scale(given.panel),
     PriorAudit: lambda given: bs.audit_prior(given.fit, alphas=(1.0,), progress=False),
     Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
@@ -102,7 +117,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PredictionInterval, DataQuality, ScaleChoice,
+    PredictionInterval, DataQuality, PlanReview, RankedUnits, ScaleChoice,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)
@@ -121,7 +136,10 @@ def given() -> Given:
             starts=[], since=[], last=3, draws=300, progress=False,
         )  # fmt: skip
         future = bs.leave_future_out(panel, "level", last=3, draws=300, progress=False)
-    return Given(panel, certificate.calibration.fit, certificate, curve, future)
+        plan = bs.plan_rollout(
+            panel, model="level", durations=[2, 4], kind="level", windows=1, draws=300, progress=False
+        )
+    return Given(panel, certificate.calibration.fit, certificate, curve, future, plan)
 
 
 @pytest.fixture(scope="module")

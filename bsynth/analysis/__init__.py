@@ -3,10 +3,11 @@
 from bsynth.analysis.compare import compare, plan_comparison
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.findings import FINDINGS
-from bsynth.analysis.frozen import FrozenPlan, PlanReview, followed, freeze, frozen_plan
+from bsynth.analysis.frozen import FrozenPlan, followed, freeze, frozen_plan
 from bsynth.analysis.methods import METHODS, REFERENCE, STANDARD, choose_methods
 from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
+from bsynth.analysis.review import PlanReview
 from bsynth.analysis.run import analyse, run_analysis
 from bsynth.analysis.verdict import LONGER, Fact, Verdict
 

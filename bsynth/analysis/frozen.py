@@ -12,12 +12,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-import pandas as pd
-
 from bsynth._base.plain import show
 from bsynth._base.request import check_level, hinted, writing
-from bsynth._base.types import Status
 from bsynth.analysis.methods import choose_methods
 from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -25,7 +21,6 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.text.numbers import count, percent
-from bsynth.text.result import Result
 
 SCHEMA = 1
 LEVEL = 0.95
@@ -180,16 +175,18 @@ def frozen_plan(plan: "FrozenPlan | str | Path") -> FrozenPlan:
     return plan if isinstance(plan, FrozenPlan) else FrozenPlan.read(plan)
 
 
-def followed(
-    plan: FrozenPlan, models: Any, methods: str | Sequence[str], *, calibrated: bool, level: float
-) -> tuple[Any, str | Sequence[str], bool, float]:
-    """Settings of an analysis: those that were left at their defaults as the plan has them."""
-    return (
-        plan.models if models == (DEFAULT,) else models,
-        (plan.methods or "none") if methods == "standard" else methods,
-        plan.calibrated if calibrated and plan.spec else calibrated,
-        plan.level if level == LEVEL else level,
-    )
+def followed(plan: FrozenPlan, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an analysis (``models, methods, calibrated, level``): those left at their defaults as planned."""
+    given = {name: settings[name] for name in ("models", "methods", "calibrated", "level")}
+    if given["models"] == (DEFAULT,):
+        given["models"] = plan.models
+    if given["methods"] in ("standard", ["standard"], ("standard",)):
+        given["methods"] = plan.methods or "none"
+    if given["calibrated"] and plan.spec:
+        given["calibrated"] = plan.calibrated
+    if given["level"] == LEVEL:
+        given["level"] = plan.level
+    return given
 
 
 @hinted
@@ -249,14 +246,14 @@ def freeze(
         unit=panel.source.unit,
         time=panel.source.time,
         cluster=panel.source.cluster or "",
-        treated=_texts(panel.treated),
-        donors=_texts(panel.donors),
+        treated=texts(panel.treated),
+        donors=texts(panel.donors),
         first=str(show(panel.times[0])),
         start=str(show(panel.start)),
         end=until,
         estimand="average",
         model="none" if spec is None else spec.name,
-        spec={} if spec is None else _without_none(spec.to_dict()),
+        spec={} if spec is None else without_none(spec.to_dict()),
         methods=chosen,
         calibrated=calibrated and spec is not None,
         level=level,
@@ -269,14 +266,15 @@ def freeze(
     return plan
 
 
-def _texts(labels: Sequence[Any]) -> tuple[str, ...]:
+def texts(labels: Sequence[Any]) -> tuple[str, ...]:
+    """Labels as a plan has them."""
     return tuple(str(show(label)) for label in labels)
 
 
-def _without_none(content: Mapping[str, Any]) -> dict[str, Any]:
+def without_none(content: Mapping[str, Any]) -> dict[str, Any]:
     """Plain data without missing values, which TOML does not have."""
     return {
-        key: _without_none(value) if isinstance(value, Mapping) else value
+        key: without_none(value) if isinstance(value, Mapping) else value
         for key, value in content.items()
         if value is not None
     }
@@ -285,122 +283,4 @@ def _without_none(content: Mapping[str, Any]) -> dict[str, Any]:
 def history_digest(panel: Panel) -> str:
     """Digest of the outcomes before the start, to nine digits."""
     rounded = [[f"{value:.9g}" for value in row] for row in panel.outcome[: panel.n_pre].tolist()]
-    return hashlib.sha256(json.dumps([_texts(panel.units), rounded]).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class PlanReview(Result):
-    """Whether an analysis followed the plan that was frozen before it.
-
-    Attributes
-    ----------
-    plan : FrozenPlan
-    table : DataFrame
-        One row per departure: ``what, planned, done, sentence``.
-    """
-
-    plan: FrozenPlan
-    table: pd.DataFrame
-
-    @property
-    def status(self) -> Status:
-        """Always ok: nothing here was sampled."""
-        return "ok"
-
-    @property
-    def title(self) -> str:
-        """Which plan."""
-        return f"Frozen plan {self.plan.frozen}"
-
-    def sentences(self) -> tuple[str, ...]:
-        """Whether it was followed, every departure, and the plan."""
-        plan = self.plan
-        first = f"The plan frozen beforehand (hash {plan.frozen}) was followed."
-        if len(self.table):
-            departures = count(len(self.table), "departure")
-            first = f"The plan frozen beforehand (hash {plan.frozen}) was not followed: {departures}."
-        hand = f"The plan was edited after it was frozen: it says {plan.frozen}, and its content is {plan.hash}."
-        return (first, *([hand] if plan.edited else []), *self.table["sentence"], *plan.sentences())
-
-    def remarks(self) -> tuple[str, ...]:
-        """The sentences that no reader may miss."""
-        return self.sentences()[: 1 + int(self.plan.edited) + len(self.table)]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data: the face of every result, the plan, its hash and whether it was edited."""
-        content = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self.plan).items()}
-        return super().to_dict() | {"plan": content, "hash": self.plan.hash, "edited": self.plan.edited}
-
-
-def review(
-    plan: FrozenPlan,
-    panel: Panel,
-    specs: Sequence[ModelSpec],
-    methods: Sequence[str],
-    *,
-    calibrated: bool,
-    level: float,
-) -> PlanReview:
-    """Compare what is done with what was planned."""
-    rows: list[tuple[str, str, str, str]] = []
-
-    def say(what: str, planned: str, done: str, sentence: str) -> None:
-        rows.append((what, planned, done, sentence))
-
-    _roles(plan, panel, say)
-    model = specs[0].name if specs else "none"
-    changed = _changed(plan.spec, _without_none(specs[0].to_dict()) if specs else {})
-    if model != plan.model:
-        say("model", plan.model, model, f"The model is {model!r}; planned was {plan.model!r}.")
-    elif changed:
-        say("model", plan.model, some_of(changed), f"The model {model!r} has another {some_of(changed)} than planned.")
-    if lost := [name for name in plan.methods if name not in methods]:
-        say("methods", some_of(plan.methods, 12), some_of(methods, 12), f"Planned and not done: {some_of(lost, 12)}.")
-    if plan.spec and specs and calibrated != plan.calibrated:
-        words = ("calibrated on the donors", "not calibrated")
-        done, planned = (words[0], words[1]) if calibrated else (words[1], words[0])
-        say("rule", planned, done, f"The interval is {done}; planned was {planned}.")
-    if not np.isclose(level, plan.level):
-        sentence = f"Intervals are of {percent(level)}; planned were {percent(plan.level)}."
-        say("rule", percent(plan.level), percent(level), sentence)
-    return PlanReview(plan, pd.DataFrame(rows, columns=["what", "planned", "done", "sentence"]))
-
-
-def _roles(plan: FrozenPlan, panel: Panel, say: Any) -> None:
-    """Departures in outcome, units, window and history."""
-    if panel.source.outcome != plan.outcome:
-        say("outcome", plan.outcome, panel.source.outcome, f"The outcome is {panel.source.outcome!r}; planned was "
-            f"{plan.outcome!r}.")  # fmt: skip
-    treated, donors = _texts(panel.treated), _texts(panel.donors)
-    if set(treated) != set(plan.treated):
-        say("treated", some_of(plan.treated), some_of(treated), f"Treated is {some_of(treated)}; planned was "
-            f"{some_of(plan.treated)}.")  # fmt: skip
-    lost, new = [d for d in plan.donors if d not in donors], [d for d in donors if d not in plan.donors]
-    if lost or new:
-        parts = [f"without {some_of(lost)}" if lost else "", f"with {some_of(new)} besides" if new else ""]
-        words = " and ".join(part for part in parts if part)
-        say("donors", str(len(plan.donors)), str(len(donors)), f"The donors are others than planned: {words}.")
-    periods = {"first": panel.times[0], "start": panel.start, "end": panel.end}
-    names = {"first": "The history begins at", "start": "The start is", "end": "The window ends at"}
-    moved = False
-    for name, period in periods.items():
-        planned, done = getattr(plan, name), str(show(period))
-        if planned and planned != done:
-            moved = moved or name != "end"
-            say("window", planned, done, f"{names[name]} {done}; planned was {planned}.")
-    same = set(treated) == set(plan.treated) and not (lost or new or moved)
-    if same and history_digest(panel) != plan.history:
-        sentence = "Outcomes before the start are others than when the plan was frozen: the history was restated."
-        say("history", plan.history, history_digest(panel), sentence)
-
-
-def _changed(planned: Mapping[str, Any], done: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Keys of a specification that differ, with their tables; its name and title say nothing."""
-    found = []
-    for key in sorted({*planned, *done} - ({"name", "title"} if not prefix else set())):
-        one, other = planned.get(key), done.get(key)
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            found += _changed(one, other, f"{prefix}{key}.")
-        elif one != other:
-            found.append(f"{prefix}{key}")
-    return found
+    return hashlib.sha256(json.dumps([texts(panel.units), rounded]).encode()).hexdigest()[:16]

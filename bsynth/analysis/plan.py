@@ -1,15 +1,16 @@
 """What an analysis will do, decided and validated before anything is computed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bsynth._base.brief import LINE
 from bsynth._base.request import check_flags, check_kind, check_level, check_whole, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
-from bsynth.analysis.frozen import FrozenPlan, PlanReview, review
+from bsynth.analysis.frozen import FrozenPlan
 from bsynth.analysis.methods import ESTIMATORS, REFERENCE, choose_methods, lacking_methods
+from bsynth.analysis.review import PlanReview, review
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
@@ -88,6 +89,14 @@ class AnalysisPlan:
         """Seed of every random draw."""
         return self.sampling.seed
 
+    def against(self, frozen: FrozenPlan | None) -> Self:
+        """The same, held against a plan that was frozen beforehand: departures are among the notes."""
+        if frozen is None:
+            return self
+        specs = [fit.spec for fit in self.fits]
+        found = review(frozen, self.panel, specs, self.methods, calibrated=self.calibrated, level=self.level)
+        return replace(self, review=found, notes=(*found.remarks(), *self.notes))
+
     @property
     def _classical(self) -> list[str]:
         """Names of the estimators and of the inference around ``sc``."""
@@ -132,9 +141,8 @@ def plan_analysis(
     level: float = 0.95,
     seed: int | None = None,
     sampling: Sampling | None = None,
-    frozen: FrozenPlan | None = None,
 ) -> AnalysisPlan:
-    """Validate a request; nothing is fitted. Parameters as `analyse`, which has filled in those of ``frozen``.
+    """Validate a request; nothing is fitted. Parameters as `analyse`.
 
     What a set of methods or findings stands for and this panel cannot have, and a posterior or calibration that
     cannot be had on it, is in ``unavailable`` with its reason.
@@ -167,11 +175,6 @@ def plan_analysis(
         no_model = "its questions need a posterior, and no model was named"
         unavailable["decision"] = "no finding 'decision' was asked for" if wanted else no_model
     check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
-    done = calibrated and bool(fits) and reason is None
-    reviewed = None
-    if frozen is not None:
-        specs = [fit.spec for fit in fits]
-        reviewed = review(frozen, panel, specs, chosen, calibrated=done, level=level)
     return AnalysisPlan(
         panel,
         fits,
@@ -179,14 +182,13 @@ def plan_analysis(
         replicates,
         level,
         how,
-        calibrated=done,
+        calibrated=calibrated and bool(fits) and reason is None,
         estimators=tuple(name for name in (*ESTIMATORS, REFERENCE) if name in chosen),
         interval="placebo" if "placebo" in chosen else None,
         findings=besides,
         questions=dict(questions or {}),
         unavailable=unavailable,
-        notes=(*(() if reviewed is None else reviewed.remarks()), *notes_on(panel, fits)),
-        review=reviewed,
+        notes=notes_on(panel, fits),
     )
 
 

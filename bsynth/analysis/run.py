@@ -113,7 +113,8 @@ def analyse(
     """
     frozen = None if plan is None else frozen_plan(plan)
     if frozen is not None:
-        models, methods, calibrated, level = followed(frozen, models, methods, calibrated=calibrated, level=level)
+        asked = {"models": models, "methods": methods, "calibrated": calibrated, "level": level}
+        models, methods, calibrated, level = followed(frozen, asked).values()
     request = plan_analysis(
         panel,
         models=models,
@@ -127,8 +128,7 @@ def analyse(
         level=level,
         seed=seed,
         sampling=sampling,
-        frozen=frozen,
-    )
+    ).against(frozen)
     check_flags(progress=progress)
     return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
 

@@ -100,14 +100,10 @@ def run(
         "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
         "level": level,
     }  # fmt: skip
-    if frozen is not None:
-        plan = settings["frozen"] = frozen_plan(frozen)
-        given = settings["models"], settings["methods"] if methods != ["standard"] else "standard"
-        found = followed(plan, *given, calibrated=calibrated, level=level)
-        settings |= dict(zip(("models", "methods", "calibrated", "level"), found, strict=True))
+    if (plan := None if frozen is None else frozen_plan(frozen)) is not None:
+        settings |= followed(plan, settings)
     request = request.resolved()
-    planned = plan_analysis(request.read(), **settings)
-    settings.pop("frozen", None)
+    planned = plan_analysis(request.read(), **settings).against(plan)
     analysis = _carry_out(planned, out, stage, truth=None)
     steps = Steps(analysis.unavailable)
     if formats:
@@ -202,8 +198,8 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) 
     if stage.quiet:
         # Else they stood at the beginning; what was left out of the data is never passed over.
         tell_notes(analysis)
-    if (followed := analysis.findings.get("frozen_plan")) is not None:
-        click.echo("\n" + "\n".join(map(wrapped, followed.sentences())))
+    if (review := analysis.findings.get("frozen_plan")) is not None:
+        click.echo("\n" + "\n".join(map(wrapped, review.sentences())))
     tell_files(out, written_in(out))
     if analysis.status != "ok":
         longer = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in LONGER.items())

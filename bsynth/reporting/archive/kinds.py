@@ -5,8 +5,9 @@ from importlib import import_module
 _MODULES: dict[str, tuple[str, ...]] = {
     "analysis.choice": ("Choice",),
     "analysis.comparison": ("Comparison",),
-    "analysis.frozen": ("FrozenPlan", "PlanReview"),
+    "analysis.frozen": ("FrozenPlan",),
     "analysis.result": ("Analysis", "Rows"),
+    "analysis.review": ("PlanReview",),
     "bayesian.forecast": ("Forecast",),
     "calibration.certificate.certificate": ("Certificate",),
     "calibration.certificate.windows": ("PlaceboWindow",),
@@ -43,6 +44,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
     "model.scales": ("ScaleChoice",),
     "panel.quality": ("DataQuality",),
+    "planning.mmm": ("MMMPrior",),
     "planning.plays": ("Played",),
     "planning.ranking": ("RankedUnits",),
     "planning.rehearsal": ("Rehearsal",),
