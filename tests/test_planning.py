@@ -214,4 +214,4 @@ def test_the_command_line_writes_curve_and_picture(tmp_path: Path) -> None:
     names = {path.name for path in out.iterdir()}
     assert names == {"power.json", "power.csv", "placebos.jsonl", "figures"}
     assert (out / "figures" / "power.png").is_file()
-    assert len(pd.read_csv(out / "power.csv")) == 3 * 2 * 9
+    assert len(pd.read_csv(out / "power.csv")) == 3 * 2 * 21

@@ -29,7 +29,7 @@ from bsynth.text.result import Pictured
 
 POWER = 0.8
 SHAPES = ("lift", "level")
-STEPS = 9
+STEPS = 21
 """Sizes of effects that are tried where none are given."""
 
 
@@ -239,7 +239,7 @@ def plan_rollout(
     durations : sequence of int, optional
         Periods after the start; by default four, up to a quarter of the history.
     effects : sequence of float, optional
-        Sizes for the curve; by default nine, up to twice the smallest effect of the shortest duration.
+        Sizes for the curve; by default twenty-one, up to twice the smallest effect of the shortest duration.
     kind : {"lift", "level"}, optional
         Effects as shares of the untreated outcome (0.05 is +5%), or in outcome units. By default shares where all
         outcomes are positive.
