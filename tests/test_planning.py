@@ -188,7 +188,7 @@ def test_a_lift_test_has_the_moments_of_the_draws() -> None:
         "channel": "tv", "x": 7.0, "delta_x": 10.0, "delta_y": pytest.approx(20.0, rel=0.01),
         "sigma": pytest.approx(4.0, rel=0.05),
     }  # fmt: skip
-    mu, sigma = prior.log_normal
+    mu, sigma = prior.log_normal()
     mean = np.exp(mu + sigma**2 / 2)
     assert mean == pytest.approx(prior.roi.mean(), rel=1e-9)
     assert mean * np.sqrt(np.exp(sigma**2) - 1) == pytest.approx(prior.roi.std(ddof=1), rel=1e-9)
@@ -198,7 +198,7 @@ def test_a_lift_test_has_the_moments_of_the_draws() -> None:
 def test_a_loss_has_no_log_normal_prior() -> None:
     prior = MMMPrior("tv", "Ohio", "sales", "calibrated", 100.0, 1.0, 10, 7.0, np.array([-3.0, -2.0, -1.0]))
     with pytest.raises(bs.SpecError, match="needs a positive one"):
-        _ = prior.log_normal
+        prior.log_normal()
     assert prior.to_dict()["roi_m"] is None
     assert any("Meridian: none" in said for said in prior.sentences())
 

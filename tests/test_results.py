@@ -246,7 +246,9 @@ def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Call
         Decomposition,
         DonorAudit,
         DataQuality,
+        MMMPrior,
         PriorAudit,
+        RankedUnits,
         ScaleChoice,
     )
     for value in held:

@@ -136,7 +136,7 @@ class Calendar:
         """
         last = times[-1]
         if not isinstance(times, pd.DatetimeIndex):
-            return last + (self.step if self.counts == PERIODS else type(last)(np.median(np.diff(times))))
+            return (last + (self.step if self.counts == PERIODS else type(last)(np.median(np.diff(times))))).item()
         if self.counts == MONTHS:
             month_end = bool((times.days_in_month == times.day).all())
             return last + (pd.offsets.MonthEnd(self.step) if month_end else pd.DateOffset(months=self.step))

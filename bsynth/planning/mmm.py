@@ -97,7 +97,6 @@ class MMMPrior(Result):
         """(S,) draws of what a unit of money brought, in money."""
         return np.asarray(self.per_money * self.value_per_unit)
 
-    @property
     def log_normal(self) -> tuple[float, float]:
         """μ and σ of the log-normal law with mean and sd of `roi`: the prior ``roi_m`` of Meridian.
 
@@ -128,7 +127,7 @@ class MMMPrior(Result):
         ]
         mean, sd = float(self.roi.mean()), float(self.roi.std(ddof=1))
         if mean > 0:
-            mu, sigma = self.log_normal
+            mu, sigma = self.log_normal()
             said.append(
                 f"Meridian: roi_m ~ LogNormal({exact(mu)}, {exact(sigma)}), with the mean {number(mean)} and sd "
                 f"{number(sd)} of the draws."
@@ -154,7 +153,7 @@ class MMMPrior(Result):
         """Plain JSON data: the row, the prior (None where there is none) and quantiles of the draws per money."""
         at = (0.025, 0.05, 0.25, 0.5, 0.75, 0.95, 0.975)
         return super().to_dict() | {
-            "roi_m": list(self.log_normal) if self.roi.mean() > 0 else None,
+            "roi_m": list(self.log_normal()) if self.roi.mean() > 0 else None,
             "roi": {"mean": plain(self.roi.mean()), "sd": plain(self.roi.std(ddof=1))},
             "per_money": dict(zip(map(exact, at), np.quantile(self.per_money, at).tolist(), strict=True)),
             "interval": self.interval,

@@ -55,7 +55,7 @@ class Rehearsal(Pictured):
     >>> import bsynth as bs
     >>> panel = bs.Panel.from_long(bs.simulate_factor(donors=6, n_pre=30, seed=1), unit="unit", time="time",
     ...     outcome="outcome", treated=0, start=None)
-    >>> found = bs.rehearse(panel, effect=3.0, kind="level", duration=6, models=["none"], progress=False)
+    >>> found = bs.rehearse(panel, effect=3.0, kind="level", duration=6, models=["none"], level=0.8, progress=False)
     >>> found.verdict, found.injected
     ('came back', 3.0)
     """

@@ -273,7 +273,7 @@ def plan_rollout(
     >>> import bsynth as bs
     >>> bs.plan_rollout(bs.datasets.load_prop99(), durations=[17])
     Traceback (most recent call last):
-    bsynth.errors.PanelError: california_prop99: a duration of 17 periods leaves fewer than 7 periods of the 19 ...
+    bsynth.errors.PanelError: prop99.csv: a duration of 17 periods leaves fewer than 7 periods of the 19 ...
     """
     require_panel(panel, history=True)
     check_flags(progress=progress)
