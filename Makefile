@@ -60,7 +60,7 @@ lint: setup
 # Hours for everything; finished pieces are kept in .evidence/ and an interrupted run goes on from them.
 evidence: setup
 	.venv/bin/bsynth models evidence default ar1 covariates dirichlet drift robust seasonal student-t standardised
-	.venv/bin/bsynth models evidence sparse switched trend
+	.venv/bin/bsynth models evidence sparse switched trend waves
 	.venv/bin/bsynth models evidence level rollout --simulations 600
 	$(PYTHON) -m pytest -m evidence -s
 	$(PYTHON) tests/test_readme.py

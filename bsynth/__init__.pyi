@@ -1,16 +1,19 @@
 from . import datasets, plots
 from .analysis import Analysis, Comparison, analyse, compare, freeze
+from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
-from .bayesian.run import fit
+from .bayesian.waves.result import WavesFit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
+from .calibration.waves import WavesCalibration
 from .checks import check, leave_future_out
 from .engines.sampling import Sampling
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
 from .findings import audit_donors, audit_prior, decide, decompose_uncertainty, path_band
 from .findings.specifications import specification_curve, stack
 from .frequentist import (
+    Multisynth,
     Predictors,
     RidgeASCM,
     bootstrap,
@@ -21,13 +24,14 @@ from .frequentist import (
     leave_two_out,
     placebo_space,
     placebo_time,
+    placebo_waves,
     prediction_interval,
 )
 from .frequentist.estimate import Estimate
 from .model.catalogue import list_models, load_model, model_card
 from .model.scales import choose_scale
 from .model.spec import ModelSpec
-from .panel import Panel
+from .panel import Panel, StaggeredPanel
 from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
 from .planning import mmm_prior, plan_rollout, rank_treated, rehearse
@@ -49,6 +53,7 @@ __all__ = [
     "Fit",
     "FitError",
     "ModelSpec",
+    "Multisynth",
     "Panel",
     "PanelError",
     "Predictors",
@@ -56,7 +61,10 @@ __all__ = [
     "Sampling",
     "SolverError",
     "SpecError",
+    "StaggeredPanel",
     "UnreliableWarning",
+    "WavesCalibration",
+    "WavesFit",
     "analyse",
     "audit_donors",
     "audit_prior",
@@ -87,6 +95,7 @@ __all__ = [
     "path_band",
     "placebo_space",
     "placebo_time",
+    "placebo_waves",
     "plan",
     "plan_rollout",
     "plot_effects",

@@ -151,13 +151,34 @@ def test_summary_is_that_of_arviz(prop99_fit: bs.Fit) -> None:
     tails = az.ess(prop99_fit.tree, var_names=["sigma"], method="tail", prob=(0.05, 0.95))["sigma"]
     assert own.at["sigma", "ess_tail"] == pytest.approx(float(tails))
     alike = [name for name in own if name != "ess_tail"]
-    pd.testing.assert_frame_equal(own[alike], theirs.loc[own.index, alike].astype(float), check_names=False, rtol=1e-6)
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(own[alike]), theirs.loc[own.index, alike].astype(float), check_names=False, rtol=1e-6
+    )
     assert "weights[Utah]" in own.index
     few = prop99_fit.summary(0.9, weights=False)
     assert list(few)[2:4] == ["eti90_lb", "eti90_ub"]
     assert not [name for name in few.index if name.startswith("weights")]
     with pytest.raises(bs.SpecError, match="level is 90"):
         prop99_fit.summary(90)
+
+
+def test_summary_is_written_in_words_within_eighty_columns(prop99_fit: bs.Fit) -> None:
+    found = prop99_fit.summary(0.9)
+    lines = repr(found).splitlines()
+    assert len(lines) == 1 + len(found) + 2
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split() == ["parameter", "mean", "sd", "low", "high", "R-hat", "ESS"]
+    assert "90% intervals" in lines[-2]
+    for raw in ("...", "_", "eti", "[", "sigma"):
+        assert not [line for line in lines if raw in line], raw
+    (utah,) = (line.split() for line in lines if line.startswith("weight of Utah "))
+    assert float(utah[3]) == pytest.approx(found.at["weights[Utah]", "mean"], abs=0.0051)
+    assert int(utah[-1].replace(",", "")) == round(found.loc["weights[Utah]", ["ess_bulk", "ess_tail"]].min())
+    assert "weight of Utah" in found._repr_html_()
+    # What is made of it is a plain frame, with every column.
+    assert type(found.head(3)) is pd.DataFrame
+    assert "eti90_lb" in repr(pd.DataFrame(found).T)
+    assert "..." not in repr(found.drop(columns="sd")["mean"].head(2))
 
 
 def test_a_period_has_its_effect_as_a_share(prop99_fit: bs.Fit) -> None:
@@ -203,7 +224,11 @@ def test_pictures_take_an_analysis(analysis: bs.Analysis) -> None:
 def test_decide_and_band_take_an_analysis(analysis: bs.Analysis, classical: bs.Analysis) -> None:
     asked = {"threshold": 10.0, "level": 0.9}
     assert bs.decide(analysis, **asked).to_dict() == bs.decide(analysis.calibration, **asked).to_dict()
-    assert bs.path_band(analysis).table.equals(bs.path_band(analysis.calibration).table)
+    # What nobody asks otherwise is at the level of the analysis; a fit and a calibration have none.
+    assert bs.path_band(analysis).table.equals(bs.path_band(analysis.calibration, level=analysis.level).table)
+    assert bs.decide(analysis).level == bs.path_band(analysis).level == analysis.level == 0.9
+    assert bs.decide(analysis.calibration).level == bs.path_band(analysis.fits[0]).level == 0.95
+    assert bs.path_band(analysis, level=0.8).level == 0.8
     for verb in (bs.decide, bs.path_band):
         with pytest.raises(bs.PanelError, match="this analysis has no posterior; ask bsynth"):
             verb(classical)

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS
-from bsynth.cli import main
+from bsynth.cli import main, terminal
 
 BASE = ["--unit", "unit", "--time", "time", "--outcome", "outcome"]
 
@@ -67,6 +70,34 @@ def test_unreliable_fit_exits_3_and_says_so(small_csv: Path, tmp_path: Path) -> 
     assert "UNRELIABLE" in done.output
     assert json.loads((out / "summary.json").read_text())["status"] == "unreliable"
     assert "nreliable" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_the_table_keeps_to_a_narrow_window(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row is a line, with nothing cut and nothing after its end; what failed says so where its chance would stand."""
+    monkeypatch.setattr(terminal, "width", lambda: columns)
+    panel = bs.Panel.from_long(
+        bs.simulate_factor(donors=8, n_pre=16, n_post=4, seed=1), unit="unit", time="time", outcome="outcome",
+        treated=0, start=16,
+    )  # fmt: skip
+    few = bs.Sampling(draws=100, tune=100, chains=2, target_accept=0.6, seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.UnreliableWarning)
+        analysis = bs.analyse(panel, calibrated=False, findings="none", sampling=few, progress=False)
+    bad = replace(analysis.fits[0].diagnostics, status="unreliable", failures=("R-hat",))
+    analysis = replace(analysis, fits=(replace(analysis.fits[0], diagnostics=bad),))
+    terminal.print_table(analysis)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert max(map(len, lines)) <= columns
+    assert not [line for line in lines if line != line.rstrip()]
+    rows = lines[1 : 1 + len(analysis.comparison.table)]
+    assert "95% interval" in lines[0]
+    assert [row.split()[0] for row in rows] == ["default", *analysis.comparison.table["method"][1:]]
+    assert [row.endswith(" UNRELIABLE") for row in rows] == [row.startswith("default") for row in rows]
+    assert "\u2026" not in "".join(rows)
+    assert "default: Bayesian model" in " ".join(lines)
 
 
 @pytest.mark.parametrize(

@@ -30,10 +30,11 @@ def numbers() -> dict[str, Any]:
     ]
     return {
         "status": "ok", "outcome": "sales", "labels": {"outcome": "sales", "unit": "state", "higher_is": None},
-        "treated": "A", "n_treated": 1, "units_words": "1 state", "donors": 20, "donors_needed": 4, "n_pre": 15,
+        "treated": "A", "n_treated": 1, "additive": True, "units_words": "1 state", "periods_words": "5 years", "donors": 20, "donors_needed": 4, "n_pre": 15,
         "n_post": 5, "gaps": [], "level": 0.95, "hull": {"sd": 3.0, "outside": False}, "calibrated": True,
         "checks": {"status": "ok", "suggestion": None, "warnings": []}, "certificate": None, "truth": None,
         "unavailable": {}, "notes": [], "reason": "", "measured": [], "main_donors": ["B", "C"], "suspects": [],
+        "observed": {"before": 50.0, "after": 42.0, "periods": 5},
         "kept": "sc", "table": table,
         "lifts": [{"method": "bayes", "model": "default", "interval": "calibrated", "lift": -0.2289}],
     }  # fmt: skip
@@ -66,6 +67,85 @@ def test_without_a_doubt_it_is_strong(numbers: dict[str, Any]) -> None:
         ("Evidence", "strong"), ("Chance of a decrease", "99.9%"), ("Methods that agree", "3 of 3"),
         ("Convergence", "passed"),
     ]  # fmt: skip
+
+
+def test_without_calibration_a_placebo_test_has_to_bear_it_out(numbers: dict[str, Any]) -> None:
+    """Also one that could not reject: two donors vouch for nothing."""
+    del numbers["table"][0]
+    found = graded(numbers)
+    assert (found.grade, found.headline.rpartition("Evidence: ")[2]) == (
+        "moderate", "moderate: the interval is not calibrated."
+    )  # fmt: skip
+    for each in numbers["table"][1:]:
+        each |= {"p": 1.0, "p_min": 0.33, "lower": None, "upper": None}
+    assert graded(numbers).grade == "weak"
+    for each in numbers["table"][1:]:
+        each |= {"p": 0.3, "p_min": 0.02}
+    assert graded(numbers).grade == "weak"
+    del numbers["table"][1:]
+    assert graded(numbers).grade == "weak"
+
+
+@pytest.mark.parametrize(
+    ("warnings", "said"),
+    [
+        (["sensitivity"], "the prior decides it"),
+        (["donors"], "its donors are in doubt"),
+        (["sensitivity", "donors"], "the prior decides it and its donors are in doubt"),
+        (["loo"], ""),
+    ],
+)
+def test_what_an_answer_hangs_on_is_a_doubt(numbers: dict[str, Any], warnings: list[str], said: str) -> None:
+    found = graded(numbers, checks={"status": "warning", "suggestion": None, "warnings": warnings})
+    assert found.grade == ("moderate" if said else "strong")
+    assert found.headline.endswith(f"Evidence: moderate: {said}." if said else "Evidence: strong.")
+
+
+def test_estimates_that_no_test_bears_out_are_no_good_sign(numbers: dict[str, Any]) -> None:
+    """Nor are those that agree with an interval that claims nothing."""
+    assert graded(numbers).facts[2].tone == "good"
+    assert graded(numbers, upper=2.0).facts[2].tone == "neutral"
+    for each in numbers["table"][2:]:
+        each |= {"lower": -30.0, "upper": 9.0, "p": 0.3}
+    assert (graded(numbers).facts[2].value, graded(numbers).facts[2].tone) == ("3 of 3", "neutral")
+
+
+def test_means_of_rows_have_no_total(numbers: dict[str, Any]) -> None:
+    several = {"n_treated": 3, "units_words": "3 states"}
+    assert "total over 5 years" in graded(numbers, **several).bullets[0]
+    assert "total" not in graded(numbers, additive=False, **several).bullets[0]
+
+
+def test_a_fall_of_a_series_that_rose_is_said_to_be_against_the_counterfactual(numbers: dict[str, Any]) -> None:
+    rising = graded(numbers, observed={"before": 42.0, "after": 50.0, "periods": 5})
+    assert rising.headline.startswith(
+        "Sales fell by 10.0 (−23%) against the counterfactual, 95% interval −14.0 to −6.0."
+    )
+    said = "the observed mean itself rose, from 42.0 over the last 5 periods before the start to 50.0."
+    assert said in rising.details[0]
+    assert rising.details[0].startswith("The estimate lies below the counterfactual,")
+    assert "counterfactual" not in " ".join((str(graded(numbers)), *graded(numbers).details))
+    # No direction is claimed, so none can be misread.
+    numbers["table"][0]["upper"] = 2.0
+    assert "counterfactual" not in graded(numbers, observed={"before": 42.0, "after": 50.0, "periods": 5}).headline
+
+
+def test_a_model_that_did_not_converge_is_neither_counted_nor_recommended(numbers: dict[str, Any]) -> None:
+    other = {"model": "level", "interval": "predictive", "p": None, "p_min": None, "status": "unreliable"}
+    numbers["table"].append(row("bayes", -30.0, -34.0, -26.0, **other))
+    found = graded(numbers)
+    assert found.grade == "strong"
+    assert "Ignore the model level (−30.0): its fit did not converge." in found.bullets[1]
+    assert "report both" not in found.bullets[1]
+    assert found.facts[2].value == "3 of 4"
+    failed = graded(numbers, status="unreliable", reason="the fits did not pass")
+    assert "the model level" not in failed.bullets[1]
+    assert "plain synthetic control (−11.0)" in failed.bullets[1]
+    assert failed.facts[2].value == "not known"
+    # The simpler model was tried, and failed as well.
+    assert "try the model" not in failed.bullets[2]
+    numbers["table"] = [each for each in numbers["table"] if each["method"] == "bayes"]
+    assert graded(numbers, status="unreliable").bullets[1].startswith("Until then nothing stands")
 
 
 @pytest.mark.parametrize(
@@ -193,8 +273,10 @@ def test_a_decrease_is_spoken_of_as_one(numbers: dict[str, Any]) -> None:
 
 def test_several_units_have_their_total_beside_the_mean(numbers: dict[str, Any]) -> None:
     found = graded(numbers, n_treated=3, units_words="3 states")
-    assert found.bullets[0].startswith("Mean of 3 states, total −150; chance of a decrease")
-    assert "In total over 3 states and 5 periods that is −150 [−210,\xa0−90]." in found.details
+    assert found.bullets[0].startswith(
+        "Mean of 3 states; total over 5 years −150 (95% interval −210 to −90); chance of a decrease"
+    )
+    assert "In total over 3 states and 5 years that is −150 [−210,\xa0−90]." in found.details
 
 
 def test_a_conformal_interval_that_alone_excludes_zero_is_explained(numbers: dict[str, Any]) -> None:
@@ -264,6 +346,7 @@ def test_whatever_there_is_to_say_takes_eighty_words(
     found["table"][0]["upper"] = upper
     if reason:
         found["table"][0]["status"] = "unreliable"
+    found["observed"] = {"before": 42.0, "after": 50.0, "periods": 5}
     found |= {
         "labels": labels, "n_treated": units, "units_words": f"{units} {labels['unit']}", "reason": reason, "donors": 6,
         "hull": {"sd": 3.0, "outside": outside, "distance": 9.0, "distance_centred": 2.0, "offset": 4.0},

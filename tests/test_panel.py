@@ -276,7 +276,7 @@ def test_summary_is_json(rollout: Panel) -> None:
     summary = json.loads(json.dumps(rollout.to_dict()))
     assert set(summary) == {
         "units", "donors", "times", "start", "end", "treated", "covariates", "n_pre", "n_post",
-        "rows_in", "rows_used", "sha256", "missing", "labels", "notes",
+        "rows_in", "rows_used", "sha256", "missing", "labels", "notes", "start_words", "window",
     }  # fmt: skip
     assert (summary["units"], summary["times"], summary["start"], summary["end"]) == (50, 30, 20, 29)
     assert (summary["donors"], summary["treated"]) == (list(range(25, 50)), list(range(25)))

@@ -243,8 +243,27 @@ def test_ambiguous_dates_are_refused_as_start_and_end(label: str, role: str) -> 
     roles = {"start": "2024-01-21", role: label}
     message = failure(DAYS, roles.pop("start"), **roles)
     assert f"{role} is {label!r}" in message
-    assert "write dates as year-month-day" in message
-    assert "--date-format" in message
+    # What it says to write is read, the same in any panel, and the format of a column is no way out.
+    assert "date_format" not in message
+    days = message.split("; write ")[1].split(" or ")
+    assert len(days) == (1 if label.startswith("13") else 2)
+    for day in days:
+        assert Calendar.of(pd.DatetimeIndex([day])).spelling.span(day, role, "data").first == pd.Timestamp(day)
+
+
+@pytest.mark.parametrize("label", ["13.01.2024", "13.1.24", "01/13/2024"])
+def test_what_is_said_of_a_start_that_cannot_be_read_leads_somewhere(label: str, tmp_path: Path) -> None:
+    """In the shell as well: the start that the message gives runs, and so does the column without a format."""
+    file = tmp_path / "d.csv"
+    data = frame([d.strftime("%Y-%m-%d") for d in DAYS], "Tbcde")
+    data.to_csv(file, index=False)
+    done = _run(file, tmp_path / "run", "--start", label, *CLASSICAL)
+    assert done.exit_code == 2
+    day = done.output.strip().split("; write ")[1]
+    assert bs.Panel.from_long(data, **{**ROLES, "treated": "T"}, start=day).start == pd.Timestamp("2024-01-13")
+    astray = _run(file, tmp_path / "run", "--start", label, "--date-format", "%d.%m.%Y", *CLASSICAL)
+    assert "leave out date_format= (--date-format)" in astray.output
+    assert _run(file, tmp_path / "run", "--start", day, *CLASSICAL).exit_code == 0
 
 
 @pytest.mark.parametrize("label", [True, None, np.nan, pd.NaT, "soon", "2024-02-30", "Jan-22", "0000-01", "9999-12-32"])
@@ -322,9 +341,48 @@ def test_hours_stay_apart_and_even_across_clock_changes(since: str) -> None:
         panel = bs.Panel.from_long(frame(labels), **ROLES, start=hours[30].isoformat())
         assert (panel.n_pre, panel.frequency, panel.positions.tolist()) == (30, "hour", list(range(40)))
         assert panel.period_labels()[0] == hours[0].tz_convert("UTC").tz_localize(None).isoformat()
-        assert "Times are in UTC." in panel.notes()
+        if labels is hours:
+            assert panel.notes() == ("Times are kept in UTC and written as in Europe/Berlin.",)
+            ends = (f"{hours[at]:%Y-%m-%d %H:%M %Z}" for at in (30, 39))
+            assert panel.window == " to ".join(ends)
+        else:
+            assert panel.zone == "UTC", "two offsets are no zone"
         with pytest.raises(PanelError, match=r"offsets from UTC; write it with one, such as .*\+00:00"):
             bs.Panel.from_long(frame(labels), **ROLES, start=hours[30].tz_localize(None).isoformat())
+
+
+@pytest.mark.parametrize(
+    ("times", "first", "window"),
+    [
+        (pd.date_range("2020-01-01", periods=14, freq="QS"), "2020 Q1", "2022 Q3 to 2023 Q2"),
+        (pd.date_range("2020-03-31", periods=14, freq="QE"), "2020 Q1", "2022 Q3 to 2023 Q2"),
+        (pd.date_range("2020-02-28", periods=14, freq="QE-FEB"), "Feb 2020", "Aug 2022 to May 2023"),
+        (pd.date_range("2020-01-01", periods=14, freq="6MS"), "2020 H1", "2025 H1 to 2026 H2"),
+        (pd.date_range("2023-01-31", periods=14, freq="ME"), "Jan 2023", "Nov 2023 to Feb 2024"),
+        (pd.date_range("2000-12-31", periods=14, freq="YE"), "2000", "2010 to 2013"),
+        (pd.date_range("2000-07-01", periods=14, freq="YS-JUL"), "Jul 2000", "Jul 2010 to Jul 2013"),
+        (pd.date_range("2024-01-01", periods=14, freq="7D"), "week of 2024-01-01", "weeks of 2024-03-11 to 2024-04-01"),
+        (pd.date_range("2024-01-02", periods=14, freq="14D"), "2024-01-02", "2024-05-21 to 2024-07-02"),
+        (DAYS[:14], "2024-01-01", "2024-01-11 to 2024-01-14"),
+        (pd.date_range("2024-01-01", periods=14, freq="h"), "2024-01-01 00:00", "2024-01-01 10:00 to 2024-01-01 13:00"),
+        (
+            pd.date_range("2024-07-01", periods=14, freq="h", tz="America/New_York"),
+            "2024-07-01 00:00 EDT", "2024-07-01 10:00 EDT to 2024-07-01 13:00 EDT",
+        ),
+        (
+            [f"2024-07-01T{hour:02d}:00-03:00" for hour in range(14)],
+            "2024-07-01 00:00 UTC-03:00", "2024-07-01 10:00 UTC-03:00 to 2024-07-01 13:00 UTC-03:00",
+        ),
+        (range(1990, 2004), "1990", "2000 to 2003"),
+    ],
+)  # fmt: skip
+def test_words_say_periods_as_their_calendar_does(times: Any, first: str, window: str) -> None:
+    panel = bs.Panel.from_long(frame(times), **ROLES, start=list(times)[10])
+    assert (panel.period_words()[0], panel.window) == (first, window)
+    ax = panel.plot()
+    said = " ".join(" ".join(text.get_text() for text in ax.texts).split())
+    assert f"treated: {window}." in said
+    assert panel.to_dict()["window"] == window
 
 
 def test_the_one_period_in_a_named_month_or_quarter_is_meant() -> None:

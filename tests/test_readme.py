@@ -84,6 +84,35 @@ def grounds_table() -> str:
     return "\n".join(lines)
 
 
+def grades_table() -> str:
+    """The README's table of what a grade was worth, with how often each was given where there was nothing."""
+    found = json.loads((ROOT / "tests" / "evidence" / "grades.json").read_text())["cells"]["all"]
+    lines = [
+        "| grade | panels | 95% interval held the truth | sign right, of those with an effect | given without one |"
+    ]
+    lines.append("|---|---|---|---|---|")
+    null = found["null"]
+    for name, each in found["grades"].items():
+        held, right, none = (
+            _times(share, of)
+            for share, of in (
+                (each["held"], each["panels"]), (each["right_sign"], each["with_effect"]),
+                (null["grades"][name], null["panels"]),
+            )
+        )  # fmt: skip
+        lines.append(f"| {name} | {each['panels']} | {held} | {right} | {none} |")
+    claimed = _times(null["claimed"], null["panels"])
+    lines += ["", f"{found['panels']} panels in all; without an effect, one was claimed in {claimed}."]
+    sizes = ", ".join(f"{100 * share[0]:.0f}% at {size}" for size, share in found["found"].items())
+    return "\n".join(
+        [*lines, f"An effect that was there was claimed in {sizes} (the noise of a cell has an sd of .5)."]
+    )
+
+
+def _times(share: list[float] | None, of: int) -> str:
+    return "–" if share is None else f"{round(share[0] * of)} of {of}"
+
+
 RESULTS = ROOT / "tests" / "benchmarks" / "results.json"
 
 
@@ -127,6 +156,7 @@ def speed_table(file: Path = RESULTS) -> str:
 TABLES = {
     "rollout-log": rollout_table,
     "grounds": grounds_table,
+    "grades": grades_table,
     "certificates": certificate_table,
     "speed": speed_table,
 }

@@ -23,6 +23,7 @@ import bsynth as bs
 from bsynth._base.brief import LINE, Brief
 from bsynth.analysis import Analysis, Comparison, PlanReview
 from bsynth.analysis.review import review
+from bsynth.calibration.waves import calibrate_waves
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
@@ -35,7 +36,9 @@ from bsynth.frequentist import (
     LeaveTwoOut,
     PlaceboSpace,
     PlaceboTime,
+    PlaceboWaves,
     PredictionInterval,
+    StaggeredEstimate,
 )
 from bsynth.model.scales import ScaleChoice
 from bsynth.panel.quality import DataQuality
@@ -56,6 +59,7 @@ class Given:
     curve: SpecificationCurve
     future: LeaveFutureOut
     plan: RolloutPlan
+    waves: bs.WavesCalibration
 
     @property
     def calibration(self) -> bs.Calibration:
@@ -75,7 +79,14 @@ class Given:
             plan=replace(
                 self.plan, played=replace(self.plan.played, own=self.plan.played.own.assign(status="unreliable"))
             ),
+            waves=replace(self.waves, fit=replace(self.waves.fit, diagnostics=gate)),
         )
+
+
+def _waves(given: Given) -> bs.StaggeredPanel:
+    """The same data with two starts."""
+    frame, roles = given.panel.to_frame(), {"unit": "unit", "time": "time", "outcome": "outcome"}
+    return bs.Panel.from_long(frame, **roles, start={0: 14, 1: 16})
 
 
 MAKERS: dict[type[Result], Callable[[Given], Result]] = {
@@ -112,12 +123,16 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     LeaveTwoOut: lambda given: bs.leave_two_out(given.panel, progress=False),
     PlaceboSpace: lambda given: bs.placebo_space(given.panel, progress=False),
     PlaceboTime: lambda given: bs.placebo_time(given.panel),
+    PlaceboWaves: lambda given: bs.placebo_waves(_waves(given), "did", progress=False),
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
+    bs.WavesFit: lambda given: given.waves.fit,
+    bs.WavesCalibration: lambda given: given.waves,
+    StaggeredEstimate: lambda given: bs.classical(_waves(given)),
 }
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PredictionInterval, DataQuality, PlanReview, RankedUnits, ScaleChoice,
+    PlaceboWaves, PredictionInterval, DataQuality, PlanReview, RankedUnits, ScaleChoice, StaggeredEstimate,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)
@@ -139,7 +154,14 @@ def given() -> Given:
         plan = bs.plan_rollout(
             panel, model="level", durations=[2, 4], kind="level", windows=1, draws=300, progress=False
         )
-    return Given(panel, certificate.calibration.fit, certificate, curve, future, plan)
+        several = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", start={0: 14, 1: 16})
+        few = bs.Sampling(draws=200, tune=200, chains=2)
+        waves = calibrate_waves(several, "waves", scale=None, sampling=few, store=None, progress=False, patterns=4)
+    # Whatever few draws leave of a gate, here it was passed.
+    passed = replace(waves.fit.diagnostics, status="ok", failures=())
+    placebos = tuple(replace(each, status="ok") for each in waves.placebos)
+    waves = replace(waves, fit=replace(waves.fit, diagnostics=passed), placebos=placebos)
+    return Given(panel, certificate.calibration.fit, certificate, curve, future, plan, waves)
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +319,16 @@ def test_what_rests_on_placebo_fits_says_that_these_failed(given: Given) -> None
     assert "Until a posterior has passed its gate" not in " ".join(whole.verdict.details)
 
 
+def test_posteriors_that_failed_are_named_once(given: Given) -> None:
+    """The calibration of a fit that failed has the reason of that fit, which is no second one."""
+    bad = replace(given.fit, diagnostics=replace(given.fit.diagnostics, status="unreliable", failures=("R-hat",)))
+    other = replace(bad, spec=bad.spec.model_copy(update={"name": "other"}))
+    whole = Analysis(given.panel, (bad, other), {}, {}, 0.95, 0, calibration=replace(given.calibration, fit=bad))
+    reason = f"the posteriors of {bad.spec.name!r} and 'other' did not pass their convergence gates"
+    assert whole.reason == reason
+    assert whole.verdict.headline == f"{UNRELIABLE}: {reason}, so do not use these numbers."
+
+
 def test_an_unreliable_finding_makes_the_analysis_unreliable_and_is_marked_where_it_is_cited(given: Given) -> None:
     pit = given.certificate.pit
     certificate = replace(given.certificate, pit=pit.assign(status=["unreliable"] * 2 + ["ok"] * (len(pit) - 2)))
@@ -325,7 +357,11 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     assert set(table["status"]) == {result.status}
     # A comparison and a curve are of the average alone.
     alone = kind in (Comparison, SpecificationCurve)
-    assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
+    if kind in (bs.WavesFit, bs.WavesCalibration):
+        # Of several starts the averages are over all, by wave, by event time and by unit.
+        assert {"overall", "wave 14", "period 0", "0", "1"} <= set(table["estimand"])
+    else:
+        assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
     assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
 

@@ -230,6 +230,27 @@ def test_a_run_removes_what_an_earlier_one_wrote_and_nothing_else(small_csv: Pat
     assert all((out / name).is_file() for name in noted)
 
 
+def test_what_a_run_replaces_is_said_before_anything_is_computed(small_csv: Path, tmp_path: Path) -> None:
+    """Quiet or not; the draws of the earlier run are among it, although the new run has none."""
+    out = tmp_path / "run"
+    args = ("--model", "none", "--methods", "sc", "--quiet")
+    assert "earlier run" not in _run(small_csv, out, *args).stderr
+    (out / "fit.nc").write_text("draws")
+    note_written(out, [out / "fit.nc"])
+    (out / "mine.txt").write_text("mine")
+    drawn = len(list((out / "figures").iterdir()))
+    again = _run(small_csv, out, *args)
+    said = " ".join(again.stderr.split())
+    assert f"report.html, summary.json, fit.nc, figures/ ({drawn} files)" in said
+    assert "Another --out keeps both." in said
+    assert "mine.txt" not in said
+    assert not (out / "fit.nc").exists()
+    # Nothing is said to be replaced by a request that is refused.
+    refused = _run(small_csv, out, "--model", "nothing")
+    assert refused.exit_code == 2
+    assert "earlier run" not in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [

@@ -23,7 +23,7 @@ from bsynth.engines.series import lag1
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import ESTIMATORS
 from bsynth.panel import Panel
-from bsynth.text.labels import span
+from bsynth.panel.calendar import counted
 from bsynth.text.marks import mark, status_of
 from bsynth.text.result import Pictured
 
@@ -122,7 +122,7 @@ class Comparison(Pictured):
     @property
     def title(self) -> str:
         """The estimand, whose it is, and the window."""
-        return f"Average effect on {self.facts['treated']}, {span(self.facts['start'], self.facts['end'])}"
+        return f"Average effect on {self.facts['treated']}, {self.facts['window']}"
 
     @property
     def headline(self) -> str:
@@ -222,15 +222,20 @@ def facts_of(
         "labels": asdict(panel.labels),
         "treated": panel.treated_name,
         "n_treated": panel.n_treated,
+        "additive": panel.cells is None,
         "units_words": panel.labels.units(panel.n_treated),
+        "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,
         "donors_needed": MIN_PLACEBOS,
         "start": plain(labels[panel.n_pre]),
         "end": plain(labels[-1]),
+        "start_words": panel.period_words()[panel.n_pre],
+        "window": panel.window,
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
         "gaps": [*panel.gaps(), *panel.source.changed()],
         "level": level,
+        "observed": _observed(panel),
         "hull": place(panel),
         "calibrated": calibration is not None,
         "checks": None if checks is None else {
@@ -250,6 +255,14 @@ def facts_of(
         "longer": LONGER,
         "kept": kept,
     }  # fmt: skip
+
+
+def _observed(panel: Panel) -> dict[str, float]:
+    """Means of the treated series in the treated periods, and in as many before the start."""
+    n_pre, periods = panel.n_pre, min(panel.n_pre, panel.n_post)
+    series = panel.treated_series
+    before, after = series[n_pre - periods : n_pre], series[n_pre:]
+    return {"before": float(before.mean()), "after": float(after.mean()), "periods": periods}
 
 
 def _compared(name: str) -> bool:

@@ -9,7 +9,7 @@ from bsynth._base.plain import records
 from bsynth.findings.donors import DonorAudit
 from bsynth.text.labels import plain
 
-MAIN_DONORS, HEAVY, NAME = 3, 1.5, 24
+MAIN_DONORS, HEAVY, NAME = 3, 1.5, 60
 """Donors that a verdict names, how many times the even share one of them weighs, and characters of its name."""
 
 

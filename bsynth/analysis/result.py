@@ -27,8 +27,7 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
-from bsynth.text.labels import span
-from bsynth.text.marks import OF_FIT, UNRELIABLE, mark, marked, status_of
+from bsynth.text.marks import OF_FIT, UNRELIABLE, mark, marked, of_posteriors, status_of
 from bsynth.text.result import Pictured
 
 SCHEMA = 3
@@ -132,10 +131,12 @@ class Analysis(Pictured):
     @property
     def effects_reason(self) -> str:
         """Why the effects themselves are unreliable."""
-        failed = [repr(fit.spec.name) for fit in self.fits if fit.status != "ok"]
-        reasons = [] if self.calibration is None else [self.calibration.reason]
+        failed = [fit.spec.name for fit in self.fits if fit.status != "ok"]
+        # A calibration whose own fit failed has nothing to add to that.
+        own = self.calibration is not None and self.calibration.fit.status == "ok"
+        reasons = [self.calibration.reason] if self.calibration is not None and own else []
         if failed and len(self.fits) > 1:
-            reasons.insert(0, f"the posterior of {' and of '.join(failed)} did not pass its convergence gate")
+            reasons.insert(0, of_posteriors(failed))
         elif failed:
             reasons.insert(0, OF_FIT)
         return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
@@ -197,9 +198,7 @@ class Analysis(Pictured):
     @property
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
-        labels = self.panel.period_labels()
-        window = span(labels[self.panel.n_pre], labels[-1])
-        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {window}"
+        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {self.panel.window}"
 
     def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
         """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.

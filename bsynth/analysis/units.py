@@ -11,6 +11,7 @@ from bsynth._base.types import FloatArray
 from bsynth.effects import at_least, lift_of
 from bsynth.frequentist.inference.base import Inference
 from bsynth.panel import Panel
+from bsynth.text.labels import SPOKEN
 
 
 def per_unit(panel: Panel, estimator: str, placebo: Inference | None) -> pd.DataFrame:
@@ -67,8 +68,10 @@ def _p(gap: float, others: FloatArray) -> float:
 
 def note(panel: Panel, estimator: str) -> str:
     """Say what the table of single units holds, and what it does not."""
+    how = SPOKEN.get(estimator, estimator)
     return (
-        f"For each {panel.labels.unit} by itself there is the estimate by {estimator} and the p of its placebo test, "
-        "against the same donors. Weights are fitted anew for each, so that the mean of these effects need not be the "
-        "effect on the mean. There is no posterior of a single one: bs.fit(panel.only(unit)) makes it."
+        f"For each {panel.labels.unit} by itself there is the estimate by {how} and the p of its placebo test, against "
+        "the same donors. Weights are fitted anew for each, so that the mean of these effects need not be the effect "
+        "on the mean. There is no posterior of a single one: bs.fit(panel.only(unit)) makes it; "
+        "bs.classical(panel.per_unit(), 'multisynth') finds weights that match their average too."
     )

@@ -195,8 +195,9 @@ class Fit(Pictured):
         Returns
         -------
         DataFrame
-            One row per parameter, by its name, such as ``sigma`` or ``weights[Utah]``; outcome units. ``ess_tail`` is
-            of the 5% and 95% quantiles, as in the gate. A parameter that is the same in every draw has no R-hat.
+            One row per parameter, by its name, such as ``sigma`` or ``weights[Utah]``; outcome units. It is printed in
+            words, within 80 columns. ``ess_tail`` is of the 5% and 95% quantiles, as in the gate. A parameter that is
+            the same in every draw has no R-hat.
         """
         return summarise(self.tree, check_level(level), weights=weights)
 

@@ -6,6 +6,7 @@ import xarray as xr
 
 from bsynth.bayesian import convergence
 from bsynth.text.numbers import exact
+from bsynth.text.summary_table import SummaryTable
 
 
 def summarise(tree: xr.DataTree, level: float, *, weights: bool) -> pd.DataFrame:
@@ -38,7 +39,7 @@ def summarise(tree: xr.DataTree, level: float, *, weights: bool) -> pd.DataFrame
     # Of what never changes nothing can be said of how its chains mix.
     safe = np.where(moves[:, None, None], draws, np.random.default_rng(0).normal(size=draws.shape[1:]))
     ess = [np.where(moves, found, draws[0].size) for found in (convergence.ess_bulk(safe), convergence.ess_tail(safe))]
-    return pd.DataFrame(
+    return SummaryTable(
         {
             "mean": draws.mean(axis=(1, 2)),
             "sd": sd,

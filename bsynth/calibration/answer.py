@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from bsynth._base.request import check_level
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.calibration.result import Calibration
 from bsynth.errors import PanelError
@@ -13,6 +14,10 @@ class Reporting(Protocol):
     @property
     def reported(self) -> object:
         """What its headline reports."""
+
+    @property
+    def level(self) -> float:
+        """Of its intervals."""
 
 
 def posterior_of(result: Fit | Calibration | Reporting) -> Fit | Calibration:
@@ -39,3 +44,14 @@ def posterior_of(result: Fit | Calibration | Reporting) -> Fit | Calibration:
     if not isinstance(found, Fit | Calibration):
         raise PanelError("this analysis has no posterior; ask bsynth.analyse for a model, such as models=['default']")
     return found
+
+
+LEVEL = 0.95
+"""Of an interval where none is asked for."""
+
+
+def level_for(result: Fit | Calibration | Reporting, level: float | None) -> float:
+    """Return the level that was asked for, else that of an analysis, else 95%."""
+    if level is not None:
+        return check_level(level)
+    return LEVEL if isinstance(result, Fit | Calibration) else check_level(result.level)

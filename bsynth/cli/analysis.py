@@ -1,6 +1,7 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
 import warnings
+from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,19 @@ import click
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
-from bsynth.cli.terminal import Stages, print_table, tell_files, tell_notes, tell_verdict, wrapped
+from bsynth.cli.terminal import (
+    Stages,
+    panel_words,
+    print_table,
+    tell_files,
+    tell_notes,
+    tell_replaced,
+    tell_verdict,
+    wrapped,
+)
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
+from bsynth.reporting.second import second_process
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
 
@@ -83,6 +94,7 @@ def run(
     """
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
+    second = ctx.with_resource(second_process())
     from bsynth.analysis import followed, frozen_plan, plan_analysis
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import check_formats, export
@@ -104,7 +116,7 @@ def run(
         settings |= followed(plan, settings)
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings).against(plan)
-    analysis = _carry_out(planned, out, stage, truth=None)
+    analysis = _carry_out(planned, out, stage, second, truth=None)
     steps = Steps(analysis.unavailable)
     if formats:
         stage("tables")
@@ -147,6 +159,7 @@ def demo(
     """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth."""
     stage = Stages(quiet=quiet)
     stage(f"simulating {count(users, 'user')}")
+    second = ctx.with_resource(second_process())
     from bsynth.analysis import plan_analysis
     from bsynth.panel import Panel
     from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
@@ -157,15 +170,18 @@ def demo(
     log = simulate_rollout(users=users, seed=log_seed)
     panel = Panel.from_events(log, **rollout_panel_arguments())
     request = plan_analysis(panel, draws=draws, replicates=replicates, level=level, seed=seed)
-    _finish(ctx, _carry_out(request, out, stage, truth=ROLLOUT_EFFECT), out, stage)
+    _finish(ctx, _carry_out(request, out, stage, second, truth=ROLLOUT_EFFECT), out, stage)
 
 
-def _carry_out(request: "AnalysisPlan", out: Path, stage: Stages, *, truth: float | None) -> "Analysis":
+def _carry_out(
+    request: "AnalysisPlan", out: Path, stage: Stages, second: Executor | None, *, truth: float | None
+) -> "Analysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
-    from bsynth.reporting.run import write_run
+    from bsynth.reporting.run import write_run, written_in
 
-    stage(str(request.panel))
+    tell_replaced(out, written_in(out))
+    stage(panel_words(request.panel))
     for name, reason in request.unavailable.items():
         stage(f"not available: {name}: {reason}")
     for note in dict.fromkeys([*request.panel.notes(), *request.notes]):
@@ -179,7 +195,7 @@ def _carry_out(request: "AnalysisPlan", out: Path, stage: Stages, *, truth: floa
         store = waiting / "calibration.jsonl"
         analysis = run_analysis(request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store)
     stage("writing")
-    analysis = write_run(analysis, out, tell=stage)
+    analysis = write_run(analysis, out, tell=stage, second=second)
     # A folder of that name may hold files of the user's.
     store.unlink(missing_ok=True)
     if not any(waiting.iterdir()):

@@ -13,6 +13,7 @@ from bsynth._base.request import check_output
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
 from bsynth.cli.options import PanelRequest
+from bsynth.cli.terminal import panel_words
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.labels import one_line
@@ -66,7 +67,7 @@ def certify(
         if not quiet:
             click.echo(f"[{fixed(time.perf_counter() - began, 1):>5} s] {one_line(text)}", err=True)
 
-    stage(str(panel))
+    stage(panel_words(panel))
     stage(f"{count(panel.n_donors, 'donor')} as if treated (the first fit on a machine compiles)")
     with warnings.catch_warnings():
         # The words, the table and the exit code say it.

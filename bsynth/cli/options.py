@@ -151,8 +151,8 @@ class PanelRequest:
         roles = self.roles()
         if self.cluster is None:
             del roles["cluster"]
-            return Panel.from_long(self.data, **roles)
-        return Panel.from_events(self.data, **roles)
+        made: Panel = (Panel.from_long if self.cluster is None else Panel.from_events)(self.data, **roles)
+        return made
 
 
 _SAMPLING = (

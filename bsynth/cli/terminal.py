@@ -4,17 +4,20 @@ import shutil
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsynth.text.labels import METHODS, one_line, plain
-from bsynth.text.numbers import chance_words, fixed, numbers, p_alone, percent
+from bsynth.text.labels import METHODS, one_line, plain, span
+from bsynth.text.marks import UNRELIABLE
+from bsynth.text.numbers import chance_words, count, fixed, numbers, p_alone, percent
 
 if TYPE_CHECKING:
     from bsynth.analysis import Analysis
+    from bsynth.panel import Panel
 
 PIPED = 80
 """Columns where nobody's terminal says how many it has."""
@@ -62,6 +65,23 @@ def wrapped(text: str, *, head: str = "") -> str:
     return "\n".join(lines)
 
 
+def panel_words(panel: "Panel") -> str:
+    """Say who is compared with whom, and over which periods.
+
+    Examples
+    --------
+    >>> from bsynth.panel import Panel
+    >>> from bsynth.panel.simulate import simulate_factor
+    >>> frame = simulate_factor(donors=6, n_pre=8, n_post=1, seed=1)
+    >>> panel_words(Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=8))
+    '0 against 6 donors: 8 periods before the start (0 to 7), 1 period from it on (8 alone)'
+    """
+    labels, n_pre = [plain(label) for label in panel.period_labels()], panel.n_pre
+    before = f"{count(n_pre, 'period')} before the start ({span(labels[0], labels[n_pre - 1])})"
+    after = f"{count(panel.n_post, 'period')} from it on ({span(labels[n_pre], labels[-1])})"
+    return f"{panel.treated_name} against {count(panel.n_donors, 'donor')}: {before}, {after}"
+
+
 def tell_verdict(analysis: "Analysis") -> None:
     """Print the headline and the bullets, and what cannot be had."""
     verdict = analysis.verdict
@@ -80,10 +100,25 @@ def tell_notes(analysis: "Analysis") -> None:
         click.echo("\n" + wrapped(note))
 
 
+def tell_replaced(out: Path, written: list[Path]) -> None:
+    """Say, quiet or not, which files of an earlier run are about to go."""
+    if not written:
+        return
+    names, folders = _listed(written), Counter(path.parts[0] for path in written if len(path.parts) > 1)
+    named = [f"{name}/ ({count(folders[name], 'file')})" if name in folders else name for name in names]
+    said = f"{out} holds an earlier run, which this one replaces: {', '.join(named)}. Another --out keeps both."
+    click.echo(wrapped(f"bsynth: {said}"), err=True)
+
+
+def _listed(written: list[Path]) -> list[str]:
+    """Files and folders of a run, the most useful first."""
+    names = dict.fromkeys(path.parts[0] for path in written)
+    return sorted(names, key=lambda name: list(FILES).index(name) if name in FILES else len(FILES))
+
+
 def tell_files(out: Path, written: list[Path]) -> None:
     """Print which files to open, the page first."""
-    names = list(dict.fromkeys(name.parts[0] for name in written))
-    ordered = sorted(names, key=lambda name: list(FILES).index(name) if name in FILES else len(FILES))
+    ordered = _listed(written)
     opened = [f"{out / name} ({FILES[name]})" for name in ordered[:OPENED] if name in FILES]
     others = [name for name in ordered if f"{out / name} ({FILES.get(name)})" not in opened]
     more = f"; also {', '.join(others)}" if others else ""
@@ -95,26 +130,35 @@ def print_table(analysis: "Analysis") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("method", "effect", "interval", "kind", "p", "chance", box=None, header_style="bold", pad_edge=False)
+    rows = analysis.comparison.table.to_dict("records")
+    levels = {row["level"] for row in rows if row["level"] == row["level"]}
+    # One level for all stands in the heading.
+    head = f"{percent(levels.pop())} interval" if len(levels) == 1 else "interval"
+    gap = (0, 1, 0, 0) if width() < PIPED else (0, 1)
+    columns = ("method", "effect", head, "kind", "p", "chance")
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False, padding=gap)
     if analysis.truth is not None:
         table.add_row("truth", numbers(analysis.truth)[0], "", "", "", "", style="bold")
-    rows = analysis.comparison.table.to_dict("records")
     for row in rows:
         estimate, *ends = numbers(*(row[name] for name in ("estimate", "lower", "upper")))
         known = row["lower"] == row["lower"]
         unbounded = known and "\u221e" in "".join(ends)
         table.add_row(
-            _name(row) + (" UNRELIABLE" if row.get("status") == "unreliable" else ""),
+            _name(row),
             estimate,
             "no ends" if unbounded and ends[0][1:] == ends[1] else rf"\[{ends[0]}, {ends[1]}]" if known else "",
-            f"{f'{percent(row["level"])} ' if row['level'] == row['level'] else ''}{row['interval']}",
+            f"{f'{percent(row["level"])} ' if levels and row['level'] == row['level'] else ''}{row['interval']}",
             p_alone(row["p"]) if row["p"] == row["p"] else "",
-            _chance(row),
+            UNRELIABLE if row.get("status") == "unreliable" else _chance(row),
         )
-    click.echo()
-    Console(width=width()).print(table)
+    console = Console(width=width())
+    with console.capture() as drawn:
+        console.print(table)
+    click.echo("\n" + "\n".join(line.rstrip() for line in drawn.get().splitlines()))
+    models = list(dict.fromkeys(_name(row) for row in rows if row["method"] == "bayes"))
     methods = dict.fromkeys(row["method"] for row in rows)
     short = [f"{name}: {METHODS[name].lower()}" for name in methods if name in METHODS and name != "bayes"]
+    short += [f"{', '.join(models)}: Bayesian model{'s' if len(models) > 1 else ''}"] if models else []
     said = ["p: of no effect; chance: of an effect in the direction of the estimate", *short]
     click.echo(wrapped("; ".join(said) + "."))
 

@@ -106,7 +106,8 @@ def make_geo(
         return frame
     start = sorted(frame["week"].unique())[-weeks_after]
     roles: dict[str, Any] = {"unit": "market", "time": "week", "outcome": "sales", "treated": chosen, "start": start}
-    return Panel.from_long(frame, **roles, unit_label="market", higher_is="better")
+    panel: Panel = Panel.from_long(frame, **roles, unit_label="market", higher_is="better")
+    return panel
 
 
 def _simulated(

@@ -179,7 +179,8 @@ def run(
 def _rollout(seed: int) -> Panel:
     arguments = rollout_panel_arguments()
     del arguments["cluster"]
-    return Panel.from_events(simulate_rollout(seed=seed), **arguments)
+    panel: Panel = Panel.from_events(simulate_rollout(seed=seed), **arguments)
+    return panel
 
 
 @functools.lru_cache(maxsize=2048)

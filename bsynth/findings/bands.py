@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit, calibrated_paths, learn
-from bsynth.calibration.answer import Reporting, posterior_of
+from bsynth.calibration.answer import Reporting, level_for, posterior_of
 from bsynth.errors import FitError, some_of
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count, number, percent
@@ -153,7 +152,7 @@ class PathBand(Pictured):
 
 
 def path_band(
-    result: Fit | Calibration | Reporting, *, level: float = 0.95, interval: IntervalKind = "predictive"
+    result: Fit | Calibration | Reporting, *, level: float | None = None, interval: IntervalKind = "predictive"
 ) -> PathBand:
     """Answer between which bounds the whole path of effects lies, not just each period by itself.
 
@@ -167,8 +166,8 @@ def path_band(
     result : Fit, Calibration or Analysis
         Of an analysis what it reports.
         Of a calibration the calibrated paths, and how often such bands held the donors' whole paths on this panel.
-    level : float
-        Share of whole paths inside, 0 < level < 1.
+    level : float, optional
+        Share of whole paths inside, 0 < level < 1; by default that of an analysis, else .95.
     interval : {"predictive", "mean"}
         ``"mean"`` leaves the noise of periods out; it is then the fit's alone, since errors that are seen have it.
 
@@ -194,8 +193,8 @@ def path_band(
     >>> bool((band.table["upper"] > band.table["period_upper"]).all()), band.inside
     (True, 0.9)
     """
-    result = posterior_of(result)
-    level = check_level(level)
+    asked, result = result, posterior_of(result)
+    level = level_for(asked, level)
     fit = result.fit if isinstance(result, Calibration) else result
     calibrated = isinstance(result, Calibration) and interval == "predictive"
     path = result.path(level) if calibrated else fit.path(level, interval=interval).iloc[fit.n_pre :]

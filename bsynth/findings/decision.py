@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import clean, records
-from bsynth._base.request import check_level, hinted
+from bsynth._base.request import hinted
 from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
-from bsynth.calibration.answer import Reporting, posterior_of
+from bsynth.calibration.answer import Reporting, level_for, posterior_of
 from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
 from bsynth.findings.question import ask
 from bsynth.text.card import quantities
@@ -51,7 +51,7 @@ class Decision(Pictured):
     reason : str
         Of the fit or calibration that it rests on.
     level : float
-        The probability of an effect in its direction below which a finding counts as overturned.
+        Of the interval of the average effect that holds zero once the finding counts as overturned.
     """
 
     estimand: str
@@ -161,31 +161,32 @@ def _sentences(decision: Decision) -> tuple[str, ...]:
 def _overturned(decision: Decision) -> str:
     v = decision.values
     if v["breakdown"] == 0:
-        return (
-            f"No bias is needed to overturn it: the probability of an effect in its direction is under "
-            f"{percent(decision.level)} as it stands."
-        )
+        return f"No bias is needed to overturn it: {_interval_words(decision)} holds zero as it stands."
     beside = yardsticks(decision)
     return (
         f"To overturn it, the counterfactual would have to be confounded by {number(v['breakdown'])} in every "
-        f"treated period{f', {beside}' if beside else ''}: from there on the probability of an effect in its direction "
-        f"is under {percent(decision.level)}."
+        f"treated period{f', {beside}' if beside else ''}: from there on {_interval_words(decision)} holds zero."
     )
 
 
-def yardsticks(decision: Decision, *, treated: bool = True) -> str:
-    """Return the breakdown bias in pre-period spreads of the residual and of the treated series; empty without any.
+def _interval_words(decision: Decision) -> str:
+    return f"the {percent(decision.level)} {decision.interval} interval of the average effect"
 
-    The spread is the median absolute deviation; where that is 0, since more than half of the values are alike, the
-    standard deviation.
+
+def yardsticks(decision: Decision, *, treated: bool = True) -> str:
+    """Say what the breakdown bias is of the fit's misses and the treated series' swings before the start, if of any.
+
+    The spread, the typical size, is the median absolute deviation; where that is 0, since more than half of the values
+    are alike, the standard deviation.
     """
     v, said = decision.values, []
-    for name, of in (("residual", "the residual"), ("treated", "the treated series"))[: 2 if treated else 1]:
+    of_what = (("residual", "miss of the fit"), ("treated", "swing of the treated series"))
+    for name, of in of_what[: 2 if treated else 1]:
         mads, sds = v[f"breakdown_{name}_mads"], v[f"breakdown_{name}_sds"]
         if not math.isnan(mads):
-            said.append(f"{number(mads, 2)} pre-period MADs of {of}")
+            said.append(f"{number(mads, 2)} times the median {of} before the start")
         elif not math.isnan(sds):
-            said.append(f"{number(sds, 2)} pre-period sd of {of}, whose MAD is 0")
+            said.append(f"{number(sds, 2)} times the standard {of} before the start, whose median is 0")
     return said[0] + (f" ({said[1]})" if len(said) > 1 else "") if said else ""
 
 
@@ -202,7 +203,7 @@ def decide(
     cost: float | None = None,
     value_per_unit: float | None = None,
     estimand: str | None = None,
-    level: float = 0.95,
+    level: float | None = None,
 ) -> Decision:
     """Answer what an effect's distribution means for a decision, and how much bias would overturn it.
 
@@ -224,14 +225,16 @@ def decide(
         By default ``"total"`` with cost and value, else ``"average"``. Average and cumulative effect are of the mean
         of the treated units; the total is their sum over units and periods, units · periods · average. A cell that is
         a mean of users counts once in it. The lift is a share: .02 is two per cent.
-    level : float
-        The probability of an effect in its direction below which the finding counts as overturned.
+    level : float, optional
+        Of the interval of the average effect that holds zero once the finding counts as overturned; by default that of
+        an analysis, else .95.
 
     Returns
     -------
     Decision
-        ``breakdown`` is the additive bias per treated period, outcome units, from which on P(effect in its
-        direction) would be under ``level``; 0 when it already is. Also in median absolute deviations of the pre-period.
+        ``breakdown`` is the additive bias per treated period, outcome units, from which on the interval of the average
+        effect (two-sided, equal tails) would hold zero: the way from zero to its nearer end; 0 when it does.
+        Also in median absolute deviations of the pre-period.
 
     Raises
     ------
@@ -251,12 +254,12 @@ def decide(
     >>> found.estimand, found.values["break_even"], sorted(found.curve.columns)
     ('total', 0.1, ['probability', 'x'])
     """
-    result = posterior_of(result)
+    given, result = result, posterior_of(result)
     asked = ask(
         calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
         value_per_unit=value_per_unit, estimand=estimand,
     )  # fmt: skip
-    level = check_level(level)
+    level = level_for(given, level)
     fit = result.fit if isinstance(result, Calibration) else result
     law, region = law_of(result, asked.estimand), asked.region
     positive, negative = law.above(0.0), law.below(0.0)
@@ -341,9 +344,6 @@ def _breakdown(fit: Fit, law: Law, level: float) -> dict[str, float]:
 
 
 def _least_bias(law: Law, sign: float, level: float) -> float:
-    """The least bias with which P(effect in the direction ``sign``) is under ``level``; 0 when it already is."""
-    if not isinstance(law, Drawn):
-        return max(0.0, sign * law.quantile(1 - level if sign > 0 else level))
-    # With bias b the draws above zero are those above b: fewer than level · S once b reaches this one.
-    ordered = np.sort(sign * law.draws)
-    return max(0.0, float(ordered[math.floor(round((1 - level) * len(ordered), 9))]))
+    """The least bias with which the equal-tailed interval holds zero; 0 when it already does."""
+    tail = (1 - level) / 2
+    return max(0.0, sign * law.quantile(tail if sign > 0 else 1 - tail))

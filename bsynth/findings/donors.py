@@ -177,7 +177,8 @@ def audit_donors(
 
     Flags: ``dominant`` (weight above .5); ``influential`` (leaving it out moves the effect by more than half the sd
     of its noise); ``looks treated`` (its own post/pre ratio stands out from the other donors', at a chance of 1% for
-    the whole audit, or a calibrated p under .01 / donors); ``opposed`` (correlated below zero with the treated unit
+    the whole audit, and its gaps after the start shift: their mean is away from zero beyond their own noise; or a
+    calibrated p under .01 / donors); ``opposed`` (correlated below zero with the treated unit
     before the start, beyond chance: r < −1.96/√T0).
 
     Parameters

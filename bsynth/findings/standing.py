@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bsynth._base.laws import t_cdf
-from bsynth._base.types import FloatArray, Label
+from bsynth._base.types import BoolArray, FloatArray, Label
 from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace, placebo_space
 from bsynth.frequentist.estimators import Method
@@ -18,6 +18,8 @@ MOST = 5
 TINY = 1e-300
 NOTHING = 1e-9
 """Share of the largest RMSPE of all donors below which one is zero but for rounding."""
+BEYOND = 1.96
+"""Standard errors, of its own periods' noise, from which a donor's mean gap after the start is a shift."""
 FEW_DONORS = 3
 """Donors needed: one is left out and two must remain."""
 
@@ -27,8 +29,9 @@ def outliers(panel: Panel, placebo: PlaceboSpace, estimator: Method) -> tuple[Fl
 
     A donor that was treated spoils the placebos of those that lean on it. So the most extreme one is compared with
     the others refitted without it, leaves the pool, and the next is looked at; the last that stands out and all
-    before it look treated (generalised extreme studentised deviate, Rosner 1983, one-sided), so that several do not
-    hide each other.
+    before it stand out (generalised extreme studentised deviate, Rosner 1983, one-sided), so that several do not
+    hide each other. A ratio grows with the noise of a donor too, which is no treatment and does not move an average:
+    of those that stand out, the ones whose gaps shift look treated.
     """
     found: dict[Label, float] = {}
     own, treated = _log_ratios(placebo), 0
@@ -42,7 +45,24 @@ def outliers(panel: Panel, placebo: PlaceboSpace, estimator: Method) -> tuple[Fl
         own = others
     values = own
     scores = {u: _studentised(x, [v for w, v in values.items() if w != u]) for u, x in values.items()} | found
-    return np.array([scores[unit] for unit in placebo.table["unit"]]), list(found)[:treated]
+    moved = shifted(np.asarray(placebo.gaps.transpose("time", "replicate"))[panel.n_pre :])
+    shifts = dict(zip(placebo.table["unit"], moved.tolist(), strict=True))
+    return np.array([scores[unit] for unit in shifts]), [unit for unit in list(found)[:treated] if shifts[unit]]
+
+
+def shifted(gaps: FloatArray) -> BoolArray:
+    """Whether the mean of each column of gaps (H, J) is away from zero beyond the noise of its own periods.
+
+    A single period has no noise of its own and passes.
+
+    Examples
+    --------
+    >>> shifted(np.array([[1.0, -1.0], [1.2, 1.1], [0.8, 0.2]])).tolist()
+    [True, False]
+    """
+    if len(gaps) == 1:
+        return np.ones(gaps.shape[1], dtype=bool)
+    return np.asarray(np.abs(gaps.mean(axis=0)) > BEYOND * gaps.std(axis=0, ddof=1) / np.sqrt(len(gaps)))
 
 
 def _log_ratios(placebo: PlaceboSpace) -> dict[Label, float]:

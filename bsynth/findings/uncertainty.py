@@ -96,22 +96,22 @@ class Decomposition(Pictured):
         order = sorted(self.names, key=lambda name: -float(whole[name]))
         listed = ", ".join(f"{NAMES[name]} {_percent(whole[name])}" for name in order)
         words = [
-            f"The average effect over {count(int(whole['horizon']), 'period')} has a predictive sd of "
-            f"{number(whole['sd'])} ({self.outcome}); of its variance: {listed}."
+            f"By the model alone the average effect on {self.outcome} over {count(int(whole['horizon']), 'period')} is "
+            f"uncertain by {number(whole['sd'])} (standard deviation); of that, as variance: {listed}."
         ]
         if len(rows) > 1:
             top = max(self.names, key=lambda name: float(first[name]))
             other = "" if top == order[0] else f"; {NAMES[order[0]]} has {_percent(first[order[0]])} of it"
             words.append(
-                f"Of the first period alone (sd {number(first['sd'])}) the largest share is {NAMES[top]}, "
+                f"In the first period alone ({number(first['sd'])}) the largest share is {NAMES[top]}, "
                 f"{_percent(first[top])}{other}."
             )
         if abs(whole["overlap"]) > OVERLAP:
-            which = "offset" if whole["overlap"] < 0 else "reinforce"
+            which = "make up for" if whole["overlap"] < 0 else "add to"
             pair = [name for name in LINEAR if name in self.names]
             words.append(
-                f"{_listed(pair)} {which} each other (their covariance is {_percent(whole['overlap'])} of the "
-                f"variance, half of it counted to each), so read them together: {_percent(whole[pair].sum())}."
+                f"Errors of {_listed(pair)} {which} each other ({_percent(whole['overlap'])} of the variance, half of "
+                f"it counted to each), so read them as one: {_percent(whole[pair].sum())}."
             )
         words.append(_advice(order[0]))
         return (*mark(self.reason), *words, *self.notes())
@@ -354,21 +354,29 @@ def _percent(share: float) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    text = " and ".join([", ".join(names[:-1]), names[-1]])
-    return text[0].upper() + text[1:]
+    return " and ".join([", ".join(NAMES[name] for name in names[:-1]), NAMES[names[-1]]])
+
+
+_PAST = "more periods before the start"
+_ADVICE = {
+    "weights": f"which donors to follow, and how far: {_PAST}, or fewer donors that move as the treated unit does, "
+    "would narrow it.",
+    "covariates": f"how far the covariates count: {_PAST} would narrow it.",
+    "season": "the unit's own season: more whole cycles before the start would narrow it.",
+    "slope": f"the unit's own slope, which goes on after the start: {_PAST}, or a shorter window after it, would "
+    "narrow it.",
+    "level_shift": "how high the unit stood over its donors when treatment began: more or calmer periods before the "
+    "start would narrow it.",
+    "weights and level": f"which donors to follow, and how high the unit stood over them: {_PAST}, or fewer donors "
+    "that move as it does, would narrow it.",
+    "drift": "that the unit may by itself drift away from its donors after the start: a longer past does not narrow "
+    "that; a shorter window after the start, or donors that drift along, would.",
+    "noise": "the ups and downs of single periods that no donor shares: more treated periods would average them out, "
+    "while a longer past or other donors would hardly help.",
+    "cells": "that each cell is the mean of few users: more users in each would narrow it.",
+}
+"""What each source is, and what would narrow it."""
 
 
 def _advice(top: str) -> str:
-    """What would help against the largest source."""
-    return {
-        "weights": "The donors leave their weights open: a longer pre-period or fewer, better donors would help most.",
-        "covariates": "The covariates' coefficients are open: a longer pre-period would help most.",
-        "season": "The unit's own season is open: a longer pre-period would help most.",
-        "slope": "The unit's own slope is open, and goes on after the start: a longer pre-period would help most.",
-        "level_shift": "Where the unit stands at the start is open: a longer or calmer pre-period would help most.",
-        "weights and level": "Weights and level are open: a longer pre-period or fewer, better donors would help most.",
-        "drift": "The unit may drift away from its donors after the start; no pre-period can exclude that, and longer "
-        "windows make it worse.",
-        "noise": "The noise of single periods is the largest part; more treated periods would average it out.",
-        "cells": "Cells are small; more users per cell would help most.",
-    }[top]
+    return f"The largest part is {_ADVICE[top]}"

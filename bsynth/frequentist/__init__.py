@@ -12,9 +12,15 @@ from bsynth.frequentist.inference.leave_two_out import LeaveTwoOut, leave_two_ou
 from bsynth.frequentist.inference.placebo_space import PlaceboSpace, placebo_space
 from bsynth.frequentist.inference.placebo_time import PlaceboTime, placebo_time
 from bsynth.frequentist.inference.prediction_interval import PredictionInterval, prediction_interval
-from bsynth.frequentist.point import classical, with_weights
+from bsynth.frequentist.point import with_weights
+from bsynth.frequentist.staggered import Multisynth, PlaceboWaves, StaggeredEstimate, placebo_waves
+from bsynth.frequentist.verb import classical
 
 __all__ = [
+    "placebo_waves",
+    "StaggeredEstimate",
+    "PlaceboWaves",
+    "Multisynth",
     "Bootstrap",
     "Conformal",
     "Estimate",

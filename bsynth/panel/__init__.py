@@ -2,8 +2,11 @@
 
 from bsynth.panel.cells import Cells, Clusters, Covariates, Source
 from bsynth.panel.given import require_panel
-from bsynth.panel.panel import MIN_DONORS, Panel
+from bsynth.panel.labels import MIN_DONORS
+from bsynth.panel.panel import Panel
 from bsynth.panel.read import column_names, unit_names
+from bsynth.panel.staggered import StaggeredPanel
+from bsynth.panel.waves import Wave
 from bsynth.panel.wording import Labels
 
 __all__ = [
@@ -14,6 +17,8 @@ __all__ = [
     "Labels",
     "Panel",
     "Source",
+    "StaggeredPanel",
+    "Wave",
     "column_names",
     "require_panel",
     "unit_names",

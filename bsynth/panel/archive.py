@@ -18,6 +18,8 @@ from bsynth.pieces import digest
 
 _SUMS = ("n", "total", "total_sq")
 """Arrays of the cells."""
+_LABELS = ("dropped", "anticipation", "washout")
+"""What a source says of units and periods that are no longer in the panel."""
 
 
 def pack(panel: Panel) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
@@ -130,16 +132,17 @@ def _source(panel: Panel) -> dict[str, Any]:
     found = asdict(panel.source)
     places = {time: at for at, time in enumerate(panel.times)}
     found["filled"] = [[panel.units.index(unit), places[time]] for unit, time in panel.source.filled]
-    found["dropped"] = [_label(unit) for unit in panel.source.dropped]
+    for name in _LABELS:
+        found[name] = [_label(label) for label in getattr(panel.source, name)]
     return found
 
 
 def _of_source(stored: Mapping[str, Any], units: tuple[Label, ...], times: pd.Index) -> Source:
     plain = {
         "filled": tuple((units[at], times[t]) for at, t in stored["filled"]),
-        "dropped": tuple(_of_label(unit) for unit in stored["dropped"]),
         "alike": tuple((one, other) for one, other in stored["alike"]),
     }
+    plain |= {name: tuple(_of_label(label) for label in stored.get(name, ())) for name in _LABELS}
     return Source(**{**stored, **plain})
 
 

@@ -194,6 +194,12 @@ class Calendar:
         around = [f"{show(t)}{zone}" for t in times[max(at - 2, 0) : at + 2]]
         raise PanelError(f"{name}: {role} {said} is not a period of the data; near it are {some_of(around)}")
 
+    def is_after(self, times: pd.Index, label: Label, role: str, name: str) -> bool:
+        """Whether a period that the user named lies after the last one."""
+        if isinstance(times, pd.DatetimeIndex):
+            return bool(self._on(times, self.spelling.span(label, role, name).first) > times[-1])
+        return bool(_number(label, times, role, name) > times[-1])
+
     @staticmethod
     def _on(times: pd.DatetimeIndex, stamp: pd.Timestamp) -> pd.Timestamp:
         return stamp if times.tz is None else stamp.tz_localize(times.tz)
@@ -210,7 +216,8 @@ class Calendar:
         named = [show(label) for label in self.missing(times, most=6)]
         listed = ", ".join(map(str, named)) + (f" and {count - len(named)} more" if count > len(named) else "")
         word = "calendar day" if self.frequency == "day" else self.frequency
-        after, covered = int(places[-1] - places[n_pre]) + 1, len(times) - n_pre
+        covered = len(times) - n_pre
+        after = int(places[-1] - places[n_pre]) + 1 if covered else 0
         said = (
             f"{count} of {counted(int(places[-1]) + 1, word)} from {show(times[0])} to {show(times[-1])} "
             f"{'has' if count == 1 else 'have'} no row: {listed}"

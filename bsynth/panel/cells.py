@@ -1,6 +1,6 @@
 """What leaves the query engine: cell means and sums, clusters, and where they came from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,9 @@ from bsynth.errors import some_of
 from bsynth.panel.alike import pair
 from bsynth.panel.calendar import Calendar
 from bsynth.text.numbers import count
+
+type Rows = slice | IntArray
+"""Periods that are kept: those up to one, or the positions of each."""
 
 
 class Frozen:
@@ -91,9 +94,9 @@ class Cells(Brief, Frozen):
             [replace(self, n=self.n[p], total=self.total[p], total_sq=self.total_sq[p]).variance for p in parts]
         )
 
-    def take(self, periods: int, columns: Sequence[int]) -> "Cells":
-        """The first ``periods`` rows of some columns."""
-        n, total, total_sq = (a[:periods, columns] for a in (self.n, self.total, self.total_sq))
+    def take(self, rows: Rows, columns: Sequence[int]) -> "Cells":
+        """Some rows of some columns."""
+        n, total, total_sq = (a[rows][:, columns] for a in (self.n, self.total, self.total_sq))
         return replace(self, n=n, total=total, total_sq=total_sq)
 
 
@@ -119,17 +122,17 @@ class Clusters(Brief, Frozen):
     n: FloatArray
     total: FloatArray
 
-    def take(self, periods: int, columns: Sequence[int]) -> "Clusters":
+    def take(self, rows: Rows, columns: Sequence[int]) -> "Clusters":
         """Rows of the chosen cells with positions renumbered; ``count`` and cluster codes stay."""
-        place = np.full(max(int(self.unit.max(initial=0)), *columns) + 1, -1)
-        place[list(columns)] = np.arange(len(columns))
-        unit = place[self.unit]
-        keep = (unit >= 0) & (self.time < periods)
+        unit = _renumbered(columns, int(self.unit.max(initial=0)))[self.unit]
+        last = int(self.time.max(initial=0))
+        time = _renumbered(np.arange(last + 1)[rows] if isinstance(rows, slice) else rows, last)[self.time]
+        keep = (unit >= 0) & (time >= 0)
         return replace(
             self,
             cluster=self.cluster[keep],
-            time=self.time[keep],
-            unit=unit[keep].astype(np.int64),
+            time=time[keep],
+            unit=unit[keep],
             n=self.n[keep],
             total=self.total[keep],
         )
@@ -151,9 +154,9 @@ class Covariates(Brief, Frozen):
     names: tuple[str, ...]
     values: FloatArray
 
-    def take(self, periods: int, columns: Sequence[int]) -> "Covariates":
-        """The first ``periods`` rows of some columns."""
-        return replace(self, values=self.values[:, :periods, columns])
+    def take(self, rows: Rows, columns: Sequence[int]) -> "Covariates":
+        """Some rows of some columns."""
+        return replace(self, values=self.values[:, rows][:, :, columns])
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,8 @@ class Source:
 
     ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
     table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel. ``alike`` are pairs
-    of units whose labels a reader would take for one another.
+    of units whose labels a reader would take for one another. ``anticipation`` and ``washout`` are the periods before
+    and from the first treated one that are in neither fit nor effect.
     """
 
     name: str
@@ -178,6 +182,8 @@ class Source:
     dropped: tuple[Label, ...] = ()
     rows_without_outcome: int = 0
     alike: tuple[tuple[str, str], ...] = ()
+    anticipation: tuple[Label, ...] = ()
+    washout: tuple[Label, ...] = ()
 
     def notes(self) -> list[str]:
         """One sentence for each thing that was left out, filled or dropped."""
@@ -202,6 +208,14 @@ class Source:
                 f"{count(len(self.dropped), 'unit with missing cells was', 'units with missing cells were')} "
                 f"dropped: {some_of(self.dropped)}."
             )
+        for periods, why in (
+            (self.anticipation, "before the start (anticipation)"),
+            (self.washout, "from it (washout)"),
+        ):
+            if periods:
+                listed = some_of(show(each) for each in periods)
+                verb = "is" if len(periods) == 1 else "are"
+                notes.append(f"{count(len(periods), 'period')} {why} {verb} left out of fit and effect: {listed}.")
         return notes
 
 
@@ -221,6 +235,8 @@ class CellTable(Brief):
         Present when the rows were users or events, and when a cluster column was named.
     covariates
         Present when covariate columns were named.
+    starts
+        Position of each unit's first treated period, None where it has none, when a column said so.
     """
 
     mean: FloatArray
@@ -231,19 +247,27 @@ class CellTable(Brief):
     cells: Cells | None = None
     clusters: Clusters | None = None
     covariates: Covariates | None = None
+    starts: Mapping[Label, int | None] | None = None
 
     def take(self, periods: int, units: Sequence[Label]) -> "CellTable":
         """The first ``periods`` rows of some units, in their order."""
-        columns = [self.units.index(unit) for unit in units]
+        columns, rows = [self.units.index(unit) for unit in units], slice(periods)
         return replace(
             self,
             mean=self.mean[:periods, columns],
             units=tuple(units),
             times=self.times[:periods],
-            cells=None if self.cells is None else self.cells.take(periods, columns),
-            clusters=None if self.clusters is None else self.clusters.take(periods, columns),
-            covariates=None if self.covariates is None else self.covariates.take(periods, columns),
+            cells=None if self.cells is None else self.cells.take(rows, columns),
+            clusters=None if self.clusters is None else self.clusters.take(rows, columns),
+            covariates=None if self.covariates is None else self.covariates.take(rows, columns),
         )
+
+
+def _renumbered(kept: Sequence[int] | IntArray, last: int) -> IntArray:
+    """The new place of each old one up to ``last`` or the last that is kept; -1 where it is not kept."""
+    place = np.full(max(last, int(np.max(kept, initial=0))) + 1, -1, dtype=np.int64)
+    place[np.asarray(kept, dtype=np.int64)] = np.arange(len(kept))
+    return place
 
 
 def design_effect(clusters: Clusters, n: FloatArray, total: FloatArray, total_sq: FloatArray) -> float:

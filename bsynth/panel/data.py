@@ -1,18 +1,23 @@
 """What a panel holds, and what follows from it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
+from bsynth.errors import PanelError, some_of
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Rows, Source
+from bsynth.panel.labels import MIN_DONORS, MIN_PRE
+from bsynth.panel.periods import period_words
+from bsynth.panel.timing import Timing
 from bsynth.panel.wording import Labels
-from bsynth.text.labels import one_line
+from bsynth.text.labels import one_line, span
+from bsynth.text.numbers import count
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +82,9 @@ class PanelData(Frozen):
 
     def gaps(self) -> list[str]:
         """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""
-        return self._keeps_to.gaps(self.times, self.n_pre)
+        left_out = (*self.source.anticipation, *self.source.washout)
+        times = self.times.append(pd.Index(left_out, dtype=self.times.dtype)).sort_values() if left_out else self.times
+        return self._keeps_to.gaps(times, int(times.searchsorted(self.start)))
 
     @property
     def _keeps_to(self) -> Calendar:
@@ -98,7 +105,7 @@ class PanelData(Frozen):
         """(T,) sampling variance of the treated series, Σ vᵢ / n_treated²; None without cell counts."""
         if self.cells is None:
             return None
-        own = self.cells.take(len(self.times), range(self.n_treated))
+        own = self.cells.take(slice(None), range(self.n_treated))
         total = own.split_variance(self.n_pre).sum(axis=1)
         return np.asarray(total / self.n_treated**2, dtype=float)
 
@@ -111,6 +118,26 @@ class PanelData(Frozen):
     def treated_name(self) -> str:
         """Label of the treated unit, or "mean of 25 units"."""
         return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.labels.units(self.n_treated)}"
+
+    def period_words(self) -> tuple[str, ...]:
+        """Periods as their calendar says them: "2024 Q3", "Jul 2024", "week of 2024-11-04"."""
+        return period_words(self.times, self._keeps_to)
+
+    @property
+    def start_words(self) -> str:
+        """The start as its calendar says it; of a history the period after it."""
+        return self.period_words()[self.n_pre] if self.n_post else str(show(self.start))
+
+    @property
+    def window(self) -> str:
+        """The treated periods in words: "2024 Q3 to 2025 Q2"."""
+        words = self.period_words()
+        return span(words[self.n_pre], words[-1])
+
+    @property
+    def zone(self) -> str:
+        """The zone in which words and pictures write times; empty where periods have none."""
+        return self._keeps_to.spelling.zone
 
     def period_labels(self) -> list[Any]:
         """JSON-ready periods: ints, or dates as ISO text."""
@@ -129,3 +156,63 @@ class PanelData(Frozen):
             }
         )
         return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
+
+    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Rows, start: Label = None) -> Self:
+        """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
+        name = self.source.name
+        if len(donors) < MIN_DONORS:
+            left = f"only {show(donors[0])!r} is" if donors else "none is"
+            raise PanelError(f"{name}: at least {MIN_DONORS} donors are needed and {left} left; add untreated units")
+        taken = self._select(treated, donors, rows, self.start if start is None else start)
+        pre = taken.treated_series[: taken.n_pre]
+        if np.ptp(pre) <= 1e-12 * np.abs(pre).max():
+            raise PanelError(
+                f"{name}: the treated series ({some_of(map(repr, treated))}) is constant at {pre[0]:g} before "
+                f"{show(taken.start)}; nothing can be matched to it, choose another unit or outcome"
+            )
+        return taken
+
+    def _select(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Rows, start: Label) -> Self:
+        """The same panel with other roles, donors or periods, as they are."""
+        units = (*treated, *donors)
+        columns = [self.units.index(u) for u in units]
+        outcome, times = self.outcome[rows][:, columns], self.times[rows]
+        cells = None if self.cells is None else self.cells.take(rows, columns)
+        filled = tuple((u, t) for u, t in self.source.filled if u in units and t in times)
+        alike = tuple(both for both in self.source.alike if set(both) & set(units))
+        used = outcome.size - len(filled) if cells is None else int(cells.n.sum())
+        return replace(
+            self,
+            outcome=outcome,
+            units=units,
+            times=times,
+            treated=treated,
+            start=start,
+            end=times[-1],
+            source=replace(self.source, filled=filled, rows_used=used, alike=alike),
+            cells=cells,
+            clusters=None if self.clusters is None else self.clusters.take(rows, columns),
+            covariates=None if self.covariates is None else self.covariates.take(rows, columns),
+        )
+
+    def _around(self, timing: Timing, donors: tuple[Label, ...]) -> Self:
+        """The panel against these donors, without the periods of anticipation and washout around its one start."""
+        if not self.n_post:
+            return self._take(self.treated, donors, slice(None))
+        kept, before, after = timing.split(self.positions - self.positions[self.n_pre])
+        n_pre = self.n_pre - len(before)
+        for left, least, side in ((n_pre, MIN_PRE, "before"), (len(kept) - n_pre, 1, "from")):
+            if left < least:
+                raise PanelError(
+                    f"{self.source.name}: anticipation {timing.anticipation} and washout {timing.washout} leave "
+                    f"{count(left, 'period')} {side} {show(self.start)} and at least {least} "
+                    f"{'is' if least == 1 else 'are'} needed; make them shorter"
+                )
+        if len(kept) == len(self.times):
+            return self._take(self.treated, donors, slice(None))
+        panel = self._take(self.treated, donors, kept, self.times[kept[n_pre]])
+        return panel._left_out(self.times[before], self.times[after])
+
+    def _left_out(self, anticipation: pd.Index, washout: pd.Index) -> Self:
+        """The panel whose source says which periods are in neither fit nor effect."""
+        return replace(self, source=replace(self.source, anticipation=tuple(anticipation), washout=tuple(washout)))

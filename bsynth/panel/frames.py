@@ -6,7 +6,7 @@ import pandas as pd
 from bsynth.errors import PanelError
 from bsynth.panel.spelling import in_one_type
 
-LABELS = ("unit", "time", "cluster")
+LABELS = ("unit", "time", "cluster", "start")
 """Roles of columns that hold labels; the others hold numbers."""
 
 
@@ -34,7 +34,7 @@ def plain(frame: pd.DataFrame, name: object, role: str) -> pd.Series:
         raise PanelError(f"DataFrame: column {name!r} appears {chosen.shape[1]} times; keep one")
     column = _unpacked(chosen.reset_index(drop=True), name)
     if column.dtype == object:
-        column = _inferred(in_one_type(column) if role == "time" else column, name, role)
+        column = _inferred(in_one_type(column) if role in ("time", "start") else column, name, role)
     kind = column.dtype
     if pd.api.types.is_datetime64_any_dtype(kind) and column.dropna().dt.nanosecond.any():
         raise PanelError(
@@ -122,7 +122,7 @@ def refused(source: str, column: object, role: str, kind: str) -> PanelError:
     """The error for a column that can neither be a number nor say which unit, period or cluster a row belongs to."""
     allowed = "numbers or true/false"
     if role in LABELS:
-        allowed = "whole numbers or dates" if role == "time" else "text or numbers"
+        allowed = "whole numbers or dates" if role in ("time", "start") else "text or numbers"
     return PanelError(f"{source}: column {column!r} holds {kind}; the {role} must be {allowed}")
 
 

@@ -4,6 +4,7 @@ from bsynth._base.plain import show
 from bsynth.errors import PanelError, came
 from bsynth.panel.archive import fingerprint
 from bsynth.panel.panel import Panel
+from bsynth.panel.staggered import StaggeredPanel
 
 _BUILD = (
     "Panel.from_long(data, unit=..., time=..., outcome=..., treated=..., start=...), from_wide (a column per unit) or "
@@ -32,6 +33,11 @@ def require_panel(panel: object, *, history: bool = False) -> None:
                 "bsynth.plan_rollout(panel)"
             )
         return
+    if isinstance(panel, StaggeredPanel):
+        raise PanelError(
+            f"a Panel of one start is needed and {panel!r} came, whose units start at different times; give "
+            "panel.unit_panel(unit) or panel.wave_panel(start), or ask classical or placebo_waves"
+        )
     if isinstance(getattr(panel, "panel", None), Panel):
         raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")
     raise PanelError(f"a Panel is needed and {came(panel)} came; build one with {_BUILD}")

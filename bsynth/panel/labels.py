@@ -2,7 +2,6 @@
 
 import datetime
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,9 @@ from bsynth._base.plain import show
 from bsynth._base.types import Label
 from bsynth.errors import PanelError, nearest, some_of
 from bsynth.panel import alike
-from bsynth.panel.cells import CellTable
-from bsynth.text.numbers import count
 
+MIN_DONORS = 2
+"""Fewest donors of a panel."""
 MIN_PRE = 3
 """Fewest pre-treatment periods of a panel."""
 
@@ -62,42 +61,6 @@ def some_labels(labels: Iterable[Label], limit: int = 6) -> str:
     return some_of((repr(show(label)) for label in labels), limit)
 
 
-@dataclass(frozen=True)
-class Roles:
-    """What the user said of units and periods, not yet held against the data."""
-
-    treated: Label | Iterable[Label]
-    start: Label | None
-    end: Label | None
-    donors: Label | Iterable[Label] | None
-    exclude: Label | Iterable[Label] | None
-
-    def resolve(self, table: CellTable) -> tuple[tuple[Label, ...], tuple[Label, ...]]:
-        """Treated units and donor pool as labels of the data."""
-        name = table.source.name
-        treated = match_units(table.units, _some(self.treated, "treated"), "treated unit", name)
-        gone = match_units(table.units, as_labels(self.exclude), "excluded unit", name)
-        if self.donors is None:
-            pool = tuple(u for u in table.units if u not in treated and u not in gone)
-        else:
-            pool = match_units(table.units, _some(self.donors, "donors"), "donor", name)
-        for role, units in (("treated", treated), ("excluded", gone)):
-            if both := [u for u in units if u in pool]:
-                raise PanelError(
-                    f"{name}: {some_labels(both)} is {role} and among the donors; take it out of one of them"
-                )
-        if both := [u for u in gone if u in treated]:
-            raise PanelError(f"{name}: {some_labels(both)} is treated and excluded; take it out of one of them")
-        return treated, pool
-
-
-def _some(labels: Label | Iterable[Label], role: str) -> tuple[Label, ...]:
-    listed = as_labels(labels)
-    if not listed:
-        raise PanelError(f"{role} is {'None' if labels is None else 'empty'}; name at least one unit")
-    return listed
-
-
 def ordered(labels: Iterable[Label]) -> tuple[Label, ...]:
     """Labels in increasing order."""
     return tuple(pd.Index(list(labels)).sort_values().tolist())
@@ -141,23 +104,3 @@ def _as_date(label: Label) -> pd.Timestamp | None:
     except ValueError:
         return None
     return None if pd.isna(stamp) else stamp
-
-
-def window(table: CellTable, start: Label | None, end: Label | None) -> tuple[int, int]:
-    """Positions of the first treated and the last used period; without a start the first is the one after the last."""
-    name, times = table.source.name, table.times
-    last = len(times) - 1 if end is None else table.calendar.locate(times, end, "end", name)
-    if start is None and last + 1 < MIN_PRE:
-        raise PanelError(f"{name}: {count(last + 1, 'period')} up to its end, and at least {MIN_PRE} are needed")
-    first = last + 1 if start is None else table.calendar.locate(times, start, "start", name)
-    if start is not None and last < first:
-        raise PanelError(
-            f"{name}: end {show(times[last])} is before start {show(times[first])}; end is the last period used"
-        )
-    if first < MIN_PRE:
-        later = f"; start at {show(times[MIN_PRE])} or later" if len(times) > MIN_PRE else ""
-        raise PanelError(
-            f"{name}: start {show(times[first])} leaves {count(first, 'period')} before it and at least {MIN_PRE} "
-            f"are needed{later}"
-        )
-    return first, last

@@ -1,5 +1,6 @@
 """Cells without an outcome: refused, interpolated inside their series, or dropped with their unit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,11 @@ class Filled:
     dropped: tuple[Label, ...] = ()
 
 
-def complete(table: CellTable, n_treated: int, n_pre: int, missing: Missing) -> Filled:
-    """Apply the rule ``missing`` to a table of a panel's units, treated ones first, and periods."""
+def complete(table: CellTable, n_pre: Sequence[int], missing: Missing) -> Filled:
+    """Apply the rule ``missing`` to a table of a panel's units, treated ones first, and periods.
+
+    ``n_pre`` holds the periods before the start of each treated unit.
+    """
     if missing not in ("error", "interpolate", "drop-units"):
         raise PanelError(f"missing is {missing!r}; it must be 'error', 'interpolate' or 'drop-units'")
     _require_size(table)
@@ -37,8 +41,8 @@ def complete(table: CellTable, n_treated: int, n_pre: int, missing: Missing) -> 
         raise missing_cells(table, holes)
     if missing == "interpolate":
         filled = tuple((table.units[i], table.times[t]) for i, t in np.argwhere(holes.T))
-        return Filled(interpolated(table, n_treated, n_pre), filled=filled)
-    return Filled(table.mean.copy(), dropped=droppable(table, n_treated, holes))
+        return Filled(interpolated(table, n_pre), filled=filled)
+    return Filled(table.mean.copy(), dropped=droppable(table, len(n_pre), holes))
 
 
 def _require_size(table: CellTable) -> None:
@@ -62,7 +66,7 @@ def missing_cells(table: CellTable, holes: NDArray[np.bool_]) -> PanelError:
     )
 
 
-def interpolated(table: CellTable, n_treated: int, n_pre: int) -> FloatArray:
+def interpolated(table: CellTable, n_pre: Sequence[int]) -> FloatArray:
     """Fill holes linearly in time between two outcomes of the same unit.
 
     A treated unit is filled from its outcomes before the start alone, and not at all from there on: what was filled
@@ -78,14 +82,15 @@ def interpolated(table: CellTable, n_treated: int, n_pre: int) -> FloatArray:
         seen = ~np.isnan(filled[:, i])
         if not seen.any():
             raise PanelError(f"{name}: unit {show(unit)!r} has no outcome in the whole window; leave it out")
-        treated = i < n_treated
-        if treated and not seen[n_pre:].all():
+        treated = i < len(n_pre)
+        before = n_pre[i] if treated else None
+        if before is not None and not seen[before:].all():
             raise PanelError(
                 f"{name}: treated unit {show(unit)!r} has no {table.source.outcome} at "
-                f"{_periods(table, ~seen, n_pre)}, "
+                f"{_periods(table, ~seen, before)}, "
                 "from the start on, where nothing is filled; complete the data or end before"
             )
-        own = slice(0, n_pre if treated else None)
+        own = slice(0, before)
         inside = seen[own].nonzero()[0]
         ends = ~seen[own]
         ends[inside[0] if len(inside) else 0 : inside[-1] + 1 if len(inside) else 0] = False

@@ -6,7 +6,6 @@ engine: a unit called "NA" or "007" stays what it is.
 """
 
 import hashlib
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +24,8 @@ from bsynth.panel.frames import names_of, plain
 from bsynth.panel.labels import as_labels, numbered
 from bsynth.panel.sources import Opened, open_data, require
 from bsynth.panel.spelling import Spelling
+from bsynth.panel.starts import read_starts
+from bsynth.panel.text import advice
 from bsynth.text.numbers import count
 
 if TYPE_CHECKING:
@@ -48,9 +49,11 @@ def read_long(
     outcome: str,
     covariates: str | Iterable[str] | None = (),
     date_format: str | None = None,
+    adoption: Mapping[str, str] | None = None,
 ) -> CellTable:
     """Read one row per unit and period; ``date_format`` says how periods are written where they do not.
 
+    ``adoption`` names the column of starts (``{"start": ...}``) or of treatment (``{"treatment": ...}``).
 
     Raises
     ------
@@ -65,7 +68,7 @@ def read_long(
     >>> table.units, table.mean.tolist()
     (('a', 'b'), [[5.0, 3.0], [4.0, nan]])
     """
-    columns = {"unit": unit, "time": time, "outcome": outcome} | _covariate_roles(covariates)
+    columns = {"unit": unit, "time": time, "outcome": outcome} | _covariate_roles(covariates) | dict(adoption or {})
     opened = open_data(data, columns, date_format=date_format)
     grid = _aggregate(opened, columns)
     twice = np.argwhere(grid.rows.T > 1)
@@ -90,13 +93,14 @@ def read_events(
     cluster: str | None = None,
     covariates: str | Iterable[str] | None = (),
     date_format: str | None = None,
+    adoption: Mapping[str, str] | None = None,
 ) -> CellTable:
     """Read one row per user or event; only sums by cell (and by cluster and cell) leave the engine.
 
     A row without an outcome is not counted in n; `Source.rows_without_outcome` says how many there are.
     """
     columns = {"unit": unit, "time": time, "outcome": outcome} | ({"cluster": cluster} if cluster else {})
-    columns |= _covariate_roles(covariates)
+    columns |= _covariate_roles(covariates) | dict(adoption or {})
     opened = open_data(data, columns, date_format=date_format)
     grid = _aggregate(opened, columns)
     parts, effect = (None, 1.0) if cluster is None else _cluster_parts(opened, columns, grid)
@@ -327,20 +331,8 @@ def _text_value(
     return PanelError(
         f"{opened.name}: column {columns[role]!r} must be numbers but {count(bad, 'row holds', 'rows hold')} text, the "
         "first is "
-        f"{str(first[role])[:60]!r} at {show(first['unit'])!r}, {show(first['time'])}; {_advice(str(first[role]))}"
+        f"{str(first[role])[:60]!r} at {show(first['unit'])!r}, {show(first['time'])}; {advice(str(first[role]))}"
     )
-
-
-def _advice(text: str) -> str:
-    """What to do with a text where a number belongs."""
-    digits = text.strip().replace("\xa0", " ")
-    if re.fullmatch(r"-?\d+,\d+", digits) and not re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", digits):
-        return "write decimals with a point (52.9), or read the file with pandas.read_csv(..., decimal=',')"
-    if re.fullmatch(r"-?\d{1,3}([,. '_]\d{3})+([.,]\d+)?|-?\d+,\d+", digits):
-        return "write numbers without thousands separators and with a decimal point (1234.5)"
-    if re.fullmatch(r"[-+]?[\s$€£¥%]*[\d.,]*\d[\s$€£¥%]*", digits):
-        return "write plain numbers, without a currency or percent sign"
-    return "correct it or leave the cell empty"
 
 
 def _cluster_parts(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> tuple[Clusters, float]:
@@ -384,4 +376,7 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: _Grid) -> CellTable
     )
     mean = _mean(grid.n, grid.total)
     calendar = Calendar.of(grid.times, grid.spelling)
-    return CellTable(mean, grid.units, grid.times, source, calendar, covariates=covariates)
+    starts = None
+    if {"start", "treatment"} & columns.keys():
+        starts = read_starts(opened, columns, grid.units, grid.times, calendar, _typed)
+    return CellTable(mean, grid.units, grid.times, source, calendar, covariates=covariates, starts=starts)

@@ -40,16 +40,17 @@ class Opened:
     def periods(self, labels: pd.Series, columns: Mapping[str, str]) -> tuple[pd.Series, Spelling]:
         """Return labels of the column of periods as numbers or timestamps, and how they are written."""
         try:
-            return read_column(self._local(labels), self.name, columns["time"], self.date_format)
+            return read_column(self.local(labels), self.name, columns["time"], self.date_format)
         except PanelError:
             if not self.in_rows:
                 raise
             # Groups come in any order; what is refused is named as whoever looks at the rows finds it first.
             rows = self.run(self.table.select("time"))["time"].dropna().drop_duplicates()
-            read_column(self._local(rows), self.name, columns["time"], self.date_format, as_given=True)
+            read_column(self.local(rows), self.name, columns["time"], self.date_format, as_given=True)
             raise
 
-    def _local(self, labels: pd.Series) -> pd.Series:
+    def local(self, labels: pd.Series) -> pd.Series:
+        """Return labels of periods on the clock on which a file had them."""
         if self.zone and isinstance(labels.dtype, pd.DatetimeTZDtype):
             labels = labels.dt.tz_convert(self.zone)
         return labels

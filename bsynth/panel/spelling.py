@@ -17,13 +17,10 @@ from bsynth._base.types import Label
 from bsynth.errors import PanelError
 from bsynth.panel import codes
 from bsynth.panel.codes import POSIX, Span
+from bsynth.panel.refusals import FLAG, NAME, SHORT, why, why_label
 
 NUMBERS, DAYS, TIMES, FORMAT = "whole numbers", "days", "times", "format"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAME = (
-    r"(?P<name>jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?"
-    r"|nov(ember)?|dec(ember)?)\.?"
-)
 _Y, _M, _D = r"(?P<y>\d{4})", r"(?P<m>\d{1,2})", r"(?P<d>\d{1,2})(st|nd|rd|th)?"
 _CLOCK = r"(?P<clock>[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?\s?(?P<zone>Z|UTC|[+-]\d{2}(:?\d{2})?)?"
 _PATTERNS = [
@@ -33,8 +30,8 @@ _PATTERNS = [
         (DAYS, rf"{_Y}-{_M}-(?P<d>\d\d)/\d{{4}}-\d\d-\d\d"),
         ("months", rf"{_Y}[-/ ]?m{_M}"),
         ("months", rf"{_Y}[-/]{_M}"),
-        ("months", rf"{_NAME}[-/, ]*{_Y}"),
-        ("months", rf"{_Y}[-/ ]*{_NAME}"),
+        ("months", rf"{NAME}[-/, ]*{_Y}"),
+        ("months", rf"{_Y}[-/ ]*{NAME}"),
         ("quarters", rf"{_Y}[-/:. ]*q(?P<q>[1-4])"),
         ("quarters", rf"q(?P<q>[1-4])[-/:. ']*{_Y}"),
         ("half-years", rf"{_Y}[-/:. ]*h(?P<h>[12])"),
@@ -42,18 +39,13 @@ _PATTERNS = [
         ("weeks", rf"{_Y}[-/: ]*w(?P<w>\d{{1,2}})"),
         ("weeks", rf"w(?P<w>\d{{1,2}})[-/: ]*{_Y}"),
         (DAYS, rf"{_Y}-?w(?P<w>\d{{2}})-?(?P<wd>[1-7])"),
-        (DAYS, rf"{_D}[-/. ]*{_NAME}[-/., ]*{_Y}"),
-        (DAYS, rf"{_NAME}[-/ ]*{_D},? +{_Y}"),
-        (DAYS, rf"{_Y}[-/ ]*{_NAME}[-/ ]*{_D}"),
+        (DAYS, rf"{_D}[-/. ]*{NAME}[-/., ]*{_Y}"),
+        (DAYS, rf"{NAME}[-/ ]*{_D},? +{_Y}"),
+        (DAYS, rf"{_Y}[-/ ]*{NAME}[-/ ]*{_D}"),
     )
 ]
 _WEEKDAY = re.compile(r"(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\.?,? +", re.IGNORECASE)
-_SHORT = re.compile(rf"{_NAME}[-/ ']*(?P<yy>\d{{2}})", re.IGNORECASE)
-_DAY_MONTH = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})\b.*")
-_PART_YEAR = re.compile(r"\d{1,2}([-/ ])\d{4}")
 _SEASON = re.compile(r"(\d{4})[-/](\d{2})")
-_ALLOWED = "give whole numbers, ISO dates (2024-01-31), months (2024-01), quarters (2024Q1) or weeks (2024-W05)"
-_FLAG = "date_format= (--date-format)"
 
 
 @dataclass(frozen=True)
@@ -70,6 +62,8 @@ class Spelling:
         What became of time zones: there are none; local days were kept; times in UTC, or with offsets, are in UTC.
     note : str
         One sentence that says so, or nothing where nothing had to be interpreted.
+    zone : str
+        The zone that all times came with, in which words and pictures write them: they are kept in UTC.
     since : int
         The first of the hundred years that two digits stand for.
     short : bool
@@ -79,6 +73,7 @@ class Spelling:
     form: str = NUMBERS
     date_format: str | None = None
     clock: str = ""
+    zone: str = ""
     note: str = ""
     since: int = POSIX
     short: bool = False
@@ -105,7 +100,7 @@ class Spelling:
             found = codes.read(number, self.form) or codes.read(number, codes.form_of([text], [number]))
         found = found or read_text(text, since=self.since, short=self.short)
         if found is None:
-            raise PanelError(f"{name}: {role} is {label!r}, {_why(text)}")
+            raise PanelError(f"{name}: {role} is {label!r}, {why_label(text, self.date_format, self.since)}")
         return self._on_the_clock(found, label, role, name)
 
     def _on_the_clock(self, span: Span, label: Label, role: str, name: str) -> Span:
@@ -177,7 +172,7 @@ def read_text(text: str, *, since: int = POSIX, short: bool = False) -> Span | N
     for form, pattern in _PATTERNS:
         if (found := pattern.fullmatch(text)) is not None:
             return _span(form, found.groupdict())
-    if (found := _SHORT.fullmatch(text)) is not None and (short or _is_no_day(found.groupdict())):
+    if (found := SHORT.fullmatch(text)) is not None and (short or _is_no_day(found.groupdict())):
         return _span("months", found.groupdict(), since)
     return None
 
@@ -228,7 +223,7 @@ def _written(texts: list[str], where: str) -> tuple[Any, Spelling]:
         readable = [kind for kind in set(kinds) if kind]
         if "" in kinds:
             odd = [text for text, kind in zip(texts, kinds, strict=True) if not kind]
-            raise PanelError(f"{where} holds {odd[0]!r}, {_why(odd[0], odd if len(odd) == len(texts) else ())}")
+            raise PanelError(f"{where} holds {odd[0]!r}, {why(odd[0], odd if len(odd) == len(texts) else ())}")
         raise PanelError(f"{where} holds {odd[0]!r} among {example!r}, {' and '.join(readable)}; write all in one way")
     if common == NUMBERS:
         form = codes.form_of(texts, [number for number in numbers if number is not None], where)
@@ -255,7 +250,9 @@ def _formatted(texts: list[str], date_format: str, where: str) -> tuple[Any, Spe
         since = codes.first_year([stamp.year for stamp in stamps if not pd.isna(stamp)])
         stamps = by_format(texts, date_format, since)
     if bad := [text for text, stamp in zip(texts, stamps, strict=True) if pd.isna(stamp)]:
-        raise PanelError(f"{where} holds {bad[0]!r}, which does not follow the format {date_format!r}; change {_FLAG}")
+        raise PanelError(
+            f"{where} holds {bad[0]!r}, which does not follow the format {date_format!r}; {_other_format(bad)}"
+        )
     note = f"Periods were read by the format {date_format}: {texts[0]} is {show(stamps[0])}."
     spelling = Spelling(FORMAT, date_format, note=note, since=since)
     return _timestamps([Span.moment(FORMAT, stamp) for stamp in stamps], spelling, where)
@@ -265,7 +262,7 @@ def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any,
     """First moments without zones: local days where all are days, else UTC."""
     stamps = [span.first for span in spans]
     zoned = [stamp.tz is not None for stamp in stamps]
-    clock, note = "", spelling.note
+    clock, zone, note = "", "", spelling.note
     if any(zoned):
         if not all(zoned):
             bare, aware = stamps[zoned.index(False)], stamps[zoned.index(True)]
@@ -278,11 +275,24 @@ def _timestamps(spans: list[Span], spelling: Spelling, where: str) -> tuple[Any,
             note = f"{note} Days are those of the local clock; zones were left out.".strip()
         else:
             clock = "utc" if all(not stamp.utcoffset() for stamp in stamps) else "offsets"
-            stamps = [stamp.tz_convert("UTC").tz_localize(None) for stamp in stamps]
-            note = f"{note} Times are in UTC.".strip()
+            known, stamps = stamps, [stamp.tz_convert("UTC").tz_localize(None) for stamp in stamps]
+            zone = "UTC" if clock == "utc" else _common_zone(known)
+            said = "in UTC" if zone == "UTC" else f"kept in UTC and written as in {zone}"
+            note = f"{note} Times are {said}.".strip()
     if outside := [stamp for stamp in stamps if not pd.Timestamp.min.year < stamp.year < pd.Timestamp.max.year]:
         raise PanelError(f"{where} holds {show(outside[0])}; dates from 1678 to 2261 can be used")
-    return pd.DatetimeIndex(stamps).as_unit("ns"), replace(spelling, clock=clock, note=note)
+    return pd.DatetimeIndex(stamps).as_unit("ns"), replace(spelling, clock=clock, zone=zone, note=note)
+
+
+def _common_zone(stamps: Sequence[pd.Timestamp]) -> str:
+    """The one zone of all moments, by a name that finds it again; UTC where there is none."""
+    zones = {str(stamp.tz) for stamp in stamps}
+    zone = zones.pop() if len(zones) == 1 else "UTC"
+    try:
+        pd.Timestamp(0, tz=zone)
+    except (ValueError, KeyError):
+        return "UTC"
+    return zone
 
 
 def _local_days(stamps: Sequence[pd.Timestamp]) -> list[pd.Timestamp] | None:
@@ -339,7 +349,7 @@ def _short_months(texts: Sequence[str]) -> tuple[list[Span | None], int] | None:
 
     With the first of the hundred years that their two digits stand for.
     """
-    found = [_SHORT.fullmatch(text) for text in texts]
+    found = [SHORT.fullmatch(text) for text in texts]
     if not texts or not all(found):
         return None
     parts = [each.groupdict() for each in found if each is not None]
@@ -362,26 +372,6 @@ def _whole(label: Label) -> Any:
     return int(shown) if isinstance(shown, float) and shown.is_integer() else shown
 
 
-def _why(text: str, column: Sequence[str] = ()) -> str:
-    """Say why a label is no period, and what to do."""
-    listed = list(column) or [text]
-    if (found := _DAY_MONTH.fullmatch(text)) is not None:
-        sep, year = found[2], "%Y" if len(found[4]) == 4 else "%y"
-        parts = [each for each in map(_DAY_MONTH.fullmatch, listed) if each is not None]
-        orders = ["%d{0}%m{0}{1}", "%m{0}%d{0}{1}"]
-        possible = [o for o, at in zip(orders, (3, 1), strict=True) if all(int(each[at]) <= 12 for each in parts)]
-        formats = " or ".join(repr(order.format(sep, year)) for order in possible or orders)
-        if len(possible) == 1 and len(parts) > 1:
-            return f"and the column's other dates can only be {formats}; give {_FLAG} {formats} to read them so"
-        first, second = int(found[1]), int(found[3])
-        means = (
-            f"which could be day {first} of month {second} or day {second} of month {first}"
-            if first <= 12 and second <= 12 and first != second
-            else "whose order of day and month is not said"
-        )
-        return f"{means}; write dates as year-month-day, or give {_FLAG} {formats}"
-    if _PART_YEAR.fullmatch(text):
-        return f"which may be a month, a quarter or a week; write it as 2022-01, or give {_FLAG} such as '%m/%Y'"
-    if _SHORT.fullmatch(text):
-        return f"which could be a day or a year; write it as 2022-01, or give {_FLAG} such as '%b-%y'"
-    return f"which is no period; {_ALLOWED}, or name how they are written with {_FLAG}"
+def _other_format(bad: Sequence[str]) -> str:
+    """What to do where a column does not follow its format: it may need none."""
+    return f"leave out {FLAG}, which this column does not need" if read_text(bad[0]) is not None else f"change {FLAG}"

@@ -121,3 +121,15 @@ def unreadable(path: Path, error: Exception) -> PanelError:
         )
     reason = " ".join(re.split("Possible fixes|LINE 1:", text)[0].split())
     return PanelError(f"file {name!r} cannot be read, it may be damaged or cut off: {reason[:160]}")
+
+
+def advice(text: str) -> str:
+    """What to do with a text where a number belongs."""
+    digits = text.strip().replace("\xa0", " ")
+    if re.fullmatch(r"-?\d+,\d+", digits) and not re.fullmatch(r"-?[1-9]\d{0,2},\d{3}", digits):
+        return "write decimals with a point (52.9), or read the file with pandas.read_csv(..., decimal=',')"
+    if re.fullmatch(r"-?\d{1,3}([,. '_]\d{3})+([.,]\d+)?|-?\d+,\d+", digits):
+        return "write numbers without thousands separators and with a decimal point (1234.5)"
+    if re.fullmatch(r"[-+]?[\s$€£¥%]*[\d.,]*\d[\s$€£¥%]*", digits):
+        return "write plain numbers, without a currency or percent sign"
+    return "correct it or leave the cell empty"

@@ -82,7 +82,7 @@ def history_of(panel: Panel) -> Panel:
     >>> history_of(panel)
     Panel(California against 38 donors, 1970 to 1988, no start yet: 19 pre + 0 post)
     """
-    return panel._take(panel.treated, panel.donors, panel.n_pre) if panel.n_post else panel
+    return panel._take(panel.treated, panel.donors, slice(panel.n_pre)) if panel.n_post else panel
 
 
 def past_windows(history: Panel, longest: int, many: int) -> list[Panel]:

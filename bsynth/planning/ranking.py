@@ -278,7 +278,7 @@ def _errors(
     others = tuple(u for u in ordered(history.units) if u not in units)
     found = []
     for start in starts:
-        panel = history._take(units, others, start + duration, history.times[start])
+        panel = history._take(units, others, slice(start + duration), history.times[start])
         gap = float(classical(panel, estimator).gap[start:].mean())
         found.append(gap / float(panel.treated_series[start:].mean()) if lifts else gap)
     return np.array(found)

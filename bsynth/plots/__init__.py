@@ -9,8 +9,10 @@ from matplotlib.axes import Axes
 
 from bsynth.analysis import Analysis, Comparison
 from bsynth.bayesian.result import Fit
+from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
 from bsynth.findings.specifications import SpecificationCurve, Stack
@@ -47,6 +49,7 @@ from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.stack import plot_stack
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
+from bsynth.plots.waves import plot_calendar, plot_event_study, plot_units
 from bsynth.plots.weights import plot_weights
 from bsynth.text.result import Pictured
 
@@ -98,6 +101,8 @@ PICTURES: Mapping[type, Draw] = {
     RolloutPlan: plot_power,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
+    WavesCalibration: plot_event_study,
+    WavesFit: plot_event_study,
 }
 """Which picture is whose: what ``result.plot()`` draws."""
 
@@ -117,6 +122,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "plot_answer",
     "plot_bootstrap",
+    "plot_calendar",
     "plot_certificate",
     "plot_checks",
     "plot_comparison",
@@ -124,6 +130,7 @@ __all__ = [
     "plot_donor_audit",
     "plot_effects",
     "plot_energy",
+    "plot_event_study",
     "plot_gap",
     "plot_impact",
     "plot_leave_future_out",
@@ -143,5 +150,6 @@ __all__ = [
     "plot_trace",
     "plot_trajectory",
     "plot_uncertainty",
+    "plot_units",
     "plot_weights",
 ]

@@ -3,7 +3,6 @@
 import math
 import textwrap
 
-import numpy as np
 from matplotlib.axes import Axes
 
 from bsynth.plots import style
@@ -16,6 +15,8 @@ from bsynth.plots.window import focus
 from bsynth.text.numbers import numbers
 
 SIZE = (7.6, 3.7)
+LINE = 15.0
+"""Points between the numbers of the bar, before the layout takes a part of its height."""
 BAR = 0.17
 """Share of the width that the bar of the average has."""
 
@@ -57,7 +58,7 @@ def plot_answer(result: Shown, *, ax: Axes | None = None, level: float | None = 
         path, bar = style.beside(style.new_axes(ax, SIZE), share=BAR, names=("path", "average"))
         x = style.positions(seen.times)
         draw_path(path, x, seen, donors=False)
-        style.time_axis(path, seen.times, seen.time)
+        style.time_axis(path, seen.times, seen.time, seen.zone)
         path.set_xlabel("")
         focus(path, core_of(seen), None)
         style.start_line(path, x[seen.n_pre])
@@ -85,12 +86,8 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.set_ylim(low, high)
     ax.set_xlim(-0.45, 1.0)
     # What is not to be used is not written large.
-    words = ("", "", "") if seen.reason else numbers(estimate, lower, upper, signed=True)
-    for value, text, weight in zip((estimate, lower, upper), words, ("bold", "normal", "normal"), strict=True):
-        if not math.isnan(value):
-            at = float(np.clip(value, low + 0.03 * span, high - 0.03 * span))
-            ax.annotate(text, (0, at), (9, 0), textcoords="offset points", va="center", fontsize=9,
-                        fontweight=weight, color=style.INK, annotation_clip=False)  # fmt: skip
+    if not seen.reason:
+        _write(ax, [value for value in (estimate, lower, upper) if not math.isnan(value)])
     ax.annotate("0", (-0.45, 0), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=9,
                 color=style.INK, annotation_clip=False)  # fmt: skip
     ax.set_xticks([])
@@ -99,6 +96,20 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.spines[["left", "bottom"]].set_visible(False)
     kind = "not to be used" if seen.reason else " ".join(seen.short.split()) if seen.interval else "no interval"
     # No label of the axis, which is narrower: the layout would let the figure's edge cut its words.
-    name = "\n".join(["average effect", *textwrap.wrap(kind, 15)])
+    name = "\n".join(["average effect:", *textwrap.wrap(kind, 16)])
     ax.annotate(name, (0.5, 0), (0, -8), xycoords="axes fraction", textcoords="offset points", ha="center", va="top",
                 color=style.INK, fontsize=8.5, annotation_clip=False)  # fmt: skip
+
+
+def _write(ax: Axes, values: list[float]) -> None:
+    """Write the estimate in bold, and its bounds, each at its height and moved apart where they would overlap."""
+    low, high = ax.get_ylim()
+    height = ax.get_window_extent().height * 72.0 / ax.figure.dpi
+    order = sorted(range(len(values)), key=lambda k: values[k])
+    at = [height * (min(max(values[k], low), high) - low) / (high - low) for k in order]
+    moved = dict(zip(order, style.apart(at, [LINE] * len(at), height), strict=True))
+    for k, text in enumerate(numbers(*values, signed=True)):
+        ax.annotate(
+            text, (0, moved[k] / height), (9, 0), xycoords=("data", "axes fraction"), textcoords="offset points",
+            va="center", fontsize=9, fontweight="normal" if k else "bold", color=style.INK, annotation_clip=False,
+        )  # fmt: skip

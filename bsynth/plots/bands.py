@@ -55,7 +55,7 @@ def plot_path_band(band: PathBand | Analysis, *, ax: Axes | None = None) -> Axes
         ax.fill_between(x, path["gap_lower"], path["gap_upper"], color=BLUE, alpha=0.22, linewidth=0, gid="band")
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
         ax.plot(x, path["gap"], color=BLACK, linewidth=1.7, marker="o", markersize=3, zorder=4, gid="gap")
-        style.time_axis(ax, seen.times, seen.time)
+        style.time_axis(ax, seen.times, seen.time, seen.zone)
         ax.set_ylabel(f"gap in {drawn(seen.outcome)}", color=style.INK)
         core = path[["gap", "gap_lower", "gap_upper"]].assign(zero=0.0)
         core.loc[core.index[seen.n_pre :], ["gap_lower", "gap_upper"]] = table[["lower", "upper"]].to_numpy()
@@ -75,7 +75,7 @@ def plot_path_band(band: PathBand | Analysis, *, ax: Axes | None = None) -> Axes
             ax,
             f"Gap in {drawn(seen.outcome)} with a band for the whole path: {drawn(seen.treated, 40)}",
             [
-                f"{seen.method}. {window_words(seen.times, seen.n_pre)}.",
+                f"{seen.method}. {window_words(seen.periods, seen.n_pre)}.",
                 f"Light: {percent(band.level)} of whole {band.interval} paths, which leave zero out in {away} of "
                 f"{count(len(table), 'period')}. Dark: each period's own, {percent(band.level)} {band.interval}",
                 " ".join(band.measured()),

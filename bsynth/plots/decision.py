@@ -59,9 +59,9 @@ def plot_decision(decision: Decision | Analysis, *, ax: Axes | None = None) -> A
             above = gain if v["value_per_unit"] > 0 else 1 - gain
             _point(ax, decision, (v["break_even"], above), "break-even", GREEN)
         if decision.estimand == "average" and v["breakdown"] > 0:
-            _breakdown(
-                ax, v["direction"] * v["breakdown"], decision.level if v["direction"] > 0 else 1 - decision.level
-            )
+            # The nearer end of the interval: what lies beyond it has half of what the interval leaves out.
+            tail = (1 - decision.level) / 2
+            _breakdown(ax, v["direction"] * v["breakdown"], 1 - tail if v["direction"] > 0 else tail)
         ax.set_xlabel(f"{title_of(decision, drawn(decision.outcome))}, x", color=style.INK)
         ax.set_ylabel(f"P({name} > x)", color=style.INK)
         if decision.estimand == "lift":
@@ -106,7 +106,7 @@ def _point(ax: Axes, decision: Decision, at: tuple[float, float], gid: str, colo
 
 
 def _breakdown(ax: Axes, bias: float, level: float) -> None:
-    """An arrow from zero to the bias that brings P(effect in its direction) to a level."""
+    """A line from zero to the bias that brings P(effect > x) to a level."""
     ax.plot([0, bias], [level, level], color=VERMILION, linewidth=1.6, zorder=3, gid="breakdown")
     ax.plot([bias], [level], "|", color=VERMILION, markersize=13, markeredgewidth=1.6, zorder=5)
     ax.annotate(
@@ -135,5 +135,7 @@ def _words(decision: Decision) -> str:
         beside = f"{found}, " if (found := yardsticks(decision, treated=False)) else ""
         words.append(f"A bias of {number(v['breakdown'])} per period, {beside}would overturn it")
     else:
-        words.append(f"It is under {percent(decision.level)} as it stands: no bias is needed to overturn it")
+        words.append(
+            f"No bias is needed to overturn it: the {percent(decision.level)} interval holds zero as it stands"
+        )
     return ". ".join(words)

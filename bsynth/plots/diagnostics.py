@@ -26,6 +26,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.of_analysis import fit_of
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, RED, VERMILION
+from bsynth.text.labels import PARAMETERS
 from bsynth.text.numbers import count, fixed, number, percent
 
 CHAINS = (BLUE, ORANGE, GREEN, VERMILION)
@@ -33,11 +34,7 @@ AVERAGE = "average_effect"
 """Name of the predictive average effect among the variables of these pictures."""
 DEFAULT = (AVERAGE, "level_shift", "sigma", "donor_noise", "drift_sd", "slope_sd", "rho", "predictor_sd", "own_slope")
 """What is shown unless asked otherwise, as far as the model has it."""
-WORDS = {
-    AVERAGE: "average effect", "level_shift": "level shift", "donor_noise": "donor noise", "drift_sd": "drift sd",
-    "slope_sd": "slope sd", "predictor_sd": "predictor sd", "drift_log_odds": "log odds of a drift",
-    "walk_log_odds": "log odds of a walk", "own_slope": "own slope",
-}  # fmt: skip
+WORDS = {AVERAGE: "average effect", **PARAMETERS}
 NEGLIGIBLE = 0.05
 """Share of draws with a drift up to which leaving one period out by importance sampling is taken at its word."""
 EACH = (2.9, 2.2)

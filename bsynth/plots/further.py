@@ -57,7 +57,7 @@ def plot_placebo_time(placebo: PlaceboTime | Analysis, *, ax: Axes | None = None
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
         # Under the backdated lines, which lie close to it before the start.
         ax.plot(x, estimate.gap, color=BLACK, linewidth=1.6, zorder=1.8, gid="treated")
-        style.time_axis(ax, panel.times, panel.source.time)
+        style.time_axis(ax, panel.times, panel.source.time, panel.zone)
         ax.set_ylabel(f"gap in {drawn(panel.labels.outcome)}", color=style.INK)
         focus(ax, np.concatenate([estimate.gap, [0.0], *shown])[:, None], None)
         style.start_line(ax, x[panel.n_pre])
@@ -66,7 +66,8 @@ def plot_placebo_time(placebo: PlaceboTime | Analysis, *, ax: Axes | None = None
             ax,
             f"{placebo.kind}: {drawn(panel.treated_name, 40)} with {count(len(gaps), 'backdated start')}",
             [
-                f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
+                f"{METHODS.get(estimate.estimator, estimate.estimator)}. "
+                f"{window_words(panel.period_words(), panel.n_pre)}.",
                 "Blue: gap after each backdated start (dot), refitted, up to the real start",
             ],
         )

@@ -59,7 +59,7 @@ def plot_leave_future_out(future: LeaveFutureOut, *, ax: Axes | None = None, lev
         missed = np.flatnonzero(outside)
         ax.plot(x[at][missed], table["observed"].to_numpy()[missed], "x", color=VERMILION, markersize=11,
                 markeredgewidth=2.2, zorder=5, gid="outside")  # fmt: skip
-        style.time_axis(ax, panel.times[before], panel.source.time)
+        style.time_axis(ax, panel.times[before], panel.source.time, panel.zone)
         # The bars of the last period are wider than the line.
         ax.margins(x=0.03)
         ax.set_ylabel(drawn(panel.labels.outcome), color=style.INK)

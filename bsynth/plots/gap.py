@@ -43,9 +43,9 @@ def plot_gap(
     Returns
     -------
     Axes
-        With lines of gid ``gap``, ``average``, ``zero`` and ``start``. Where the model's drift can be seen, the gap is
-        drawn from the start on, the line of gid ``gap-synthetic`` is the gap to the synthetic control without drift,
-        and the area of gid ``drift`` what of that the drift takes up.
+        With lines of gid ``gap``, ``average``, ``zero`` and ``start``. Where the model's drift can be seen, the line
+        of gid ``gap-synthetic`` is the gap to the weighted donors alone, and the area of gid ``drift`` what of that
+        the drift takes up.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def plot_gap(
         ax = style.new_axes(ax)
         x = style.positions(seen.times)
         draw_gap(ax, x, seen)
-        style.time_axis(ax, seen.times, seen.time)
+        style.time_axis(ax, seen.times, seen.time, seen.zone)
         ax.set_ylabel(f"gap in {drawn(seen.outcome)}", color=style.INK)
         focus(ax, gap_core(seen), None)
         style.start_line(ax, x[seen.n_pre])
@@ -76,7 +76,7 @@ def plot_gap(
         style.heading(
             ax,
             f"Gap in {drawn(seen.outcome)}, observed less counterfactual: {drawn(seen.treated, 40)}",
-            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", band, drift_words(seen)],
+            [f"{seen.method}. {window_words(seen.periods, seen.n_pre)}.", band, drift_words(seen)],
             reason=seen.reason,
         )
     return ax
@@ -92,11 +92,8 @@ def draw_gap(ax: Axes, x: NDArray[Any], seen: View) -> None:
         ax.fill_between(x, 0, seen.drift, color=PURPLE, alpha=0.16, linewidth=0, zorder=1.8, gid="drift")
         off = path["observed"].to_numpy(dtype=float) - seen.base
         ax.plot(x, off, color=PURPLE, linewidth=1.3, linestyle=(0, (1, 1.2)), zorder=3.5, gid="gap-synthetic")
-    shown = post if seen.drifts else slice(None)
     many = len(x) > MARKED
-    ax.plot(
-        x[shown], gap[shown], color=BLACK, linewidth=1.7, marker="" if many else "o", markersize=3, zorder=4, gid="gap"
-    )
+    ax.plot(x, gap, color=BLACK, linewidth=1.7, marker="" if many else "o", markersize=3, zorder=4, gid="gap")
     average = float(seen.average["estimate"])
     ax.plot(
         [x[seen.n_pre], x[-1]],

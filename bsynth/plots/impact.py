@@ -16,7 +16,7 @@ from bsynth.plots.gap import draw_gap, gap_core
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PURPLE, VERMILION
 from bsynth.plots.trajectory import core_of, draw_band, draw_path
-from bsynth.plots.view import Shown, View, view
+from bsynth.plots.view import Shown, View, of_each, view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.numbers import bracket, numbers
 
@@ -75,14 +75,14 @@ def plot_impact(
         _cumulative(parts[2], x, seen)
         for part in parts:
             part.yaxis.set_major_locator(MaxNLocator(nbins=6))
-            style.time_axis(part, seen.times, seen.time)
+            style.time_axis(part, seen.times, seen.time, seen.zone)
         for part in parts[:-1]:
             part.tick_params(axis="x", labelbottom=False)
             part.set_xlabel("")
         style.heading(
             parts[0],
             f"{drawn(seen.outcome)}: {drawn(seen.treated, 40)}",
-            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}."],
+            [f"{seen.method}. {window_words(seen.periods, seen.n_pre)}."],
             reason=seen.reason,
             above=style.key_height(parts[0]),
         )
@@ -96,18 +96,18 @@ def _path(ax: Axes, x: NDArray[Any], seen: View) -> None:
     style.key(ax, key_of(seen))
 
 
-def key_of(seen: View) -> list[tuple[Artist | tuple[Artist, ...], str]]:
+def key_of(seen: View) -> list[tuple[Artist, str]]:
     """What each look of a path means: handles and their words."""
     line = Line2D([], [], color=BLUE, linewidth=1.8, linestyle=(0, (3, 1.2)))
-    found: list[tuple[Artist | tuple[Artist, ...], str]] = [
+    found: list[tuple[Artist, str]] = [
         (Line2D([], [], color=BLACK, linewidth=1.8), "observed"),
         (line, "counterfactual"),
     ]
     if seen.bounded:
-        found.append((Patch(color=BLUE, alpha=0.25, linewidth=0), seen.short.replace("\n", " ")))
+        found.append((Patch(color=BLUE, alpha=0.25, linewidth=0), of_each(seen)))
     if seen.drifts:
-        dotted = Line2D([], [], color=PURPLE, linewidth=1.5, linestyle=(0, (1, 1)))
-        found.append(((Patch(color=PURPLE, alpha=0.25, linewidth=0), dotted), "without drift, and drift"))
+        found.append((Line2D([], [], color=PURPLE, linewidth=1.5, linestyle=(0, (1, 1))), "donors alone"))
+        found.append((Patch(color=PURPLE, alpha=0.25, linewidth=0), "its own drift"))
     return found
 
 

@@ -1,8 +1,11 @@
 """Labels as matplotlib can draw them."""
 
+import textwrap
 from functools import lru_cache
 
 from matplotlib import font_manager
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
 from bsynth.text.labels import plain
 
@@ -26,6 +29,13 @@ def families() -> list[str]:
     """Return the installed families of `FONTS`."""
     installed = {font.name for font in font_manager.fontManager.ttflist}
     return [name for name in FONTS if name in installed]
+
+
+def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
+    """Break a text into lines of at most so many points, by its mean width of a character."""
+    # Its width is asked of the font: that of its outlines takes twenty times as long.
+    each = text_to_path.get_text_width_height_descent(text.replace(r"\$", "$"), font, ismath=False)[0] / len(text)
+    return textwrap.wrap(text, max(20, int(0.97 * points / each)))
 
 
 @lru_cache(maxsize=4096)

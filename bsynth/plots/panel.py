@@ -1,5 +1,7 @@
 """The data before anything is fitted: the treated series among its donors."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -62,12 +64,13 @@ def plot_panel(panel: Panel | Analysis, *, ax: Axes | None = None, index: bool =
         for unit in units.T if panel.n_treated > 1 else []:
             ax.plot(x, unit, color=GREY, linewidth=0.8, zorder=2, gid="unit")
         ax.plot(x, series, color=BLACK, linewidth=1.8, zorder=5, gid="treated")
-        style.time_axis(ax, panel.times, panel.source.time)
+        style.time_axis(ax, panel.times, panel.source.time, panel.zone)
         ax.set_ylabel(f"{name}, % of the mean before" if index else name, color=style.INK)
         focus(ax, outcome, None)
         style.start_line(ax, x[panel.n_pre])
-        style.end_labels(ax, [EndLabel(x[-1], float(series[-1]), drawn(panel.treated_name, 24), BLACK)])
-        said = f"{window_words(panel.times, panel.n_pre)}. Grey: {count(panel.n_donors, 'donor')}"
+        name_of = "\n".join(textwrap.wrap(drawn(panel.treated_name, 44), 18))
+        style.end_labels(ax, [EndLabel(x[-1], float(series[-1]), name_of, BLACK)])
+        said = f"{window_words(panel.period_words(), panel.n_pre)}. Grey: {count(panel.n_donors, 'donor')}"
         style.heading(ax, f"{name}: {drawn(panel.treated_name, 40)}", [said], reason="")
     return ax
 

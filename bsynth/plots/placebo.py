@@ -64,7 +64,7 @@ def plot_placebo(placebo: PlaceboSpace | Analysis, *, ax: Axes | None = None) ->
         (_bands if many else _each)(ax, x, gaps, kept)
         ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
         ax.plot(x, estimate.gap, color=BLACK, linewidth=2.3, zorder=5, gid="treated")
-        style.time_axis(ax, panel.times, panel.source.time)
+        style.time_axis(ax, panel.times, panel.source.time, panel.zone)
         ax.set_ylabel(f"gap in {drawn(panel.labels.outcome)}", color=style.INK)
         outside = focus(
             ax, np.column_stack([estimate.gap, np.zeros_like(estimate.gap)]), gaps[:, kept] if many else gaps
@@ -77,7 +77,8 @@ def plot_placebo(placebo: PlaceboSpace | Analysis, *, ax: Axes | None = None) ->
             f"{placebo.kind}: {drawn(panel.treated_name, 40)} ranks {int(row['rank'])} of "
             f"{int(row['placebos']) + 1} by mean gap, {p_value(row['p']).replace(' ', '\u00a0')}",
             [
-                f"{METHODS.get(estimate.estimator, estimate.estimator)}. {window_words(panel.times, panel.n_pre)}.",
+                f"{METHODS.get(estimate.estimator, estimate.estimator)}. "
+                f"{window_words(panel.period_words(), panel.n_pre)}.",
                 _placebo_words(len(kept), int((~kept).sum()), outside, grouped=bool(placebo.members), banded=many),
             ],
         )

@@ -4,7 +4,6 @@ Colours: Okabe and Ito 2008, "Color universal design". Everything is set on the 
 a picture drawn into somebody else's axes looks the same.
 """
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,20 +16,18 @@ import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import SubplotSpec
-from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
-from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
+from matplotlib.transforms import ScaledTranslation, blended_transform_factory
 from numpy.typing import NDArray
 
 from bsynth.errors import PanelError, SpecError, came
-from bsynth.plots.labels import drawn, families
+from bsynth.plots.labels import drawn, families, wrapped
 from bsynth.text.marks import marked
-from bsynth.text.numbers import exact
+from bsynth.text.numbers import tick
 
 BLACK, BLUE, VERMILION, GREEN, ORANGE = "#000000", "#0072B2", "#D55E00", "#009E73", "#E69F00"
 PURPLE = "#AA6096"
@@ -38,6 +35,8 @@ PURPLE = "#AA6096"
 GREY, PALE, INK = "#767676", "#BDBDBD", "#333333"
 RED = "#B00020"
 SIZE = (8.0, 4.6)
+CHARACTER = 5.6
+"""Width of a digit of a tick's label in points."""
 _LINE = 12.5
 """Height of a line of subtitle in points."""
 
@@ -50,6 +49,29 @@ class EndLabel:
     y: float
     text: str
     color: str
+
+
+class RoomyLocator(AutoLocator):
+    """Ticks of a level axis of numbers, so few that their labels keep apart, however long the numbers are."""
+
+    def __init__(self, ax: Axes) -> None:
+        """Keep to the width of these axes."""
+        super().__init__()
+        self._axes = ax
+
+    def tick_values(self, vmin: float, vmax: float) -> list[float]:
+        """Return the places of the ticks, fewer of them until the longest label is narrower than their distance."""
+        room = self._axes.get_window_extent().width * 72.0 / self._axes.figure.dpi
+        found = list(super().tick_values(vmin, vmax))
+        for most in range(8, 0, -1):
+            longest = max(len(tick(value)) for value in map(float, found))
+            if len(found) < 2 or CHARACTER * (longest + 2) < room * (found[1] - found[0]) / abs(vmax - vmin or 1.0):
+                break
+            found = list(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(vmin, vmax))
+        else:
+            # Not even two find room.
+            found = [value for value in found if min(vmin, vmax) <= value <= max(vmin, vmax)][:1]
+        return found
 
 
 @contextmanager
@@ -85,10 +107,12 @@ def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
     ax.grid(True, color="#E8E8E8", linewidth=0.7)
     ax.set_axisbelow(True)
     ax.tick_params(colors=INK, length=3, color=PALE, labelsize=9)
+    if type(ax.xaxis.get_major_locator()) is AutoLocator:
+        ax.xaxis.set_major_locator(RoomyLocator(ax))
     for axis in (ax.xaxis, ax.yaxis):
         # Axes that name their ticks otherwise, as of dates, keep their way.
         if type(axis.get_major_formatter()) is ScalarFormatter:
-            axis.set_major_formatter(FuncFormatter(lambda value, _: exact(value, 9)))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     return ax
 
 
@@ -165,12 +189,6 @@ def figure_heading(figure: Figure, title: str, said: Sequence[str], *, reason: s
     figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - above / 72.0 / figure.get_size_inches()[1]))
 
 
-def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
-    """Break a text into lines of at most so many points, by its mean width of a character."""
-    each = TextPath((0, 0), text, prop=font).get_extents().width / len(text)
-    return textwrap.wrap(text, max(20, int(0.97 * points / each)))
-
-
 def rule(figure: Figure, ends: tuple[float, float], y: float) -> Line2D:
     """Return a thin level line across a part of a figure, in shares of its width and height."""
     return Line2D(ends, (y, y), color=PALE, linewidth=0.8, transform=figure.transFigure)
@@ -222,19 +240,26 @@ def _place(ax: Axes) -> SubplotSpec:
     return place
 
 
-def key(ax: Axes, looks: Sequence[tuple[Artist | tuple[Artist, ...], str]]) -> None:
-    """Say above the axes what each look means, in as many columns as there is room for."""
-    figure, widths = ax.figure, [4.5 * len(words) + 30 for _, words in looks]
-    points = float(figure.bbox.width - ax.get_window_extent().x0) * 72.0 / figure.dpi
-    columns = next(n for n in range(len(looks), 0, -1) if n == 1 or _columns_width(widths, n) <= points)
+def key(ax: Axes, looks: Sequence[tuple[Artist, str]]) -> None:
+    """Say above the axes what each look means, in as many columns as there is room for.
+
+    It begins where the axes do, or at the figure's left edge where that makes one more column.
+    """
+    figure, widths = ax.figure, [4.6 * len(words) + 30 for _, words in looks]
+    begins, ends = float(ax.get_window_extent().x0), _right_edge(figure)
+    columns, wider = (
+        next(n for n in range(len(looks), 0, -1) if n == 1 or _columns_width(widths, n) <= room * 72.0 / figure.dpi)
+        for room in (ends - begins, ends)
+    )
+    at_edge = wider > columns == 1
     # Not in the layout, which would give the axes no more width than their key has; `heading` leaves room above them.
     legend = ax.legend(
         [look for look, _ in looks],
         [words for _, words in looks],
-        handler_map={tuple: HandlerTuple(ndivide=1)},
         loc="lower left",
         bbox_to_anchor=(0, 1),
-        ncols=columns,
+        bbox_transform=blended_transform_factory(figure.transFigure if at_edge else ax.transAxes, ax.transAxes),
+        ncols=wider if at_edge else columns,
         frameon=False,
         fontsize=8.5,
         handlelength=1.7,
@@ -245,6 +270,13 @@ def key(ax: Axes, looks: Sequence[tuple[Artist | tuple[Artist, ...], str]]) -> N
         labelcolor=INK,
     )
     legend.set_in_layout(False)
+
+
+def _right_edge(figure: Figure | SubFigure) -> float:
+    """Pixels from the figure's left edge to the end of the part of it that the layout gives to axes."""
+    engine = figure.get_layout_engine()
+    left, _, width, _ = (engine.get().get("rect") if engine is not None else None) or (0.0, 0.0, 1.0, 1.0)
+    return float(figure.bbox.width * (left + width))
 
 
 def _columns_width(widths: Sequence[float], columns: int) -> float:
@@ -273,14 +305,15 @@ def positions(times: pd.Index) -> NDArray[Any]:
     return times.to_numpy() if numeric else np.arange(len(times))
 
 
-def time_axis(ax: Axes, times: pd.Index, name: str) -> None:
-    """Label the x axis: whole numbers without decimals, dates in their shortest form."""
+def time_axis(ax: Axes, times: pd.Index, name: str, zone: str = "") -> None:
+    """Label the x axis: whole numbers without decimals, dates in their shortest form, hours on the clock of a zone."""
     x = positions(times)
     if np.issubdtype(x.dtype, np.datetime64):
         most = 9 if ax.get_window_extent().width * 72.0 / ax.figure.dpi > 300 else 5
-        locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+        clock = pd.Timestamp(0, tz=zone or "UTC").tzinfo
+        locator = AutoDateLocator(tz=clock, minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
-        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=clock))  # type: ignore[no-untyped-call]
     else:
         wide = float(ax.get_window_extent().width * 72.0 / ax.figure.dpi)
         ax.xaxis.set_major_locator(MaxNLocator(nbins=max(3, min(9, int(wide / 38))), integer=True))
@@ -322,7 +355,7 @@ def end_labels(ax: Axes, labels: Sequence[EndLabel]) -> None:
     order = sorted(labels, key=lambda label: label.y)
     at = [min(max((label.y - low) / (high - low), 0.0), 1.0) * height for label in order]
     sizes = [12.0 * (label.text.count("\n") + 1) for label in order]
-    placed = _apart(at, sizes, height)
+    placed = apart(at, sizes, height)
     for label, start, end in zip(order, at, placed, strict=True):
         y = min(max(label.y, low), high)
         ax.annotate(
@@ -338,7 +371,7 @@ def end_labels(ax: Axes, labels: Sequence[EndLabel]) -> None:
         )
 
 
-def _apart(at: Sequence[float], sizes: Sequence[float], height: float) -> list[float]:
+def apart(at: Sequence[float], sizes: Sequence[float], height: float) -> list[float]:
     """Centres of stacked boxes near ``at`` (increasing), without overlap and within the axes if they fit."""
     placed: list[float] = []
     for centre, size in zip(at, sizes, strict=True):

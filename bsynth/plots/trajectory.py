@@ -11,7 +11,7 @@ from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PALE, PURPLE, VERMILION, EndLabel
-from bsynth.plots.view import Shown, View, drift_words, view
+from bsynth.plots.view import Shown, View, drift_words, of_each, view
 from bsynth.plots.window import beyond, focus, window_words
 from bsynth.text.numbers import count
 
@@ -45,8 +45,8 @@ def plot_trajectory(
     -------
     Axes
         With lines of gid ``observed``, ``counterfactual``, ``donor`` and ``start``. Where the model's drift can be
-        seen, the counterfactual is drawn from the start on, where the effect is read, the line of gid ``synthetic`` is
-        the synthetic control without drift, and the area of gid ``drift`` what the drift adds to it.
+        seen, the line of gid ``synthetic`` is the weighted donors alone and the area of gid ``drift`` what the drift
+        adds to them; the counterfactual is both together.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def plot_trajectory(
         ax = style.new_axes(ax)
         x = style.positions(seen.times)
         draw_path(ax, x, seen, donors=donors)
-        style.time_axis(ax, seen.times, seen.time)
+        style.time_axis(ax, seen.times, seen.time, seen.zone)
         ax.set_ylabel(drawn(seen.outcome), color=style.INK)
         outside = focus(ax, core_of(seen), seen.donors if donors else None)
         style.start_line(ax, x[seen.n_pre])
@@ -74,14 +74,14 @@ def plot_trajectory(
         style.heading(
             ax,
             f"Observed and counterfactual {drawn(seen.outcome)}: {drawn(seen.treated, 40)}",
-            [f"{seen.method}. {window_words(seen.times, seen.n_pre)}.", background, drift_words(seen)],
+            [f"{seen.method}. {window_words(seen.periods, seen.n_pre)}.", background, drift_words(seen)],
             reason=seen.reason,
         )
     return ax
 
 
 def draw_path(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
-    """Donors, band, drift, shaded effect and the series, in this order from the back."""
+    """Donors, band, drift, shaded effect, observed series and counterfactual, in this order from the back."""
     path, post = seen.path, slice(seen.n_pre, None)
     if donors:
         for j in range(seen.donors.shape[1]):
@@ -97,17 +97,7 @@ def draw_path(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
     if seen.drifts:
         ax.fill_between(x, seen.base, whole, color=PURPLE, alpha=0.16, linewidth=0, zorder=1.8, gid="drift")
         ax.plot(x, seen.base, color=PURPLE, linewidth=1.3, linestyle=(0, (1, 1.2)), zorder=3.5, gid="synthetic")
-    shown = post if seen.drifts else slice(None)
-    ax.plot(
-        x[shown],
-        whole[shown],
-        color=BLUE,
-        linewidth=1.8,
-        linestyle=(0, (4, 1.6)),
-        marker="_" if seen.drifts and seen.n_pre == len(x) - 1 else None,
-        zorder=4,
-        gid="counterfactual",
-    )
+    ax.plot(x, whole, color=BLUE, linewidth=1.8, linestyle=(0, (4, 1.6)), zorder=5.1, gid="counterfactual")
     ax.plot(x, observed, color=BLACK, linewidth=1.8, zorder=5, gid="observed")
 
 
@@ -127,17 +117,14 @@ def core_of(seen: View) -> FloatArray:
     before = path.index[: seen.n_pre]
     path.loc[before, ["lower", "upper"]] = np.nan
     path["base"] = seen.base
-    if seen.drifts:
-        path.loc[before, "counterfactual"] = np.nan
     return path.to_numpy(dtype=float)
 
 
 def _labels(seen: View, x: object) -> list[EndLabel]:
     last = seen.path.iloc[-1]
-    name = "counterfactual" + (",\nwith its drift" if seen.drifts else "")
-    words = f"{name},\n{seen.short}" if seen.bounded else name
+    words = f"counterfactual,\n{of_each(seen)}" if seen.bounded else "counterfactual"
     labels = [
         EndLabel(x, float(last["observed"]), "observed", BLACK),
         EndLabel(x, float(last["counterfactual"]), words, BLUE),
     ]
-    return [*labels, EndLabel(x, float(seen.base[-1]), "without drift", PURPLE)] if seen.drifts else labels
+    return [*labels, EndLabel(x, float(seen.base[-1]), "donors alone", PURPLE)] if seen.drifts else labels

@@ -14,10 +14,14 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
+from bsynth.panel.calendar import Calendar
+from bsynth.panel.periods import period_words
 from bsynth.text.labels import METHODS, interval_words
 
 VISIBLE = 0.02
 """Share of the range of a picture from which a drift is a layer of its own."""
+ALONE, DRIFT = "weighted donors alone", "unit's own drift away from them"
+"""What the two parts of a counterfactual with a drift are called."""
 
 
 LEVEL = 0.95
@@ -59,6 +63,10 @@ class View(Brief):
         The row of the cumulative effect.
     drift : (T,) array or None
         What of the counterfactual is drift.
+    periods : tuple of str
+        Periods in words, as their calendar says them.
+    zone : str
+        Of their clock; empty where they have none.
     """
 
     path: pd.DataFrame
@@ -73,6 +81,8 @@ class View(Brief):
     reason: str
     cumulative: pd.DataFrame
     total: pd.Series
+    periods: tuple[str, ...]
+    zone: str
     drift: FloatArray | None = None
 
     @property
@@ -139,6 +149,8 @@ def view(result: Shown, *, level: float | None, interval: IntervalKind) -> View:
             reason=result.reason,
             cumulative=result.cumulative(level, interval=interval),
             total=_row(table, "cumulative"),
+            periods=_periods(result),
+            zone="" if result.panel is None else result.panel.zone,
             drift=result.drift(),
         )
     require_result(result)
@@ -158,7 +170,17 @@ def view(result: Shown, *, level: float | None, interval: IntervalKind) -> View:
         reason="",
         cumulative=result.cumulative(),
         total=_row(result.effects(), "cumulative"),
+        periods=panel.period_words(),
+        zone=panel.zone,
     )
+
+
+def _periods(fit: Fit) -> tuple[str, ...]:
+    """Those of its panel, which a file of an earlier format lacks."""
+    if fit.panel is not None:
+        return fit.panel.period_words()
+    times = pd.Index(fit.path()["time"])
+    return period_words(times, Calendar.of(times))
 
 
 def require_result(result: object) -> None:
@@ -200,7 +222,12 @@ def _with_bounds(seen: View, result: PathInference | Calibration, level: float, 
 
 def drift_words(seen: View) -> str:
     """Say what the purple layer of a picture is; nothing where there is none."""
-    return "Purple: the synthetic control without drift (dotted), and what drift adds to it" if seen.drifts else ""
+    return f"Purple: the {ALONE} (dotted), and the {DRIFT}" if seen.drifts else ""
+
+
+def of_each(seen: View) -> str:
+    """Whose interval a band is, level and kind, for a key: "each period: 95% calibrated"."""
+    return f"each period: {' '.join(seen.short.split())}"
 
 
 def _row(table: pd.DataFrame, estimand: str) -> pd.Series:

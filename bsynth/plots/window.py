@@ -1,10 +1,10 @@
 """The window of a picture: its periods in words, and y limits that keep the main series readable."""
 
+from collections.abc import Sequence
+
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth._base.plain import show
 from bsynth._base.types import FloatArray
 from bsynth.plots.labels import drawn
 from bsynth.text.labels import span
@@ -13,9 +13,9 @@ STRETCH = 2.2
 """The background may make the y range this many times that of the main series."""
 
 
-def window_words(times: pd.Index, n_pre: int) -> str:
+def window_words(periods: Sequence[str], n_pre: int) -> str:
     """Return the pre-period and the treated window in words, dollars escaped."""
-    first, before, start, last = (drawn(show(times[i])) for i in (0, n_pre - 1, n_pre, -1))
+    first, before, start, last = (drawn(periods[i]) for i in (0, n_pre - 1, n_pre, -1))
     return f"Before: {span(first, before)}; treated: {span(start, last)}"
 
 

@@ -17,7 +17,7 @@ from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace
 from bsynth.frequentist.estimate import Estimate
 from bsynth.plots.style import positions
-from bsynth.plots.view import PathInference, View, view
+from bsynth.plots.view import ALONE, PathInference, View, view
 from bsynth.plots.window import STRETCH, window_words
 from bsynth.text.labels import METHODS, plain
 from bsynth.text.numbers import decimals_of
@@ -48,6 +48,10 @@ class Chart:
         The period first, then every number; what the CSV file holds.
     times : Index
         Periods, as the panel has them.
+    periods : tuple of str
+        These in words.
+    zone : str
+        Of their clock; empty where they have none.
     start : int
         Position of the first treated period.
     y, subtitle : str
@@ -65,6 +69,8 @@ class Chart:
 
     frame: pd.DataFrame
     times: pd.Index
+    periods: tuple[str, ...]
+    zone: str
     start: int
     y: str
     subtitle: str
@@ -85,7 +91,9 @@ class Chart:
             "y": self.y,
             "subtitle": self.subtitle,
             "positions": (x.astype("datetime64[s]").astype(float) if dates else x.astype(float)).tolist(),
+            "periods": list(self.periods),
             "dates": dates,
+            "zone": _named_zone(self.zone),
             "ranks": not dates and not pd.api.types.is_numeric_dtype(self.times),
             "start": self.start,
             "decimals": decimals_of([float(v) for v in core[np.isfinite(core)]]),
@@ -118,19 +126,21 @@ def trajectory_chart(
     """Observed and counterfactual series with every donor behind them, named by ``donors``."""
     seen = view(result, level=level, interval="predictive")
     behind = pd.DataFrame(seen.donors, columns=[f"donor {donor}" for donor in donors])
-    alone = pd.Series(seen.base, name="without drift")
+    alone = pd.Series(seen.base, name=ALONE)
     return Chart(
         frame=pd.concat([_path(seen, time), *([alone] if seen.drifts else []), behind], axis=1),
         times=seen.times,
+        periods=seen.periods,
+        zone=seen.zone,
         start=seen.n_pre,
         y=plain(seen.outcome),
-        subtitle=_subtitle(seen.method, seen.times, seen.n_pre),
+        subtitle=_subtitle(seen.method, seen.periods, seen.n_pre),
         lines=(
-            *([Line(len(PATH) + 1, "synthetic control without drift", "synthetic")] if seen.drifts else []),
+            *([Line(len(PATH) + 1, ALONE, "synthetic")] if seen.drifts else []),
             Line(OBSERVED, "observed", "observed"),
-            Line(COUNTERFACTUAL, "counterfactual" + (" with its drift" if seen.drifts else ""), "counterfactual"),
+            Line(COUNTERFACTUAL, "counterfactual", "counterfactual"),
         ),
-        band=(LOWER, UPPER, seen.interval) if seen.bounded else None,
+        band=(LOWER, UPPER, f"each period's {seen.interval}") if seen.bounded else None,
         background=tuple(plain(donor) for donor in donors),
         beside=((GAP, "gap"),),
     )
@@ -141,20 +151,22 @@ def gap_chart(result: Fit | Calibration | Estimate | PathInference, *, level: fl
     seen = view(result, level=level, interval="predictive")
     after = np.arange(len(seen.times)) >= seen.n_pre
     average = np.where(after, float(seen.average["estimate"]), np.nan)
-    alone = pd.Series(seen.path["observed"].to_numpy() - seen.base, name="gap without drift")
+    alone = pd.Series(seen.path["observed"].to_numpy() - seen.base, name=f"gap to the {ALONE}")
     own = [alone] if seen.drifts else []
     return Chart(
         frame=pd.concat([_path(seen, time), pd.Series(average, name="average"), *own], axis=1),
         times=seen.times,
+        periods=seen.periods,
+        zone=seen.zone,
         start=seen.n_pre,
         y=f"gap in {plain(seen.outcome)}",
-        subtitle=_subtitle(seen.method, seen.times, seen.n_pre),
+        subtitle=_subtitle(seen.method, seen.periods, seen.n_pre),
         lines=(
-            *([Line(len(PATH) + 2, "gap to the synthetic control without drift", "synthetic")] if own else []),
-            Line(GAP, "gap" + (" to the counterfactual with its drift" if own else ""), "gap"),
+            *([Line(len(PATH) + 2, f"gap to the {ALONE}", "synthetic")] if own else []),
+            Line(GAP, "gap", "gap"),
             Line(len(PATH) + 1, "average from the start", "average"),
         ),
-        band=(GAP_LOWER, GAP_UPPER, seen.interval) if seen.bounded else None,
+        band=(GAP_LOWER, GAP_UPPER, f"each period's {seen.interval}") if seen.bounded else None,
         zero=True,
     )
 
@@ -168,9 +180,11 @@ def placebo_chart(placebo: PlaceboSpace) -> Chart:
     return Chart(
         frame=pd.concat([_periods(panel.times, panel.source.time), own, behind], axis=1),
         times=panel.times,
+        periods=panel.period_words(),
+        zone=panel.zone,
         start=panel.n_pre,
         y=f"gap in {plain(panel.labels.outcome)}",
-        subtitle=_subtitle(METHODS.get(name, name), panel.times, panel.n_pre),
+        subtitle=_subtitle(METHODS.get(name, name), panel.period_words(), panel.n_pre),
         lines=(Line(1, plain(panel.treated_name), "treated"),),
         background=tuple(
             plain(unit) if kept else f"{plain(unit)} (fits too badly to count)"
@@ -180,8 +194,8 @@ def placebo_chart(placebo: PlaceboSpace) -> Chart:
     )
 
 
-def _subtitle(method: str, times: pd.Index, n_pre: int) -> str:
-    return f"{method}. {window_words(times, n_pre)}.".replace(r"\$", "$")
+def _subtitle(method: str, periods: Sequence[str], n_pre: int) -> str:
+    return f"{method}. {window_words(periods, n_pre)}.".replace(r"\$", "$")
 
 
 def _periods(times: pd.Index, name: str) -> pd.Series:
@@ -193,6 +207,11 @@ def _path(seen: View, time: str) -> pd.DataFrame:
     path = seen.path[list(PATH)].copy()
     path.iloc[: seen.n_pre, [LOWER - 1, UPPER - 1, GAP_LOWER - 1, GAP_UPPER - 1]] = np.nan
     return pd.concat([_periods(seen.times, time), path], axis=1)
+
+
+def _named_zone(zone: str) -> str:
+    """A zone as browsers know it: an offset is none of their names, though "-04:00" is."""
+    return zone.removeprefix("UTC") or "Etc/UTC"
 
 
 def _plain(value: Any) -> Any:

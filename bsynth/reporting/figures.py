@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from bsynth.analysis import Analysis, Finding
 from bsynth.analysis.steps import Steps
@@ -42,6 +43,8 @@ SIZES: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = {
 """Inches of the pictures that are drawn for a page and for a phone."""
 MARK = 0.45
 """Inches that the mark of what is unreliable adds to the first of them."""
+COLOURS = 64
+"""Of a picture that a page holds as PNG."""
 METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 """Kinds of file, and what of them would differ from one day or version to the next."""
 
@@ -59,6 +62,8 @@ class Drawing:
         Its title and the words written in it.
     narrow : bytes or None
         The same as SVG for a phone, where it was drawn again for one.
+    small : bytes or None
+        Else the PNG in few colours, for a page in which it is folded.
     """
 
     png: bytes
@@ -66,6 +71,7 @@ class Drawing:
     title: str
     words: str
     narrow: bytes | None = None
+    small: bytes | None = None
 
 
 def finished(figure: Figure) -> Drawing:
@@ -77,9 +83,9 @@ def finished(figure: Figure) -> Drawing:
 
 def _laid_out(figure: Figure) -> None:
     with style.house():
-        # Once for the sizes of the texts, once for the axes that make room for them.
-        figure.draw_without_rendering()
-        figure.draw_without_rendering()
+        # Both files would lay it out again, and draw it without a line for that.
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
         figure.set_layout_engine("none")
 
 
@@ -214,7 +220,15 @@ def _own_size(plot: Callable[..., Axes], finding: Finding) -> Figure:
 
 
 def _made(draw: Callable[[], Figure]) -> Drawing:
-    return finished(draw())
+    drawing = finished(draw())
+    return replace(drawing, small=_of_few_colours(drawing.png))
+
+
+def _of_few_colours(png: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as image:
+        image.convert("RGB").quantize(COLOURS).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
 
 
 def _over_time(draw: Callable[[Axes], Axes], time: str) -> Figure:

@@ -136,7 +136,7 @@ def _row(row: dict[str, Any], rail: _Rail, *, main: bool, aside: bool) -> Row:
         name=title_of(row),
         kind=interval_words(row["interval"], as_float(row["level"])),
         estimate=words[0],
-        interval=f"{words[1]} to {words[2]}" if has else "no interval",
+        interval=_bounds(lower, upper, words),
         at=rail.of_value(estimate),
         left=left,
         width=round(right - left, 2),
@@ -145,6 +145,17 @@ def _row(row: dict[str, Any], rail: _Rail, *, main: bool, aside: bool) -> Row:
         aside=aside,
         bad=row["status"] == "unreliable",
     )
+
+
+def _bounds(lower: float, upper: float, words: Sequence[str]) -> str:
+    """An interval in words; one without ends says so."""
+    if math.isnan(lower):
+        return "no interval"
+    if math.isinf(lower) and math.isinf(upper):
+        return "no bounds: it rules nothing out"
+    if math.isinf(lower) or math.isinf(upper):
+        return f"up to {words[2]}" if math.isinf(lower) else f"{words[1]} and above"
+    return f"{words[1]} to {words[2]}"
 
 
 def bars(finding: dict[str, Any]) -> Bars:

@@ -5,20 +5,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
-import joblib
-from joblib.externals.loky import ProcessPoolExecutor
-
 from bsynth.analysis import Analysis
 from bsynth.reporting.figures import Drawing, drawings
+from bsynth.reporting.second import second_process
 
 _log = logging.getLogger(__name__)
 
 HELPED_FROM = 8
-"""Pictures from which a second process is worth the two seconds in which it starts."""
+"""Pictures from which a second process that does not run yet is worth the two seconds in which it starts."""
 _own: Mapping[str, Callable[[], Drawing]] = {}
 """In the second process: what it can draw."""
 
@@ -26,10 +24,6 @@ _own: Mapping[str, Callable[[], Drawing]] = {}
 def _begin(analysis: Analysis) -> None:
     global _own
     _own = drawings(analysis)
-
-
-def _ready() -> None:
-    """Say that it has begun."""
 
 
 def _draw(key: str) -> Drawing:
@@ -40,6 +34,7 @@ def _draw(key: str) -> Drawing:
 class Drawn:
     """Pictures by key, each drawn once: here from the first on, and in the second process from the last on."""
 
+    analysis: Analysis
     makers: Mapping[str, Callable[[], Drawing]]
     executor: Executor | None = None
     _left: deque[str] = field(init=False)
@@ -54,8 +49,7 @@ class Drawn:
     def _feed(self, executor: Executor) -> None:
         """Give the second process one picture after the other, until none is left or it fails."""
         try:
-            # It starts within the first call, which returns when the process has read what it is to draw.
-            executor.submit(_ready).result()
+            executor.submit(_begin, self.analysis).result()
         except Exception as error:  # noqa: BLE001  # however it fails, it is only a help
             _log.debug("the second process did not start: %s", error)
             return
@@ -88,16 +82,9 @@ class Drawn:
 
 
 @contextmanager
-def drawn_by_two(analysis: Analysis, makers: Mapping[str, Callable[[], Drawing]]) -> Iterator[Drawn]:
-    """Draw an analysis's `drawings` here and, where they are many and there is a core for it, in a second process."""
-    executor = None
-    if len(makers) >= HELPED_FROM and joblib.cpu_count() >= 2:
-        try:
-            executor = ProcessPoolExecutor(max_workers=1, initializer=_begin, initargs=(analysis,))
-        except Exception as error:  # noqa: BLE001  # some machines have no semaphores
-            _log.debug("there is no second process: %s", error)
-    try:
-        yield Drawn(makers, executor)
-    finally:
-        if executor is not None:
-            executor.shutdown(wait=False, kill_workers=True)
+def drawn_by_two(
+    analysis: Analysis, makers: Mapping[str, Callable[[], Drawing]], second: Executor | None = None
+) -> Iterator[Drawn]:
+    """Draw an analysis's `drawings` here and in the ``second`` process; without one, begin it where they are many."""
+    with nullcontext(second) if second is not None or len(makers) < HELPED_FROM else second_process() as executor:
+        yield Drawn(analysis, makers, executor)

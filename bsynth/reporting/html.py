@@ -16,7 +16,7 @@ from bsynth.reporting.figures import Drawing, figures, picture_name
 from bsynth.reporting.pictures import pictures
 from bsynth.reporting.sections import sections
 from bsynth.reporting.tables import Table
-from bsynth.text.labels import plain, span
+from bsynth.text.labels import plain
 from bsynth.text.marks import marked
 
 HERE = Path(__file__).parent
@@ -58,7 +58,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, st
         .get_template("report.html.j2")
         .render(
             title=f"Effect on {plain(analysis.panel.labels.outcome)}: {plain(analysis.panel.treated_name)}",
-            window=span(plain(panel["start"]), plain(panel["end"])),
+            window=plain(panel["window"]),
             treated=some_of((plain(u) for u in panel["treated"]), limit=8),
             first=parts[0],
             blocks=[part for part in parts[1:] if part.opened],

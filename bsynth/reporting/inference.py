@@ -88,7 +88,10 @@ def further(analysis: Analysis, summary: dict[str, Any]) -> Section | None:
     if not others:
         return None
     words = tuple(summary["inferences"][name]["sentences"][0] for name in others)
-    found = tuple(tables.listed(each.table_at(analysis.level), f"Table of {name}") for name, each in others.items())
+    found = tuple(
+        tables.listed(each.table_at(analysis.level), f"{INFERENCES[name].TITLE}: the numbers")
+        for name, each in others.items()
+    )
     return Section("Further classical inference", "further", words, found, tuple(map(slug_of, others)))
 
 

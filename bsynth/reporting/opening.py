@@ -31,6 +31,7 @@ FLAGS = {
     "opposed": "it moved against the treated unit before the start",
 }
 """What a flag of the donor audit means, in a few words."""
+OFFSETS = "A share below zero: that source moves against the others, and takes from the whole."
 RESTS_ON = (
     "The treatment left the donors alone: no spillover, no shared customers, no moved budget.",
     "No donor was treated or had a shock of its own in the window.",
@@ -83,7 +84,7 @@ def quantities(summary: dict[str, Any]) -> pd.DataFrame:
     ]
     if several and summary["comparison"] is not None:
         found = summary["comparison"]["answer"]
-        over = f"Total over {units} and {count(summary['panel']['n_post'], 'period')}"
+        over = f"Total over {units} and {summary['comparison']['periods_words']}"
         rows.append(
             (over, numbers(*(as_float(found[k]) for k in ("total", "total_lower", "total_upper")), signed=True))
         )
@@ -120,7 +121,7 @@ def pre_fit_words(summary: dict[str, Any]) -> list[str]:
     )
     if whole is None or alone == 0 or abs(whole / alone - 1) < 0.02:
         return [words]
-    carried = f"Its drift, a layer of its own in the picture, closes that to {number(whole)}"
+    carried = f"The unit's own drift away from them, a layer in the picture, closes that to {number(whole)}"
     if 1 - (whole / alone) ** 2 > MOSTLY:
         return [words, f"{carried}: the drift carries most of the fit, so the close line is no proof of a close match."]
     return [words, f"{carried}."]
@@ -142,8 +143,10 @@ def _sources(summary: dict[str, Any]) -> Section | None:
     if found is None:
         return None
     advice = _unmarked(found["sentences"])[-1 - len(found.get("notes", ())) :][:1]
-    words = (*mark(found["reason"]), *advice)
-    return Section("Where the uncertainty comes from", "sources", words, bars=bars(found), opened=True)
+    drawn = bars(found)
+    below = [OFFSETS] if any(share.words.startswith("\u2212") for share in drawn.rows) else []
+    words = (*mark(found["reason"]), *advice, *below)
+    return Section("Where the uncertainty comes from", "sources", words, bars=drawn, opened=True)
 
 
 def _unmarked(sentences: list[str]) -> list[str]:

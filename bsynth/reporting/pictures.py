@@ -2,14 +2,13 @@
 
 import base64
 import gzip
-import io
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pandas as pd
-from PIL import Image
 
 from bsynth._base.plain import show
 from bsynth.analysis import Analysis
@@ -24,8 +23,9 @@ from bsynth.reporting.findings import findings_of, reason_of
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import marked
 
-COLOURS = 64
-"""Of a picture that a page holds as PNG."""
+_COMMENT, _SPACE = re.compile(rb"<!--.*?-->", re.S), re.compile(rb"\s+")
+_LONG = re.compile(rb"scale\([^)]*\)|-?\d+\.\d{2,}")
+"""Numbers with more decimals than are seen; a scale is multiplied by large ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,20 +86,33 @@ def pictures(
 
 def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason: str) -> Picture:
     """A picture that is seen at once is SVG; a folded one is that too, unless a PNG with the SVG packed is smaller."""
-    narrow = None if drawing.narrow is None else _address("svg+xml", drawing.narrow)
-    address, packed = _address("svg+xml", drawing.svg), None
-    if narrow is None:
-        png, zipped = _of_few_colours(drawing.png), gzip.compress(drawing.svg, mtime=0)
-        if len(png) + len(zipped) < len(drawing.svg):
-            address, packed = _address("png", png), _base64(zipped)
+    narrow = None if drawing.narrow is None else _address("svg+xml", slim(drawing.narrow))
+    svg = slim(drawing.svg)
+    address, packed = _address("svg+xml", svg), None
+    if drawing.small is not None:
+        zipped = gzip.compress(svg, mtime=0)
+        if len(drawing.small) + len(zipped) < len(svg):
+            address, packed = _address("png", drawing.small), _base64(zipped)
     return Picture(key, drawing.title, address, narrow, packed, f"Chart, {key}. {drawing.words}", numbers, reason)
 
 
-def _of_few_colours(png: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(COLOURS).save(buffer, "png", optimize=True)
-    return buffer.getvalue()
+def slim(svg: bytes) -> bytes:
+    """Return an SVG of matplotlib's as a page needs it: tenths of a point, no comments, no white space to read by.
+
+    Examples
+    --------
+    >>> slim(b'<path d="M 123.456 2.5 \\nL 3 4" transform="scale(0.015625)"/>')
+    b'<path d="M 123.5 2.5 L 3 4" transform="scale(0.015625)"/>'
+    """
+    return _SPACE.sub(b" ", _LONG.sub(_shortened, _COMMENT.sub(b"", svg)))
+
+
+def _shortened(found: re.Match[bytes]) -> bytes:
+    text = found.group()
+    if text.startswith(b"scale"):
+        return text
+    value = float(text)
+    return f"{value:.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".").encode()
 
 
 def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:

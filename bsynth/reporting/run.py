@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,11 +29,18 @@ def check_run_folder(out: str | Path, what: str = "out") -> Path:
     return check_output(out, what, WRITTEN, (SUMMARY, FIT, REPORT, NOTEBOOK, *SLIDES), (FIGURES, TABLES))
 
 
-def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None] | None = None) -> Analysis:
+def write_run(
+    analysis: Analysis,
+    out: str | Path,
+    *,
+    tell: Callable[[str], None] | None = None,
+    second: Executor | None = None,
+) -> Analysis:
     """Write the run folder of an analysis; what an earlier run wrote there is replaced once the answer is there.
 
     ``summary.json`` and ``fit.nc`` (the main fit; further fits are ``fit-NAME.nc``) come first and whole, then the
-    pictures one by one, then the report. A picture or a report that cannot be had costs itself alone.
+    pictures one by one, then the report. A picture or a report that cannot be had costs itself alone. ``second`` is a
+    `bsynth.reporting.second.second_process` that draws half of the pictures.
 
     Returns
     -------
@@ -49,7 +57,7 @@ def write_run(analysis: Analysis, out: str | Path, *, tell: Callable[[str], None
     out, say = check_run_folder(out), tell or (lambda _: None)
     steps = Steps(analysis.unavailable)
     makers = steps.attempt("pictures", lambda: drawings(analysis)) or {}
-    with drawn_by_two(analysis, makers) as pictures:
+    with drawn_by_two(analysis, makers, second) as pictures:
         analysis = _answer(analysis, out, steps)
         say("figures")
         drawn = _pictures(pictures, out / FIGURES, steps)

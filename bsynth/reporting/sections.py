@@ -129,7 +129,7 @@ def _picture(analysis: Analysis, summary: dict[str, Any]) -> Section:
     panel = summary["panel"]
     words = (
         f"The line of the counterfactual says what {unit_words(panel)} would have done untreated; up to the "
-        f"start ({plain(panel['start'])}) it should follow the observed line, since only that period was used "
+        f"start ({panel['start_words']}) it should follow the observed line, since only that period was used "
         "to fit it. The gap between the two after the start is the effect."
     )
     if summary["calibration"] is not None:

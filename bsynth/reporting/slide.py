@@ -7,10 +7,10 @@ from matplotlib.font_manager import FontProperties
 
 from bsynth._base.request import check_file, writing
 from bsynth.analysis import Analysis
-from bsynth.errors import SpecError, came
+from bsynth.errors import SpecError, came, some_of
 from bsynth.plots import plot_answer, style
-from bsynth.plots.labels import drawn, families
-from bsynth.text.labels import plain, span
+from bsynth.plots.labels import drawn, families, wrapped
+from bsynth.text.labels import plain
 
 SIZE = (9.6, 5.4)
 """Inches: 16 to 9, and so small that its words are large where it fills a screen."""
@@ -24,6 +24,8 @@ HEADLINE, BULLET, FOOT = 17.0, 11.0, 8.0
 """Points of the type."""
 TALL = 1.3
 """Height of a line in its points."""
+UNITS = 4
+"""Treated units named at the foot; of more their number is said."""
 FILES = ("slide.png", "slide.pdf")
 """What a run folder has of it."""
 
@@ -91,7 +93,7 @@ def _headline(figure: Figure, headline: str) -> float:
     """Write the headline; return where it ends, as a share of the height."""
     width, y = 72 * (SIZE[0] - 2 * MARGIN), 1 - MARGIN / SIZE[1]
     bold = FontProperties(family=families(), size=HEADLINE, weight="bold")
-    lines = style.wrapped(drawn(headline, len(headline)), width, bold)
+    lines = wrapped(drawn(headline, len(headline)), width, bold)
     figure.text(
         MARGIN / SIZE[0], y, "\n".join(lines), fontsize=HEADLINE, fontweight="bold", color=style.BLACK, va="top",
         linespacing=TALL,
@@ -104,7 +106,7 @@ def _bullets(figure: Figure, bullets: tuple[str, ...], top: float) -> None:
     font = FontProperties(family=families(), size=BULLET)
     left, y = 1 - (MARGIN + ASIDE) / SIZE[0], top - 0.05
     for number, bullet in enumerate(bullets):
-        lines = style.wrapped(drawn(bullet, len(bullet)), 68 * ASIDE, font)
+        lines = wrapped(drawn(bullet, len(bullet)), 68 * ASIDE, font)
         if number:
             edge = y + 0.028
             figure.add_artist(style.rule(figure, (left, 1 - MARGIN / SIZE[0]), edge))
@@ -115,6 +117,6 @@ def _bullets(figure: Figure, bullets: tuple[str, ...], top: float) -> None:
 def _foot(analysis: Analysis) -> str:
     """Whose effect it is, when, and what made it."""
     panel = analysis.panel
-    labels = panel.period_labels()
-    window = span(plain(labels[panel.n_pre]), plain(labels[-1]))
-    return drawn(f"{panel.labels.outcome}: {panel.treated_name}, {window}. Made by bsynth.", 160)
+    units = some_of((plain(unit) for unit in panel.treated), limit=UNITS)
+    who = panel.treated_name if panel.n_treated == 1 else f"{panel.treated_name} ({units})"
+    return drawn(f"{panel.labels.outcome}, {who}; {panel.window}. Made by bsynth.", 160)

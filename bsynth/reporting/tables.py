@@ -13,8 +13,8 @@ from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WE
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
 from bsynth.text.card import quantities, writer
-from bsynth.text.labels import METHODS, STATISTICS, heading, interval_words, plain, span
-from bsynth.text.marks import OF_FIT, marked
+from bsynth.text.labels import METHODS, STATISTICS, heading, interval_words, plain
+from bsynth.text.marks import OF_FIT, marked, of_posteriors
 from bsynth.text.numbers import bracket, count, fixed, number, numbers, percents
 
 ROWS = 20
@@ -52,11 +52,10 @@ def methods(summary: dict[str, Any]) -> Table:
             {
                 "Method": title_of(r),
                 "Average effect": words[0],
-                "Interval": "–" if r["lower"] is None else bracket(words[1:]),
+                "Interval": _interval(r, words),
                 "Kind": interval_words(r["interval"], as_float(r["level"])),
                 "p": p_words(r["p"]),
-                "P(effect\u00a0>\u00a00)": chance_words(r["probability_positive"]),
-                "Seconds": fixed(as_float(r["seconds"]), 1),
+                "Chance that it is above zero": chance_words(r["probability_positive"]),
                 "Status": r.get("status") or "–",
             }
             for r in rows
@@ -70,27 +69,35 @@ def methods(summary: dict[str, Any]) -> Table:
     return Table(frame, "The average effect by method", summary["effects_reason"])
 
 
+def _interval(row: dict[str, Any], words: list[str]) -> str:
+    """The bounds of a row of effects; an interval without any says what that means."""
+    if row["lower"] is None:
+        return "–"
+    unbounded = (row["lower"], row["upper"]) == ("-inf", "inf")
+    return "no bounds: rules nothing out" if unbounded else bracket(words[1:])
+
+
 def diagnostics(summary: dict[str, Any]) -> Table:
     """What the convergence gate saw, beside what it asks for."""
     asked = {
-        "rhat_max": ("Worst R-hat of effects and scalars", f"below {RHAT_MAX}", 3),
-        "ess_min": ("Smallest effective sample size", f"at least {ESS_MIN}", 0),
-        "rhat_max_weight": ("Worst R-hat of a weight", f"below {RHAT_MAX_WEIGHT}", 3),
-        "divergences": ("Divergences", "none", 0),
-        "saturated": ("Draws at the maximum tree depth", "none", 0),
-        "bfmi_min": ("Smallest BFMI", f"above {BFMI_MIN}", 2),
-        "bound_error": ("Monte-Carlo error of the 95% bounds, share of the width", "no gate; 0.02 asks more draws", 4),
+        "rhat_max": ("Disagreement of the chains on effects and single numbers (worst R-hat)", f"below {RHAT_MAX}", 3),
+        "ess_min": ("Fewest draws' worth of information (effective sample size)", f"at least {ESS_MIN}", 0),
+        "rhat_max_weight": ("Disagreement of the chains on a weight (worst R-hat)", f"below {RHAT_MAX_WEIGHT}", 3),
+        "divergences": ("Steps that went astray (divergences)", "none", 0),
+        "saturated": ("Draws cut short (maximum tree depth)", "none", 0),
+        "bfmi_min": ("How freely the energy moves (smallest BFMI)", f"above {BFMI_MIN}", 2),
+        "bound_error": ("Error of the 95% bounds by drawing, of their width", "no gate; 0.02 asks more draws", 4),
     }
     found = summary["diagnostics"]
     rows = [
-        {"Diagnostic": title}
+        {"What is looked at": title}
         | {plain(m["model"]): numbers(as_float(m[key]), decimals=decimals)[0] for m in found}
-        | {"Gate": gate}
+        | {"Asked for": gate}
         for key, (title, gate, decimals) in asked.items()
     ]
-    bad = [repr(plain(m["model"])) for m in found if m["status"] == "unreliable"]
-    whose = OF_FIT if len(found) == 1 else f"the posterior of {' and of '.join(bad)} did not pass its convergence gate"
-    return Table(pd.DataFrame(rows), "Health of the sampling", whose if bad else "")
+    bad = [plain(m["model"]) for m in found if m["status"] == "unreliable"]
+    whose = "" if not bad else OF_FIT if len(found) == 1 else of_posteriors(bad)
+    return Table(pd.DataFrame(rows), "Health of the sampling", whose)
 
 
 def weights(summary: dict[str, Any], reason: str) -> Table:
@@ -123,7 +130,7 @@ def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
                 "Statistic": STATISTICS.get(r["statistic"], r["statistic"]),
                 "Treated": number(as_float(r["treated"])),
                 "Rank": str(r["rank"]),
-                "Placebos": str(r["placebos"]),
+                "Placebos it is ranked against": str(r["placebos"]),
                 "p": p_words(r["p"]),
             }
             for r in found["ranks"]
@@ -136,7 +143,7 @@ def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
     further = f"; {count(rest, 'further one is', 'further ones are')} in summary.json" if rest else ""
     return (
         Table(ranks, "Rank of the treated unit among the placebos, by statistic"),
-        Table(donors, f"Placebos, the largest mean gaps first{further}"),
+        Table(donors, f"Placebos, the largest mean gaps first; a miss is the root mean square of the gaps{further}"),
     )
 
 
@@ -162,11 +169,14 @@ def listed(frame: pd.DataFrame, caption: str, *, reason: str = "", rows: int = R
 
 def sampler(analysis: Analysis) -> Table | None:
     """Return the settings of each fit; None without fits."""
-    settings = ("seed", "draws", "tune", "chains", "target_accept")
+    settings = {
+        "seed": "Seed", "draws": "Draws kept per chain", "tune": "Warm-up draws", "chains": "Chains",
+        "target_accept": "Steps that should be accepted",
+    }  # fmt: skip
     rows = [
         {"Model": plain(fit.spec.name)}
-        | {name.replace("_", " "): str(getattr(fit.provenance, name)) for name in settings}
-        | {"seconds": fixed(fit.provenance.seconds, 1)}
+        | {title: str(getattr(fit.provenance, name)) for name, title in settings.items()}
+        | {"Seconds": fixed(fit.provenance.seconds, 1)}
         for fit in analysis.fits
     ]
     return Table(pd.DataFrame(rows), "Settings of the sampler") if rows else None
@@ -191,7 +201,7 @@ def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
         ),
         "Treated": _listed(panel["treated"]),
         "Donors": _listed(panel["donors"]),
-        "Start and end": span(plain(panel["start"]), plain(panel["end"])) + (", both included" if several else ""),
+        "Start and end": panel["window"] + (", both included" if several else ""),
         "Missing cells": "none" if panel["missing"] == "error" else f"handled by the rule {panel['missing']!r}",
         "Seed": str(summary["seed"]),
     }
@@ -210,7 +220,7 @@ def _listed(names: Iterable[object]) -> str:
 
 def _donor_rows(rows: list[dict[str, Any]], name: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """One row per donor, each column with common decimals."""
-    frame = pd.DataFrame({name.capitalize(): [plain(r[name]) for r in rows]})
+    frame = pd.DataFrame({heading(name): [plain(r[name]) for r in rows]})
     for column in columns:
         frame[heading(column)] = numbers(*(as_float(r[column]) for r in rows))
     return frame
@@ -225,4 +235,6 @@ def _column(name: str, values: pd.Series) -> list[str]:
         if written is not None:
             return ["–" if np.isnan(v) else written(float(v)) for v in values]
         return numbers(*(float(v) for v in values))
+    if name == "method":
+        return [METHODS.get(v, plain(v)) for v in values]
     return ["–" if v is None or v is pd.NaT else plain(show(v)) or "–" for v in values]

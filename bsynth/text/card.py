@@ -7,7 +7,6 @@ from typing import Any
 from zlib import crc32
 
 import pandas as pd
-from pandas.io.formats.style import Styler
 
 from bsynth._base.plain import show
 from bsynth.text.labels import heading
@@ -38,6 +37,8 @@ def _mark_look(sentence: str) -> str:
 
 def html_table(table: pd.DataFrame) -> str:
     """Return a table as HTML, all text escaped; its id comes from what it shows."""
+    from pandas.io.formats.style import Styler
+
     # A styler needs unique labels, so rows and columns go by their place.
     written = [[_cell(name, value) for value in table.iloc[:, at]] for at, name in enumerate(table.columns)]
     cells = pd.DataFrame(dict(enumerate(written)), dtype=str)

@@ -47,11 +47,11 @@ class EffectsTable(pd.DataFrame):
             return pd.DataFrame(self).__repr__()
         shown = written(self)
         for name in _CHANCES.values():
-            if max(map(len, _lines(shown))) > WIDTH and name in shown:
+            if max(map(len, in_lines(shown))) > WIDTH and name in shown:
                 shown = shown.drop(columns=name)
-        if (over := max(map(len, _lines(shown))) - WIDTH) > 0 and "method" in shown:
+        if (over := max(map(len, in_lines(shown))) - WIDTH) > 0 and "method" in shown:
             shown = shown.assign(method=[plain(name, _NAME - over) for name in shown["method"]])
-        return "\n".join([*_lines(shown), self._below()])
+        return "\n".join([*in_lines(shown), self._below()])
 
     def _repr_html_(self) -> str:
         if not set(_NEEDED) <= set(self.columns):
@@ -73,6 +73,8 @@ def written(table: pd.DataFrame) -> pd.DataFrame:
     rows, names = rows.iloc[kept], [names[at] for at in kept]
     figures = [_figures(*each) for each in rows[["estimand", "estimate", "lower", "upper"]].itertuples(index=False)]
     columns: dict[str, Sequence[str]] = {"method": names} if len(set(names)) > 1 else {}
+    # Where starts differ, an effect is one of a wave, an event time or a unit.
+    columns |= {name: [plain(each, _NAME) for each in rows[name]] for name in ("scope", "of") if name in rows}
     columns |= {
         "estimand": [str(each) for each in rows["estimand"]],
         **{name: [each[at] for each in figures] for at, name in enumerate(("estimate", "low", "high"))},
@@ -101,10 +103,10 @@ def _figures(estimand: str, estimate: float, lower: float, upper: float) -> list
     return ["" if value != value else text for value, text in zip(values, fits, strict=True)]
 
 
-def _lines(shown: pd.DataFrame) -> list[str]:
-    """A line of headings and one for each row; the first column stands to the left where it names the method."""
+def in_lines(shown: pd.DataFrame) -> list[str]:
+    """Return a line of headings and one for each row; a first column of names stands to the left."""
     widths = [max(map(len, [name, *shown[name]])) for name in shown]
-    left = shown.columns[0] == "method"
+    left = shown.columns[0] in ("method", "parameter")
     rows = [list(shown.columns), *shown.itertuples(index=False)]
     return [
         "  ".join(

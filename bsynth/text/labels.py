@@ -14,6 +14,7 @@ METHODS = {
     "sdid": "Synthetic difference in differences",
     "ascm": "Ridge-augmented synthetic control",
     "predictors": "Synthetic control on predictors",
+    "multisynth": "Partially pooled synthetic control",
 }
 SPOKEN = {
     "sc": "plain synthetic control",
@@ -27,6 +28,8 @@ INTERVALS = {
     "calibrated": "interval calibrated on the donors",
     "predictive": "predictive interval",
     "mean": "interval of the counterfactual mean",
+    "pooled": "predictive interval, pooled over units",
+    "unpooled": "predictive interval, units' own fits alone",
     "placebo": "inverted placebo test",
     "bootstrap-percentile": "user-level bootstrap",
     "leave-one-out-range": "leave-one-out range",
@@ -112,15 +115,59 @@ def capitalised(sentence: str) -> str:
 
 HEADINGS = {
     "p": "p",
-    "probability_positive": "P(>\u00a00)",
-    "p_min": "smallest p there can be",
-    "measured": "as measured",
-    "sd": "sd",
-    "z": "z",
-    "pit": "PIT",
-    "elpd": "elpd",
+    "probability_positive": "Chance that it is above zero",
+    "p_min": "Smallest p there can be",
+    "measured": "As measured",
+    "sd": "Standard deviation",
+    "z": "Distance in standard deviations (z)",
+    "pit": "Place in what was forecast (PIT)",
+    "elpd": "Forecast score (elpd)",
+    "pre_rmspe": "Miss before the start",
+    "post_rmspe": "Miss after it",
+    "ratio": "Miss after ÷ before",
+    "mean_gap": "Mean gap after the start",
+    "last_gap": "Gap in the last period",
+    "dropped": "Left out",
+    "change": "The effect moves by",
+    "posterior_change": "The model's effect moves by",
+    "pre_rmspe_change": "The miss before the start moves by",
+    "weight": "Weight",
+    "posterior_weight": "Weight by the model",
+    "correlation": "Correlation with the treated unit before",
+    "hull_distance": "Distance from what the others reach, in its own sd",
+    "placebo_gap": "Its own gap after the start",
+    "placebo_ratio": "Its own miss, after ÷ before",
+    "rank": "Rank by that",
+    "outlier": "How far that stands out, in standard errors",
+    "calibrated_p": "p of its own gap, calibrated",
+    "flags": "Why look",
+    "effective_donors": "Worth so many equally weighted donors",
+    "span": "Of",
+    "horizon": "Periods since the start",
+    "cells": "Cell sampling",
+    "noise": "Period noise",
+    "level": "Level",
+    "overlap": "Moves together (counted apart)",
+    "excludes_zero": "Leaves zero out",
+    "breakdown": "Bias that would overturn it",
+    "breakdown_residual_mads": "The same, in typical misses before the start",
+    "breakdown_treated_mads": "The same, in typical swings of the treated series",
+    "breakdown_residual_sds": "The same, in sd of the misses before the start",
+    "breakdown_treated_sds": "The same, in sd of the treated series",
+    "residual_mad": "Typical miss before the start (median absolute)",
+    "treated_mad": "Typical swing of the treated series (median absolute)",
+    "residual_sd": "Standard deviation of the misses before the start",
+    "treated_sd": "Standard deviation of the treated series",
+    "rope_low": "Too small to matter: from",
+    "rope_high": "Too small to matter: to",
+    "probability_below_rope": "Chance that it is below that range",
+    "probability_inside_rope": "Chance that it is inside that range",
+    "probability_above_rope": "Chance that it is above that range",
+    "probability_above": "Chance that it is above the threshold",
+    "probability_loss": "Chance of a loss",
+    "probability_direction": "Chance of its direction",
 }
-"""Columns whose names are no words."""
+"""Columns in words that an analyst knows; a miss is the root mean square of the gaps."""
 
 
 def heading(name: str) -> str:
@@ -128,15 +175,26 @@ def heading(name: str) -> str:
 
     Examples
     --------
-    >>> heading("pre_rmspe"), heading("effective_donors"), heading("p")
-    ('Pre RMSPE', 'Effective donors', 'p')
+    >>> heading("pre_rmspe"), heading("prior_sd"), heading("p")
+    ('Miss before the start', 'Prior sd', 'p')
     """
-    words = name.replace("_", " ").replace("rmspe", "RMSPE")
+    words = name.replace("_", " ")
     return HEADINGS.get(name, words[:1].upper() + words[1:] if len(words) > 1 else words)
 
 
-STATISTICS = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Post/pre RMSPE ratio"}
+PARAMETERS = {
+    "level_shift": "level shift", "intercept": "intercept", "sigma": "noise sd", "donor_noise": "donor noise",
+    "drift_sd": "drift sd", "slope_sd": "slope sd", "rho": "drift kept per period", "drifting": "chance of a drift",
+    "drift_log_odds": "log odds of a drift", "walk_log_odds": "log odds of a walk", "predictor_sd": "predictor sd",
+    "own_slope": "own slope",
+}  # fmt: skip
+"""What the parameters of models are called."""
+STATISTICS = {"mean_gap": "Mean gap", "last_gap": "Last gap", "ratio": "Miss after the start ÷ miss before"}
 """What a test compares."""
+
+
+WEEK = "week of "
+"""Begins the name of a week."""
 
 
 def span(first: object, last: object) -> str:
@@ -144,10 +202,15 @@ def span(first: object, last: object) -> str:
 
     Examples
     --------
-    >>> span(2003, 2010), span(2003, 2003)
-    ('2003 to 2010', '2003 alone')
+    >>> span(2003, 2010), span(2003, 2003), span("week of 2024-11-04", "week of 2024-12-23")
+    ('2003 to 2010', '2003 alone', 'weeks of 2024-11-04 to 2024-12-23')
     """
-    return f"{first} alone" if first == last else f"{first} to {last}"
+    if first == last:
+        return f"{first} alone"
+    begins, ends = str(first), str(last)
+    if begins.startswith(WEEK) and ends.startswith(WEEK):
+        return f"weeks of {begins.removeprefix(WEEK)} to {ends.removeprefix(WEEK)}"
+    return f"{begins} to {ends}"
 
 
 def interval_words(kind: str, level: float) -> str:

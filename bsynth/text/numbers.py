@@ -117,6 +117,20 @@ def exact(value: float, digits: int = 5) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def tick(value: float) -> str:
+    """Write a place on an axis: as `exact`, from a million on in millions (M), billions (bn) and trillions (tn).
+
+    Examples
+    --------
+    >>> tick(-2500.0), tick(2.5e6), tick(-9.5e10), tick(2.5e-6)
+    ('−2,500', '2.5 M', '−95 bn', '0.0000025')
+    """
+    for size, name in ((1e12, "tn"), (1e9, "bn"), (1e6, "M")):
+        if size <= abs(value) < 1e15:
+            return f"{exact(value / size, 9)} {name}"
+    return exact(value, 9)
+
+
 def short(value: float) -> str:
     """Write a number to three digits in at most nine characters, with a power of ten from a million on.
 

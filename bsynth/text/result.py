@@ -62,7 +62,7 @@ class Result(ABC):
         for name, made in vars(cls).copy().items():
             if name == "title":
                 setattr(cls, name, property(_then(made.fget, one_line), doc=made.__doc__))
-            elif name in _HANDED_OUT:
+            elif name in _HANDED_OUT and inspect.isfunction(made):
                 setattr(cls, name, _then(made, _HANDED_OUT[name]))
             elif name == "effects":
                 setattr(cls, name, _then(made, _brief, _whole))
@@ -168,6 +168,8 @@ _HANDED_OUT: dict[str, Callable[[Any], Any]] = {
     "to_dict": copy.deepcopy,
     "sentences": _in_lines,
     "notes": _in_lines,
+    "path": pd.DataFrame.copy,
+    "cumulative": pd.DataFrame.copy,
 }
 """What is done to what these methods of a result return, whatever class defines them."""
 _MEMORY = "_remembered"
@@ -182,14 +184,21 @@ def _then(
 
     @wraps(method)
     def both(self: Any, *given: Any, **named: Any) -> Any:
+        # Every table of effects says `full=True`, and so every one takes it.
+        whole = named.pop("full", False) if full is not None and "full" not in takes.parameters else False
         asked = takes.bind(self, *given, **named)
         asked.apply_defaults()
+        whole = asked.arguments.get("full", whole)
         if "level" in takes.parameters and (level := asked.arguments["level"]) is not takes.parameters["level"].default:
             check_level(level)
         if full is not None:
-            check_flags(full=asked.arguments.get("full", False))
-        hand_out = full if full is not None and asked.arguments.get("full") else last
-        key = (method, *((name, value) for name, value in asked.arguments.items() if name not in ("self", "full")))
+            check_flags(full=whole)
+        hand_out = full if full is not None and whole else last
+        # By type, too: 1 is no True where a method asks for one.
+        key = (
+            method,
+            *((name, type(value), value) for name, value in asked.arguments.items() if name not in ("self", "full")),
+        )
         try:
             hash(key)
         except TypeError:

@@ -1,6 +1,7 @@
 """The donor audit: numbers of the procedures it rests on, and flags in worlds that have a reason for them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -79,6 +80,22 @@ def test_with_a_fit_changes_are_compared_with_its_sd(made) -> None:
     assert found.table["posterior_weight"].sum() == pytest.approx(1.0)
     assert found.table["posterior_weight"].is_monotonic_decreasing
     assert "in the posterior" in found.sentences()[0]
+
+
+def test_a_donor_that_is_noisier_after_the_start_does_not_look_treated() -> None:
+    """More noise raises a post/pre ratio as a shift does; only a shift is what a treatment leaves."""
+    panel, rng = factor_panel(3), np.random.default_rng(0)
+    at = panel.units.index("u5")
+    found = {}
+    for name, shift in (("noise", 0.0), ("shift", 6.0)):
+        outcome = panel.outcome.copy()
+        wild = rng.normal(0, 6.0, panel.n_post)
+        outcome[panel.n_pre :, at] += wild - wild.mean() if name == "noise" else shift
+        audit = audit_donors(replace(panel, outcome=outcome), progress=False)
+        row = audit.table.set_index("donor").loc["u5"]
+        assert row["outlier"] > 4
+        found[name] = audit.flagged("looks treated")
+    assert found == {"noise": [], "shift": ["u5"]}
 
 
 def test_constant_donors_and_perfect_fits_do_not_look_treated() -> None:

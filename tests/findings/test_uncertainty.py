@@ -147,7 +147,13 @@ def test_real_fits(prop99_fit: Fit, rollout_fit: Fit) -> None:
     for fit in (prop99_fit, rollout_fit):
         check_against_draws(decompose_uncertainty(fit), fit)
     assert decompose_uncertainty(prop99_fit).whole["weights"] > 0.5
-    assert "more users per cell" in " ".join(decompose_uncertainty(rollout_fit).sentences())
+    said = decompose_uncertainty(rollout_fit).sentences()
+    assert (
+        said[-1] == "The largest part is that each cell is the mean of few users: more users in each would narrow it."
+    )
+    assert "the average effect on task completion" in said[0]
+    for jargon in ("predictive sd", "covariance", "is open"):
+        assert jargon not in " ".join(said)
 
 
 def test_bad_input(made, world: bs.Panel) -> None:

@@ -1,5 +1,6 @@
 """The picture of the first screen and the three aligned panels: what is drawn is what the result says."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import bsynth as bs
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.effects import POSTERIOR_DIMS
-from bsynth.plots import plot_answer, plot_gap, plot_impact, plot_placebo, plot_trajectory
+from bsynth.plots import plot_answer, plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory
 from bsynth.plots.placebo import MANY, SHARES
 from bsynth.text.numbers import numbers
 
@@ -84,7 +85,7 @@ def test_the_drift_is_a_layer_of_its_own(calibration: Calibration) -> None:
     np.testing.assert_allclose(base, fit.synthetic().values, rtol=0.02)
     for ax in (plot_trajectory(calibration), plot_answer(calibration)):
         np.testing.assert_allclose(by_gid(ax, "synthetic"), base)
-        np.testing.assert_allclose(by_gid(ax, "counterfactual"), path["counterfactual"].iloc[fit.n_pre :])
+        np.testing.assert_allclose(by_gid(ax, "counterfactual"), path["counterfactual"])
         assert [c.get_gid() for c in ax.collections].count("drift") == 1
     ax = plot_gap(calibration)
     np.testing.assert_allclose(by_gid(ax, "gap-synthetic"), path["observed"] - base)
@@ -114,7 +115,7 @@ def test_the_bar_is_the_average_with_zero_marked(calibration: Calibration) -> No
 
 def test_what_is_unreliable_is_not_written_large(unreliable_fit: Fit) -> None:
     words = [text.get_text() for text in panels(plot_answer(unreliable_fit))["average"].texts]
-    assert "average effect\nnot to be used" in words
+    assert "average effect:\nnot to be used" in words
     assert not [word for word in words if word.startswith(("+", "−"))]
 
 
@@ -151,3 +152,45 @@ def test_many_placebos_are_bands(prop99_panel: bs.Panel) -> None:
     assert len([c for c in ax.collections if c.get_gid() == "placebos"]) == len(SHARES)
     assert "the middle 50%, 80% and 95% of 70 groups of donors" in "\n".join(t.get_text() for t in ax.texts)
     assert by_gid(ax, "treated").tolist() == many.estimate.gap.tolist()
+
+
+@pytest.mark.parametrize("scale", [1e-15, 1e-6, 1.0, 1e3, 1e9, 1e12])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("width", [2.4, 8.0])
+def test_ticks_of_numbers_keep_apart_at_every_scale(scale: float, sign: float, width: float) -> None:
+    rows = [("sc", 4.804056729, 4.266968628, 5.341144829), ("did", 7.737257522, -1.0, 12.0)]
+    table = pd.DataFrame(
+        [
+            {"method": name, "estimand": "average", "interval": "placebo", "level": 0.95, "p": 0.1,
+             "probability_positive": np.nan, "estimate": sign * scale * estimate,
+             "lower": scale * min(sign * low, sign * high), "upper": scale * max(sign * low, sign * high)}
+            for name, estimate, low, high in rows
+        ]
+    )  # fmt: skip
+    figure = Figure(figsize=(width, 3.0))
+    ax = plot_effects(table, ax=figure.subplots())
+    figure.draw_without_rendering()
+    boxes = [tick.get_window_extent() for tick in ax.get_xticklabels() if tick.get_text()]
+    boxes = [box for box in boxes if ax.bbox.x0 <= (box.x0 + box.x1) / 2 <= ax.bbox.x1]
+    assert boxes
+    assert all(left.x1 < right.x0 for left, right in pairwise(sorted(boxes, key=lambda box: box.x0)))
+
+
+def test_each_interval_says_what_it_is_of(calibration: Calibration) -> None:
+    """The band of single periods and the bar of the average are two things; both are calibrated."""
+    path = plot_answer(calibration)
+    legend = path.get_legend()
+    assert legend is not None
+    assert "each period: 95% calibrated" in [text.get_text() for text in legend.get_texts()]
+    bar = " ".join(" ".join(text.get_text() for text in panels(path)["average"].texts).split())
+    assert "average effect: 95% calibrated" in bar
+    assert "each period: 95% calibrated" in " ".join(text.get_text() for text in plot_trajectory(calibration).texts)
+
+
+def test_a_long_name_leaves_the_panel_its_room(prop99_panel: bs.Panel) -> None:
+    long = "A very long region name that nobody would write, of the north-western administrative district"
+    frame = prop99_panel.to_frame().replace({"unit": {"California": long}})
+    panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=long, start=1989)
+    for ax in (panel.plot(), plot_trajectory(bs.classical(panel)), plot_gap(bs.classical(panel))):
+        ax.figure.draw_without_rendering()
+        assert ax.get_position().width > 0.6

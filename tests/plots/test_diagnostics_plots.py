@@ -57,7 +57,7 @@ def test_heading_says_whose_and_whether_to_trust(
 def test_parameters_are_few_and_named(rollout_fit: Fit, prop99_fit: Fit) -> None:
     found = plot_trace(rollout_fit)
     titles = [ax.get_title() for ax in figure_of(found).axes]
-    assert titles == ["average effect", "level shift", "sigma", "donor noise"]
+    assert titles == ["average effect", "level shift", "noise sd", "donor noise"]
     assert [ax.get_title() for ax in figure_of(plot_rank(prop99_fit)).axes] == titles[:3]
 
 

@@ -37,7 +37,7 @@ def test_trajectory_draws_the_path_table(rollout_fit: Fit) -> None:
     assert band(ax)[:, 1].max() == after["upper"].max()
     assert band(ax)[:, 1].min() == after["lower"].min()
     assert band(ax)[:, 0].min() == after["time"].iloc[0], "the interval that is reported is of the treated periods"
-    assert "80% predictive\ninterval" in texts(ax)
+    assert "each period: 80% predictive interval" in texts(ax)
 
 
 def test_mean_interval_is_narrower_and_named(rollout_fit: Fit) -> None:

@@ -202,8 +202,49 @@ def test_axe_finds_nothing_serious(show: Callable[..., Page], dark: bool, size: 
         assert not [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in SERIOUS]
 
 
-def test_the_demo_is_small(files: dict[str, Path]) -> None:
-    assert files["demo"].stat().st_size <= 1_500_000
+@pytest.mark.parametrize("name", NAMES)
+def test_pages_are_small(files: dict[str, Path], name: str) -> None:
+    assert files[name].stat().st_size <= 1_500_000
+
+
+def test_arrows_of_bars_that_go_on_are_seen_on_a_phone(show: Callable[..., Page]) -> None:
+    page = show("prop99", PHONE)
+    page.evaluate("""() => {
+        const row = document.querySelector(".forest li"), bar = row.querySelector(".span");
+        bar.classList.add("from", "on");
+        bar.style.left = "0%";
+        bar.style.width = "100%";
+    }""")
+    for side, name in (("left", "::before"), ("right", "::after")):
+        beyond = page.evaluate(
+            f"""() => {{
+                const bar = document.querySelector(".forest .span"), row = bar.closest("li").getBoundingClientRect();
+                const reach = parseFloat(getComputedStyle(bar, "{name}").{side});
+                const box = bar.getBoundingClientRect();
+                return "{side}" === "left" ? box.left + reach - row.left : row.right - (box.right - reach);
+            }}"""
+        )
+        assert beyond >= 0, side
+
+
+def test_the_total_has_its_interval_and_says_what_it_sums(
+    show: Callable[..., Page], whole: dict[str, Analysis]
+) -> None:
+    answer = whole["several"].to_dict()["comparison"]["answer"]
+    total, lower, upper = numbers(*(answer[name] for name in ("total", "total_lower", "total_upper")), signed=True)
+    first = show("several", PHONE).locator("#answer .points li").first.inner_text()
+    n = whole["several"].panel.n_post
+    assert f"total over {n} days {total} (95% predictive interval {lower} to {upper})" in first
+
+
+def test_no_heading_of_a_table_is_the_name_of_a_column(show: Callable[..., Page]) -> None:
+    for name in ("demo", "several", "classical"):
+        page = show(name, DESK)
+        heads = page.locator("thead th").evaluate_all("all => all.map(each => each.textContent.trim())")
+        text = page.locator("main").evaluate("main => main.textContent")
+        assert heads
+        assert not [head for head in heads if "_" in head or "RMSPE" in head or "MAD" in head]
+        assert not re.search(r"Table of|\bmads\b|\bMADs\b", text)
 
 
 @pytest.mark.parametrize("name", NAMES)

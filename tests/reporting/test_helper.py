@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from bsynth.analysis import Analysis
-from bsynth.reporting import helper
+from bsynth.reporting import helper, second
 from bsynth.reporting import run as run_module
 from bsynth.reporting.figures import Drawing, drawings
+
+ROOM = second.room
+"""As it is: in other tests there is none."""
 
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second, "room", lambda: True)
     monkeypatch.setattr(helper, "HELPED_FROM", 2)
 
 
@@ -41,6 +45,21 @@ def test_both_processes_draw_the_same(analysis: Analysis, pictures: dict[str, Dr
     assert drawn == pictures
 
 
+def test_a_process_begun_early_draws_few_pictures_too(
+    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second, "room", lambda: True)
+    with second.second_process() as executor:
+        assert executor is not None
+        with helper.drawn_by_two(analysis, drawings(analysis), executor) as found:
+            _begun(found)
+            assert {key: draw() for key, draw in found} == pictures
+        # It is whoever began it who ends it.
+        assert executor.submit(os.getpid).result() != os.getpid()
+    with pytest.raises(RuntimeError):
+        executor.submit(os.getpid)
+
+
 @pytest.mark.usefixtures("two")
 def test_a_process_that_dies_costs_nothing(
     analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
@@ -56,7 +75,7 @@ def test_one_that_never_starts_is_not_waited_for(analysis: Analysis, pictures: d
         def submit(self, *_: object) -> Future[None]:  # type: ignore[override]
             return Future()
 
-    assert {key: draw() for key, draw in helper.Drawn(drawings(analysis), Never())} == pictures
+    assert {key: draw() for key, draw in helper.Drawn(analysis, drawings(analysis), Never())} == pictures
 
 
 @pytest.mark.usefixtures("two")
@@ -66,22 +85,31 @@ def test_a_machine_without_second_processes_draws_alone(
     def none(**_: object) -> Executor:
         raise OSError("no semaphores")
 
-    monkeypatch.setattr(helper, "ProcessPoolExecutor", none)
+    monkeypatch.setattr(second, "ProcessPoolExecutor", none)
     with helper.drawn_by_two(analysis, drawings(analysis)) as found:
         assert {key: draw() for key, draw in found} == pictures
 
 
-def test_what_cannot_be_drawn_raises_here() -> None:
+@pytest.mark.parametrize(("cores", "load", "room"), [(1, 0.0, False), (2, 1.9, True), (2, 4.0, False), (8, 4.0, True)])
+def test_there_is_room_on_a_second_core_that_is_not_crowded(
+    cores: int, load: float, room: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second, "cpu_count", lambda: cores)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    assert ROOM() is room
+
+
+def test_what_cannot_be_drawn_raises_here(analysis: Analysis) -> None:
     class Poor(Executor):
-        def submit(self, do: Callable[..., object], *of: str) -> Future[object]:  # type: ignore[override]
+        def submit(self, do: Callable[..., object], *of: object) -> Future[object]:  # type: ignore[override]
             future: Future[object] = Future()
-            future.set_result(None) if not of else future.set_exception(ValueError("there"))
+            future.set_result(None) if of == (analysis,) else future.set_exception(ValueError("there"))
             return future
 
     def here() -> Drawing:
         raise ZeroDivisionError("here")
 
-    found = helper.Drawn({"one": here, "two": here}, Poor())
+    found = helper.Drawn(analysis, {"one": here, "two": here}, Poor())
     seen: Iterator[tuple[str, Callable[[], Drawing]]] = iter(found)
     for _ in range(2):
         _, draw = next(seen)

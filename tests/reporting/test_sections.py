@@ -148,7 +148,7 @@ def test_further_fits_have_pictures_and_rows(posterior_only: Analysis) -> None:
     assert picture.figures == ("trajectory", "gap", "trajectory-2")
     assert "second" in figures(both)["trajectory-2"].words
     health = next(s for s in sections(both) if s.slug == "certainty").tables[0].frame
-    assert list(health.columns) == ["Diagnostic", "rollout", "second", "Gate"]
+    assert list(health.columns) == ["What is looked at", "rollout", "second", "Asked for"]
 
 
 def test_alternative_text_says_what_the_picture_shows(pictures: dict[str, Drawing]) -> None:
@@ -181,7 +181,7 @@ def test_settings_of_the_user_are_stated(analysis: Analysis) -> None:
     assert "The seed is 7" in " ".join(methods.paragraphs)
     provenance = analysis.fits[0].provenance
     row = methods.tables[0].frame.iloc[0]
-    assert (row["draws"], row["chains"], row["seed"]) == tuple(
+    assert (row["Draws kept per chain"], row["Chains"], row["Seed"]) == tuple(
         str(v) for v in (provenance.draws, provenance.chains, provenance.seed)
     )
     data = next(s for s in sections(analysis) if s.slug == "data")

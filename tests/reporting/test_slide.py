@@ -29,6 +29,16 @@ def test_it_has_headline_bullets_and_the_interval(analysis: Analysis) -> None:
     assert marked(OF_FIT) not in said
 
 
+def test_it_names_the_treated_units_and_its_key_leaves_the_bullets_alone(analysis: Analysis) -> None:
+    panel = analysis.panel
+    assert panel.n_treated == 25
+    assert f"{panel.labels.outcome}, {panel.treated_name} ({', '.join(map(str, panel.treated[:4]))}" in _words(analysis)
+    figure = draw(analysis)
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert not [text for text in figure.texts if text.get_window_extent().overlaps(legend.get_window_extent())]
+
+
 def test_an_unreliable_one_says_so(unreliable: Analysis) -> None:
     assert marked(OF_FIT) in _words(unreliable)
     assert "not to be used" in _words(unreliable)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from bsynth.analysis.verdict.agreement import fits_apart
 from bsynth.analysis.verdict.answer import Answer
-from bsynth.analysis.verdict.grade import Judgement, closer, kept, lacking, set_aside, unreliable
+from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, among, mute
+from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
 from bsynth.analysis.verdict.value import LONGER, Fact, Tone
 from bsynth.text.labels import SPOKEN, capitalised, one_line, plural
 from bsynth.text.marks import mark
@@ -35,6 +35,8 @@ class Room:
         That the last bullet names.
     width : bool
         Whether the first bullet says what the interval allows for.
+    bare : bool
+        Whether the first bullet of several units is their total alone: the rest is among the facts.
     """
 
     doubts: int = 2
@@ -43,6 +45,7 @@ class Room:
     apart: int = 4
     donors: int = 3
     width: bool = True
+    bare: bool = False
 
 
 ROOMS = (
@@ -50,10 +53,12 @@ ROOMS = (
     Room(apart=2),
     Room(apart=1, named=1),
     Room(doubts=1, reasons=1, apart=1, named=1, donors=1),
+    Room(doubts=1, reasons=1, apart=1, named=1, donors=1, width=False),
     Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False),
+    Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False, bare=True),
 )
 """From the widest to the narrowest; the first in which everything keeps to `WORDS` is taken."""
-TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
+TONES: dict[str, Tone] = {"strong": "good", "moderate": "neutral", "weak": "neutral", "inconclusive": "neutral"}
 NO_EFFECT = "an effect of zero is not ruled out"
 
 
@@ -84,9 +89,16 @@ def headline(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     rose = a.direction == "increase"
     judgement = "" if good is None else ", an improvement" if (good == "better") is rose else ", a worsening"
     doubts = f": {', '.join(judged.doubts[: room.doubts])}" if judged.doubts[: room.doubts] else ""
-    moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{judgement}"
+    against = " against the counterfactual" if otherwise(s, a) else ""
+    moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{against}{judgement}"
     what = capitalised("the outcome" if generic else outcome)
     return f"{what} {moved}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
+
+
+def otherwise(s: Sides, a: Answer) -> bool:
+    """Whether the series itself moved against the effect, so that "fell" alone would be taken for what it did."""
+    seen = s.facts["observed"]
+    return float(seen["after"] - seen["before"]) * a.estimate < 0
 
 
 def bullets(s: Sides, a: Answer, judged: Judgement, room: Room) -> tuple[str, str, str]:
@@ -117,9 +129,14 @@ def _ends(a: Answer) -> list[float]:
 def _interval(a: Answer) -> str:
     if a.level is None:
         return "without an interval that has ends"
-    kind = "" if a.interval == "calibrated" else f"{a.interval} "
     _, lower, upper = _written(a)
-    return f"{percent(a.level)} {kind}interval {lower} to {upper}"
+    return f"{_kind(a)} {lower} to {upper}"
+
+
+def _kind(a: Answer) -> str:
+    """Level and kind of the answer's interval; the calibrated one is the plain one."""
+    kind = "" if a.interval == "calibrated" else f"{a.interval} "
+    return f"{percent(a.level or 0.0)} {kind}interval"
 
 
 def _a(direction: str) -> str:
@@ -133,8 +150,11 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         )
     parts = []
     if a.total is not None:
-        ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
-        parts.append(f"mean of {s.facts['units_words']}, total {numbers(a.total, *ends, signed=True)[0]}")
+        parts.append(f"mean of {s.facts['units_words']}")
+        # Means of rows do not add up: a completion rate has no total over units and weeks.
+        parts += [_total(s, a, a.total, room)] if s.facts["additive"] else []
+    if parts and room.bare:
+        return capitalised("; ".join(parts)) + "."
     if judged.grade == "inconclusive":
         parts.append(NO_EFFECT)
     elif a.chance is not None:
@@ -143,6 +163,15 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         parts.append(f"p of no effect {p_alone(a.p)}")
     parts += [_width(s, a)] if room.width or not parts else []
     return capitalised("; ".join(parts)) + "."
+
+
+def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
+    """The sum over treated units and periods, with its interval, which is of the headline's kind."""
+    ends = [] if a.total_lower is None or a.total_upper is None else [a.total_lower, a.total_upper]
+    estimate, *bounds = numbers(total, *ends, signed=True)
+    kind = "" if room.bare else f"{_kind(a)} "
+    said = f" ({kind}{' to '.join(bounds)})" if bounds and a.level is not None else ""
+    return f"total over {s.facts['periods_words']} {estimate}{said}"
 
 
 def _width(s: Sides, a: Answer) -> str:
@@ -163,7 +192,9 @@ def _others(s: Sides, a: Answer, room: Room) -> str:
     if not others:
         return "No other method was run beside it."
     if unreliable(s):
-        told = kept(s)[: room.named] or others[: room.named]
+        told = (kept(s) or tuple(row for row in others if not among(row, failed(s))))[: room.named]
+        if not told:
+            return "Until then nothing stands: no other method was run that can be used."
         return f"Until then only the other methods stand, each on its own condition: {_names(told, a, room)}."
     if s.main is not None and among(s.main, lacking(s)):
         able = [row for row in s.others if row["free_level"]]
@@ -190,7 +221,7 @@ def _agreeing(s: Sides, a: Answer) -> list[Row]:
 
 def _of(n: int, total: int) -> str:
     if n == total:
-        return f"All {total} other methods" if total > 1 else "The other method"
+        return {1: "The other method", 2: "Both other methods"}.get(total, f"All {total} other methods")
     return f"{n or 'None'} of {count(total, 'other method')}"
 
 
@@ -212,7 +243,11 @@ def _disagreement(s: Sides, a: Answer, room: Room) -> list[str]:
     if lacks := tuple(row for row in lacking(s) if among(row, _beside(s, a))):
         they = "they" if len(lacks) > 1 else "it"
         words.append(f"Ignore {_names(lacks, a, room)}: {they} cannot shift to the treated level.")
-    if loose := [row for row in fits_apart(s)[1] if not among(row, lacks)]:
+    if broken := failed(s):
+        words.append(
+            f"Ignore {_names(broken, a, room)}: {'their fits' if len(broken) > 1 else 'its fit'} did not converge."
+        )
+    if loose := [row for row in fits_apart(s)[1] if not among(row, (*lacks, *broken))]:
         words.append(f"Ignore {_names(loose, a, room)}: {_follow(loose)} the past less closely.")
     if better := closer(s):
         words.append(f"Believe {_names(better, a, room)} instead: {_follow(better)} the past more closely.")
@@ -245,9 +280,9 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
     checks = s.facts["checks"]
     if judged.grade == "unreliable":
         settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
-        simpler = (
-            "" if s.base is None or s.base["model"] == SIMPLER else f"; if that fails too, try the model {SIMPLER}"
-        )
+        # On a log or logit scale a model is called level-log, level-logit.
+        tried = {row["model"].partition("-")[0] for row in (s.base, *s.models) if row is not None}
+        simpler = "" if not tried or SIMPLER in tried else f"; if that fails too, try the model {SIMPLER}"
         return f"Next, sample longer ({settings}){simpler}."
     if suspects := s.facts["suspects"][: max(1, room.donors)]:
         return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
@@ -255,7 +290,13 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
         return f"Before acting, fit the model {checks['suggestion']} too: a check warns about this one."
     heavy = s.facts["main_donors"][: room.donors]
     where = _some(s, heavy) if heavy else "the donors"
-    return f"Before acting, check that nothing else changed since the start, neither there nor in {where}."
+    return f"Before acting, check that nothing else changed since the start, in {_treated(s)} or in {where}."
+
+
+def _treated(s: Sides) -> str:
+    """The treated unit or units, in the noun of the panel."""
+    noun = s.facts["labels"]["unit"]
+    return f"the treated {noun if s.facts['n_treated'] == 1 else plural(noun)}"
 
 
 def _some(s: Sides, names: Sequence[str]) -> str:
@@ -283,7 +324,11 @@ def _chance_fact(s: Sides, a: Answer, judged: Judgement) -> Fact:
 def _agreement_fact(s: Sides, a: Answer) -> Fact:
     others, agree = _beside(s, a), _agreeing(s, a)
     if not others or unreliable(s):
-        return Fact("Methods that agree", "none to compare", "neutral")
+        return Fact("Methods that agree", "none to compare" if not others else "not known", "neutral")
     whole = len([row for row in others if among(row, kept(s))])
-    tone: Tone = "good" if whole and len(agree) == whole else "bad" if 2 * len(agree) < whole else "neutral"
+    able = [row for row in s.tests if among(row, kept(s)) and not mute(row)]
+    # Estimates inside a wide interval are no support where nothing is claimed, or no test of theirs bears it out.
+    borne_out = a.excludes_zero and (not able or any(rejects(row) for row in able)) and 2 * len(agree) > len(others)
+    all_agree = bool(whole) and len(agree) == whole
+    tone: Tone = "good" if all_agree and borne_out else "bad" if 2 * len(agree) < whole else "neutral"
     return Fact("Methods that agree", f"{len(agree)} of {len(others)}", tone)

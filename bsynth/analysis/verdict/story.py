@@ -25,7 +25,7 @@ def verdict(comparison: Row) -> Verdict:
     judged = judge(s, answer)
     told = (sentence for part in PARTS for sentence in part(s))
     headline, bullets = short.headline_and_bullets(s, answer, judged)
-    details = (*mark(s.facts["reason"]), *told, *_total(s, answer), *_graded(judged))
+    details = (*mark(s.facts["reason"]), *_against(s, answer), *told, *_total(s, answer), *_graded(judged))
     return Verdict(
         headline=headline,
         bullets=bullets,
@@ -33,6 +33,19 @@ def verdict(comparison: Row) -> Verdict:
         grade=judged.grade,
         facts=short.facts(s, answer, judged),
     )
+
+
+def _against(s: Sides, a: Answer) -> list[str]:
+    """What a change is measured against, where the series itself moved the other way."""
+    if not short.otherwise(s, a):
+        return []
+    seen = s.facts["observed"]
+    (before, after), periods = numbers(seen["before"], seen["after"]), count(seen["periods"], "period")
+    below, rose = ("below", "rose") if a.direction == "decrease" else ("above", "fell")
+    return [
+        f"The estimate lies {below} the counterfactual, what would have been without the intervention; the observed "
+        f"mean itself {rose}, from {before} over the last {periods} before the start to {after}."
+    ]
 
 
 def _checks(s: Sides) -> list[str]:
@@ -58,7 +71,7 @@ def _total(s: Sides, answer: Answer) -> list[str]:
         return []
     ends = [] if answer.total_lower is None or answer.total_upper is None else [answer.total_lower, answer.total_upper]
     total, *interval = numbers(answer.total, *ends, signed=True)
-    over = f"{s.facts['units_words']} and {count(s.facts['n_post'], 'period')}"
+    over = f"{s.facts['units_words']} and {s.facts['periods_words']}"
     return [f"In total over {over} that is {total}{f' {bracket(interval)}' if interval else ''}."]
 
 

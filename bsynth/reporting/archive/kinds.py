@@ -8,7 +8,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "analysis.frozen": ("FrozenPlan",),
     "analysis.result": ("Analysis", "Rows"),
     "analysis.review": ("PlanReview",),
+    "bayesian.diagnostics": ("Diagnostics",),
     "bayesian.forecast": ("Forecast",),
+    "bayesian.result": ("Provenance",),
+    "bayesian.waves.result": ("WavesFit",),
     "calibration.certificate.certificate": ("Certificate",),
     "calibration.certificate.windows": ("PlaceboWindow",),
     "calibration.donors": ("Lesson",),
@@ -17,6 +20,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "calibration.paths": ("Scatter",),
     "calibration.placebos": ("PlaceboFit",),
     "calibration.result": ("Calibration",),
+    "calibration.waves": ("PlaceboPattern", "WavesCalibration"),
     "checks.base": ("Check", "CheckReport"),
     "checks.leave_future_out": ("LeaveFutureOut",),
     "engines.sampling": ("Sampling",),
@@ -42,6 +46,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "frequentist.inference.placebo_space": ("PlaceboSpace",),
     "frequentist.inference.placebo_time": ("PlaceboTime",),
     "frequentist.inference.prediction_interval": ("PredictionInterval",),
+    "frequentist.staggered.estimate": ("StaggeredEstimate",),
+    "frequentist.staggered.placebo": ("PlaceboWaves",),
     "model.scales": ("ScaleChoice",),
     "panel.quality": ("DataQuality",),
     "planning.mmm": ("MMMPrior",),
@@ -49,6 +55,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "planning.ranking": ("RankedUnits",),
     "planning.rehearsal": ("Rehearsal",),
     "planning.rollout": ("RolloutPlan",),
+    "panel.staggered": ("StaggeredPanel",),
+    "panel.timing": ("Timing",),
 }
 """Dataclasses that stand in a file by name and fields; panels, fits and specifications have forms of their own."""
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

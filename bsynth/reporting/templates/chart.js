@@ -22,7 +22,7 @@ const bsynthChart = (() => {
     const slider = panel.querySelector("input[type=range]");
     const picker = panel.querySelector("select.donor");
     const span = panel.querySelector("select.window");
-    const labels = data[0];
+    const labels = chart.periods;
     const x = chart.positions;
     const last = x.length - 1;
     const state = { first: 0, last, at: chart.start, picked: -1, near: -1, byKey: false };
@@ -203,7 +203,7 @@ const bsynthChart = (() => {
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
       select: { show: true, left: 0, top: 0, width: 0, height: 0 },
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), chart.zone),
       hooks: {
         drawAxes: [behind],
         draw: [before],

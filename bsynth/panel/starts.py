@@ -1,0 +1,180 @@
+"""When each unit's treatment starts: from a mapping, from a column of starts, or from a column of 0 and 1."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bsynth._base.plain import show
+from bsynth._base.types import BoolArray, FloatArray, Label
+from bsynth.errors import PanelError
+from bsynth.panel.calendar import Calendar
+from bsynth.panel.labels import match_units, numbered, ordered
+from bsynth.panel.sources import Opened
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+NEVER = ("", "na", "n/a", "nan", "nat", "null", "none", "never", "inf")
+"""Text that means "not treated", compared in lower case."""
+
+type Starts = dict[Label, int | None]
+"""Position of each unit's first treated period; None where there is none."""
+
+
+def given_starts(
+    starts: Mapping[Label, Label], units: tuple[Label, ...], times: pd.Index, calendar: Calendar, name: str
+) -> Starts:
+    """Starts that the user named by unit, as positions; whoever is not named is not treated.
+
+    Raises
+    ------
+    PanelError
+        An empty mapping, a name that is no unit or stands there twice, or a start that is no period.
+    """
+    if not starts:
+        raise PanelError(f"{name}: start is an empty mapping; give {{unit: first treated period}}")
+    match_units(units, list(starts), "treated unit", name)
+    found: Starts = dict.fromkeys(units)
+    for label, start in starts.items():
+        unit = match_units(units, (label,), "treated unit", name)[0]
+        found[unit] = _position(start, times, calendar, f"start of {show(unit)!r}", name)
+    return found
+
+
+def column_starts(rows: pd.DataFrame, column: str, times: pd.Index, calendar: Calendar, name: str) -> Starts:
+    """Starts from the different pairs of ``unit`` and ``start`` in the data: an empty cell is a unit never treated.
+
+    Raises
+    ------
+    PanelError
+        A unit with two starts, or a start that is no period of the data.
+    """
+    units = numbered(rows["unit"])
+    found: dict[Label, Label] = {}
+    for unit, start in zip(units.tolist(), rows["start"].tolist(), strict=True):
+        label = None if _is_never(start, times) else start
+        if unit in found and found[unit] != label:
+            first, other = sorted((_said(found[unit]), _said(label)))
+            raise PanelError(
+                f"{name}: unit {show(unit)!r} has two starts in column {column!r}, {first} and {other}; give each unit "
+                "one, in all of its rows, or leave the cells of a unit that is never treated empty"
+            )
+        found[unit] = label
+    said = ((unit, found[unit]) for unit in ordered(found))
+    return {unit: _position(start, times, calendar, f"start of {show(unit)!r}", name) for unit, start in said}
+
+
+def treatment_starts(
+    low: FloatArray,
+    high: FloatArray,
+    filled: BoolArray,
+    units: tuple[Label, ...],
+    times: pd.Index,
+    column: str,
+    name: str,
+) -> Starts:
+    """Starts from a 0/1 column: (T, N) its least and largest value in each cell, where ``filled`` says it has any.
+
+    Raises
+    ------
+    PanelError
+        A cell that is both, or a treatment that is switched off again.
+    """
+    for i, t in np.argwhere((filled & (low != high)).T):
+        raise PanelError(
+            f"{name}: column {column!r} is both 0 and 1 for {show(units[i])!r} at {show(times[t])}; a unit is treated "
+            "in a whole period or not"
+        )
+    found: Starts = {}
+    for i, unit in enumerate(units):
+        on = np.flatnonzero(filled[:, i] & (high[:, i] > 0))
+        found[unit] = int(on[0]) if len(on) else None
+        off = np.flatnonzero(filled[:, i] & (high[:, i] == 0))
+        if len(on) and (late := off[off > on[0]]).size:
+            raise PanelError(
+                f"{name}: column {column!r} switches {show(unit)!r} on at {show(times[on[0]])} and off again at "
+                f"{show(times[late[0]])}; a treatment that ends is not modelled, end before it with end=, or leave the "
+                "unit out with exclude="
+            )
+    return found
+
+
+def read_starts(
+    opened: Opened,
+    columns: Mapping[str, str],
+    units: tuple[Label, ...],
+    times: pd.Index,
+    calendar: Calendar,
+    typed: Callable[[Opened, Mapping[str, str], str], "ir.Table"],
+) -> Starts:
+    """Starts from the data's column of role ``start``, or of role ``treatment``.
+
+    ``typed`` adds a column as number ``y``, and ``text`` where it is none. Errors as `column_starts` and
+    `treatment_starts`.
+    """
+    name = opened.name
+    if "start" in columns:
+        pairs = opened.run(opened.table.select("unit", "start").distinct())
+        return column_starts(pairs.assign(start=opened.local(pairs["start"])), columns["start"], times, calendar, name)
+    sums = _treatment(typed(opened, columns, "treatment"), opened, columns["treatment"])
+    unit, _ = pd.factorize(numbered(sums["unit"]), sort=True)
+    time, _ = pd.factorize(opened.periods(sums["time"], columns)[0], sort=True)
+    low, high = np.ones((len(times), len(units))), np.zeros((len(times), len(units)))
+    seen = sums["n"].to_numpy() > 0
+    # Two spellings of one period meet here, as in the cells.
+    np.minimum.at(low, (time[seen], unit[seen]), sums["low"].to_numpy(dtype=float)[seen])
+    np.maximum.at(high, (time[seen], unit[seen]), sums["high"].to_numpy(dtype=float)[seen])
+    filled = np.zeros(low.shape, dtype=bool)
+    filled[time[seen], unit[seen]] = True
+    return treatment_starts(low, high, filled, units, times, columns["treatment"], name)
+
+
+def _treatment(table: "ir.Table", opened: Opened, column: str) -> pd.DataFrame:
+    """The least and largest value of a 0/1 column by unit and time; a value that is neither is refused."""
+    y = table.y
+    sums: pd.DataFrame = opened.run(
+        table.group_by(["unit", "time"]).agg(
+            n=y.count(), low=y.min(), high=y.max(), other=((y != 0) & (y != 1)).sum(), text=table.text.sum()
+        )
+    ).fillna({"other": 0, "text": 0, "low": 0.0, "high": 0.0})
+    wrong = sums[(sums["other"] > 0) | (sums["text"] > 0)].sort_values(["unit", "time"])
+    if len(wrong):
+        first = wrong.iloc[0]
+        raise PanelError(
+            f"{opened.name}: column {column!r} must be 0 or 1 (true or false) and is neither at "
+            f"{show(first['unit'])!r}, {show(first['time'])}; periods of starts go into start_column="
+        )
+    return sums
+
+
+def _is_never(start: Label, times: pd.Index) -> bool:
+    if start is None or start is pd.NaT or (isinstance(start, str) and start.strip().lower() in NEVER):
+        return True
+    if isinstance(start, float | np.floating):
+        # Beside infinity, 0 where periods are larger numbers: what packages for staggered adoption write.
+        return math.isnan(start) or math.isinf(start) or (start == 0 and not _holds(times, 0))
+    return isinstance(start, int | np.integer) and start == 0 and not _holds(times, 0)
+
+
+def _holds(times: pd.Index, number: int) -> bool:
+    return pd.api.types.is_numeric_dtype(times) and bool(times[0] <= number)
+
+
+def _said(start: Label) -> str:
+    return "none" if start is None else str(show(_whole(start)))
+
+
+def _whole(start: Label) -> Label:
+    """A number read as a float because other units have none."""
+    return int(start) if isinstance(start, float) and start.is_integer() else start
+
+
+def _position(start: Label, times: pd.Index, calendar: Calendar, role: str, name: str) -> int | None:
+    """Position of a start, or None where it lies after the data: that unit is untreated as far as they reach."""
+    if start is None:
+        return None
+    label = _whole(start)
+    return None if calendar.is_after(times, label, role, name) else calendar.locate(times, label, role, name)

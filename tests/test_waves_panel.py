@@ -1,0 +1,266 @@
+"""Panels whose units start at different times: who says so, who is a donor, what is left out, what is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.panel.archive import pack, unpack
+
+UNITS = "abcdefgh"
+ROLES = {"unit": "unit", "time": "time", "outcome": "y"}
+STARTS = {"a": 6, "b": 6, "c": 9}
+
+
+def _long(times: list | pd.Index | None = None, starts: dict[str, int] = STARTS) -> pd.DataFrame:
+    """Eight units over twelve periods; starts by position of the period."""
+    times = list(range(12)) if times is None else list(times)
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame([(u, t) for u in UNITS for t in times], columns=["unit", "time"])
+    place = frame["time"].map({t: k for k, t in enumerate(times)})
+    frame["y"] = rng.normal(size=len(frame)).round(3)
+    frame["d"] = [int(u in starts and k >= starts[u]) for u, k in zip(frame["unit"], place, strict=True)]
+    frame["since"] = [times[starts[u]] if u in starts else None for u in frame["unit"]]
+    return frame
+
+
+def _same(one: bs.StaggeredPanel, other: bs.StaggeredPanel) -> None:
+    assert one.units == other.units
+    assert one.starts == other.starts
+    np.testing.assert_array_equal(one.outcome, other.outcome)
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        list(range(1990, 2002)),
+        [1990 + k / 4 for k in range(12)],
+        pd.date_range("2024-01-01", periods=12, freq="W-MON"),
+        pd.date_range("2024-03-25", periods=12, freq="D", tz="Europe/Berlin"),
+        [f"2024-{m:02d}" for m in range(1, 13)],
+    ],
+    ids=["years", "decimal-years", "weeks", "zone", "text-months"],
+)
+def test_mapping_start_column_and_treatment_column_are_one_panel(times: list, tmp_path: Path) -> None:
+    long = _long(times)
+    said = {unit: list(times)[at] for unit, at in STARTS.items()}
+    mapped = bs.Panel.from_long(long, **ROLES, start=said)
+    assert isinstance(mapped, bs.StaggeredPanel)
+    assert list(mapped.starts) == ["a", "b", "c"]
+    assert [mapped.whole.locate(start) for start in mapped.starts.values()] == [6, 6, 9]
+    _same(bs.Panel.from_long(long, **ROLES, treatment_column="d"), mapped)
+    _same(bs.Panel.from_long(long, **ROLES, start_column="since"), mapped)
+    wide = long.pivot(index="time", columns="unit", values="y")
+    _same(bs.Panel.from_wide(wide, start=said), mapped)
+    long.to_csv(tmp_path / "long.csv", index=False)
+    _same(bs.Panel.from_long(tmp_path / "long.csv", **ROLES, treatment_column="d"), mapped)
+    events = bs.Panel.from_events(pd.concat([long, long]), **ROLES, start_column="since")
+    assert events.starts == mapped.starts
+    assert events.cells is not None
+    assert (events.cells.n == 2).all()
+    assert events.unit_panel("c").cells is not None
+
+
+def test_one_start_gives_the_panel_of_treated_and_start() -> None:
+    long = _long(starts={"a": 6, "b": 6})
+    plain = bs.Panel.from_long(long, **ROLES, treated=["a", "b"], start=6)
+    for how in ({"treatment_column": "d"}, {"start_column": "since"}, {"start": {"b": 6, "a": 6}}):
+        panel = bs.Panel.from_long(long, **ROLES, **how)
+        assert isinstance(panel, bs.Panel)
+        assert panel.treated == plain.treated
+        assert panel.start == plain.start
+        np.testing.assert_array_equal(panel.outcome, plain.outcome)
+
+
+def test_units_that_start_after_the_end_are_untreated() -> None:
+    panel = bs.Panel.from_long(_long(), **ROLES, treatment_column="d", end=8)
+    assert isinstance(panel, bs.Panel)
+    assert panel.treated == ("a", "b")
+    assert "c" in panel.donors
+    later = _long().assign(since=lambda f: f["unit"].map({"a": 6, "b": 8, "c": 2099}))
+    assert list(bs.Panel.from_long(later, **ROLES, start_column="since").starts) == ["a", "b"]
+    zero = later.assign(since=later["since"].fillna(np.inf))
+    assert list(bs.Panel.from_long(zero, **ROLES, start_column="since").starts) == ["a", "b"]
+    since_zero = later.assign(since=later["since"].fillna(0) + 1990 * later["since"].gt(0), time=later["time"] + 1990)
+    assert list(bs.Panel.from_long(since_zero, **ROLES, start_column="since").starts) == ["a", "b"]
+
+
+def test_donors_of_each_kind_and_their_windows() -> None:
+    def of(**settings: object) -> bs.StaggeredPanel:
+        return bs.Panel.from_long(_long(), **ROLES, treatment_column="d", **settings)
+
+    never = of()
+    assert never.donor_kind == "never"
+    assert never.donors_of("a") == tuple("defgh")
+    assert never.unit_panel("a").end == 11
+    assert never.valid_until == {"a": 5, "b": 5, "c": 8, "d": 11, "e": 11, "f": 11, "g": 11, "h": 11}
+    both = of(donor_kind="both")
+    assert both.donors_of("a") == tuple("cdefgh")
+    assert both.unit_panel("a").end == 8
+    assert both.donors_of("c") == tuple("defgh")
+    assert both.unit_panel("c").end == 11
+    assert any("ends before 9" in note for note in both.notes())
+    assert of(donor_kind="both", anticipation=1).unit_panel("a").end == 7
+    short = of(donor_kind="both", horizon=3)
+    assert short.donors_of("a") == tuple("cdefgh")
+    assert short.unit_panel("a").end == 8
+    longer = of(donor_kind="both", horizon=4)
+    assert longer.donors_of("a") == tuple("defgh")
+    assert longer.unit_panel("a").end == 9
+    assert longer.unit_panel("c").end == 11
+    later = {"a": 4, "b": 4, "c": 8, "d": 8, "e": 10, "f": 10}
+    kinds = bs.Panel.from_long(_long(starts=later), **ROLES, treatment_column="d", donor_kind="both")
+    assert kinds.donors_of("a") == tuple("cdefgh")
+    assert kinds.unit_panel("a").end == 7
+
+
+def test_anticipation_and_washout_leave_periods_out_and_the_calendar_counts_them() -> None:
+    panel = bs.Panel.from_long(_long(), **ROLES, treatment_column="d", anticipation=2, washout=1)
+    one = panel.unit_panel("a")
+    assert one.times.tolist() == [0, 1, 2, 3, 7, 8, 9, 10, 11]
+    assert one.start == 7
+    assert one.n_pre == 4
+    assert one.positions.tolist() == one.times.tolist()
+    assert one.source.anticipation == (4, 5)
+    assert one.source.washout == (6,)
+    assert one.gaps() == []
+    assert panel.event_times("a").tolist() == [1, 2, 3, 4, 5]
+    assert any("(anticipation) are left out" in note and "4, 5" in note for note in one.notes())
+    assert panel.wave_panel(6).treated == ("a", "b")
+    back = unpack(*pack(one))
+    assert back.source == one.source
+    plain = bs.Panel.from_long(_long(), **ROLES, treated="a", start=6, exclude=["b", "c"], anticipation=2, washout=1)
+    np.testing.assert_array_equal(plain.outcome, one.outcome)
+    assert plain.source.anticipation == (4, 5)
+    assert "left out" in " ".join(plain.sentences())
+    dates = pd.date_range("2024-01-01", periods=12, freq="D", tz="Europe/Berlin")
+    zoned = bs.Panel.from_long(_long(dates), **ROLES, treated="a", start=dates[6], anticipation=1)
+    assert zoned.gaps() == []
+    assert unpack(*pack(zoned)).notes() == zoned.notes()
+
+
+def test_settled_waves_serve_later_ones_that_would_have_no_donor() -> None:
+    log = bs.simulate_rollout(users=50_000, seed=42)
+    roles = {
+        "unit": "workspace_id",
+        "time": "signup_week",
+        "outcome": "task_completed",
+        "start_column": "treatment_week",
+    }
+    with pytest.raises(bs.PanelError, match=r"all units are treated in the end.* settled="):
+        bs.Panel.from_events(log, **roles)
+    panel = bs.Panel.from_events(log, **roles, settled=2)
+    first, second = panel.waves
+    assert (first.start, first.first, first.last) == (20, 0, 29)
+    assert (second.start, second.first, second.last) == (30, 22, 51)
+    assert first.donors == second.units
+    assert second.donors == first.units
+    assert "ends before 30" in panel.notes()[0]
+    assert "settled" in panel.notes()[1]
+
+
+def test_placebo_waves_and_what_a_panel_says() -> None:
+    panel = bs.Panel.from_long(_long(), **ROLES, treatment_column="d")
+    placebo = panel.as_treated({"d": 6, "e": 9})
+    assert placebo.units == ("d", "e", "f", "g", "h")
+    assert placebo.donors_of("d") == ("f", "g", "h")
+    assert repr(panel) == "StaggeredPanel(3 treated units in 2 waves, start 6 to 9, beside 5 never treated, 0 to 11)"
+    assert panel.table["post"].tolist() == [6, 6, 3]
+    assert panel.to_dict()["starts"] == STARTS
+    again = bs.Panel.from_long(
+        panel.to_frame(), unit="unit", time="time", outcome="outcome", treatment_column="treated"
+    )
+    _same(again, panel)
+    assert "never treated" in panel._repr_html_().lower()
+    with pytest.raises(bs.PanelError, match="no never-treated unit 'a'"):
+        panel.as_treated({"a": 6})
+
+
+def _bad(change: str) -> pd.DataFrame:
+    long = _long()
+    if change == "two starts":
+        long.loc[(long["unit"] == "a") & (long["time"] == 3), "since"] = 8
+    if change == "some without":
+        long.loc[(long["unit"] == "a") & (long["time"] == 3), "since"] = np.nan
+    if change == "off":
+        long.loc[(long["unit"] == "b") & (long["time"] == 8), "d"] = 0
+    if change == "share":
+        long["d"] = long["d"].mask((long["unit"] == "b") & (long["time"] == 8), 0.5)
+    if change == "early":
+        long = _long(starts={"a": 2, "b": 6})
+    if change == "no period":
+        long["since"] = long["since"].replace(6, 6.5)
+    return long
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        ("two starts", {"start_column": "since"}, "unit 'a' has two starts in column 'since', 6 and 8"),
+        ("some without", {"start_column": "since"}, "unit 'a' has two starts in column 'since', 6 and none"),
+        ("off", {"treatment_column": "d"}, "switches 'b' on at 6 and off again at 8"),
+        ("share", {"treatment_column": "d"}, r"column 'd' must be 0 or 1 .* at 'b', 8"),
+        ("early", {"treatment_column": "d"}, "unit 'a' starts at 2, which leaves 2 periods before it and at least 3"),
+        ("no period", {"start_column": "since"}, "start of '[ab]' 6.5 is not a period of the data"),
+        ("", {"treatment_column": "d", "start_column": "since"}, "both given"),
+        ("", {"treatment_column": "d", "treated": "a"}, "treated is given beside a column"),
+        ("", {"treatment_column": "d", "start": 6}, "start is given beside a column"),
+        ("", {"start": {"a": 6}, "treated": "a"}, "treated is given beside a mapping"),
+        ("", {"start": {}}, "empty mapping"),
+        ("", {"start": {"a": 6, "x": 7}}, "no treated unit 'x'"),
+        ("", {"start": 6}, "treated is None"),
+        ("", {"start_column": "sinse"}, "no column 'sinse' for start"),
+        ("", {"treatment_column": "d", "donor_kind": "later"}, "donor_kind is 'later'.*'never'"),
+        ("", {"treatment_column": "d", "donor_kind": "not-yet"}, "only the donor 'c' valid through their window"),
+        ("", {"treatment_column": "d", "anticipation": -1}, "anticipation is -1"),
+        ("", {"treatment_column": "d", "anticipation": 4}, "starts at 6 with 2 periods to fit before it"),
+        ("", {"treatment_column": "d", "washout": 3}, "no treated period of it is left; make washout"),
+        ("", {"treated": "a", "start": 6, "anticipation": 4}, "leave 2 periods before 6 and at least 3 are needed"),
+        ("", {"treated": "a", "start": 6, "washout": 6}, "leave 0 periods from 6 and at least 1 is needed"),
+        ("", {"treatment_column": "d", "donors": ["d"]}, r"start 9\) have only the donor 'd' valid"),
+        ("", {"treatment_column": "d", "donors": ["c", "d"]}, "'c' is treated and among the donors"),
+        ("", {"treatment_column": "d", "end": 5}, "no unit starts by 5"),
+        ("", {"start": {u: 6 + k % 3 for k, u in enumerate(UNITS)}}, "all units are treated in the end"),
+    ],
+)
+def test_bad_input_is_one_line_that_says_what_to_do(change: str, settings: dict, message: str) -> None:
+    with pytest.raises(bs.PanelError, match=message) as raised:
+        bs.Panel.from_long(_bad(change), **ROLES, **settings)
+    assert "\n" not in str(raised.value)
+
+
+def test_mixed_time_zones_are_refused() -> None:
+    dates = pd.date_range("2024-01-01", periods=12, freq="h", tz="Europe/Berlin")
+    long = _long(dates)
+    naive = {"a": pd.Timestamp("2024-01-01 06:00"), "b": pd.Timestamp("2024-01-01 09:00", tz="UTC")}
+    with pytest.raises(bs.PanelError, match="start"):
+        bs.Panel.from_long(_long(dates.tz_localize(None)), **ROLES, start={"a": dates[6], "b": "2024-01-01 07:00"})
+    mixed = long.assign(since=[naive.get(u) for u in long["unit"]])
+    with pytest.raises(bs.PanelError, match=r"start of .* offsets from UTC"):
+        bs.Panel.from_long(mixed, **ROLES, start_column="since")
+    both = long.astype({"time": object})
+    both.loc[both["unit"] == "a", "time"] = [t.tz_convert("Asia/Tokyo") for t in both.loc[both["unit"] == "a", "time"]]
+    both.loc[both["unit"] == "b", "time"] = [t.tz_localize(None) for t in both.loc[both["unit"] == "b", "time"]]
+    with pytest.raises(bs.PanelError, match=r"time"):
+        bs.Panel.from_long(both, **ROLES, treatment_column="d")
+
+
+def test_holes_of_a_treated_unit_are_filled_before_its_own_start_alone() -> None:
+    long = _long()
+    holes = long[~((long["unit"] == "c") & (long["time"] == 7))]
+    panel = bs.Panel.from_long(holes, **ROLES, start={"a": 6, "c": 9}, missing="interpolate")
+    at = panel.units.index("c")
+    assert panel.outcome[7, at] == pytest.approx((panel.outcome[6, at] + panel.outcome[8, at]) / 2)
+    late = long[~((long["unit"] == "c") & (long["time"] == 10))]
+    with pytest.raises(bs.PanelError, match="treated unit 'c' has no y at 10"):
+        bs.Panel.from_long(late, **ROLES, start={"a": 6, "c": 9}, missing="interpolate")
+
+
+def test_a_group_of_only_two_never_treated_is_enough_and_names_may_be_odd() -> None:
+    long = _long()
+    names = dict(zip(UNITS, ["a b", "ß,", 'q"', "x" * 90, "é", "1", "007", "z\t"], strict=True))
+    panel = bs.Panel.from_long(long.assign(unit=long["unit"].map(names)), **ROLES, treatment_column="d")
+    assert panel.n_treated == 3
+    assert all("\t" not in said for said in panel.sentences())
