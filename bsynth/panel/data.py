@@ -130,9 +130,9 @@ class PanelData(Frozen):
 
     @property
     def window(self) -> str:
-        """The treated periods in words: "2024 Q3 to 2025 Q2"."""
+        """The treated periods in words: "2024 Q3 to 2025 Q2"; those of a history are still to come."""
         words = self.period_words()
-        return span(words[self.n_pre], words[-1])
+        return span(words[self.n_pre], words[-1]) if self.n_post else "none yet"
 
     @property
     def zone(self) -> str:
