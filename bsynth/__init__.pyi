@@ -1,5 +1,5 @@
 from . import datasets, plots
-from .analysis import Analysis, Comparison, WavesAnalysis, analyse, compare
+from .analysis import Analysis, Comparison, WavesAnalysis, analyse, compare, freeze
 from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
@@ -32,7 +32,9 @@ from .model.catalogue import list_models, load_model, model_card
 from .model.scales import choose_scale
 from .model.spec import ModelSpec
 from .panel import Panel, StaggeredPanel
+from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
+from .planning import mmm_prior, plan_rollout, rank_treated, rehearse
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
 from .reporting.export import export
@@ -75,11 +77,13 @@ __all__ = [
     "classical",
     "compare",
     "conformal",
+    "data_quality",
     "datasets",
     "decide",
     "decompose_uncertainty",
     "export",
     "fit",
+    "freeze",
     "jackknife_plus",
     "leave_future_out",
     "leave_one_out",
@@ -87,12 +91,14 @@ __all__ = [
     "list_models",
     "load",
     "load_model",
+    "mmm_prior",
     "model_card",
     "path_band",
     "placebo_space",
     "placebo_time",
     "placebo_waves",
     "plan",
+    "plan_rollout",
     "plot_effects",
     "plot_gap",
     "plot_impact",
@@ -102,6 +108,8 @@ __all__ = [
     "plots",
     "prediction_interval",
     "pymc_model",
+    "rank_treated",
+    "rehearse",
     "report",
     "simulate_factor",
     "simulate_rollout",

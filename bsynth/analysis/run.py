@@ -14,7 +14,8 @@ from bsynth import frequentist
 from bsynth._base.plain import clean
 from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
-from bsynth.analysis.plan import REFERENCE, AnalysisPlan
+from bsynth.analysis.methods import REFERENCE
+from bsynth.analysis.plan import AnalysisPlan
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.units import per_unit
@@ -102,6 +103,8 @@ def _run(
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
     )
+    if request.review is not None:
+        analysis = analysis.with_findings({"frozen_plan": request.review})
     for name in request.findings:
         kind = FINDINGS[name]
         if not fits and kind.needs_model:

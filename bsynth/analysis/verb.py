@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from bsynth._base.request import check_flags, check_number, hinted
+from bsynth.analysis.frozen import FrozenPlan, followed, frozen_plan
 from bsynth.analysis.plan import plan_analysis
 from bsynth.analysis.result import Analysis
 from bsynth.analysis.run import run_analysis
@@ -31,6 +32,7 @@ def analyse(
     seed: int | None = None,
     sampling: Sampling | None = None,
     truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
     progress: bool = True,
 ) -> Analysis: ...
 @overload
@@ -49,6 +51,7 @@ def analyse(
     seed: int | None = None,
     sampling: Sampling | None = None,
     truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
     progress: bool = True,
 ) -> WavesAnalysis: ...
 @hinted
@@ -67,6 +70,7 @@ def analyse(
     seed: int | None = None,
     sampling: Sampling | None = None,
     truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
     progress: bool = True,
 ) -> Analysis | WavesAnalysis:
     """Fit the models and run the classical path on one panel.
@@ -89,8 +93,9 @@ def analyse(
         ``jackknife+``, ``prediction-interval``.
     findings : "standard", "all", "none" or names
         Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
-        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``. Quick: ``bands`` (simultaneous, with how
-        often they were measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
+        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``, ``data_quality``. Quick: ``bands``
+        (simultaneous, with how often they were measured to hold). Many fits: ``prior_audit``, ``certificate``,
+        ``specification_curve``.
     questions : mapping, optional
         What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
         `bsynth.decide`.
@@ -109,6 +114,9 @@ def analyse(
         half the draws.
     truth : float, optional
         True average effect, in simulations.
+    plan : FrozenPlan or path, optional
+        What was written down beforehand (`bsynth.freeze`): settings that are left at their defaults come from it, and
+        whatever else departs from it is said in words, in ``findings["frozen_plan"]`` and in the notes. Of one start.
     progress : bool
 
     Examples
@@ -120,6 +128,10 @@ def analyse(
     >>> list(analysis.estimates)
     ['sc', 'sc-slsqp', 'did']
     """
+    frozen = None if plan is None else frozen_plan(plan)
+    if frozen is not None:
+        asked = {"models": models, "methods": methods, "calibrated": calibrated, "level": level}
+        models, methods, calibrated, level = followed(frozen, asked).values()
     request = plan_analysis(
         panel,
         models=models,
@@ -133,6 +145,6 @@ def analyse(
         level=level,
         seed=seed,
         sampling=sampling,
-    )
+    ).against(frozen)
     check_flags(progress=progress)
     return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)

@@ -11,7 +11,7 @@ import click
 
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
-from bsynth.cli.options import PanelRequest
+from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import (
     Stages,
     panel_words,
@@ -29,11 +29,15 @@ from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
 
 if TYPE_CHECKING:
-    from bsynth.analysis import AnalysisPlan, AnyAnalysis, WavesPlan
+    from bsynth.analysis import AnalysisPlan, AnyAnalysis, FrozenPlan, WavesPlan
 
 
 @click.command()
-@options.panel_options
+@options.planned_options
+@click.option(
+    "--plan", "frozen", type=click.Path(path_type=Path), default=None,
+    help="A plan.toml that bsynth plan wrote: what is not given comes from it, and departures are said.",
+)  # fmt: skip
 @click.option(
     "--model", "models", multiple=True, show_default="default",
     help="Catalogue name, model.toml or its folder, or none; may be repeated.",
@@ -69,6 +73,7 @@ if TYPE_CHECKING:
 def run(
     ctx: click.Context,
     request: PanelRequest,
+    frozen: Path | None,
     models: tuple[str, ...],
     scale: str | None,
     methods: list[str],
@@ -92,6 +97,7 @@ def run(
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
     second = ctx.with_resource(second_process())
+    from bsynth.analysis import followed, frozen_plan
     from bsynth.reporting.export import check_formats
     from bsynth.reporting.notebook import require_notebook
     from bsynth.reporting.run import check_run_folder
@@ -109,14 +115,16 @@ def run(
         "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
         "level": level,
     }  # fmt: skip
+    if (plan := None if frozen is None else frozen_plan(frozen)) is not None:
+        settings |= followed(plan, settings)
     beside = Beside(formats, slides, notebook)
     names = request.outcomes()
     if len(names) == 1:
-        analysis = _run(request, settings, beside, out, stage, second)
+        analysis = _run(request, settings, beside, out, stage, second, plan)
         _finish(ctx, analysis, out, stage)
     else:
         requests = {name: replace(request, outcome=name) for name in names}
-        _run_several(ctx, requests, settings, beside, out, stage, second)
+        _run_several(ctx, requests, settings, beside, out, stage, second, plan)
 
 
 @dataclass(frozen=True)
@@ -135,6 +143,7 @@ def _run(
     out: Path,
     stage: Stages,
     second: Executor | None,
+    plan: "FrozenPlan | None" = None,
 ) -> "AnyAnalysis":
     """Read, analyse and write one outcome."""
     from bsynth.analysis import plan_analysis
@@ -146,7 +155,7 @@ def _run(
     from bsynth.reporting.slide import slide
 
     request = request.resolved()
-    planned = plan_analysis(request.read(), **settings)
+    planned = plan_analysis(request.read(), **settings).against(plan)
     analysis = _carry_out(planned, out, stage, second, truth=None)
     steps = Steps(analysis.unavailable)
     if beside.formats:
@@ -172,6 +181,7 @@ def _run_several(
     out: Path,
     stage: Stages,
     second: Executor | None,
+    plan: "FrozenPlan | None",
 ) -> None:
     """Each outcome in its own folder, and one page about all of them."""
     from bsynth.reporting.outcomes import Outcomes, folder_of, write_outcomes
@@ -179,9 +189,8 @@ def _run_several(
     # A mistake in the last one is not found after an hour of the others.
     for request in requests.values():
         request.resolved().read()
-    found = Outcomes(
-        {name: _run(each, settings, beside, out / folder_of(name), stage, second) for name, each in requests.items()}
-    )
+    one = partial(_run, settings=settings, beside=beside, stage=stage, second=second, plan=plan)
+    found = Outcomes({name: one(each, out=out / folder_of(name)) for name, each in requests.items()})
     write_outcomes(found, out)
     stage("done")
     for sentence in found.sentences():
@@ -274,6 +283,8 @@ def _finish(ctx: click.Context, analysis: "AnyAnalysis", out: Path, stage: Stage
     if stage.quiet:
         # Else they stood at the beginning; what was left out of the data is never passed over.
         tell_notes(analysis)
+    if (review := analysis.findings.get("frozen_plan")) is not None:
+        click.echo("\n" + "\n".join(map(wrapped, review.sentences())))
     tell_files(out, written_in(out))
     if analysis.status != "ok":
         longer = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in LONGER.items())

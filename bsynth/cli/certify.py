@@ -12,7 +12,7 @@ import click
 from bsynth._base.request import check_output
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
-from bsynth.cli.options import PanelRequest
+from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import panel_words
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning

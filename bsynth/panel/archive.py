@@ -70,7 +70,7 @@ def unpack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Pane
         units=units,
         times=times,
         treated=units[: facts["n_treated"]],
-        start=times[facts["n_pre"]],
+        start=times[facts["n_pre"]] if facts["n_pre"] < len(times) else _keeping(facts, times).after(times),
         end=times[-1],
         source=_of_source(facts["source"], units, times),
         cells=None
@@ -157,6 +157,10 @@ def _of_source(stored: Mapping[str, Any], units: tuple[Label, ...], times: pd.In
     }
     plain |= {name: tuple(_of_label(label) for label in stored.get(name, ())) for name in _LABELS}
     return Source(**{**stored, **plain})
+
+
+def _keeping(facts: Mapping[str, Any], times: pd.Index) -> Calendar:
+    return _of_calendar(facts["calendar"]) or Calendar.of(times)
 
 
 def _of_calendar(stored: Mapping[str, Any] | None) -> Calendar | None:

@@ -29,7 +29,7 @@ class Assembled(PanelData):
             units=asked.units,
             times=asked.times,
             treated=tuple(starts),
-            start=asked.times[min(starts.values())],
+            start=asked.times[first] if (first := min(starts.values())) <= last else asked.calendar.after(asked.times),
             end=asked.times[last],
             source=replace(asked.source, missing=missing, filled=done.filled, dropped=done.dropped),
             cells=asked.cells,

@@ -136,6 +136,8 @@ class Constructors(FromEvents):
         treated : label or collection of labels
             One treated unit, or several that start together and are averaged.
         start : label, or mapping of unit to label
+            With ``treated`` and no start nothing has started yet: the panel is a history to plan with
+            (`bsynth.plan_rollout`), and whatever needs periods after a start refuses it.
             First treated period, written as in the data or as an ISO date; of each treated unit in a mapping, which
             needs no ``treated``.
         start_column : str

@@ -125,10 +125,15 @@ class PanelData(Frozen):
         return period_words(self.times, self._keeps_to)
 
     @property
+    def start_words(self) -> str:
+        """The start as its calendar says it; of a history the period after it."""
+        return self.period_words()[self.n_pre] if self.n_post else str(show(self.start))
+
+    @property
     def window(self) -> str:
-        """The treated periods in words: "2024 Q3 to 2025 Q2"."""
+        """The treated periods in words: "2024 Q3 to 2025 Q2"; those of a history are still to come."""
         words = self.period_words()
-        return span(words[self.n_pre], words[-1])
+        return span(words[self.n_pre], words[-1]) if self.n_post else "none yet"
 
     @property
     def zone(self) -> str:
@@ -193,6 +198,8 @@ class PanelData(Frozen):
 
     def _around(self, timing: Timing, donors: tuple[Label, ...]) -> Self:
         """The panel against these donors, without the periods of anticipation and washout around its one start."""
+        if not self.n_post:
+            return self._take(self.treated, donors, slice(None))
         kept, before, after = timing.split(self.positions - self.positions[self.n_pre])
         n_pre = self.n_pre - len(before)
         for left, least, side in ((n_pre, MIN_PRE, "before"), (len(kept) - n_pre, 1, "from")):

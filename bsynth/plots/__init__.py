@@ -27,6 +27,7 @@ from bsynth.frequentist import (
     PlaceboTime,
     PredictionInterval,
 )
+from bsynth.planning import Rehearsal, RolloutPlan
 from bsynth.plots.answer import plot_answer
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
@@ -42,6 +43,7 @@ from bsynth.plots.impact import plot_impact
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.panel import plot_panel
 from bsynth.plots.placebo import plot_placebo
+from bsynth.plots.power import plot_power
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.stack import plot_stack
@@ -69,6 +71,11 @@ def _plot_main(analysis: Analysis, *, ax: Axes | None = None, level: float | Non
     return plot_answer(analysis.reported, ax=ax, level=analysis.level if level is None else level)
 
 
+def _plot_rehearsal(rehearsal: Rehearsal, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+    """Draw the answer of its analysis."""
+    return _plot_main(rehearsal.analysis, ax=ax, level=level)
+
+
 PICTURES: Mapping[type, Draw] = {
     Analysis: _plot_main,
     Bootstrap: plot_bootstrap,
@@ -91,6 +98,8 @@ PICTURES: Mapping[type, Draw] = {
     PlaceboTime: plot_placebo_time,
     PredictionInterval: plot_gap,
     PriorAudit: plot_prior_audit,
+    Rehearsal: _plot_rehearsal,
+    RolloutPlan: plot_power,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
     WavesAnalysis: plot_waves_answer,
@@ -134,6 +143,7 @@ __all__ = [
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_power",
     "plot_ppc",
     "plot_prior_audit",
     "plot_rank",

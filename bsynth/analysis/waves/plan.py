@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bsynth._base.brief import LINE
 from bsynth._base.request import check_flags, check_level, check_whole, choose_names, names_in
 from bsynth.analysis.findings import FINDINGS
+from bsynth.analysis.frozen import FrozenPlan
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.waves.run import MODEL
 from bsynth.calibration.waves import LEAST as LEAST_UNITS
@@ -73,6 +74,12 @@ class WavesPlan:
     def seed(self) -> int:
         """Seed of every random draw."""
         return self.sampling.seed
+
+    def against(self, frozen: FrozenPlan | None) -> Self:
+        """The same; a plan that was frozen beforehand is of one start, and is refused here."""
+        if frozen is not None:
+            raise SpecError(f"plan= was given and units start at different times; {ONE_START}")
+        return self
 
     def __repr__(self) -> str:
         names = [each.name if isinstance(each, ModelSpec) else str(each) for each in self.models]
