@@ -302,8 +302,6 @@ def test_requests_that_cannot_be_met_say_so() -> None:
         bs.placebo_waves(_null(1, {0: 18, 1: 20}, donors=4), "did")
     with pytest.raises(bs.SpecError, match="assignments is 5"):
         bs.placebo_waves(panel, "did", assignments=5)
-    with pytest.raises(bs.PanelError, match="start at different times"):
-        bs.fit(panel)
 
 
 def test_every_table_of_effects_takes_the_full_that_it_speaks_of() -> None:
