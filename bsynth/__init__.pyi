@@ -1,5 +1,5 @@
 from . import datasets, plots
-from .analysis import Analysis, Comparison, WavesAnalysis, analyse, compare
+from .analysis import Analysis, Comparison, analyse, compare
 from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
@@ -61,7 +61,6 @@ __all__ = [
     "SpecError",
     "StaggeredPanel",
     "UnreliableWarning",
-    "WavesAnalysis",
     "WavesCalibration",
     "WavesFit",
     "analyse",
