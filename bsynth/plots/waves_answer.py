@@ -13,6 +13,7 @@ from bsynth.bayesian.waves.result import POOLED
 from bsynth.panel.calendar import counted
 from bsynth.plots import style
 from bsynth.plots.answer import BAR, SIZE, draw_average
+from bsynth.plots.key import key, key_height
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE
 from bsynth.plots.trajectory import draw_band
