@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test notebooks browser lint evidence bench lock dist clean
+.PHONY: setup demo pictures test notebooks browser postgres lint evidence bench lock dist clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -34,7 +34,7 @@ demo: setup
 	.venv/bin/bsynth demo --out demo
 
 # Two processes; tests of one file stay together and share its fits.
-test: setup lint browser
+test: setup lint browser postgres
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks"
 
 # The README's pictures, from a demo run.
@@ -50,6 +50,11 @@ browser:
 	@command -v chromium chromium-browser google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
 
+# One of the sources that must give the same panel. On a bare Debian machine it is installed, where we may.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
+
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
@@ -60,7 +65,7 @@ lint: setup
 # Hours for everything; finished pieces are kept in .evidence/ and an interrupted run goes on from them.
 evidence: setup
 	.venv/bin/bsynth models evidence default ar1 covariates dirichlet drift robust seasonal student-t standardised
-	.venv/bin/bsynth models evidence sparse switched trend
+	.venv/bin/bsynth models evidence sparse switched trend waves
 	.venv/bin/bsynth models evidence level rollout --simulations 600
 	$(PYTHON) -m pytest -m evidence -s
 	$(PYTHON) tests/test_readme.py
@@ -72,6 +77,7 @@ bench: setup
 	$(PYTHON) tests/test_readme.py
 	$(PYTHON) tests/benchmarks/bench_simplex.py
 	$(PYTHON) tests/benchmarks/bench_bootstrap.py
+	$(PYTHON) tests/benchmarks/bench_ingest.py --rows 20000000 --resamples 2
 	$(PYTHON) tests/benchmarks/bench_many_fits.py
 	$(PYTHON) tests/benchmarks/bench_report.py
 

@@ -1,10 +1,12 @@
 from . import datasets, plots
-from .analysis import Analysis, Comparison, analyse, compare
+from .analysis import Analysis, Comparison, WavesAnalysis, analyse, compare, freeze
+from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
-from .bayesian.run import fit
+from .bayesian.waves.result import WavesFit
 from .calibration import Calibration, calibrate
 from .calibration.certificate import Certificate, certify
+from .calibration.waves import WavesCalibration
 from .checks import check, leave_future_out
 from .engines.sampling import Sampling
 from .errors import BsynthError, FitError, PanelError, SolverError, SpecError, UnreliableWarning
@@ -30,7 +32,9 @@ from .model.catalogue import list_models, load_model, model_card
 from .model.scales import choose_scale
 from .model.spec import ModelSpec
 from .panel import Panel, StaggeredPanel
+from .panel.quality import data_quality
 from .panel.simulate import simulate_factor, simulate_rollout
+from .planning import mmm_prior, plan_rollout, rank_treated, rehearse
 from .plots import plot_effects, plot_gap, plot_impact, plot_placebo, plot_trajectory, plot_weights
 from .reporting.archive import load
 from .reporting.export import export
@@ -59,6 +63,9 @@ __all__ = [
     "SpecError",
     "StaggeredPanel",
     "UnreliableWarning",
+    "WavesAnalysis",
+    "WavesCalibration",
+    "WavesFit",
     "analyse",
     "audit_donors",
     "audit_prior",
@@ -70,11 +77,13 @@ __all__ = [
     "classical",
     "compare",
     "conformal",
+    "data_quality",
     "datasets",
     "decide",
     "decompose_uncertainty",
     "export",
     "fit",
+    "freeze",
     "jackknife_plus",
     "leave_future_out",
     "leave_one_out",
@@ -82,12 +91,14 @@ __all__ = [
     "list_models",
     "load",
     "load_model",
+    "mmm_prior",
     "model_card",
     "path_band",
     "placebo_space",
     "placebo_time",
     "placebo_waves",
     "plan",
+    "plan_rollout",
     "plot_effects",
     "plot_gap",
     "plot_impact",
@@ -97,6 +108,8 @@ __all__ = [
     "plots",
     "prediction_interval",
     "pymc_model",
+    "rank_treated",
+    "rehearse",
     "report",
     "simulate_factor",
     "simulate_rollout",

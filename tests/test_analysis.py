@@ -182,7 +182,7 @@ def test_findings_join_the_analysis_and_its_summary(rollout_analysis: bs.Analysi
     found = json.loads(json.dumps(more.to_dict(), allow_nan=False))["findings"]["audit"]
     assert found["sentences"] == list(report.sentences())
     assert found["model"] == "rollout"
-    assert list(rollout_analysis.findings) == ["uncertainty", "donor_audit", "decision"]
+    assert list(rollout_analysis.findings) == ["uncertainty", "donor_audit", "decision", "data_quality"]
     again = more.with_findings({"audit": rollout_analysis.comparison})
     assert again.findings["audit"] is rollout_analysis.comparison
 

@@ -176,7 +176,7 @@ FILES: dict[str, tuple[str, Callable[[Path], Any], list[str]]] = {
         lambda p: (p.parent / "sales.csv").write_text("x"),
         ["does not exist", "sales.csv"],
     ),
-    "directory": ("data.csv", lambda p: p.mkdir(), ["is a directory"]),
+    "directory": ("data.csv", lambda p: p.mkdir(), ["holds no Parquet file", "a folder of Parquet files"]),
     "unknown ending": ("t.xlsx", lambda p: p.write_bytes(b"PK"), ["'t.xlsx'", "unknown ending", ".parquet"]),
     "no bytes": ("t.csv", lambda p: p.write_bytes(b""), ["'t.csv'", "empty"]),
     "no bytes in parquet": ("t.parquet", lambda p: p.write_bytes(b""), ["'t.parquet'", "empty"]),

@@ -30,7 +30,7 @@ def numbers() -> dict[str, Any]:
     ]
     return {
         "status": "ok", "outcome": "sales", "labels": {"outcome": "sales", "unit": "state", "higher_is": None},
-        "treated": "A", "n_treated": 1, "units_words": "1 state", "periods_words": "5 years", "donors": 20, "donors_needed": 4, "n_pre": 15,
+        "treated": "A", "n_treated": 1, "additive": True, "units_words": "1 state", "periods_words": "5 years", "donors": 20, "donors_needed": 4, "n_pre": 15,
         "n_post": 5, "gaps": [], "level": 0.95, "hull": {"sd": 3.0, "outside": False}, "calibrated": True,
         "checks": {"status": "ok", "suggestion": None, "warnings": []}, "certificate": None, "truth": None,
         "unavailable": {}, "notes": [], "reason": "", "measured": [], "main_donors": ["B", "C"], "suspects": [],
@@ -67,6 +67,53 @@ def test_without_a_doubt_it_is_strong(numbers: dict[str, Any]) -> None:
         ("Evidence", "strong"), ("Chance of a decrease", "99.9%"), ("Methods that agree", "3 of 3"),
         ("Convergence", "passed"),
     ]  # fmt: skip
+
+
+def test_without_calibration_a_placebo_test_has_to_bear_it_out(numbers: dict[str, Any]) -> None:
+    """Also one that could not reject: two donors vouch for nothing."""
+    del numbers["table"][0]
+    found = graded(numbers)
+    assert (found.grade, found.headline.rpartition("Evidence: ")[2]) == (
+        "moderate", "moderate: the interval is not calibrated."
+    )  # fmt: skip
+    for each in numbers["table"][1:]:
+        each |= {"p": 1.0, "p_min": 0.33, "lower": None, "upper": None}
+    assert graded(numbers).grade == "weak"
+    for each in numbers["table"][1:]:
+        each |= {"p": 0.3, "p_min": 0.02}
+    assert graded(numbers).grade == "weak"
+    del numbers["table"][1:]
+    assert graded(numbers).grade == "weak"
+
+
+@pytest.mark.parametrize(
+    ("warnings", "said"),
+    [
+        (["sensitivity"], "the prior decides it"),
+        (["donors"], "its donors are in doubt"),
+        (["sensitivity", "donors"], "the prior decides it and its donors are in doubt"),
+        (["loo"], ""),
+    ],
+)
+def test_what_an_answer_hangs_on_is_a_doubt(numbers: dict[str, Any], warnings: list[str], said: str) -> None:
+    found = graded(numbers, checks={"status": "warning", "suggestion": None, "warnings": warnings})
+    assert found.grade == ("moderate" if said else "strong")
+    assert found.headline.endswith(f"Evidence: moderate: {said}." if said else "Evidence: strong.")
+
+
+def test_estimates_that_no_test_bears_out_are_no_good_sign(numbers: dict[str, Any]) -> None:
+    """Nor are those that agree with an interval that claims nothing."""
+    assert graded(numbers).facts[2].tone == "good"
+    assert graded(numbers, upper=2.0).facts[2].tone == "neutral"
+    for each in numbers["table"][2:]:
+        each |= {"lower": -30.0, "upper": 9.0, "p": 0.3}
+    assert (graded(numbers).facts[2].value, graded(numbers).facts[2].tone) == ("3 of 3", "neutral")
+
+
+def test_means_of_rows_have_no_total(numbers: dict[str, Any]) -> None:
+    several = {"n_treated": 3, "units_words": "3 states"}
+    assert "total over 5 years" in graded(numbers, **several).bullets[0]
+    assert "total" not in graded(numbers, additive=False, **several).bullets[0]
 
 
 def test_a_fall_of_a_series_that_rose_is_said_to_be_against_the_counterfactual(numbers: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from bsynth._base.plain import show
 from bsynth.errors import PanelError
-from bsynth.panel.cells import CellTable, Clusters, design_effect
+from bsynth.panel.cells import Cells, CellTable, Clusters, design_effect
 from bsynth.panel.read import read_events, read_long, read_wide
 
 LONG = {"unit": "unit", "time": "time", "outcome": "y"}
@@ -190,7 +190,8 @@ def test_design_effect_is_never_below_one() -> None:
     codes = np.repeat(np.arange(4), 1)
     zero = np.zeros(4, dtype=np.int64)
     parts = Clusters(4, codes, zero, zero, np.full(4, 2.0), np.zeros(4))
-    assert design_effect(parts, np.full((1, 1), 8.0), np.zeros((1, 1)), np.full((1, 1), 8.0)) == 1.0
+    cells = Cells(np.full((1, 1), 8.0), np.zeros((1, 1)), np.full((1, 1), 8.0), binary=False)
+    assert design_effect(parts, cells) == 1.0
 
 
 def test_rows_without_an_outcome_are_counted_apart(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from matplotlib.axes import Axes
 
 import bsynth as bs
 from bsynth._base.brief import LINE, Brief
-from bsynth.analysis import Analysis, Comparison
+from bsynth.analysis import Analysis, Comparison, PlanReview
+from bsynth.analysis.review import review
+from bsynth.calibration.waves import calibrate_waves
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
@@ -39,7 +41,9 @@ from bsynth.frequentist import (
     StaggeredEstimate,
 )
 from bsynth.model.scales import ScaleChoice
+from bsynth.panel.quality import DataQuality
 from bsynth.panel.simulate import simulate_factor
+from bsynth.planning import MMMPrior, RankedUnits, Rehearsal, RolloutPlan
 from bsynth.plots import PICTURES
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.result import Pictured, Result
@@ -54,6 +58,8 @@ class Given:
     certificate: bs.Certificate
     curve: SpecificationCurve
     future: LeaveFutureOut
+    plan: RolloutPlan
+    waves: bs.WavesCalibration
 
     @property
     def calibration(self) -> bs.Calibration:
@@ -70,6 +76,10 @@ class Given:
             certificate=replace(self.certificate, calibration=calibration),
             curve=replace(self.curve, runs=tuple(replace(run, status="unreliable") for run in self.curve.runs)),
             future=replace(self.future, table=self.future.table.assign(status="unreliable")),
+            plan=replace(
+                self.plan, played=replace(self.plan.played, own=self.plan.played.own.assign(status="unreliable"))
+            ),
+            waves=replace(self.waves, fit=replace(self.waves.fit, diagnostics=gate)),
         )
 
 
@@ -89,6 +99,16 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Fit: lambda given: given.fit,
     LeaveFutureOut: lambda given: given.future,
     PathBand: lambda given: bs.path_band(given.fit),
+    DataQuality: lambda given: bs.data_quality(given.panel),
+    MMMPrior: lambda given: bs.mmm_prior(given.fit, channel="tv", spend=10.0),
+    PlanReview: lambda given: review(
+        bs.freeze(given.panel, model="level"), given.panel, [given.fit.spec], ["sc"], calibrated=False, level=0.9
+    ),
+    RankedUnits: lambda given: bs.rank_treated(given.panel, duration=2, progress=False),
+    Rehearsal: lambda given: Rehearsal(
+        Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0, truth=1.0), 1.0, "level", 0
+    ),
+    RolloutPlan: lambda given: given.plan,
     ScaleChoice: lambda given: bs.choose_scale(given.panel),
     PriorAudit: lambda given: bs.audit_prior(given.fit, alphas=(1.0,), progress=False),
     Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
@@ -105,12 +125,17 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     PlaceboTime: lambda given: bs.placebo_time(given.panel),
     PlaceboWaves: lambda given: bs.placebo_waves(_waves(given), "did", progress=False),
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
+    bs.WavesAnalysis: lambda given: bs.WavesAnalysis(
+        given.waves.fit.panel, (given.waves.fit,), {}, {}, 0.95, 0, calibration=given.waves
+    ),
+    bs.WavesFit: lambda given: given.waves.fit,
+    bs.WavesCalibration: lambda given: given.waves,
     StaggeredEstimate: lambda given: bs.classical(_waves(given)),
 }
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PlaceboWaves, PredictionInterval, ScaleChoice, StaggeredEstimate,
+    PlaceboWaves, PredictionInterval, DataQuality, PlanReview, RankedUnits, ScaleChoice, StaggeredEstimate,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)
@@ -129,7 +154,17 @@ def given() -> Given:
             starts=[], since=[], last=3, draws=300, progress=False,
         )  # fmt: skip
         future = bs.leave_future_out(panel, "level", last=3, draws=300, progress=False)
-    return Given(panel, certificate.calibration.fit, certificate, curve, future)
+        plan = bs.plan_rollout(
+            panel, model="level", durations=[2, 4], kind="level", windows=1, draws=300, progress=False
+        )
+        several = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", start={0: 14, 1: 16})
+        few = bs.Sampling(draws=200, tune=200, chains=2)
+        waves = calibrate_waves(several, "waves", scale=None, sampling=few, store=None, progress=False, patterns=4)
+    # Whatever few draws leave of a gate, here it was passed.
+    passed = replace(waves.fit.diagnostics, status="ok", failures=())
+    placebos = tuple(replace(each, status="ok") for each in waves.placebos)
+    waves = replace(waves, fit=replace(waves.fit, diagnostics=passed), placebos=placebos)
+    return Given(panel, certificate.calibration.fit, certificate, curve, future, plan, waves)
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +220,7 @@ def test_a_result_is_plain_data(kind: type[Result], found: Callable[[type[Result
     assert data["status"] == result.status
     assert data["sentences"] == list(result.sentences())
     # In summary.json, which an analysis is, its table has its own name.
-    rows = data["effects" if kind is Analysis else "table"]
+    rows = data["effects" if kind in (Analysis, bs.WavesAnalysis) else "table"]
     assert len(rows) == len(result.table)
     assert all(set(row) == {str(column) for column in result.table} for row in rows)
 
@@ -230,7 +265,17 @@ def _within(value: object, seen: dict[int, object]) -> dict[int, object]:
 @each
 def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Callable[[type[Result]], Result]) -> None:
     held = _within(found(kind), {}).values()
-    assert len(held) > 1 or kind in (CheckReport, Decision, Decomposition, DonorAudit, PriorAudit, ScaleChoice)
+    assert len(held) > 1 or kind in (
+        CheckReport,
+        Decision,
+        Decomposition,
+        DonorAudit,
+        DataQuality,
+        MMMPrior,
+        PriorAudit,
+        RankedUnits,
+        ScaleChoice,
+    )
     for value in held:
         assert "\n" not in repr(value), type(value)
         if type(value).__repr__ is Brief.__repr__:
@@ -315,7 +360,11 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     assert set(table["status"]) == {result.status}
     # A comparison and a curve are of the average alone.
     alone = kind in (Comparison, SpecificationCurve)
-    assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
+    if kind in (bs.WavesAnalysis, bs.WavesFit, bs.WavesCalibration):
+        # Of several starts the averages are over all, by wave, by event time and by unit.
+        assert {"overall", "wave 14", "period 0", "0", "1"} <= set(table["estimand"])
+    else:
+        assert set(table["estimand"]) == ({"average"} if alone else {"average", "cumulative", "lift"})
     assert (table["level"].isna() | (table["level"] == 0.8)).all()
     assert (result.effects()["level"].isna() | (result.effects()["level"] == 0.95)).all()
 

@@ -74,6 +74,7 @@ def test_own_folder_is_a_model(tmp_path: Path) -> None:
 def test_every_catalogue_model_has_its_files() -> None:
     assert list_models() == [
         "ar1", "covariates", "default", "dirichlet", "drift", "level", "robust", "rollout", "seasonal", "sparse", "standardised", "student-t", "switched", "trend",
+        "waves",
     ]  # fmt: skip
     for name in list_models():
         assert load_model(name).name == name

@@ -190,7 +190,7 @@ def test_a_label_with_a_comma_by_the_command_line(cases_dir: Path, tmp_path: Pat
     ],
 )
 def test_what_is_typed_is_a_label_first_and_else_a_list(typed: list[str], labels: list[str], cases_dir: Path) -> None:
-    from bsynth.cli.options import PanelRequest
+    from bsynth.cli.request import PanelRequest
 
     request = PanelRequest(
         data=cases_dir / "comma_name.csv", unit="unit", time_="time", outcome="y", treated=typed, start="20", end=None,
@@ -201,7 +201,7 @@ def test_what_is_typed_is_a_label_first_and_else_a_list(typed: list[str], labels
 
 
 def test_spaces_of_a_label_can_be_typed(frame: pd.DataFrame, tmp_path: Path) -> None:
-    from bsynth.cli.options import PanelRequest
+    from bsynth.cli.request import PanelRequest
 
     path = tmp_path / "t.csv"
     renamed(frame, B="B ", C='5" pipe, long', D="x\ny").to_csv(path, index=False)
@@ -220,7 +220,7 @@ def test_spaces_of_a_label_can_be_typed(frame: pd.DataFrame, tmp_path: Path) -> 
 
 
 def test_columns_with_commas(frame: pd.DataFrame, tmp_path: Path) -> None:
-    from bsynth.cli.options import PanelRequest
+    from bsynth.cli.request import PanelRequest
 
     path = tmp_path / "t.csv"
     frame.assign(**{"clicks, paid": frame.y * 2, "cost": frame.y * 3}).to_csv(path, index=False)

@@ -210,7 +210,6 @@ def _bad(change: str) -> pd.DataFrame:
         ("", {"start": {"a": 6}, "treated": "a"}, "treated is given beside a mapping"),
         ("", {"start": {}}, "empty mapping"),
         ("", {"start": {"a": 6, "x": 7}}, "no treated unit 'x'"),
-        ("", {"treated": "a"}, "start is None"),
         ("", {"start": 6}, "treated is None"),
         ("", {"start_column": "sinse"}, "no column 'sinse' for start"),
         ("", {"treatment_column": "d", "donor_kind": "later"}, "donor_kind is 'later'.*'never'"),

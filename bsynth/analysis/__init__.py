@@ -3,10 +3,19 @@
 from bsynth.analysis.compare import compare, plan_comparison
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.findings import FINDINGS
-from bsynth.analysis.plan import METHODS, REFERENCE, STANDARD, AnalysisPlan, choose_methods, plan_analysis
+from bsynth.analysis.frozen import FrozenPlan, followed, freeze, frozen_plan
+from bsynth.analysis.methods import METHODS, REFERENCE, STANDARD, choose_methods
+from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
-from bsynth.analysis.run import analyse, run_analysis
+from bsynth.analysis.review import PlanReview
+from bsynth.analysis.run import run_analysis
+from bsynth.analysis.verb import analyse
 from bsynth.analysis.verdict import LONGER, Fact, Verdict
+from bsynth.analysis.waves.plan import WavesPlan
+from bsynth.analysis.waves.result import WavesAnalysis
+
+type AnyAnalysis = Analysis | WavesAnalysis
+"""Of one start, or of several."""
 
 __all__ = [
     "FINDINGS",
@@ -16,13 +25,21 @@ __all__ = [
     "STANDARD",
     "Analysis",
     "AnalysisPlan",
+    "AnyAnalysis",
     "Comparison",
     "Fact",
     "Finding",
+    "FrozenPlan",
+    "PlanReview",
     "Verdict",
+    "WavesAnalysis",
+    "WavesPlan",
     "analyse",
     "choose_methods",
     "compare",
+    "followed",
+    "freeze",
+    "frozen_plan",
     "plan_analysis",
     "plan_comparison",
     "run_analysis",

@@ -1,6 +1,6 @@
 """Which classical estimator the sections of an analysis are about: the one that the verdict keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +59,16 @@ def choose(panel: Panel, estimators: Sequence[str]) -> Choice:
     >>> choose(panel, ["sc", "did"]).kept, choose(panel, []).kept, choose(panel, ["sc"]).kept
     ('did', 'demeaned', 'sc')
     """
+    return chosen(estimators, lambda: bool(place(panel)["outside"]))
+
+
+def chosen(estimators: Sequence[str], outside: Callable[[], bool]) -> Choice:
+    """Choose by the rule of `choose`, where ``outside`` says whether the treated lie outside the hull."""
     asked = tuple(estimators) or (sc.NAME, *LEVELLED)
     if sc.NAME not in asked:
         return Choice(next((name for name in asked if name in LEVELLED), asked[0]))
     instead = next((name for name in LEVELLED if name in asked), None)
-    if instead is None or not place(panel)["outside"]:
-        return Choice()
-    return Choice(instead, OUTSIDE)
+    return Choice() if instead is None or not outside() else Choice(instead, OUTSIDE)
 
 
 def place(panel: Panel) -> dict[str, Any]:

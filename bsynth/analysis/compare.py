@@ -6,7 +6,8 @@ from typing import Any
 
 from bsynth._base.request import check_flags, check_kind, check_level, hinted, names_in
 from bsynth.analysis.comparison import Comparison
-from bsynth.analysis.plan import INTERVALS, AnalysisPlan, lacks_calibration, notes_on, plan_fits
+from bsynth.analysis.methods import INTERVALS
+from bsynth.analysis.plan import AnalysisPlan, lacks_calibration, notes_on, plan_fits
 from bsynth.analysis.run import run_analysis
 from bsynth.calibration.certificate import Certificate
 from bsynth.engines.sampling import Sampling, resolve

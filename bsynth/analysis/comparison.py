@@ -140,23 +140,21 @@ class Comparison(Pictured):
 
 
 def compared_rows(
-    effects: pd.DataFrame, fits: Sequence[Fit], estimates: Mapping[str, Estimate], presumed: Mapping[str, str]
+    effects: pd.DataFrame, methods: Mapping[str, Mapping[str, Any]], presumed: Mapping[str, str]
 ) -> pd.DataFrame:
     """Join the rows on the average effect with how each method fits and what it presumes, method by method.
 
-    ``presumed`` is what a kind of interval presumes beyond its estimator or model. Methods that are neither among
-    ``fits`` nor among ``estimates`` are left out.
+    ``methods`` are the facts of each by its `key_of`, in the order of the table; others are left out. ``presumed`` is
+    what a kind of interval presumes beyond its estimator or model.
     """
     rows = effects.loc[(effects["estimand"] == "average") & ~effects["interval"].isin(_LEFT_OUT)].copy()
-    rows["name"] = [_key(method, model) for method, model in zip(rows["method"], rows["model"], strict=True)]
-    facts = {_key("bayes", fit.spec.name): _of_fit(fit) for fit in fits}
-    facts |= {name: _of_estimate(each) for name, each in estimates.items()}
-    rows = rows.loc[rows["name"].isin(facts)]
+    rows["name"] = [key_of(method, model) for method, model in zip(rows["method"], rows["model"], strict=True)]
+    rows = rows.loc[rows["name"].isin(methods)]
     has_interval = set(rows.loc[rows["interval"] != "point", "name"])
     rows = rows.loc[(rows["interval"] != "point") | ~rows["name"].isin(has_interval)]
-    order = {name: place for place, name in enumerate(facts)}
+    order = {name: place for place, name in enumerate(methods)}
     rows = rows.sort_values("name", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
-    rows = rows.join(pd.DataFrame([facts[name] for name in rows["name"]], index=rows.index))
+    rows = rows.join(pd.DataFrame([methods[name] for name in rows["name"]], index=rows.index))
     said = {"calibrated": conditions.OF_CALIBRATION, "point": conditions.OF_POINT, **presumed}
     kinds = [said.get(kind, "") for kind in rows["interval"]]
     rows["conditions"] = [f"{method} {kind}".strip() for method, kind in zip(rows["presumes"], kinds, strict=True)]
@@ -165,12 +163,12 @@ def compared_rows(
     return rows.reindex(columns=list(COLUMNS))
 
 
-def _key(method: str, model: object) -> str:
+def key_of(method: str, model: object) -> str:
     """One name for a model or a classical method; a model may be called like one of these."""
     return f"{method} {model}" if isinstance(model, str) else method
 
 
-def _of_estimate(estimate: Estimate) -> dict[str, Any]:
+def of_estimate(estimate: Estimate) -> dict[str, Any]:
     """How a classical point fits the pre-period."""
     return {
         "presumes": estimate.remarks[0],
@@ -183,7 +181,7 @@ def _of_estimate(estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _of_fit(fit: Fit) -> dict[str, Any]:
+def of_fit(fit: Fit) -> dict[str, Any]:
     """How the mean counterfactual of a posterior, without its drift, fits the pre-period."""
     gap = (fit.observed - fit.synthetic()).values[: fit.n_pre]
     return {
@@ -222,16 +220,20 @@ def facts_of(
         "labels": asdict(panel.labels),
         "treated": panel.treated_name,
         "n_treated": panel.n_treated,
+        "additive": panel.cells is None,
         "units_words": panel.labels.units(panel.n_treated),
         "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,
         "donors_needed": MIN_PLACEBOS,
+        "backing": [panel.n_donors, "donor"],
         "start": plain(labels[panel.n_pre]),
         "end": plain(labels[-1]),
         "start_words": panel.period_words()[panel.n_pre],
         "window": panel.window,
         "n_pre": panel.n_pre,
         "n_post": panel.n_post,
+        "cells": panel.n_treated * panel.n_post,
+        "placebos": "single donors",
         "gaps": [*panel.gaps(), *panel.source.changed()],
         "level": level,
         "observed": _observed(panel),

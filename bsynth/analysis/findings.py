@@ -20,6 +20,7 @@ from bsynth.findings.question import ask
 from bsynth.findings.specifications import specification_curve
 from bsynth.findings.standing import FEW_DONORS
 from bsynth.panel import Panel
+from bsynth.panel.quality import data_quality
 from bsynth.text.numbers import count
 
 QUESTIONS = ("estimand", "threshold", "rope", "cost", "value_per_unit")
@@ -144,6 +145,8 @@ KINDS = (
          standard=True, needs_model=False, donors=FEW_DONORS),
     Kind("decision", "Decision", "What the decision rests on", "decide",
          lambda basis: decide(basis.answer, level=basis.level, **basis.questions), standard=True, numbers="curve"),
+    Kind("data_quality", "The data", "What is odd in the data", "data_quality", lambda basis: data_quality(basis.panel),
+         standard=True, needs_model=False),
     Kind("prior_audit", "Prior against data", "The effect under other priors", "audit_prior", _prior_audit),
     Kind("certificate", "The certificate", "What the donors show as pseudo-treated units", "certify", _certificate,
          needs_calibration=True),

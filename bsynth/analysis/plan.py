@@ -1,38 +1,32 @@
 """What an analysis will do, decided and validated before anything is computed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, overload
 
-from bsynth import frequentist
 from bsynth._base.brief import LINE
-from bsynth._base.request import check_flags, check_kind, check_level, check_whole, choose_names, names_in
+from bsynth._base.request import check_flags, check_kind, check_level, check_whole, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
+from bsynth.analysis.frozen import FrozenPlan
+from bsynth.analysis.methods import ESTIMATORS, REFERENCE, choose_methods, lacking_methods
+from bsynth.analysis.review import PlanReview, review
+from bsynth.analysis.waves.plan import WavesPlan, plan_waves
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, some_of
-from bsynth.frequentist.estimators import Method, sc_slsqp
-from bsynth.frequentist.inference import INFERENCES, bootstrap
+from bsynth.frequentist.estimators import Method
+from bsynth.frequentist.inference import INFERENCES
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.scales import AUTO, PLAIN, choose_scale
 from bsynth.model.spec import ModelSpec
 from bsynth.model.terms import own_terms
-from bsynth.panel import Panel
+from bsynth.panel import Panel, StaggeredPanel
 from bsynth.panel.given import require_panel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
-
-ESTIMATORS = ("sc", "demeaned", "did", "sdid", "ascm")
-METHODS = (*ESTIMATORS, *INFERENCES)
-REFERENCE = sc_slsqp.NAME
-"""The weights of ``sc`` by SciPy's solver: they stand beside the exact answer, and are one of their own when named."""
-INTERVALS = ("placebo", "conformal")
-"""Procedures that give any estimator an interval and a p, both from one test."""
-STANDARD = ("sc", "demeaned", "did", "sdid", *(name for name, each in INFERENCES.items() if each.STANDARD))
-"""What ``"standard"`` stands for: quick on every panel."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -64,6 +58,8 @@ class AnalysisPlan:
         What was asked for and cannot be had on this panel.
     notes : tuple of str
         What should be known of the panel and of a model's scale beside the answer.
+    review : PlanReview or None
+        How this departs from a plan that was frozen beforehand, where there was one.
 
     Examples
     --------
@@ -87,11 +83,20 @@ class AnalysisPlan:
     questions: Mapping[str, Any] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    review: PlanReview | None = None
 
     @property
     def seed(self) -> int:
         """Seed of every random draw."""
         return self.sampling.seed
+
+    def against(self, frozen: FrozenPlan | None) -> Self:
+        """The same, held against a plan that was frozen beforehand: departures are among the notes."""
+        if frozen is None:
+            return self
+        specs = [fit.spec for fit in self.fits]
+        found = review(frozen, self.panel, specs, self.methods, calibrated=self.calibrated, level=self.level)
+        return replace(self, review=found, notes=(*found.remarks(), *self.notes))
 
     @property
     def _classical(self) -> list[str]:
@@ -123,43 +128,7 @@ class AnalysisPlan:
         return "\n".join(lines)
 
 
-def choose_methods(methods: str | Sequence[str], panel: Panel) -> tuple[str, ...]:
-    """Resolve ``"standard"``, ``"all"``, ``"none"`` and names; the sets leave out what a panel cannot have.
-
-    Raises
-    ------
-    SpecError
-        An unknown name.
-    PanelError
-        A method by name that cannot be had on this panel.
-    """
-    impossible = frequentist.conditions(panel)
-    names, named = _asked(methods)
-    for name in names:
-        if name in impossible and name in named:
-            raise PanelError(f"method {name!r} cannot be had on this panel: {impossible[name]}; leave it out")
-    return tuple(name for name in names if name not in impossible)
-
-
-def _lacking(methods: str | Sequence[str], panel: Panel) -> dict[str, str]:
-    """What was asked for of the classical path and cannot be had.
-
-    Nobody who asks for the standard asks for users to be resampled: without users that is not worth a word.
-    """
-    names, _ = _asked(methods)
-    lacking = {name: why for name, why in frequentist.conditions(panel).items() if name in names}
-    if set(names) <= set(STANDARD) and panel.source.cluster is None:
-        lacking.pop(bootstrap.NAME, None)
-    return lacking
-
-
-def _asked(methods: str | Sequence[str]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Names that a request stands for, whether the panel can have them or not, and those that it names."""
-    return choose_names(
-        methods, "methods", (*METHODS, REFERENCE), {"standard": STANDARD, "all": METHODS, "none": ()}, {}
-    )
-
-
+@overload
 def plan_analysis(
     panel: Panel,
     *,
@@ -174,12 +143,48 @@ def plan_analysis(
     level: float = 0.95,
     seed: int | None = None,
     sampling: Sampling | None = None,
-) -> AnalysisPlan:
+) -> AnalysisPlan: ...
+@overload
+def plan_analysis(
+    panel: StaggeredPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+) -> WavesPlan: ...
+def plan_analysis(
+    panel: Panel | StaggeredPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+) -> AnalysisPlan | WavesPlan:
     """Validate a request; nothing is fitted. Parameters as `analyse`.
 
     What a set of methods or findings stands for and this panel cannot have, and a posterior or calibration that
     cannot be had on it, is in ``unavailable`` with its reason.
     """
+    if isinstance(panel, StaggeredPanel):
+        return plan_waves(
+            panel, models=models, scale=scale, methods=methods, findings=findings, questions=questions,
+            calibrated=calibrated, draws=draws, replicates=replicates, level=level, seed=seed, sampling=sampling,
+        )  # fmt: skip
     require_panel(panel)
     check_flags(calibrated=calibrated)
     level = check_level(level)
@@ -188,7 +193,7 @@ def plan_analysis(
     if questions is not None:
         check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
-    unavailable = _lacking(methods, panel)
+    unavailable = lacking_methods(methods, panel)
     # A name is one model: its letters are none.
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [model for model in listed if model != "none"]

@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from typing import Any, Protocol, Self
 
 import pandas as pd
 
-from bsynth._base.brief import Brief
 from bsynth._base.plain import clean, records
-from bsynth._base.request import check_level
-from bsynth._base.types import Status
 from bsynth._base.versions import versions
 from bsynth.analysis import gathered, units
 from bsynth.analysis.choice import Choice
-from bsynth.analysis.comparison import Comparison, compared_rows, facts_of
+from bsynth.analysis.comparison import Comparison, compared_rows, facts_of, key_of, of_estimate, of_fit
+from bsynth.analysis.concluded import Concluded, Rows
 from bsynth.analysis.pre_fit import pre_fit
-from bsynth.analysis.verdict import Verdict, wordless
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -27,8 +23,7 @@ from bsynth.frequentist.estimators import sc_slsqp
 from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
-from bsynth.text.marks import OF_FIT, UNRELIABLE, mark, marked, of_posteriors, status_of
-from bsynth.text.result import Pictured
+from bsynth.text.marks import OF_FIT, mark, marked, of_posteriors
 
 SCHEMA = 3
 
@@ -44,18 +39,7 @@ class Finding(Protocol):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Rows(Brief):
-    """The table of an analysis's comparison at any level."""
-
-    analysis: "Analysis"
-
-    def __call__(self, level: float) -> pd.DataFrame:
-        """Every method on the average effect, with intervals of this level."""
-        return self.analysis._compared(level)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Analysis(Pictured):
+class Analysis(Concluded):
     """Everything that was computed for one panel.
 
     Attributes
@@ -117,11 +101,6 @@ class Analysis(Pictured):
     beside: tuple[str, ...] = (sc_slsqp.NAME,)
     choice: Choice = field(default_factory=Choice)
     per_unit: pd.DataFrame | None = None
-
-    @property
-    def status(self) -> Status:
-        """``"unreliable"`` when a fit, the calibration or a finding is."""
-        return status_of(self.reason)
 
     @property
     def reason(self) -> str:
@@ -191,26 +170,14 @@ class Analysis(Pictured):
         return {name: each for name, each in self.inferences.items() if name.endswith(ends)} if ends else {}
 
     @property
-    def table(self) -> pd.DataFrame:
-        """The effects at the analysis's own level."""
-        return self.effects()
+    def whose(self) -> str:
+        """The treated unit, or the mean of several."""
+        return self.panel.treated_name
 
     @property
     def title(self) -> str:
         """The outcome, whose it is, and the window."""
-        return f"{self.panel.labels.outcome} of {self.panel.treated_name}, {self.panel.window}"
-
-    def effects(self, level: float | None = None, *, full: bool = False) -> pd.DataFrame:
-        """All methods on one estimand and window, one row per method × estimand; by default at the analysis's level.
-
-        ``full`` gives a plain DataFrame, which prints every column.
-        """
-        level = self.level if level is None else check_level(level)
-        return self._effects if level == self.level else self._effects_at(level)
-
-    @cached_property
-    def _effects(self) -> pd.DataFrame:
-        return self._effects_at(self.level)
+        return f"{self.panel.labels.outcome} of {self.whose}, {self.panel.window}"
 
     def _effects_at(self, level: float) -> pd.DataFrame:
         tables = [] if self.calibration is None else [self.calibration.effects(level)]
@@ -265,8 +232,8 @@ class Analysis(Pictured):
         kinds = self._kinds()
         return compared_rows(
             self.effects(level),
-            self.fits,
-            {name: each for name, each in {**self.estimates, **around}.items() if name not in self.beside},
+            {key_of("bayes", fit.spec.name): of_fit(fit) for fit in self.fits}
+            | {k: of_estimate(each) for k, each in {**self.estimates, **around}.items() if k not in self.beside},
             {kinds[name]: each.conditions for name, each in self.inferences.items()},
         )
 
@@ -281,16 +248,9 @@ class Analysis(Pictured):
     def sentences(self) -> tuple[str, ...]:
         """Return the verdict, sentence by sentence, behind the marks of what is unreliable."""
         of_findings = [f"{marked(reason)}, so do not use what it says." for reason in self._of_findings.values()]
-        if "verdict" in self.unavailable:
-            return (*mark(self.effects_reason), *of_findings, *self.verdict.sentences())
-        return (*of_findings, *self.comparison.sentences())
-
-    @property
-    def verdict(self) -> Verdict:
-        """What was found: headline, three bullets, details, the grade of the evidence, and four facts."""
-        if "verdict" in self.unavailable:
-            return wordless(self.unavailable["verdict"])
-        return self.comparison.verdict
+        said = super().sentences()
+        marks = mark(self.effects_reason) if "verdict" in self.unavailable else ()
+        return (*marks, *of_findings, *said[len(marks) :])
 
     def notes(self) -> tuple[str, ...]:
         """What should be known of the panel, of the methods on it, and of the lift."""
@@ -374,11 +334,3 @@ class Analysis(Pictured):
         found = {name: zip(table["donor"], table["weight"], strict=True) for name, table in tables.items()}
         found |= {name: zip(self.panel.donors, each.weights, strict=True) for name, each in self.estimates.items()}
         return {name: {str(donor): float(weight) for donor, weight in rows} for name, rows in found.items()}
-
-    def _gist(self) -> str:
-        # The mark stands before the title already.
-        return self.verdict.headline.removeprefix(f"{UNRELIABLE}: ")
-
-    def _card(self) -> str:
-        # The first screen of the report; results know no pages, so that what is shown finds what shows it.
-        return str(import_module("bsynth.reporting.card").first_screen(self))

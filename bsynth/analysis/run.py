@@ -1,4 +1,4 @@
-"""Carrying out an analysis."""
+"""Carrying out the plan of an analysis."""
 
 import json
 import tempfile
@@ -6,122 +6,38 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import overload
 
 import pandas as pd
 
 from bsynth import frequentist
 from bsynth._base.plain import clean
-from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.choice import Choice, choose
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
-from bsynth.analysis.plan import REFERENCE, AnalysisPlan, plan_analysis
+from bsynth.analysis.methods import REFERENCE
+from bsynth.analysis.plan import AnalysisPlan
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.units import per_unit
+from bsynth.analysis.waves.plan import WavesPlan
+from bsynth.analysis.waves.result import WavesAnalysis
+from bsynth.analysis.waves.run import run_waves
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run, with_choice
 from bsynth.calibration import Calibration, calibrate
 from bsynth.checks import REGISTRY, CheckReport
 from bsynth.checks.base import Case
-from bsynth.engines.sampling import Sampling
 from bsynth.errors import BsynthError
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.estimators import Method, sc
 from bsynth.frequentist.inference import INFERENCES, Inference, Settings, placebo_space, prediction_interval
-from bsynth.model.catalogue import DEFAULT
-from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.labels import decapitalised
 from bsynth.text.numbers import count, numbers, percent
 
 
-@hinted
-def analyse(
-    panel: Panel,
-    *,
-    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
-    scale: str | None = None,
-    methods: str | Sequence[str] = "standard",
-    findings: str | Sequence[str] = "standard",
-    questions: Mapping[str, Any] | None = None,
-    calibrated: bool = True,
-    draws: int | None = None,
-    replicates: int = 1000,
-    level: float = 0.95,
-    seed: int | None = None,
-    sampling: Sampling | None = None,
-    truth: float | None = None,
-    progress: bool = True,
-) -> Analysis:
-    """Fit the models and run the classical path on one panel.
-
-    What cannot be had on this panel costs itself alone: it stands with its reason in ``unavailable`` of the analysis.
-
-    Parameters
-    ----------
-    panel : Panel
-    models : sequence of str, path or ModelSpec
-        Bayesian models, the main one first; ``["none"]`` for none.
-    scale : {"treated", "each", "log", "logit", "auto"}, optional
-        Of the models, in the place of their own. ``"auto"`` takes the one on which `bsynth.choose_scale` finds that the
-        units move alike, and notes say so.
-    methods : "standard", "all", "none" or names
-        Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm``, ``sc-slsqp`` (by name alone) and, around ``sc``,
-        ``placebo``, ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
-        ``jackknife+``, ``prediction-interval``.
-    findings : "standard", "all", "none" or names
-        Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
-        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``. Quick: ``bands`` (simultaneous, with how
-        often they were measured to hold). Many fits: ``prior_audit``, ``certificate``, ``specification_curve``.
-    questions : mapping, optional
-        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
-        `bsynth.decide`.
-    calibrated : bool
-        Calibrate the main model on the donors as pseudo-treated, when there are at least four.
-    draws : int, optional
-        Posterior draws per chain; 1000 by default.
-    replicates : int
-        Bootstrap replicates.
-    level : float
-        Probability of every interval.
-    seed : int, optional
-        Of every random draw, the classical ones too; 0 by default.
-    sampling : Sampling, optional
-        Every setting of every fit in one value; ``draws`` and ``seed`` stand above it. The specification curve has
-        half the draws.
-    truth : float, optional
-        True average effect, in simulations.
-    progress : bool
-
-    Examples
-    --------
-    >>> import bsynth as bs
-    >>> from bsynth.panel.simulate import rollout_panel_arguments
-    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
-    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
-    >>> list(analysis.estimates)
-    ['sc', 'sc-slsqp', 'did']
-    """
-    request = plan_analysis(
-        panel,
-        models=models,
-        scale=scale,
-        methods=methods,
-        findings=findings,
-        questions=questions,
-        calibrated=calibrated,
-        draws=draws,
-        replicates=replicates,
-        level=level,
-        seed=seed,
-        sampling=sampling,
-    )
-    check_flags(progress=progress)
-    return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
-
-
+@overload
 def run_analysis(
     request: AnalysisPlan,
     *,
@@ -129,7 +45,24 @@ def run_analysis(
     progress: bool = True,
     on_stage: Callable[[str], None] | None = None,
     store: str | Path | None = None,
-) -> Analysis:
+) -> Analysis: ...
+@overload
+def run_analysis(
+    request: WavesPlan,
+    *,
+    truth: float | None = None,
+    progress: bool = True,
+    on_stage: Callable[[str], None] | None = None,
+    store: str | Path | None = None,
+) -> WavesAnalysis: ...
+def run_analysis(
+    request: AnalysisPlan | WavesPlan,
+    *,
+    truth: float | None = None,
+    progress: bool = True,
+    on_stage: Callable[[str], None] | None = None,
+    store: str | Path | None = None,
+) -> Analysis | WavesAnalysis:
     """Carry out a plan; ``store`` keeps finished placebo fits for a resume.
 
     ``on_stage`` is told what begins and, where ``progress`` is shown, the provisional answer of the model alone.
@@ -138,6 +71,8 @@ def run_analysis(
     with tempfile.TemporaryDirectory(prefix="bsynth-") as folder:
         # Calibration and certificate share their placebo fits through the store.
         kept = Path(folder) / "calibration.jsonl" if store is None else Path(store)
+        if isinstance(request, WavesPlan):
+            return run_waves(request, kept, truth=truth, progress=progress, on_stage=on_stage)
         return _run(request, truth, tell, kept, progress=progress, announced=on_stage is not None and progress)
 
 
@@ -168,6 +103,8 @@ def _run(
     basis = Basis(
         panel, fits, request.fits, calibration, request.level, request.sampling, store, request.questions, progress
     )
+    if request.review is not None:
+        analysis = analysis.with_findings({"frozen_plan": request.review})
     for name in request.findings:
         kind = FINDINGS[name]
         if not fits and kind.needs_model:

@@ -1,93 +1,25 @@
-"""The Bayesian verb: panel × model → plan → `Fit`."""
+"""A plan carried out: draws, their gate, and what is drawn further where it fails."""
 
 import time
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
 from bsynth._base.progress import status
-from bsynth._base.request import check_flags, hinted
 from bsynth._base.versions import versions
 from bsynth.bayesian import averaging
-from bsynth.bayesian.plan import Plan, plan
+from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.tree import assemble, judge
 from bsynth.engines import bayes, predict
 from bsynth.engines.draws import Draws, State
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import PanelError, UnreliableWarning
-from bsynth.model.catalogue import DEFAULT
-from bsynth.model.spec import ModelSpec
-from bsynth.panel import Panel
+from bsynth.errors import UnreliableWarning
 from bsynth.pieces import run_pieces
 
 RHAT_APART = 1.05
 """R-hat above which chains have not met, and more draws would not make up for those there are."""
-
-
-@hinted
-def fit(
-    panel: Panel,
-    model: str | Path | ModelSpec = DEFAULT,
-    *,
-    scale: str | None = None,
-    draws: int | None = None,
-    seed: int | None = None,
-    sampling: Sampling | None = None,
-    progress: bool = True,
-) -> Fit:
-    """Fit a Bayesian synthetic control and return the posterior counterfactual.
-
-    Parameters
-    ----------
-    panel : Panel
-    model : str, path or ModelSpec
-        A name of the catalogue, a ``model.toml`` or its folder. Where a model's cells are ``auto``, as the
-        default's, a panel built from rows is fitted with known cell variance; ``fit.provenance.reason`` says so.
-    scale : {"treated", "each", "log", "logit", "auto"}, optional
-        In the place of the model's own: ``"log"`` for positive outcomes that grow and vary in proportion to their size,
-        ``"logit"`` for proportions. ``"auto"`` takes the one on which `choose_scale` finds that the
-        units move alike, and ``fit.notes()`` says so. Effects are in outcome units whatever the scale.
-    draws : int, optional
-        Draws kept per chain; 1000 by default.
-    seed : int, optional
-        The same seed gives the same draws; 0 by default.
-    sampling : Sampling, optional
-        Every setting of the sampler in one value; ``draws`` and ``seed`` stand above it.
-    progress : bool
-        Show a status line while compiling and sampling.
-
-    Returns
-    -------
-    Fit
-        With ``status`` ``"unreliable"``, and an `UnreliableWarning`, when the convergence gate
-        failed twice (the second time with more tuning and a higher acceptance target).
-
-    Raises
-    ------
-    PanelError, SpecError
-        Before any sampling; also when donors reproduce the treated pre-period exactly, so that there is no posterior,
-        and when an outcome has no log or logit.
-    FitError
-        When the sampler itself stops.
-
-    Examples
-    --------
-    >>> import bsynth as bs
-    >>> log = bs.simulate_rollout(users=30_000, seed=1)
-    >>> panel = bs.Panel.from_events(log, unit="workspace_id", time="signup_week",
-    ...     outcome="task_completed", treated=range(25), start=20, end=29)
-    >>> result = bs.fit(panel, model="level", draws=500, seed=1, progress=False)
-    >>> result.status
-    'ok'
-    """
-    check_flags(progress=progress)
-    request = plan(panel, model, scale=scale, draws=draws, seed=seed, sampling=sampling)
-    if reason := request.lacks:
-        raise PanelError(f"model {request.spec.name!r} has no posterior here: {reason}; use a classical estimator")
-    return run(request, progress=progress)
 
 
 def with_choice(found: Fit, chosen: str) -> Fit:

@@ -2,23 +2,27 @@
 
 import time
 from pathlib import Path
+from typing import overload
 
 from bsynth._base.request import check_flags, hinted
+from bsynth.bayesian.fit import fit
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.run import fit, with_choice
+from bsynth.bayesian.run import with_choice
 from bsynth.calibration.donors import MIN_PLACEBOS, MOST_PLACEBOS, at_shares, donor_fits, players, usable_donors
 from bsynth.calibration.result import Calibration
+from bsynth.calibration.waves import WavesCalibration, calibrate_waves
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.panel.staggered import StaggeredPanel
 from bsynth.pieces import check_store
 from bsynth.text.numbers import count
 
 
-@hinted
+@overload
 def calibrate(
     panel: Panel,
     model: str | Path | ModelSpec = DEFAULT,
@@ -29,7 +33,31 @@ def calibrate(
     sampling: Sampling | None = None,
     store: str | Path | None = None,
     progress: bool = True,
-) -> Calibration:
+) -> Calibration: ...
+@overload
+def calibrate(
+    panel: StaggeredPanel[Panel],
+    model: str | Path | ModelSpec = DEFAULT,
+    *,
+    scale: str | None = None,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    store: str | Path | None = None,
+    progress: bool = True,
+) -> WavesCalibration: ...
+@hinted
+def calibrate(
+    panel: Panel | StaggeredPanel[Panel],
+    model: str | Path | ModelSpec = DEFAULT,
+    *,
+    scale: str | None = None,
+    draws: int | None = None,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    store: str | Path | None = None,
+    progress: bool = True,
+) -> Calibration | WavesCalibration:
     """Fit the model to every donor as pseudo-treated and move the treated unit's interval to what they show.
 
     It widens where donors err more than their fits expect, and narrows where they err less. Where the treated series is
@@ -39,7 +67,8 @@ def calibrate(
 
     Parameters
     ----------
-    panel : Panel
+    panel : Panel or StaggeredPanel
+        Of several starts the pattern of starts is re-assigned to units that are never treated: placebo waves.
     model : str, path or ModelSpec
     scale : {"treated", "each", "log", "logit", "auto"}, optional
         As `bsynth.fit`; the donors' errors are learned on that scale.
@@ -73,10 +102,12 @@ def calibrate(
     >>> len(calibration.placebos), calibration.effects()["interval"].tolist()
     (6, ['calibrated', 'calibrated', 'calibrated'])
     """
-    require_panel(panel)
     check_flags(progress=progress)
     chosen = resolve(sampling, draws, seed)
     check_store(store)
+    if isinstance(panel, StaggeredPanel):
+        return calibrate_waves(panel, model, scale=scale, sampling=chosen, store=store, progress=progress)
+    require_panel(panel)
     began = time.perf_counter()
     request = plan(panel, model, scale=scale, sampling=chosen)
     spec = request.spec

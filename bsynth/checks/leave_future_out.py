@@ -9,8 +9,8 @@ import pandas as pd
 
 from bsynth._base.request import check_flags, check_level
 from bsynth._base.types import BoolArray, FloatArray, Status
+from bsynth.bayesian.fit import fit
 from bsynth.bayesian.forecast import Forecast, check_last, forecast_of, score_forecast
-from bsynth.bayesian.run import fit
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.design import make_design

@@ -1,4 +1,5 @@
-"""The command line: ``bsynth demo``, ``run``, ``certify``, ``simulate``, ``models``, ``warm``.
+"""The command line: ``bsynth demo``, ``check``, ``plan``, ``power``, ``run``, ``certify``, ``simulate``, ``models``,
+``warm``.
 
 Exit codes: 0 done; 2 bad input (one line on stderr); 3 done, but a fit failed its convergence gate.
 """
@@ -9,6 +10,9 @@ from bsynth.cli.analysis import demo, run
 from bsynth.cli.base import Group
 from bsynth.cli.catalogue import models, simulate
 from bsynth.cli.certify import certify
+from bsynth.cli.check import check
+from bsynth.cli.plan import plan
+from bsynth.cli.power import power
 from bsynth.cli.warm import warm
 
 
@@ -18,5 +22,5 @@ def main() -> None:
     """Bayesian synthetic control with intervals that are tested, and the classical answer beside it."""
 
 
-for _command in (demo, run, certify, simulate, models, warm):
+for _command in (demo, check, plan, power, run, certify, simulate, models, warm):
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 import warnings
 from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import click
 
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
-from bsynth.cli.options import PanelRequest
+from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import (
     Stages,
     panel_words,
@@ -22,17 +23,21 @@ from bsynth.cli.terminal import (
     wrapped,
 )
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import UnreliableWarning
+from bsynth.errors import SpecError, UnreliableWarning, some_of
 from bsynth.reporting.second import second_process
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
 
 if TYPE_CHECKING:
-    from bsynth.analysis import Analysis, AnalysisPlan
+    from bsynth.analysis import AnalysisPlan, AnyAnalysis, FrozenPlan, WavesPlan
 
 
 @click.command()
-@options.panel_options
+@options.planned_options
+@click.option(
+    "--plan", "frozen", type=click.Path(path_type=Path), default=None,
+    help="A plan.toml that bsynth plan wrote: what is not given comes from it, and departures are said.",
+)  # fmt: skip
 @click.option(
     "--model", "models", multiple=True, show_default="default",
     help="Catalogue name, model.toml or its folder, or none; may be repeated.",
@@ -68,6 +73,7 @@ if TYPE_CHECKING:
 def run(
     ctx: click.Context,
     request: PanelRequest,
+    frozen: Path | None,
     models: tuple[str, ...],
     scale: str | None,
     methods: list[str],
@@ -85,45 +91,113 @@ def run(
 ) -> None:
     """Analyse DATA (CSV or Parquet) and write a run folder.
 
-    Without --cluster DATA has one row per unit and period; with it, one row per user or event.
+    Without --cluster DATA has one row per unit and period; with it, one row per user or event. Where a column says
+    that units start at different times, each is fitted by itself and their effects are pooled.
     """
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
     second = ctx.with_resource(second_process())
-    from bsynth.analysis import plan_analysis
-    from bsynth.analysis.steps import Steps
-    from bsynth.reporting.export import check_formats, export
-    from bsynth.reporting.notebook import require_notebook, write_notebook
-    from bsynth.reporting.run import NOTEBOOK, TABLES, check_run_folder, note_unavailable, note_written
-    from bsynth.reporting.slide import FILES as SLIDES
-    from bsynth.reporting.slide import slide
+    from bsynth.analysis import followed, frozen_plan
+    from bsynth.reporting.export import check_formats
+    from bsynth.reporting.notebook import require_notebook
+    from bsynth.reporting.run import check_run_folder
 
     check_run_folder(out, "--out")
     check_formats(formats)
     if notebook:
         require_notebook()
+        if request.rows():
+            raise SpecError(
+                f"--notebook reads rows as they are; leave out {some_of(request.rows(), 9)}, or the notebook"
+            )
     settings: dict[str, Any] = {
         "models": models or ("default",), "scale": scale, "methods": methods, "findings": findings,
         "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
         "level": level,
     }  # fmt: skip
+    if (plan := None if frozen is None else frozen_plan(frozen)) is not None:
+        settings |= followed(plan, settings)
+    beside = Beside(formats, slides, notebook)
+    names = request.outcomes()
+    if len(names) == 1:
+        analysis = _run(request, settings, beside, out, stage, second, plan)
+        _finish(ctx, analysis, out, stage)
+    else:
+        requests = {name: replace(request, outcome=name) for name in names}
+        _run_several(ctx, requests, settings, beside, out, stage, second, plan)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a run writes beside its folder's usual files."""
+
+    formats: list[str]
+    slides: bool
+    notebook: bool
+
+
+def _run(
+    request: PanelRequest,
+    settings: dict[str, Any],
+    beside: Beside,
+    out: Path,
+    stage: Stages,
+    second: Executor | None,
+    plan: "FrozenPlan | None" = None,
+) -> "AnyAnalysis":
+    """Read, analyse and write one outcome."""
+    from bsynth.analysis import plan_analysis
+    from bsynth.analysis.steps import Steps
+    from bsynth.reporting.export import export
+    from bsynth.reporting.notebook import write_notebook
+    from bsynth.reporting.run import NOTEBOOK, TABLES, note_unavailable, note_written
+    from bsynth.reporting.slide import FILES as SLIDES
+    from bsynth.reporting.slide import slide
+
     request = request.resolved()
-    planned = plan_analysis(request.read(), **settings)
+    planned = plan_analysis(request.read(), **settings).against(plan)
     analysis = _carry_out(planned, out, stage, second, truth=None)
     steps = Steps(analysis.unavailable)
-    if formats:
+    if beside.formats:
         stage("tables")
-        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=formats)) or ())
-    if slides:
+        note_written(out, steps.attempt(TABLES, lambda: export(analysis, out / TABLES, formats=beside.formats)) or ())
+    if beside.slides:
         stage("slide")
         note_written(out, [out / name for name in SLIDES])
         for name in SLIDES:
             steps.attempt(name, partial(slide, analysis, out / name))
-    if notebook:
+    if beside.notebook:
         stage("notebook: the same once more, cell by cell")
         note_written(out, [out / NOTEBOOK])
-        steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.roles(), **settings))
-    _finish(ctx, note_unavailable(analysis, out, steps), out, stage)
+        steps.attempt(NOTEBOOK, lambda: write_notebook(request.data, out / NOTEBOOK, **request.again(), **settings))
+    return note_unavailable(analysis, out, steps)
+
+
+def _run_several(
+    ctx: click.Context,
+    requests: dict[str, PanelRequest],
+    settings: dict[str, Any],
+    beside: Beside,
+    out: Path,
+    stage: Stages,
+    second: Executor | None,
+    plan: "FrozenPlan | None",
+) -> None:
+    """Each outcome in its own folder, and one page about all of them."""
+    from bsynth.reporting.outcomes import Outcomes, folder_of, write_outcomes
+
+    # A mistake in the last one is not found after an hour of the others.
+    for request in requests.values():
+        request.resolved().read()
+    one = partial(_run, settings=settings, beside=beside, stage=stage, second=second, plan=plan)
+    found = Outcomes({name: one(each, out=out / folder_of(name)) for name, each in requests.items()})
+    write_outcomes(found, out)
+    stage("done")
+    for sentence in found.sentences():
+        click.echo("\n" + wrapped(sentence))
+    click.echo("\n" + wrapped(f"written to {out}; open {out / 'index.html'}, and a folder for each outcome"))
+    if found.status != "ok":
+        ctx.exit(UNRELIABLE)
 
 
 @click.command()
@@ -167,8 +241,8 @@ def demo(
 
 
 def _carry_out(
-    request: "AnalysisPlan", out: Path, stage: Stages, second: Executor | None, *, truth: float | None
-) -> "Analysis":
+    request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, second: Executor | None, *, truth: float | None
+) -> "AnyAnalysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
     from bsynth.reporting.run import write_run, written_in
@@ -186,7 +260,9 @@ def _carry_out(
         waiting = out.absolute().parent / f".{out.name}.unfinished"
         waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
-        analysis = run_analysis(request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store)
+        analysis: AnyAnalysis = run_analysis(
+            request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
+        )
     stage("writing")
     analysis = write_run(analysis, out, tell=stage, second=second)
     # A folder of that name may hold files of the user's.
@@ -196,7 +272,7 @@ def _carry_out(
     return analysis
 
 
-def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) -> None:
+def _finish(ctx: click.Context, analysis: "AnyAnalysis", out: Path, stage: Stages) -> None:
     """Print the table, the verdict, what is not available and the files to open, and set the exit code."""
     from bsynth.analysis import LONGER
     from bsynth.reporting.run import written_in
@@ -207,6 +283,8 @@ def _finish(ctx: click.Context, analysis: "Analysis", out: Path, stage: Stages) 
     if stage.quiet:
         # Else they stood at the beginning; what was left out of the data is never passed over.
         tell_notes(analysis)
+    if (review := analysis.findings.get("frozen_plan")) is not None:
+        click.echo("\n" + "\n".join(map(wrapped, review.sentences())))
     tell_files(out, written_in(out))
     if analysis.status != "ok":
         longer = " ".join(f"--{name.replace('_', '-')} {value}" for name, value in LONGER.items())

@@ -12,7 +12,7 @@ import click
 from bsynth._base.request import check_output
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE
-from bsynth.cli.options import PanelRequest
+from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import panel_words
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
@@ -60,7 +60,7 @@ def certify(
     from bsynth.calibration import certificate as certifying
 
     check_output(out, "--out", STORE, (JSON, UNITS), (FIGURES,))
-    panel = request.resolved().read()
+    panel = request.resolved().read_one()
     began = time.perf_counter()
 
     def stage(text: str) -> None:
@@ -123,7 +123,8 @@ def _write_json(certificate: "Certificate", out: Path, unavailable: dict[str, st
 def _draw(certificate: "Certificate", folder: Path) -> None:
     from bsynth.plots.certificate import SIZE, plot_certificate
     from bsynth.plots.style import new_figure
-    from bsynth.reporting.figures import finished, save_figure
+    from bsynth.reporting.drawing import finished
+    from bsynth.reporting.figures import save_figure
 
     figure, ax = new_figure(SIZE)
     plot_certificate(certificate, ax=ax)

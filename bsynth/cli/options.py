@@ -1,19 +1,16 @@
 """Options that commands share, among them those that describe a panel."""
 
-import csv
 import functools
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from bsynth.cli.request import PanelRequest, split
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError
-
-if TYPE_CHECKING:
-    from bsynth.panel import Panel
 
 
 def listed(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> list[str]:
@@ -62,22 +59,6 @@ def findings() -> tuple[str, ...]:
     return tuple(FINDINGS)
 
 
-def split(text: str, known: Collection[str] = ()) -> list[str]:
-    """The names in a text, as in a line of CSV; spaces around one go, unless it is ``known`` with them.
-
-    Examples
-    --------
-    >>> split('"Washington, DC", Maine')
-    ['Washington, DC', 'Maine']
-    """
-    try:
-        names = next(csv.reader([text], skipinitialspace=True), [])
-    except csv.Error:
-        names = [text]
-    found = (name if name in known else name.strip() for name in names)
-    return [name for name in found if name]
-
-
 out = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 draws = click.option("--draws", type=int, default=1000, show_default=True, help="Draws kept per chain.")
 scale = click.option(
@@ -88,71 +69,6 @@ scale = click.option(
 replicates = click.option("--replicates", type=int, default=1000, show_default=True, help="Bootstrap replicates.")
 level = click.option("--level", type=float, default=0.95, show_default=True, help="Probability of intervals.")
 quiet = click.option("--quiet", is_flag=True, help="No progress on stderr.")
-
-
-@dataclass(frozen=True)
-class PanelRequest:
-    """A data file and what its columns mean, as the options say."""
-
-    data: Path
-    unit: str
-    time_: str
-    outcome: str
-    treated: list[str]
-    start: str
-    end: str | None
-    donors: list[str] | None
-    exclude: list[str]
-    cluster: str | None
-    covariates: list[str]
-    missing: Any
-    date_format: str | None = None
-    outcome_label: str | None = None
-    unit_label: str | None = None
-    higher_is: Any = None
-
-    def roles(self) -> dict[str, Any]:
-        """Return what the columns mean, as keyword arguments of `Panel.from_events`."""
-        return {
-            "unit": self.unit, "time": self.time_, "outcome": self.outcome, "treated": self.treated,
-            "start": self.start, "end": self.end, "donors": self.donors, "missing": self.missing,
-            "exclude": self.exclude, "covariates": self.covariates, "cluster": self.cluster,
-            "date_format": self.date_format, "outcome_label": self.outcome_label, "unit_label": self.unit_label,
-            "higher_is": self.higher_is,
-        }  # fmt: skip
-
-    def resolved(self) -> "PanelRequest":
-        """The request with each text of labels as the labels it holds.
-
-        A text that stands in the data as it was typed is one label, whatever commas and spaces are in it; any
-        other is split at its commas, where quotes protect one.
-        """
-        from bsynth.panel import column_names, unit_names
-
-        def several(typed: list[str], names: Callable[[], Collection[str]]) -> list[str]:
-            if all(text == text.strip() and not {",", '"'} & set(text) for text in typed):
-                return [text for text in typed if text]
-            known = names()
-            return [name for text in typed for name in ([text] if text in known else split(text, known))]
-
-        units = functools.cache(lambda: unit_names(self.data, self.unit))
-        return replace(
-            self,
-            treated=several(self.treated, units),
-            donors=several(self.donors, units) if self.donors else None,
-            exclude=several(self.exclude, units),
-            covariates=several(self.covariates, lambda: column_names(self.data)),
-        )
-
-    def read(self) -> "Panel":
-        """Read and validate the panel."""
-        from bsynth.panel import Panel
-
-        roles = self.roles()
-        if self.cluster is None:
-            del roles["cluster"]
-        made: Panel = (Panel.from_long if self.cluster is None else Panel.from_events)(self.data, **roles)
-        return made
 
 
 _SAMPLING = (
@@ -189,12 +105,39 @@ _PANEL = (
     click.argument("data", type=click.Path(path_type=Path)),
     click.option("--unit", required=True, help="Column of units."),
     click.option("--time", "time_", required=True, help="Column of periods."),
-    click.option("--outcome", required=True, help="Column of the outcome."),
+    click.option("--outcome", required=True, help="Column of the outcome, or several, separated by commas."),
     click.option(
-        "--treated", multiple=True, required=True, callback=typed,
-        help="Treated unit, or several separated by commas; they are averaged. " + _COMMAS,
+        "--treated", multiple=True, callback=typed,
+        help="Treated unit, or several separated by commas that start together; they are averaged. " + _COMMAS,
     ),
-    click.option("--start", required=True, help="First treated period, as in the data or as 2024-01-31."),
+    click.option("--start", default=None, help="First treated period, as in the data or as 2024-01-31."),
+    click.option(
+        "--start-column", default=None,
+        help="Instead of --treated and --start: column with each unit's own start, empty where never treated.",
+    ),
+    click.option(
+        "--treatment-column", default=None,
+        help="Instead of --treated and --start: column that is 1 from each unit's start on, else 0.",
+    ),
+    click.option(
+        "--anticipation", type=int, default=0, show_default=True,
+        help="Periods before a start that are left out of fit and effect.",
+    ),
+    click.option(
+        "--washout", type=int, default=0, show_default=True, help="Periods from a start on that are left out."
+    ),
+    click.option(
+        "--donor-kind", type=click.Choice(["never", "not-yet", "both"]), default=None,
+        help="Where starts differ: donors never treated, treated later (until their own start), or both; "
+        "by default those never treated where there are two, else both.",
+    ),
+    click.option(
+        "--horizon", type=int, default=None, help="Where starts differ: periods from a start on used at most."
+    ),
+    click.option(
+        "--settled", type=int, default=None,
+        help="Where all are treated in the end: periods after which earlier waves may be donors again.",
+    ),
     click.option("--end", default=None, help="Last period used; the last in the data by default."),
     click.option("--donors", multiple=True, callback=typed, help="Only these donors; written as --treated."),
     click.option("--exclude", multiple=True, callback=typed, help="Units that are no donors; written as --treated."),
@@ -217,20 +160,83 @@ _PANEL = (
         "--higher-is", type=click.Choice(["better", "worse"]), default=None,
         help="Whether more of the outcome is good; words judge no direction without it.",
     ),
+    click.option("--where", default=None, help="Condition in SQL on the rows that count: \"country = 'US'\"."),
+    click.option(
+        "--freq", type=click.Choice(["day", "week", "month", "quarter", "year"]), default=None,
+        help="Period in which the moments of --time are counted.",
+    ),
+    click.option("--time-zone", default=None, help="Whose days these are, such as America/New_York."),
+    click.option("--week-start", default=None, help="Weekday on which weeks begin; monday by default."),
+    click.option("--agg", default=None, help="What becomes of a cell's rows: mean, sum, count or ratio."),
+    click.option("--denominator", default=None, help="Column that the outcome is divided by, with --agg ratio."),
+    click.option("--key", multiple=True, callback=listed, help="Columns that name a row: no two rows may share them."),
+    click.option(
+        "--duplicates", type=click.Choice(["error", "identical", "first", "last"]), default=None,
+        help="Rule for rows of one key: refuse, drop copies, or keep the first or last in time.",
+    ),
+    click.option(
+        "--resamples", type=int, default=None,
+        help="Resample users of --cluster where the data lie, so often, rather than bring their sums here.",
+    ),
 )  # fmt: skip
 
 
-def panel_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the argument DATA and the options of a panel; it receives them as one ``request``."""
+def panel_options(command: Callable[..., None], *, start: bool = True, planned: bool = False) -> Callable[..., None]:
+    """Give a command the argument DATA and the options of a panel; it receives them as one ``request``.
+
+    ``planned``: it has an option ``frozen``, a plan from which the columns and roles come that are not given.
+    """
 
     @functools.wraps(command)
     def gathered(*args: Any, **options: Any) -> None:
-        request = PanelRequest(**{field.name: options.pop(field.name) for field in fields(PanelRequest)})
+        if planned:
+            _by_plan(options)
+        asked = {each.name: options.pop(each.name) for each in fields(PanelRequest) if each.name != "history"}
+        request = PanelRequest(**asked, history=not start)
         command(*args, request=request, **options)
 
     for option in reversed(_PANEL):
         gathered = option(gathered)
+    for option in gathered.__click_params__:  # type: ignore[attr-defined]
+        if option.name == "start" and not start:
+            option.required, option.help = False, f"{option.help} Without one nothing has started yet."
+        if planned and option.name in _PLANNED:
+            option.required = False
     return gathered
+
+
+_PLANNED = ("unit", "time_", "outcome")
+
+
+def _by_plan(options: dict[str, Any]) -> None:
+    """Fill in from the plan what was not given, and ask for the rest."""
+    if (file := options["frozen"]) is not None:
+        from bsynth.analysis import frozen_plan
+
+        plan = frozen_plan(file)
+        known = {
+            "unit": plan.unit, "time_": plan.time, "outcome": plan.outcome, "treated": [_quoted(plan.treated)],
+            "start": plan.start, "end": plan.end or None, "donors": [_quoted(plan.donors)],
+            "cluster": plan.cluster or None,
+        }  # fmt: skip
+        if options["exclude"]:
+            # Whoever leaves donors out departs from the plan, and says so without naming all the others.
+            known["donors"] = [_quoted([d for d in plan.donors if d not in split(",".join(options["exclude"]))])]
+        options |= {name: value for name, value in known.items() if not options[name]}
+    for name in _PLANNED:
+        if not options[name]:
+            option = next(p for p in click.get_current_context().command.params if p.name == name)
+            raise click.MissingParameter(ctx=click.get_current_context(), param=option)
+
+
+def _quoted(labels: Collection[str]) -> str:
+    """Labels as a line of CSV, which `split` reads back."""
+    return ",".join('"' + label.replace('"', '""') + '"' for label in labels)
+
+
+planned_options = functools.partial(panel_options, planned=True)
+history_options = functools.partial(panel_options, start=False)
+"""As `panel_options`, of data in which nothing need have started."""
 
 
 _DECISION = (

@@ -16,8 +16,8 @@ from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import chance_words, count, fixed, numbers, p_alone, percent
 
 if TYPE_CHECKING:
-    from bsynth.analysis import Analysis
-    from bsynth.panel import Panel
+    from bsynth.analysis import AnyAnalysis
+    from bsynth.panel import Panel, StaggeredPanel
 
 PIPED = 80
 """Columns where nobody's terminal says how many it has."""
@@ -65,7 +65,7 @@ def wrapped(text: str, *, head: str = "") -> str:
     return "\n".join(lines)
 
 
-def panel_words(panel: "Panel") -> str:
+def panel_words(panel: "Panel | StaggeredPanel[Panel]") -> str:
     """Say who is compared with whom, and over which periods.
 
     Examples
@@ -76,13 +76,17 @@ def panel_words(panel: "Panel") -> str:
     >>> panel_words(Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=8))
     '0 against 6 donors: 8 periods before the start (0 to 7), 1 period from it on (8 alone)'
     """
+    from bsynth.panel import StaggeredPanel
+
+    if isinstance(panel, StaggeredPanel):
+        return panel.sentences()[0].rstrip(".")
     labels, n_pre = [plain(label) for label in panel.period_labels()], panel.n_pre
     before = f"{count(n_pre, 'period')} before the start ({span(labels[0], labels[n_pre - 1])})"
     after = f"{count(panel.n_post, 'period')} from it on ({span(labels[n_pre], labels[-1])})"
     return f"{panel.treated_name} against {count(panel.n_donors, 'donor')}: {before}, {after}"
 
 
-def tell_verdict(analysis: "Analysis") -> None:
+def tell_verdict(analysis: "AnyAnalysis") -> None:
     """Print the headline and the bullets, and what cannot be had."""
     verdict = analysis.verdict
     click.echo(f"\n{click.style(wrapped(verdict.headline), bold=True)}\n")
@@ -94,7 +98,7 @@ def tell_verdict(analysis: "Analysis") -> None:
             click.echo(wrapped(f"{name}: {one_line(reason)}", head="  "))
 
 
-def tell_notes(analysis: "Analysis") -> None:
+def tell_notes(analysis: "AnyAnalysis") -> None:
     """Print what should be known of the panel."""
     for note in analysis.panel.notes():
         click.echo("\n" + wrapped(note))
@@ -125,7 +129,7 @@ def tell_files(out: Path, written: list[Path]) -> None:
     click.echo("\n" + wrapped(f"written to {out}; open {', '.join(opened)}{more}"))
 
 
-def print_table(analysis: "Analysis") -> None:
+def print_table(analysis: "AnyAnalysis") -> None:
     """Print truth, posterior and classical rows of the average effect side by side, and what its short names mean."""
     from rich.console import Console
     from rich.table import Table

@@ -29,6 +29,9 @@ from bsynth.evidence.run import PARTS, Request, folder_of, measure_model
 @click.option("--seeds", type=click.IntRange(2), default=100, show_default=True, help="Repetitions in each world.")
 @click.option("--world", "only", multiple=True, help="Only this simulated world; may be repeated.")
 @click.option("--simulations", type=click.IntRange(20), default=300, show_default=True, help="Draws from the prior.")
+@click.option(
+    "--minutes", type=float, default=None, help="Of simulated waves as many as begin within so many CPU minutes."
+)
 @click.option("--quick", is_flag=True, help="Six repetitions of each, and nothing written: does it run?")
 @click.option("--quiet", is_flag=True, help="No progress on stderr.")
 def evidence_command(
@@ -39,6 +42,7 @@ def evidence_command(
     seeds: int,
     only: tuple[str, ...],
     simulations: int,
+    minutes: float | None,
     quick: bool,
     quiet: bool,
 ) -> None:
@@ -56,6 +60,7 @@ def evidence_command(
             work=work,
             seeds=seeds,
             simulations=simulations,
+            minutes=minutes,
             only=only or None,
             quick=quick,
             settings=Settings(progress=not quiet),

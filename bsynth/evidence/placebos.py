@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.types import FloatArray, Label
-from bsynth.bayesian.run import fit
+from bsynth.bayesian.fit import fit
 from bsynth.calibration import (
     Lesson,
     PlaceboFit,

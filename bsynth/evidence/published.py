@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bsynth.bayesian.run import fit
+from bsynth.bayesian.fit import fit
 from bsynth.errors import PanelError
 from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.scores import rounded

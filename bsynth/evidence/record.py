@@ -44,7 +44,12 @@ class Settings:
 def key_of(spec: ModelSpec, settings: Mapping[str, Any]) -> str:
     """Return the name of a specification (its title left out) with these settings."""
     # A piece that is not there is no part of the specification: a larger vocabulary keeps old evidence.
-    there = {"covariates": spec.covariates.use, "season": spec.season.terms, "trend": spec.trend.slope}
+    there = {
+        "covariates": spec.covariates.use,
+        "season": spec.season.terms,
+        "trend": spec.trend.slope,
+        "pooling": spec.pooling.effects,
+    }
     absent = {piece for piece, switch in there.items() if switch == "none"}
     plain = {name: value for name, value in spec.to_dict().items() if name not in {"name", "title"} | absent}
     return hashlib.sha256(json.dumps([plain, dict(settings)], sort_keys=True).encode()).hexdigest()[:16]

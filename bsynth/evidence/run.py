@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bsynth._base.versions import versions
 from bsynth.errors import SpecError
-from bsynth.evidence import card, placebos, published, sbc, worlds
+from bsynth.evidence import card, placebos, published, sbc, waves, waves_sbc, worlds
 from bsynth.evidence.record import Settings, key_of
 from bsynth.model.catalogue import list_models, load_model, models_folder
 from bsynth.model.spec import ModelSpec
@@ -34,6 +34,8 @@ class Request:
         Repetitions in each world; draws from the prior.
     only : tuple of str or None
         Worlds to measure; all by default.
+    minutes : float or None
+        Of simulated waves as many as begin within so many CPU minutes; None for all.
     quick : bool
         A trial run of six repetitions each, which writes nothing into the model's folder.
     settings : Settings
@@ -45,6 +47,7 @@ class Request:
     seeds: int = 100
     simulations: int = 300
     only: tuple[str, ...] | None = None
+    minutes: float | None = None
     quick: bool = False
     settings: Settings = field(default_factory=Settings)
 
@@ -106,6 +109,8 @@ def write(folder: Path, evidence: Record) -> None:
 def _measure_part(part: str, spec: ModelSpec, request: Request) -> Record | None:
     """Return one part's summary, or None when the model cannot be asked that."""
     work, settings = request.work / spec.name, request.settings
+    if spec.pooling.effects != "none":
+        return _measure_waves(part, spec, request)
     counts = spec.cells.variance == "known"
     if part == "placebos":
         if counts or request.data is None:
@@ -126,3 +131,15 @@ def _measure_part(part: str, spec: ModelSpec, request: Request) -> Record | None
             "runs": [sbc.run(spec, request.work, lightest, simulations=simulations, known=known) for known in kinds]
         }
     raise SpecError(f"part {part!r} is not known; allowed: {', '.join(PARTS)}")
+
+
+def _measure_waves(part: str, spec: ModelSpec, request: Request) -> Record | None:
+    """The same of a model of several starts, which has worlds and a simulator of its own."""
+    work, settings = request.work / spec.name, request.settings
+    if part == "worlds":
+        seeds = QUICK if request.quick else request.seeds
+        return waves.run(spec, work, settings, seeds=seeds, minutes=request.minutes)
+    if part == "sbc":
+        simulations = QUICK if request.quick else request.simulations
+        return {"runs": [waves_sbc.run(spec, work, settings, simulations=simulations, minutes=request.minutes)]}
+    return None

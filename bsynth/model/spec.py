@@ -171,6 +171,16 @@ class Trend(_Piece):
     sd: Positive = 0.05
 
 
+class Pooling(_Piece):
+    """Effects of units pooled as in `bsynth.engines.pooling`; scales in median pre-period sd of the treated units."""
+
+    effects: Literal["none", "partial"] = "none"
+    start_sd: Positive = 5.0
+    step_sd: Positive = 0.1
+    unit_sd: Positive = 0.5
+    period_sd: Positive = 0.1
+
+
 class ModelSpec(_Piece):
     """A Bayesian synthetic control, declared.
 
@@ -201,6 +211,7 @@ class ModelSpec(_Piece):
     covariates: CovariateUse = CovariateUse()
     season: Season = Season()
     trend: Trend = Trend()
+    pooling: Pooling = Pooling()
 
     @model_validator(mode="after")
     def _combinations(self) -> Self:

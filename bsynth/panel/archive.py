@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from bsynth._base.types import Label
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Covariates, Source
+from bsynth.panel.cells import Cells, Covariates, Ratio
 from bsynth.panel.panel import Panel
+from bsynth.panel.provenance import Source
 from bsynth.panel.spelling import Spelling
 from bsynth.panel.wording import Labels
 from bsynth.pieces import digest
 
 _SUMS = ("n", "total", "total_sq")
+_RATIO = ("size", "cross", "size_sq")
 """Arrays of the cells."""
 _LABELS = ("dropped", "anticipation", "washout")
 """What a source says of units and periods that are no longer in the panel."""
@@ -48,6 +50,10 @@ def pack(panel: Panel) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     if (cells := panel.cells) is not None:
         arrays |= {name: getattr(cells, name) for name in _SUMS}
         facts["cells"] = {"binary": bool(cells.binary), "design_effect": float(cells.design_effect)}
+        if cells.agg != "mean":
+            facts["cells"]["agg"] = cells.agg
+        if cells.ratio is not None:
+            arrays |= {f"ratio_{name}": getattr(cells.ratio, name) for name in _RATIO}
     if panel.covariates is not None:
         arrays["covariates"] = panel.covariates.values
         facts["covariates"] = list(panel.covariates.names)
@@ -64,16 +70,22 @@ def unpack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Pane
         units=units,
         times=times,
         treated=units[: facts["n_treated"]],
-        start=times[facts["n_pre"]],
+        start=times[facts["n_pre"]] if facts["n_pre"] < len(times) else _keeping(facts, times).after(times),
         end=times[-1],
         source=_of_source(facts["source"], units, times),
         cells=None
         if cells is None
-        else Cells(n=arrays["n"], total=arrays["total"], total_sq=arrays["total_sq"], **cells),
+        else Cells(n=arrays["n"], total=arrays["total"], total_sq=arrays["total_sq"], ratio=_ratio(arrays), **cells),
         covariates=None if covariates is None else Covariates(tuple(covariates), arrays["covariates"]),
         calendar=_of_calendar(facts["calendar"]),
         labels=Labels(**facts["labels"]) if "labels" in facts else Labels(),
     )
+
+
+def _ratio(arrays: Mapping[str, NDArray[Any]]) -> Ratio | None:
+    if "ratio_size" not in arrays:
+        return None
+    return Ratio(*(arrays[f"ratio_{name}"] for name in _RATIO))
 
 
 def fingerprint(panel: Panel) -> str:
@@ -141,9 +153,14 @@ def _of_source(stored: Mapping[str, Any], units: tuple[Label, ...], times: pd.In
     plain = {
         "filled": tuple((units[at], times[t]) for at, t in stored["filled"]),
         "alike": tuple((one, other) for one, other in stored["alike"]),
+        "said": tuple(stored.get("said", ())),
     }
     plain |= {name: tuple(_of_label(label) for label in stored.get(name, ())) for name in _LABELS}
     return Source(**{**stored, **plain})
+
+
+def _keeping(facts: Mapping[str, Any], times: pd.Index) -> Calendar:
+    return _of_calendar(facts["calendar"]) or Calendar.of(times)
 
 
 def _of_calendar(stored: Mapping[str, Any] | None) -> Calendar | None:

@@ -1,22 +1,20 @@
 """How a panel is built: from long or wide data, or from a log of users or events."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Literal, Self, overload
 
 from bsynth._base.types import Label, Missing
-from bsynth.errors import PanelError
-from bsynth.panel.cells import CellTable
-from bsynth.panel.data import PanelData
-from bsynth.panel.missing import complete
-from bsynth.panel.read import read_events, read_long, read_wide
+from bsynth.panel.assemble import adoption
+from bsynth.panel.events import FromEvents
+from bsynth.panel.read import read_long, read_wide
 from bsynth.panel.roles import Roles
+from bsynth.panel.rows import Agg, Duplicates, Freq, Rows, Weekday
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.panel.timing import DonorKind, Timing
 from bsynth.panel.wording import Labels
 
 
-class Constructors(PanelData):
+class Constructors(FromEvents):
     """The ways to build a `Panel`, or a `StaggeredPanel` where starts differ."""
 
     @overload
@@ -41,6 +39,14 @@ class Constructors(PanelData):
         outcome_label: str | None = None,
         unit_label: str | None = None,
         higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
     ) -> Self: ...
 
     @overload
@@ -69,6 +75,14 @@ class Constructors(PanelData):
         outcome_label: str | None = None,
         unit_label: str | None = None,
         higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
     ) -> Self | StaggeredPanel[Self]: ...
 
     @classmethod
@@ -97,6 +111,14 @@ class Constructors(PanelData):
         outcome_label: str | None = None,
         unit_label: str | None = None,
         higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
     ) -> Self | StaggeredPanel[Self]:
         """Build a panel from one row per unit and period.
 
@@ -105,13 +127,17 @@ class Constructors(PanelData):
 
         Parameters
         ----------
-        data : DataFrame, path of a CSV or Parquet file, or Ibis table
+        data : frame, path, DuckDB relation, or Ibis table
+            A frame of pandas, polars, Arrow, modin or another library that narwhals knows; a CSV file; a Parquet file,
+            a folder of them (hive partitions are columns) or a pattern; a table of any Ibis backend.
         unit, time, outcome : str
             Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
             quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
         treated : label or collection of labels
             One treated unit, or several that start together and are averaged.
         start : label, or mapping of unit to label
+            With ``treated`` and no start nothing has started yet: the panel is a history to plan with
+            (`bsynth.plan_rollout`), and whatever needs periods after a start refuses it.
             First treated period, written as in the data or as an ISO date; of each treated unit in a mapping, which
             needs no ``treated``.
         start_column : str
@@ -146,6 +172,19 @@ class Constructors(PanelData):
             "unit".
         higher_is : {"better", "worse"}, optional
             Whether more of the outcome is good; words judge no direction without it.
+        where : str, optional
+            Condition in SQL on the rows that count, such as ``"country = 'US' AND amount > 0"``.
+        freq : {"day", "week", "month", "quarter", "year"}, optional
+            Period in which the moments in ``time`` are counted.
+        time_zone, week_start : str, optional
+            Whose days these are ("America/New_York"; times without a zone are then UTC), and on which weekday weeks
+            begin ("monday").
+        agg : {"mean", "sum", "count", "ratio"}, optional
+            What becomes of several rows in a cell; without it there may be one. "ratio" is Σ outcome / Σ
+            ``denominator``; cells without a row are zero in a sum or count.
+        key, duplicates : str or collection of str; {"error", "identical", "first", "last"}
+            Columns that name a row, and the rule for several rows of one key: refuse them, drop copies, or keep the
+            first or last in time.
 
         Raises
         ------
@@ -153,10 +192,11 @@ class Constructors(PanelData):
             One line that names the column, unit or period at fault.
         """
         columns = {"unit": unit, "time": time, "outcome": outcome}
-        adoption = _adoption(start_column, treatment_column)
-        table = read_long(data, **columns, covariates=covariates, date_format=date_format, adoption=adoption)
+        rows = Rows(where, freq, time_zone, week_start, agg, denominator, key, duplicates)
+        further: dict[str, Any] = {"covariates": covariates, "date_format": date_format}
+        table = read_long(data, **columns, **further, adoption=adoption(start_column, treatment_column), rows=rows)
         roles = Roles(treated, start, end, donors, exclude)
-        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
+        labels = Labels.given(outcome_label, unit_label, higher_is, column=rows.named(outcome))
         timing = Timing.given(anticipation, washout, donor_kind, horizon, settled)
         return cls._assemble(table, roles, timing, missing, labels)
 
@@ -248,146 +288,3 @@ class Constructors(PanelData):
         labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
         timing = Timing.given(anticipation, washout, donor_kind, horizon, settled)
         return cls._assemble(table, roles, timing, missing, labels)
-
-    @overload
-    @classmethod
-    def from_events(
-        cls,
-        data: Any,
-        *,
-        unit: str,
-        time: str,
-        outcome: str,
-        treated: Label | Iterable[Label],
-        start: Label,
-        end: Label | None = None,
-        donors: Label | Iterable[Label] | None = None,
-        exclude: Label | Iterable[Label] | None = (),
-        cluster: str | None = None,
-        missing: Missing = "error",
-        covariates: str | Iterable[str] | None = (),
-        anticipation: int = 0,
-        washout: int = 0,
-        date_format: str | None = None,
-        outcome_label: str | None = None,
-        unit_label: str | None = None,
-        higher_is: Literal["better", "worse"] | None = None,
-    ) -> Self: ...
-
-    @overload
-    @classmethod
-    def from_events(
-        cls,
-        data: Any,
-        *,
-        unit: str,
-        time: str,
-        outcome: str,
-        start: Mapping[Label, Label] | None = None,
-        start_column: str | None = None,
-        treatment_column: str | None = None,
-        end: Label | None = None,
-        donors: Label | Iterable[Label] | None = None,
-        exclude: Label | Iterable[Label] | None = (),
-        cluster: str | None = None,
-        missing: Missing = "error",
-        covariates: str | Iterable[str] | None = (),
-        anticipation: int = 0,
-        washout: int = 0,
-        donor_kind: DonorKind | None = None,
-        horizon: int | None = None,
-        settled: int | None = None,
-        date_format: str | None = None,
-        outcome_label: str | None = None,
-        unit_label: str | None = None,
-        higher_is: Literal["better", "worse"] | None = None,
-    ) -> Self | StaggeredPanel[Self]: ...
-
-    @classmethod
-    def from_events(
-        cls,
-        data: Any,
-        *,
-        unit: str,
-        time: str,
-        outcome: str,
-        treated: Label | Iterable[Label] | None = None,
-        start: Label | Mapping[Label, Label] | None = None,
-        start_column: str | None = None,
-        treatment_column: str | None = None,
-        end: Label | None = None,
-        donors: Label | Iterable[Label] | None = None,
-        exclude: Label | Iterable[Label] | None = (),
-        cluster: str | None = None,
-        missing: Missing = "error",
-        covariates: str | Iterable[str] | None = (),
-        anticipation: int = 0,
-        washout: int = 0,
-        donor_kind: DonorKind | None = None,
-        horizon: int | None = None,
-        settled: int | None = None,
-        date_format: str | None = None,
-        outcome_label: str | None = None,
-        unit_label: str | None = None,
-        higher_is: Literal["better", "worse"] | None = None,
-    ) -> Self | StaggeredPanel[Self]:
-        """Build a panel of cell means from one row per user or event.
-
-        Only cell sums leave the query engine; the panel keeps n, Σy and Σy² of each cell, so the
-        sampling variance of each mean is known. With ``cluster`` (the user) it also keeps sums per
-        user and cell, which the user-level bootstrap resamples. Other parameters and errors as `from_long`
-        (covariates are cell means too); a row without an outcome counts in no cell and is noted in ``source``.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> from bsynth.panel import Panel
-        >>> log = pd.DataFrame({"team": list("abc") * 8, "week": sorted([1, 2, 3, 4] * 6), "user": range(24),
-        ...                     "done": [0, 1, 1, 1, 0, 1] * 2 + [1, 0, 1, 1, 1, 0] * 2})
-        >>> panel = Panel.from_events(log, unit="team", time="week", outcome="done", cluster="user",
-        ...                           treated="a", start=4)
-        >>> panel.treated_series.tolist(), panel.cells.n[0].tolist(), panel.clusters.count
-        ([0.5, 0.5, 1.0, 1.0], [2.0, 2.0, 2.0], 24)
-        """
-        columns = {"unit": unit, "time": time, "outcome": outcome}
-        further: dict[str, Any] = {"cluster": cluster, "covariates": covariates, "date_format": date_format}
-        table = read_events(data, **columns, **further, adoption=_adoption(start_column, treatment_column))
-        roles = Roles(treated, start, end, donors, exclude)
-        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
-        timing = Timing.given(anticipation, washout, donor_kind, horizon, settled)
-        return cls._assemble(table, roles, timing, missing, labels)
-
-    @classmethod
-    def _assemble(
-        cls, table: CellTable, roles: Roles, timing: Timing, missing: Missing, labels: Labels
-    ) -> Self | StaggeredPanel[Self]:
-        starts, pool, last = roles.resolve(table)
-        asked = table.take(last + 1, (*starts, *pool))
-        done = complete(asked, list(starts.values()), missing)
-        whole = cls(
-            outcome=done.outcome,
-            units=asked.units,
-            times=asked.times,
-            treated=tuple(starts),
-            start=asked.times[min(starts.values())],
-            end=asked.times[last],
-            source=replace(asked.source, missing=missing, filled=done.filled, dropped=done.dropped),
-            cells=asked.cells,
-            clusters=asked.clusters,
-            covariates=asked.covariates,
-            calendar=asked.calendar,
-            labels=labels,
-        )
-        donors = tuple(u for u in pool if u not in done.dropped)
-        if len(set(starts.values())) == 1:
-            return whole._around(timing, donors)
-        used = whole._select(whole.treated, donors, slice(None), whole.start)
-        return StaggeredPanel(used, {unit: asked.times[at] for unit, at in starts.items()}, timing)
-
-
-def _adoption(start_column: str | None, treatment_column: str | None) -> dict[str, str]:
-    """The role of the column that says when units start, where there is one."""
-    if start_column is not None and treatment_column is not None:
-        raise PanelError("start_column and treatment_column are both given; give the one that the data have")
-    named = {"start": start_column, "treatment": treatment_column}
-    return {role: column for role, column in named.items() if column is not None}

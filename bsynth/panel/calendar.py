@@ -125,6 +125,30 @@ class Calendar:
         start = first.to_datetime64().astype("datetime64[D]")
         return list(pd.DatetimeIndex(np.busday_offset(start, absent * self.step, weekmask=list(self.weekdays))))
 
+    def after(self, times: pd.Index) -> Any:
+        """Return the period that comes after the last, as a label; off any calendar one usual distance on.
+
+        Examples
+        --------
+        >>> months = pd.DatetimeIndex(["2024-01-01", "2024-02-01", "2024-03-01"])
+        >>> Calendar.of(months).after(months).isoformat(), Calendar.of(pd.Index([1, 3])).after(pd.Index([1, 3]))
+        ('2024-04-01T00:00:00', 5)
+        """
+        last = times[-1]
+        if not isinstance(times, pd.DatetimeIndex):
+            return (last + (self.step if self.counts == PERIODS else type(last)(np.median(np.diff(times))))).item()
+        if self.counts == MONTHS:
+            month_end = bool((times.days_in_month == times.day).all())
+            return last + (pd.offsets.MonthEnd(self.step) if month_end else pd.DateOffset(months=self.step))
+        if self.counts == TICKS:
+            return last + pd.Timedelta(microseconds=self.step)
+        if self.counts == DAYS:
+            following = np.busday_offset(
+                last.tz_localize(None).to_datetime64().astype("datetime64[D]"), self.step, weekmask=list(self.weekdays)
+            )
+            return pd.Timestamp(following).tz_localize(times.tz)
+        return last + pd.Series(times).diff().median()
+
     def clock(self, times: pd.Index) -> FloatArray:
         """Return when each period is (T,), in steps of the calendar; where there is none, by the dates themselves."""
         if self.counts != EQUAL:
@@ -192,7 +216,8 @@ class Calendar:
         named = [show(label) for label in self.missing(times, most=6)]
         listed = ", ".join(map(str, named)) + (f" and {count - len(named)} more" if count > len(named) else "")
         word = "calendar day" if self.frequency == "day" else self.frequency
-        after, covered = int(places[-1] - places[n_pre]) + 1, len(times) - n_pre
+        covered = len(times) - n_pre
+        after = int(places[-1] - places[n_pre]) + 1 if covered else 0
         said = (
             f"{count} of {counted(int(places[-1]) + 1, word)} from {show(times[0])} to {show(times[-1])} "
             f"{'has' if count == 1 else 'have'} no row: {listed}"

@@ -20,7 +20,8 @@ def panel_card(panel: PanelData) -> str:
     rows = {
         "Treated": f"{panel.treated_name}" + (f" ({some_of(panel.treated)})" if panel.n_treated > 1 else ""),
         "Donors": f"{panel.n_donors} ({some_of(panel.donors)})",
-        "Window": f"{span(words[0], words[-1])}, treated from {words[panel.n_pre]}",
+        "Window": f"{span(words[0], words[-1])}, "
+        + (f"treated from {panel.start_words}" if panel.n_post else "no start yet"),
         "Periods": f"{panel.n_pre} before, {panel.n_post} after",
         "Outcome": f"{source.outcome} from {source.name}",
         "Rows": f"{source.rows_used:,} used of {source.rows_in:,}",
@@ -52,7 +53,7 @@ def panel_dict(panel: PanelData) -> dict[str, Any]:
         "times": len(panel.times),
         "start": show(panel.start),
         "end": show(panel.end),
-        "start_words": panel.period_words()[panel.n_pre],
+        "start_words": panel.start_words,
         "window": panel.window,
         "treated": [show(u) for u in panel.treated],
         "covariates": [] if panel.covariates is None else list(panel.covariates.names),

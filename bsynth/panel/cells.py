@@ -1,4 +1,4 @@
-"""What leaves the query engine: cell means and sums, clusters, and where they came from."""
+"""What leaves the query engine: cell means and sums, and clusters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,14 +9,11 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.brief import Brief
-from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
-from bsynth.errors import some_of
-from bsynth.panel.alike import pair
 from bsynth.panel.calendar import Calendar
-from bsynth.text.numbers import count
+from bsynth.panel.provenance import Source
 
-type Rows = slice | IntArray
+type Kept = slice | IntArray
 """Periods that are kept: those up to one, or the positions of each."""
 
 
@@ -39,6 +36,25 @@ class Frozen:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Ratio(Brief, Frozen):
+    """What a ratio of sums Σy/Σx needs besides the sums of y.
+
+    Attributes
+    ----------
+    size, cross, size_sq : (T, N) arrays
+        Σx, Σxy and Σx² of each cell.
+    """
+
+    size: FloatArray
+    cross: FloatArray
+    size_sq: FloatArray
+
+    def part(self, place: Any) -> "Ratio":
+        """The cells at a place of the arrays."""
+        return Ratio(self.size[place], self.cross[place], self.size_sq[place])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Cells(Brief, Frozen):
     """What is known of each cell when the panel was built from users or events.
 
@@ -51,6 +67,10 @@ class Cells(Brief, Frozen):
     design_effect : float
         Variance of a cell mean relative to independent rows: 1 with one row per cluster and cell,
         larger when a cluster (a user) has several correlated rows. See `design_effect`.
+    agg : {"mean", "sum", "count", "ratio"}
+        What the outcome of a cell is of its rows.
+    ratio : Ratio or None
+        Sums of the denominator, with ``agg="ratio"``.
     """
 
     n: FloatArray
@@ -58,46 +78,91 @@ class Cells(Brief, Frozen):
     total_sq: FloatArray
     binary: bool
     design_effect: float = 1.0
+    agg: str = "mean"
+    ratio: Ratio | None = None
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether outcomes are sums over rows, whose number is as random as they are."""
+        return self.agg in ("sum", "count")
+
+    @property
+    def size(self) -> FloatArray:
+        """(T, N) what each cell's total is divided by: rows, Σx of a ratio, or one."""
+        if self.ratio is not None:
+            return self.ratio.size
+        return np.ones_like(self.n) if self.is_sum else self.n
+
+    @property
+    def mean(self) -> FloatArray:
+        """(T, N) outcome of each cell; NaN where there is none."""
+        size = self.size
+        return np.asarray(np.divide(self.total, size, out=np.full_like(self.total, np.nan), where=size > 0))
+
+    @cached_property
+    def squares(self) -> FloatArray:
+        """(T, N) Σe² of each cell, e what a row adds to the error of its outcome, by the delta method.
+
+        y − ȳ for a mean, y − (Σy/Σx)·x for a ratio. A sum over a Poisson number of rows errs by y itself.
+        """
+        if self.is_sum:
+            return self.total_sq
+        filled = self.n > 0
+        if self.ratio is None:
+            off = np.divide(self.total**2, self.n, out=np.zeros_like(self.total), where=filled)
+            found = np.where(filled, self.total_sq, 0.0) - off
+        else:
+            rate = np.nan_to_num(self.mean)
+            found = self.total_sq - 2 * rate * self.ratio.cross + rate**2 * self.ratio.size_sq
+        return np.asarray(np.maximum(found, 0.0) if self.ratio is not None else found)
 
     @cached_property
     def row_variance(self) -> FloatArray:
         """(N,) variance s² of one row within its cell, each unit's own over its cells.
 
         Proportions: p(1 − p) of the unit's share, with half a success and half a failure more (Jeffreys), so that no
-        unit has a variance of zero. Other outcomes: the variance within the unit's cells, shrunk to that of all units
+        unit has a variance of zero. Other outcomes: Σe² over the unit's cells (`squares`), shrunk to that of all units
         by one row, which is all there is where every cell has a single row.
         """
         rows, total = self.n.sum(axis=0), self.total.sum(axis=0)
         if self.binary:
             p = (total + 0.5) / (rows + 1.0)
             return np.asarray(p * (1.0 - p))
-        filled = self.n > 0
-        squares = np.divide(self.total**2, self.n, out=np.zeros_like(self.total), where=filled)
-        within = np.maximum((np.where(filled, self.total_sq, 0.0) - squares).sum(axis=0), 0.0)
-        freedom = np.where(filled, self.n - 1, 0.0).sum(axis=0)
+        within = np.maximum(self.squares.sum(axis=0), 0.0)
+        freedom = np.where(self.n > 0, self.n if self.is_sum else self.n - 1, 0.0).sum(axis=0)
         pooled = within.sum() / freedom.sum() if freedom.sum() > 0 else 0.0
         return np.asarray((within + pooled) / (freedom + 1.0))
 
     @cached_property
     def variance(self) -> FloatArray:
-        """(T, N) sampling variance s²/n of each cell mean; infinite where a cell is empty."""
+        """(T, N) sampling variance of each cell's outcome, s²/n of a mean; infinite where a cell is empty.
+
+        s²·n/(Σx)² of a ratio (the delta method) and s²·n of a sum, which without a row has the variance of one.
+        """
         row = np.broadcast_to(self.design_effect * self.row_variance, self.n.shape)
-        return np.asarray(np.divide(row, self.n, out=np.full(self.n.shape, np.inf), where=self.n > 0))
+        if self.is_sum:
+            return np.asarray(row * np.maximum(self.n, 1.0))
+        if self.ratio is not None:
+            row = row * (self.n / np.where(self.ratio.size > 0, self.ratio.size, 1.0)) ** 2
+        filled = (self.n > 0) & (self.size > 0)
+        return np.asarray(np.divide(row, self.n, out=np.full(self.n.shape, np.inf), where=filled))
 
     def split_variance(self, periods: int) -> FloatArray:
         """(T, N) as ``variance``, the first ``periods`` rows and the rest each from their own rows.
 
         For units whose outcome changed at ``periods``: what it became says nothing of the noise before.
         """
-        parts = (slice(0, periods), slice(periods, None))
-        return np.concatenate(
-            [replace(self, n=self.n[p], total=self.total[p], total_sq=self.total_sq[p]).variance for p in parts]
-        )
+        return np.concatenate([self._part(p).variance for p in (slice(0, periods), slice(periods, None))])
 
-    def take(self, rows: Rows, columns: Sequence[int]) -> "Cells":
+    def take(self, rows: Kept, columns: Sequence[int]) -> "Cells":
         """Some rows of some columns."""
-        n, total, total_sq = (a[rows][:, columns] for a in (self.n, self.total, self.total_sq))
-        return replace(self, n=n, total=total, total_sq=total_sq)
+        return self._part(rows)._part((slice(None), columns))
+
+    def _part(self, place: Any) -> "Cells":
+        n, total, total_sq = (a[place] for a in (self.n, self.total, self.total_sq))
+        return replace(
+            self, n=n, total=total, total_sq=total_sq, ratio=None if self.ratio is None else self.ratio.part(place)
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -113,6 +178,10 @@ class Clusters(Brief, Frozen):
         and ``panel.units``.
     n, total : (R,) arrays
         Rows and Σy of that cluster in that cell.
+    size : (R,) array or None
+        Σx, of a ratio.
+    agg : str
+        What the outcome of a cell is of its rows.
     """
 
     count: int
@@ -121,8 +190,10 @@ class Clusters(Brief, Frozen):
     unit: IntArray
     n: FloatArray
     total: FloatArray
+    size: FloatArray | None = None
+    agg: str = "mean"
 
-    def take(self, rows: Rows, columns: Sequence[int]) -> "Clusters":
+    def take(self, rows: Kept, columns: Sequence[int]) -> "Clusters":
         """Rows of the chosen cells with positions renumbered; ``count`` and cluster codes stay."""
         unit = _renumbered(columns, int(self.unit.max(initial=0)))[self.unit]
         last = int(self.time.max(initial=0))
@@ -135,7 +206,37 @@ class Clusters(Brief, Frozen):
             unit=unit[keep],
             n=self.n[keep],
             total=self.total[keep],
+            size=None if self.size is None else self.size[keep],
         )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Resamples(Brief, Frozen):
+    """Cell sums of resamples of clusters that were drawn within the engine, each cluster Poisson(1) times.
+
+    Attributes
+    ----------
+    seed : int
+        Together with a cluster's identifier it says how often each resample has that cluster.
+    total, size : (R, T, N) arrays
+        Σy of each cell, and what it is divided by: rows, or Σx of a ratio; ``size`` is None for sums.
+    """
+
+    seed: int
+    total: FloatArray
+    size: FloatArray | None
+
+    def take(self, rows: Kept, columns: Sequence[int]) -> "Resamples":
+        """Some rows of some columns."""
+        size = None if self.size is None else self.size[:, rows][:, :, columns]
+        return replace(self, total=self.total[:, rows][:, :, columns], size=size)
+
+    @property
+    def means(self) -> FloatArray:
+        """(R, T, N) outcome of each cell; NaN where no cluster was drawn."""
+        if self.size is None:
+            return self.total
+        return np.asarray(np.divide(self.total, self.size, out=np.full_like(self.total, np.nan), where=self.size > 0))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -154,69 +255,9 @@ class Covariates(Brief, Frozen):
     names: tuple[str, ...]
     values: FloatArray
 
-    def take(self, rows: Rows, columns: Sequence[int]) -> "Covariates":
+    def take(self, rows: Kept, columns: Sequence[int]) -> "Covariates":
         """Some rows of some columns."""
         return replace(self, values=self.values[:, rows][:, :, columns])
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the numbers came from and what was done to them on the way in.
-
-    ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
-    table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel. ``alike`` are pairs
-    of units whose labels a reader would take for one another. ``anticipation`` and ``washout`` are the periods before
-    and from the first treated one that are in neither fit nor effect.
-    """
-
-    name: str
-    sha256: str
-    rows_in: int
-    rows_used: int
-    unit: str
-    time: str
-    outcome: str
-    cluster: str | None = None
-    missing: str = "error"
-    filled: tuple[tuple[Label, Label], ...] = ()
-    dropped: tuple[Label, ...] = ()
-    rows_without_outcome: int = 0
-    alike: tuple[tuple[str, str], ...] = ()
-    anticipation: tuple[Label, ...] = ()
-    washout: tuple[Label, ...] = ()
-
-    def notes(self) -> list[str]:
-        """One sentence for each thing that was left out, filled or dropped."""
-        notes = []
-        if self.rows_without_outcome:
-            notes.append(
-                f"{self.rows_without_outcome} of {count(self.rows_in, 'row')} have no {self.outcome}; not counted."
-            )
-        return notes + self.changed() + [f"Units {pair(*both)}; they are kept apart." for both in self.alike]
-
-    def changed(self) -> list[str]:
-        """One sentence for each way in which the data are not as they came: filled cells, dropped units."""
-        notes = []
-        if self.filled:
-            cells = some_of(f"{show(u)} at {show(t)}" for u, t in self.filled)
-            notes.append(
-                f"{count(len(self.filled), 'missing cell was', 'missing cells were')} interpolated linearly in "
-                f"time: {cells}."
-            )
-        if self.dropped:
-            notes.append(
-                f"{count(len(self.dropped), 'unit with missing cells was', 'units with missing cells were')} "
-                f"dropped: {some_of(self.dropped)}."
-            )
-        for periods, why in (
-            (self.anticipation, "before the start (anticipation)"),
-            (self.washout, "from it (washout)"),
-        ):
-            if periods:
-                listed = some_of(show(each) for each in periods)
-                verb = "is" if len(periods) == 1 else "are"
-                notes.append(f"{count(len(periods), 'period')} {why} {verb} left out of fit and effect: {listed}.")
-        return notes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,7 +286,7 @@ class CellTable(Brief):
     source: Source
     calendar: Calendar
     cells: Cells | None = None
-    clusters: Clusters | None = None
+    clusters: Clusters | Resamples | None = None
     covariates: Covariates | None = None
     starts: Mapping[Label, int | None] | None = None
 
@@ -270,7 +311,7 @@ def _renumbered(kept: Sequence[int] | IntArray, last: int) -> IntArray:
     return place
 
 
-def design_effect(clusters: Clusters, n: FloatArray, total: FloatArray, total_sq: FloatArray) -> float:
+def design_effect(clusters: Clusters, cells: Cells) -> float:
     """How much more a cell mean varies because a cluster's rows in that cell resemble each other.
 
     With S_c and n_c the sum and rows of cluster c in a cell of n rows and mean ȳ,
@@ -282,16 +323,21 @@ def design_effect(clusters: Clusters, n: FloatArray, total: FloatArray, total_sq
     repel each other) are raised to 1: clustering is never used to narrow an interval. Correlation of
     one cluster between cells is not in it; the cluster bootstrap has that.
 
+    A ratio has S_c − (Σy/Σx)·X_c in the place of the deviation, and a sum S_c itself, without degrees of freedom.
+
     Source: Kish 1965, §5.4; the numerator is the cluster-robust variance of a mean (Liang & Zeger 1986).
     """
     if not len(clusters.n) or clusters.n.max() <= 1:
         return 1.0
     at = (clusters.time, clusters.unit)
-    filled = n > 0
-    mean = np.divide(total, n, out=np.zeros_like(total), where=filled)
-    between = float(((clusters.total - mean[at] * clusters.n) ** 2).sum())
+    n, filled = cells.n, cells.n > 0
+    within = float(np.where(filled, cells.squares, 0.0).sum())
+    if cells.is_sum:
+        return max(1.0, float((clusters.total**2).sum()) / within) if within > 0 else 1.0
+    rate = np.nan_to_num(cells.mean)
+    size = clusters.n if clusters.size is None else clusters.size
+    between = float(((clusters.total - rate[at] * size) ** 2).sum())
     between_freedom = float(n.sum() - (clusters.n**2 / n[at]).sum())
-    within = float((total_sq[filled] - total[filled] * mean[filled]).sum())
     within_freedom = float((n[filled] - 1).sum())
     if between_freedom <= 0 or within <= 0:
         return 1.0

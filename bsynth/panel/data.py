@@ -11,9 +11,10 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import PanelError, some_of
 from bsynth.panel.calendar import Calendar
-from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Rows, Source
+from bsynth.panel.cells import Cells, Clusters, Covariates, Frozen, Kept, Resamples
 from bsynth.panel.labels import MIN_DONORS, MIN_PRE
 from bsynth.panel.periods import period_words
+from bsynth.panel.provenance import Source
 from bsynth.panel.timing import Timing
 from bsynth.panel.wording import Labels
 from bsynth.text.labels import one_line, span
@@ -32,7 +33,7 @@ class PanelData(Frozen):
     end: Label
     source: Source
     cells: Cells | None = None
-    clusters: Clusters | None = None
+    clusters: Clusters | Resamples | None = None
     covariates: Covariates | None = None
     calendar: Calendar | None = None
     labels: Labels = field(default_factory=Labels)
@@ -124,10 +125,15 @@ class PanelData(Frozen):
         return period_words(self.times, self._keeps_to)
 
     @property
+    def start_words(self) -> str:
+        """The start as its calendar says it; of a history the period after it."""
+        return self.period_words()[self.n_pre] if self.n_post else str(show(self.start))
+
+    @property
     def window(self) -> str:
-        """The treated periods in words: "2024 Q3 to 2025 Q2"."""
+        """The treated periods in words: "2024 Q3 to 2025 Q2"; those of a history are still to come."""
         words = self.period_words()
-        return span(words[self.n_pre], words[-1])
+        return span(words[self.n_pre], words[-1]) if self.n_post else "none yet"
 
     @property
     def zone(self) -> str:
@@ -152,7 +158,7 @@ class PanelData(Frozen):
         )
         return frame if self.cells is None else frame.assign(n=self.cells.n.T.ravel().astype(np.int64))
 
-    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Rows, start: Label = None) -> Self:
+    def _take(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Kept, start: Label = None) -> Self:
         """The same panel with other roles, fewer donors or fewer periods; the one place that checks both."""
         name = self.source.name
         if len(donors) < MIN_DONORS:
@@ -167,7 +173,7 @@ class PanelData(Frozen):
             )
         return taken
 
-    def _select(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Rows, start: Label) -> Self:
+    def _select(self, treated: tuple[Label, ...], donors: tuple[Label, ...], rows: Kept, start: Label) -> Self:
         """The same panel with other roles, donors or periods, as they are."""
         units = (*treated, *donors)
         columns = [self.units.index(u) for u in units]
@@ -192,6 +198,8 @@ class PanelData(Frozen):
 
     def _around(self, timing: Timing, donors: tuple[Label, ...]) -> Self:
         """The panel against these donors, without the periods of anticipation and washout around its one start."""
+        if not self.n_post:
+            return self._take(self.treated, donors, slice(None))
         kept, before, after = timing.split(self.positions - self.positions[self.n_pre])
         n_pre = self.n_pre - len(before)
         for left, least, side in ((n_pre, MIN_PRE, "before"), (len(kept) - n_pre, 1, "from")):

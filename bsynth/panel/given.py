@@ -1,5 +1,6 @@
 """What a verb was given where a panel, or a result of one, belongs."""
 
+from bsynth._base.plain import show
 from bsynth.errors import PanelError, came
 from bsynth.panel.archive import fingerprint
 from bsynth.panel.panel import Panel
@@ -11,8 +12,8 @@ _BUILD = (
 )
 
 
-def require_panel(panel: object) -> None:
-    """Refuse anything but a panel, and say how one is built.
+def require_panel(panel: object, *, history: bool = False) -> None:
+    """Refuse anything but a panel, and say how one is built; one without a start too, unless ``history`` will do.
 
     Raises
     ------
@@ -26,11 +27,21 @@ def require_panel(panel: object) -> None:
     bsynth.errors.PanelError: a Panel is needed and a DataFrame came; build one with Panel.from_long(data, ...
     """
     if isinstance(panel, Panel):
+        if not (history or panel.n_post):
+            raise PanelError(
+                f"the panel ends at {show(panel.end)} and nothing has started in it; give it a start, or plan one with "
+                "bsynth.plan_rollout(panel)"
+            )
         return
     if isinstance(panel, StaggeredPanel):
         raise PanelError(
             f"a Panel of one start is needed and {panel!r} came, whose units start at different times; give "
             "panel.unit_panel(unit) or panel.wave_panel(start), or ask classical or placebo_waves"
+        )
+    if isinstance(panel, StaggeredPanel):
+        raise PanelError(
+            "a Panel of one start is needed and one of several came; give panel.unit_panel(unit) or "
+            "panel.wave_panel(start), or ask bsynth.analyse, fit or classical, which take it as it is"
         )
     if isinstance(getattr(panel, "panel", None), Panel):
         raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")

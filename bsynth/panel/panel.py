@@ -42,8 +42,8 @@ class Panel(Constructors):
         First treated and last used period, both inclusive.
     cells : Cells or None
         Counts and sums per cell when built from users or events.
-    clusters : Clusters or None
-        Sums per user and cell when a cluster column was given.
+    clusters : Clusters, Resamples or None
+        Sums per user and cell when a cluster column was given, or resamples of users drawn by the engine.
     covariates : Covariates or None
         Further columns by period and unit, when they were named.
     source : Source
@@ -137,7 +137,9 @@ class Panel(Constructors):
         who = f"{self.source.outcome} of {self.treated_name} is compared with {count(self.n_donors, 'donor')}"
         words = self.period_words()
         window = f"from {words[0]} to {words[-1]}"
-        before = f"{count(self.n_pre, 'period')} before {words[self.n_pre]}, the first treated one"
+        if not self.n_post:
+            return (one_line(f"{who} {window}: {count(self.n_pre, 'period')}, and no start yet."), *self.notes())
+        before = f"{count(self.n_pre, 'period')} before {self.start_words}, the first treated one"
         periods = f"{before}, and {self.n_post} from it on"
         return (one_line(f"{who} {window}: {periods}."), *self.notes())
 
@@ -155,7 +157,8 @@ class Panel(Constructors):
         return axes
 
     def __repr__(self) -> str:
-        window = f"{show(self.times[0])} to {show(self.end)}, start {show(self.start)}"
+        begins = f"start {show(self.start)}" if self.n_post else "no start yet"
+        window = f"{show(self.times[0])} to {show(self.end)}, {begins}"
         roles = f"{self.treated_name} against {count(self.n_donors, 'donor')}"
         return one_line(f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)")
 

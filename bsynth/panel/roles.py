@@ -27,12 +27,11 @@ class Roles:
         name = table.source.name
         if isinstance(self.start, Mapping) or table.starts is not None:
             return self._by_unit(table)
-        for role, given in (("treated", self.treated), ("start", self.start)):
-            if given is None:
-                raise PanelError(
-                    f"{name}: {role} is None; give treated= and start=, a start={{unit: period}} for several, or "
-                    "start_column= or treatment_column="
-                )
+        if self.treated is None:
+            raise PanelError(
+                f"{name}: treated is None; give treated= and start=, a start={{unit: period}} for several, or "
+                "start_column= or treatment_column="
+            )
         treated = match_units(table.units, _some(self.treated, "treated"), "treated unit", name)
         gone = match_units(table.units, as_labels(self.exclude), "excluded unit", name)
         pool = self._pool(table, treated, gone)
@@ -85,11 +84,13 @@ def _some(labels: Label | Iterable[Label], role: str) -> tuple[Label, ...]:
 
 
 def window(table: CellTable, start: Label, end: Label | None) -> tuple[int, int]:
-    """Positions of the first treated and the last used period."""
+    """Positions of the first treated and the last used period; without a start the first is the one after the last."""
     name, times = table.source.name, table.times
-    first = table.calendar.locate(times, start, "start", name)
     last = len(times) - 1 if end is None else table.calendar.locate(times, end, "end", name)
-    if last < first:
+    if start is None and last + 1 < MIN_PRE:
+        raise PanelError(f"{name}: {count(last + 1, 'period')} up to its end, and at least {MIN_PRE} are needed")
+    first = last + 1 if start is None else table.calendar.locate(times, start, "start", name)
+    if start is not None and last < first:
         raise PanelError(
             f"{name}: end {show(times[last])} is before start {show(times[first])}; end is the last period used"
         )

@@ -12,9 +12,10 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, IntArray, Label
 from bsynth.errors import PanelError, some_of
 from bsynth.panel.card import facts_card
-from bsynth.panel.cells import Cells, Source
+from bsynth.panel.cells import Cells
 from bsynth.panel.data import PanelData
 from bsynth.panel.labels import MIN_DONORS, MIN_PRE, match_units, ordered, some_labels
+from bsynth.panel.provenance import Source
 from bsynth.panel.timing import DonorKind, Timing
 from bsynth.panel.waves import Wave, Window, wave_words
 from bsynth.panel.wording import Labels

@@ -1,7 +1,7 @@
 """When each unit's treatment starts: from a mapping, from a column of starts, or from a column of 0 and 1."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +9,12 @@ import pandas as pd
 
 from bsynth._base.plain import show
 from bsynth._base.types import BoolArray, FloatArray, Label
-from bsynth.errors import PanelError
+from bsynth.errors import PanelError, some_of
 from bsynth.panel.calendar import Calendar
 from bsynth.panel.labels import match_units, numbered, ordered
 from bsynth.panel.sources import Opened
+from bsynth.panel.sums import Grid, places, typed
+from bsynth.text.numbers import count
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -75,15 +77,20 @@ def treatment_starts(
     times: pd.Index,
     column: str,
     name: str,
+    *,
+    counted: bool = False,
 ) -> Starts:
     """Starts from a 0/1 column: (T, N) its least and largest value in each cell, where ``filled`` says it has any.
+
+    Where periods are ``counted`` from moments a unit may start within one.
 
     Raises
     ------
     PanelError
         A cell that is both, or a treatment that is switched off again.
     """
-    for i, t in np.argwhere((filled & (low != high)).T):
+    both = filled & (low != high)
+    for i, t in [] if counted else np.argwhere(both.T):
         raise PanelError(
             f"{name}: column {column!r} is both 0 and 1 for {show(units[i])!r} at {show(times[t])}; a unit is treated "
             "in a whole period or not"
@@ -92,7 +99,7 @@ def treatment_starts(
     for i, unit in enumerate(units):
         on = np.flatnonzero(filled[:, i] & (high[:, i] > 0))
         found[unit] = int(on[0]) if len(on) else None
-        off = np.flatnonzero(filled[:, i] & (high[:, i] == 0))
+        off = np.flatnonzero(filled[:, i] & (low[:, i] == 0))
         if len(on) and (late := off[off > on[0]]).size:
             raise PanelError(
                 f"{name}: column {column!r} switches {show(unit)!r} on at {show(times[on[0]])} and off again at "
@@ -103,33 +110,43 @@ def treatment_starts(
 
 
 def read_starts(
-    opened: Opened,
-    columns: Mapping[str, str],
-    units: tuple[Label, ...],
-    times: pd.Index,
-    calendar: Calendar,
-    typed: Callable[[Opened, Mapping[str, str], str], "ir.Table"],
-) -> Starts:
-    """Starts from the data's column of role ``start``, or of role ``treatment``.
+    opened: Opened, columns: Mapping[str, str], grid: Grid, calendar: Calendar
+) -> tuple[Starts, tuple[str, ...]]:
+    """Starts from the data's column of role ``start``, or of role ``treatment``, and what is to be said of them.
 
-    ``typed`` adds a column as number ``y``, and ``text`` where it is none. Errors as `column_starts` and
-    `treatment_starts`.
+    Where periods are counted from moments, the one in which a unit starts is its first treated one. Errors as
+    `column_starts` and `treatment_starts`.
     """
-    name = opened.name
+    name, units, times = opened.name, grid.units, grid.times
     if "start" in columns:
         pairs = opened.run(opened.table.select("unit", "start").distinct())
-        return column_starts(pairs.assign(start=opened.local(pairs["start"])), columns["start"], times, calendar, name)
+        read = opened.begun(pairs["start"])
+        found = column_starts(pairs.assign(start=read.labels), columns["start"], times, calendar, name)
+        late = set(numbered(pairs["unit"])[read.inside])
+        return found, _within(opened, {unit: at for unit, at in found.items() if unit in late}, times)
     sums = _treatment(typed(opened, columns, "treatment"), opened, columns["treatment"])
-    unit, _ = pd.factorize(numbered(sums["unit"]), sort=True)
-    time, _ = pd.factorize(opened.periods(sums["time"], columns)[0], sort=True)
-    low, high = np.ones((len(times), len(units))), np.zeros((len(times), len(units)))
-    seen = sums["n"].to_numpy() > 0
+    sums = sums[sums["n"] > 0]
+    unit, time = places(opened, columns, grid, sums)
+    low, high = np.ones(grid.rows.shape), np.zeros(grid.rows.shape)
     # Two spellings of one period meet here, as in the cells.
-    np.minimum.at(low, (time[seen], unit[seen]), sums["low"].to_numpy(dtype=float)[seen])
-    np.maximum.at(high, (time[seen], unit[seen]), sums["high"].to_numpy(dtype=float)[seen])
+    np.minimum.at(low, (time, unit), sums["low"].to_numpy(dtype=float))
+    np.maximum.at(high, (time, unit), sums["high"].to_numpy(dtype=float))
     filled = np.zeros(low.shape, dtype=bool)
-    filled[time[seen], unit[seen]] = True
-    return treatment_starts(low, high, filled, units, times, columns["treatment"], name)
+    filled[time, unit] = True
+    column, counted = columns["treatment"], opened.clock is not None
+    found = treatment_starts(low, high, filled, units, times, column, name, counted=counted)
+    inside = {unit: at for i, (unit, at) in enumerate(found.items()) if at is not None and low[at, i] == 0}
+    return found, _within(opened, inside, times)
+
+
+def _within(opened: Opened, starts: Mapping[Label, int | None], times: pd.Index) -> tuple[str, ...]:
+    """A sentence on the units that start within a period, which is in part untreated."""
+    if opened.clock is None:
+        return ()
+    freq = opened.clock.freq
+    late = [f"{show(unit)} in the {freq} from {show(times[at])}" for unit, at in starts.items() if at is not None]
+    units = count(len(late), "unit starts", "units start")
+    return (f"{units} within a {freq}, which counts as treated: {some_of(late)}.",) if late else ()
 
 
 def _treatment(table: "ir.Table", opened: Opened, column: str) -> pd.DataFrame:
@@ -145,7 +162,7 @@ def _treatment(table: "ir.Table", opened: Opened, column: str) -> pd.DataFrame:
         first = wrong.iloc[0]
         raise PanelError(
             f"{opened.name}: column {column!r} must be 0 or 1 (true or false) and is neither at "
-            f"{show(first['unit'])!r}, {show(first['time'])}; periods of starts go into start_column="
+            f"{show(first['unit'])!r}, {opened.shown(first['time'])}; periods of starts go into start_column="
         )
     return sums
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth.analysis import Analysis, Comparison
+from bsynth.analysis import Analysis, Comparison, WavesAnalysis
 from bsynth.bayesian.result import Fit
+from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
 from bsynth.calibration.certificate import Certificate
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.checks import CheckReport, LeaveFutureOut
 from bsynth.findings import Decision, Decomposition, DonorAudit, PathBand, PriorAudit
 from bsynth.findings.specifications import SpecificationCurve, Stack
@@ -25,6 +27,7 @@ from bsynth.frequentist import (
     PlaceboTime,
     PredictionInterval,
 )
+from bsynth.planning import Rehearsal, RolloutPlan
 from bsynth.plots.answer import plot_answer
 from bsynth.plots.audit import plot_donor_audit, plot_prior_audit
 from bsynth.plots.bands import plot_path_band
@@ -40,11 +43,14 @@ from bsynth.plots.impact import plot_impact
 from bsynth.plots.leave_out import plot_leave_one_out
 from bsynth.plots.panel import plot_panel
 from bsynth.plots.placebo import plot_placebo
+from bsynth.plots.power import plot_power
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.stack import plot_stack
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
+from bsynth.plots.waves import plot_calendar, plot_event_study, plot_units
+from bsynth.plots.waves_answer import plot_waves_answer
 from bsynth.plots.weights import plot_weights
 from bsynth.text.result import Pictured
 
@@ -63,6 +69,11 @@ def _calibrated(calibration: Calibration, *, ax: Axes | None = None, level: floa
 def _plot_main(analysis: Analysis, *, ax: Axes | None = None, level: float | None = None) -> Axes:
     """Draw the answer of an analysis, by default at its own level."""
     return plot_answer(analysis.reported, ax=ax, level=analysis.level if level is None else level)
+
+
+def _plot_rehearsal(rehearsal: Rehearsal, *, ax: Axes | None = None, level: float | None = None) -> Axes:
+    """Draw the answer of its analysis."""
+    return _plot_main(rehearsal.analysis, ax=ax, level=level)
 
 
 PICTURES: Mapping[type, Draw] = {
@@ -87,8 +98,13 @@ PICTURES: Mapping[type, Draw] = {
     PlaceboTime: plot_placebo_time,
     PredictionInterval: plot_gap,
     PriorAudit: plot_prior_audit,
+    Rehearsal: _plot_rehearsal,
+    RolloutPlan: plot_power,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
+    WavesAnalysis: plot_waves_answer,
+    WavesCalibration: plot_event_study,
+    WavesFit: plot_event_study,
 }
 """Which picture is whose: what ``result.plot()`` draws."""
 
@@ -108,6 +124,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "plot_answer",
     "plot_bootstrap",
+    "plot_calendar",
     "plot_certificate",
     "plot_checks",
     "plot_comparison",
@@ -115,6 +132,7 @@ __all__ = [
     "plot_donor_audit",
     "plot_effects",
     "plot_energy",
+    "plot_event_study",
     "plot_gap",
     "plot_impact",
     "plot_leave_future_out",
@@ -125,6 +143,7 @@ __all__ = [
     "plot_path_band",
     "plot_placebo",
     "plot_placebo_time",
+    "plot_power",
     "plot_ppc",
     "plot_prior_audit",
     "plot_rank",
@@ -133,5 +152,7 @@ __all__ = [
     "plot_trace",
     "plot_trajectory",
     "plot_uncertainty",
+    "plot_units",
+    "plot_waves_answer",
     "plot_weights",
 ]

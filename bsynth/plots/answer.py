@@ -3,6 +3,7 @@
 import math
 import textwrap
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from bsynth.plots import style
@@ -11,7 +12,7 @@ from bsynth.plots.key import key, key_height
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, RED
 from bsynth.plots.trajectory import core_of, draw_path
-from bsynth.plots.view import Shown, View, view
+from bsynth.plots.view import Shown, view
 from bsynth.plots.window import focus
 from bsynth.text.numbers import numbers
 
@@ -64,7 +65,7 @@ def plot_answer(result: Shown, *, ax: Axes | None = None, level: float | None = 
         focus(path, core_of(seen), None)
         style.start_line(path, x[seen.n_pre])
         key(path, key_of(seen))
-        _bar(bar, seen)
+        draw_average(bar, seen.average, " ".join(seen.short.split()) if seen.interval else "", reason=seen.reason)
         style.heading(
             path, f"{drawn(seen.outcome)}: {drawn(seen.treated, 40)}", [], reason=seen.reason,
             above=key_height(path), size=10, across=True,
@@ -72,13 +73,13 @@ def plot_answer(result: Shown, *, ax: Axes | None = None, level: float | None = 
     return path
 
 
-def _bar(ax: Axes, seen: View) -> None:
-    """The average effect with its interval on an axis of its own, zero marked."""
-    estimate, lower, upper = (float(seen.average[name]) for name in ("estimate", "lower", "upper"))
+def draw_average(ax: Axes, average: pd.Series, interval: str, *, reason: str, called: str = "average effect:") -> None:
+    """Draw an effect with its interval, of a kind and level in words, on an axis of its own with zero marked."""
+    estimate, lower, upper = (float(average[name]) for name in ("estimate", "lower", "upper"))
     shown = [value for value in (estimate, lower, upper, 0.0) if math.isfinite(value)]
     span = (max(shown) - min(shown)) or 1.0
     low, high = min(shown) - 0.12 * span, max(shown) + 0.12 * span
-    color = RED if seen.reason else BLUE
+    color = RED if reason else BLUE
     # Zero crosses the axis on which the bar stands.
     ax.plot([0, 0], [low, high], color=style.PALE, linewidth=1.0, zorder=1.5)
     ax.plot([-0.3, 0.3], [0, 0], color=style.INK, linewidth=1.3, zorder=3, gid="zero")
@@ -89,7 +90,7 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.set_ylim(low, high)
     ax.set_xlim(-0.45, 1.0)
     # What is not to be used is not written large.
-    if not seen.reason:
+    if not reason:
         _write(ax, [value for value in (estimate, lower, upper) if not math.isnan(value)])
     ax.annotate("0", (-0.3, 0), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=9,
                 color=style.INK, annotation_clip=False)  # fmt: skip
@@ -97,9 +98,9 @@ def _bar(ax: Axes, seen: View) -> None:
     ax.set_yticks([])
     ax.grid(False)
     ax.spines[["left", "bottom"]].set_visible(False)
-    kind = "not to be used" if seen.reason else " ".join(seen.short.split()) if seen.interval else "no interval"
+    kind = "not to be used" if reason else interval or "no interval"
     # No label of the axis, which is narrower: the layout would let the figure's edge cut its words.
-    name = "\n".join(["average effect:", *textwrap.wrap(kind, 16)])
+    name = "\n".join([called, *textwrap.wrap(kind, 16)])
     ax.annotate(name, (0.5, 0), (0, -8), xycoords="axes fraction", textcoords="offset points", ha="center", va="top",
                 color=style.INK, fontsize=8.5, annotation_clip=False)  # fmt: skip
 

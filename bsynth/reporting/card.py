@@ -3,12 +3,13 @@
 import base64
 from html import escape
 
-from bsynth.analysis import Analysis
+from bsynth.analysis import AnyAnalysis
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.verdict import Fact
-from bsynth.plots import plot_answer, style
+from bsynth.plots import picture_of, style
 from bsynth.plots.answer import SIZE
-from bsynth.reporting.figures import MARK, finished, picture_name
+from bsynth.reporting.drawing import MARK, finished
+from bsynth.reporting.figures import picture_name
 from bsynth.text.marks import UNRELIABLE
 
 TONES = {"good": "#0b6b44", "neutral": "#7a5600", "bad": "#a8231b"}
@@ -17,7 +18,7 @@ _WIDTH = "max-width:60em"
 _HEADLINE = "font-size:1.3em;font-weight:650;line-height:1.3;margin:.2em 0 .5em"
 
 
-def first_screen(analysis: Analysis) -> str:
+def first_screen(analysis: AnyAnalysis) -> str:
     """Return headline, facts, picture and bullets as HTML that needs nothing besides; all text escaped.
 
     A picture that cannot be drawn leaves its reason in its place.
@@ -51,7 +52,7 @@ def _facts(facts: tuple[Fact, ...]) -> str:
     return f"<table style='{look}'><tbody><tr>{cells}</tr></tbody></table>"
 
 
-def _picture(analysis: Analysis) -> str:
+def _picture(analysis: AnyAnalysis) -> str:
     steps, name = Steps(), picture_name("answer")
     png = steps.attempt(name, lambda: _drawn(analysis))
     if png is None:
@@ -60,10 +61,10 @@ def _picture(analysis: Analysis) -> str:
     return f"<img alt='{escape(words)}' style='width:100%;background:white' src='data:image/png;base64,{data}'>"
 
 
-def _drawn(analysis: Analysis) -> tuple[str, str]:
+def _drawn(analysis: AnyAnalysis) -> tuple[str, str]:
     """The words in the picture, and its PNG in base64; drawn outside of pyplot, which would show it once more."""
     room = MARK if analysis.effects_reason else 0.0
     figure, ax = style.new_figure((SIZE[0], SIZE[1] + room))
-    plot_answer(analysis, ax=ax)
+    picture_of(analysis)(analysis, ax=ax)
     drawing = finished(figure)
     return drawing.words, base64.b64encode(drawing.png).decode("ascii")

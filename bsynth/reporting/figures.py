@@ -3,7 +3,7 @@
 import inspect
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from bsynth.analysis import Analysis, Finding
+from bsynth.analysis import Analysis, AnyAnalysis, Finding, WavesAnalysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.effects import without_bare_points
@@ -32,88 +32,28 @@ from bsynth.plots import (
 )
 from bsynth.plots.forest import ROW
 from bsynth.plots.labels import drawn
+from bsynth.reporting import waves
+from bsynth.reporting.drawing import MARK, Drawing, drawn_in, finished, in_two_widths
 from bsynth.reporting.findings import findings_of
 from bsynth.reporting.words import slug_of
 
-DPI = 130
 SIZES: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "answer": (plots_answer.SIZE, (3.75, 3.1)),
     "impact": (plots_impact.SIZE, (3.75, 6.6)),
 }
 """Inches of the pictures that are drawn for a page and for a phone."""
-MARK = 0.45
-"""Inches that the mark of what is unreliable adds to the first of them."""
 COLOURS = 64
 """Of a picture that a page holds as PNG."""
-METADATA: Mapping[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-"""Kinds of file, and what of them would differ from one day or version to the next."""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A finished picture: its two files, which are the same figure, and the words in it.
-
-    Attributes
-    ----------
-    png, svg : bytes
-    title : str
-        What is written above it, on one line.
-    words : str
-        Its title and the words written in it.
-    narrow : bytes or None
-        The same as SVG for a phone, where it was drawn again for one.
-    small : bytes or None
-        Else the PNG in few colours, for a page in which it is folded.
-    """
-
-    png: bytes
-    svg: bytes
-    title: str
-    words: str
-    narrow: bytes | None = None
-    small: bytes | None = None
-
-
-def finished(figure: Figure) -> Drawing:
-    """Lay a figure out, keep it so, and make its files; the same figure gives the same bytes."""
-    _laid_out(figure)
-    png, svg = (_encoded(figure, kind, metadata) for kind, metadata in METADATA.items())
-    return Drawing(png, svg, title_of(figure), _words(figure))
-
-
-def _laid_out(figure: Figure) -> None:
-    with style.house():
-        # Both files would lay it out again, and draw it without a line for that.
-        if (engine := figure.get_layout_engine()) is not None:
-            engine.execute(figure)
-        figure.set_layout_engine("none")
-
-
-def _encoded(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
-    buffer = io.BytesIO()
-    with style.house():
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
-    return buffer.getvalue()
-
-
-def title_of(figure: Figure) -> str:
-    """Return what is written above a picture, on one line."""
-    return " ".join(figure.axes[0].get_title(loc="left").split()).replace(r"\$", "$")
-
-
-def _words(figure: Figure) -> str:
-    """The title, and what is written in the axes and above them; of several axes in all of them."""
-    parts = [" ".join(text.get_text().split()) for ax in figure.axes for text in ax.texts]
-    parts += [" ".join(ax.get_title(loc="left").split()) for ax in figure.axes[1:]]
-    return ". ".join(part for part in (title_of(figure), *parts) if part).replace(r"\$", "$").replace("..", ".")
-
-
-def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
+def drawings(analysis: AnyAnalysis) -> dict[str, Callable[[], Drawing]]:
     """Return every picture that the analysis has results for, each as what draws it.
 
     Keys are among ``answer, impact, trajectory, gap, weights, effects``, ``trajectory-2`` on for further fits, and the
     slugs of inferences and findings. The first four are of what the headline reports.
     """
+    if isinstance(analysis, WavesAnalysis):
+        return waves.drawings(analysis)
     main, level, time, answer = analysis.main, analysis.level, analysis.panel.source.time, analysis.reported
     beside = next(iter(analysis.estimates.values()), None) if analysis.fits else None
     found: dict[str, Callable[[], Figure]] = {
@@ -129,19 +69,19 @@ def drawings(analysis: Analysis) -> dict[str, Callable[[], Drawing]]:
     found |= _further_drawings(analysis)
     room = MARK if analysis.effects_reason else 0.0
     both: dict[str, Callable[[tuple[float, float]], Figure]] = {
-        "answer": lambda size: _drawn(lambda ax: plot_answer(answer, ax=ax, level=level), (size[0], size[1] + room)),
-        "impact": lambda size: _named_below(_drawn(lambda ax: plot_impact(answer, ax=ax, level=level), size), time),
+        "answer": lambda size: drawn_in(lambda ax: plot_answer(answer, ax=ax, level=level), (size[0], size[1] + room)),
+        "impact": lambda size: _named_below(drawn_in(lambda ax: plot_impact(answer, ax=ax, level=level), size), time),
     }
-    made: dict[str, Callable[[], Drawing]] = {key: partial(_in_two_widths, both[key], *SIZES[key]) for key in both}
+    made: dict[str, Callable[[], Drawing]] = {key: partial(in_two_widths, both[key], *SIZES[key]) for key in both}
     return made | {key: partial(_made, draw) for key, draw in found.items()}
 
 
-def figures(analysis: Analysis, steps: Steps | None = None) -> dict[str, Drawing]:
+def figures(analysis: AnyAnalysis, steps: Steps | None = None) -> dict[str, Drawing]:
     """Draw every picture that the analysis has results for.
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : Analysis or WavesAnalysis
     steps : Steps, optional
         Keeps the reason of a picture that cannot be drawn; it is then left out.
 
@@ -171,7 +111,9 @@ def _further_drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     return found
 
 
-def save_figures(analysis: Analysis, folder: str | Path, *, drawn: Mapping[str, Drawing] | None = None) -> list[Path]:
+def save_figures(
+    analysis: AnyAnalysis, folder: str | Path, *, drawn: Mapping[str, Drawing] | None = None
+) -> list[Path]:
     """Write every picture to ``folder`` as PNG and SVG and return the files.
 
     ``drawn`` are those of `figures`, when they are drawn already.
@@ -187,21 +129,6 @@ def save_figure(drawing: Drawing, key: str, folder: Path) -> list[Path]:
     for file, content in made.items():
         file.write_bytes(content)
     return list(made)
-
-
-def _drawn(draw: Callable[[Axes], Axes], size: tuple[float, float] = style.SIZE) -> Figure:
-    figure, ax = style.new_figure(size)
-    draw(ax)
-    return figure
-
-
-def _in_two_widths(
-    draw: Callable[[tuple[float, float]], Figure], wide: tuple[float, float], narrow: tuple[float, float]
-) -> Drawing:
-    """Draw a picture for a page, and again for a phone, where its words would be too small."""
-    figure = draw(narrow)
-    _laid_out(figure)
-    return replace(finished(draw(wide)), narrow=_encoded(figure, "svg", METADATA["svg"]))
 
 
 def _named_below(figure: Figure, time: str) -> Figure:
@@ -233,7 +160,7 @@ def _of_few_colours(png: bytes) -> bytes:
 
 def _over_time(draw: Callable[[Axes], Axes], time: str) -> Figure:
     """Name the time axis after the panel's column, which a fit read from a file may not know."""
-    figure = _drawn(draw)
+    figure = drawn_in(draw)
     figure.axes[0].set_xlabel(drawn(time))
     return figure
 
@@ -248,12 +175,12 @@ def _of_inference(result: Inference, level: float, truth: float | None) -> Figur
     takes = inspect.signature(draw).parameters
     settings = {name: each for name, each in (("level", level), ("truth", truth)) if name in takes}
     named = isinstance(result, LeaveOneOut)
-    return (_in_rows if named else _drawn)(lambda ax: draw(result, ax=ax, **settings))
+    return (_in_rows if named else drawn_in)(lambda ax: draw(result, ax=ax, **settings))
 
 
 def _in_rows(draw: Callable[[Axes], Axes], *, each: float | None = None) -> Figure:
     """Give a picture of named rows the height that its rows need."""
-    figure = _drawn(draw)
+    figure = drawn_in(draw)
     rows = len(figure.axes[0].get_yticks())
     figure.set_size_inches(*(style.row_size(rows) if each is None else style.row_size(rows, each=each)))
     return figure

@@ -25,7 +25,7 @@ class Row:
     """One method: names, numbers in words, and where its bar stands, in hundredths of the rail.
 
     ``aside`` says whether something speaks against it, ``main`` whether it is the answer; a bar that is cut has an
-    arrow at that end.
+    arrow at that end. ``under`` is a thinner bar on the same rail, of another kind.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Row:
     main: bool
     aside: bool
     bad: bool
+    under: "Row | None" = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,18 @@ class Bars:
     rows: tuple[Share, ...]
 
 
+@dataclass(frozen=True)
+class Named:
+    """A row of effects as plain data, with its name; ``note`` follows its kind of interval, ``under`` stands below."""
+
+    row: dict[str, Any]
+    name: str
+    main: bool
+    aside: bool = False
+    note: str = ""
+    under: dict[str, Any] | None = None
+
+
 def forest(summary: dict[str, Any]) -> Forest | None:
     """One row per method, the answer first; None where methods could not be compared."""
     compared = summary["comparison"]
@@ -80,13 +93,17 @@ def forest(summary: dict[str, Any]) -> Forest | None:
     first: dict[tuple[Any, Any], dict[str, Any]] = {}
     for row in sorted(compared["table"], key=lambda row: not _is_answer(row, answer)):
         first.setdefault(_key(row), row)
-    rows = list(first.values())
-    place = _Rail.of(rows, summary["truth"])
-    truth = summary["truth"]
-    written = numbers(as_float(truth), signed=True, decimals=place.decimals)[0] if truth is not None else ""
+    named = [Named(row, title_of(row), main=at == 0, aside=_key(row) in aside) for at, row in enumerate(first.values())]
+    return forest_of(named, "Average effect by method", summary["truth"])
+
+
+def forest_of(named: Sequence[Named], caption: str, truth: float | None = None) -> Forest:
+    """Return rows on one rail, which is as wide as the first of them asks for."""
+    place = _Rail.of([row for each in named for row in (each.row, each.under) if row is not None], truth)
+    written = "" if truth is None else numbers(as_float(truth), signed=True, decimals=place.decimals)[0]
     return Forest(
-        "Average effect by method",
-        tuple(_row(row, place, main=at == 0, aside=_key(row) in aside) for at, row in enumerate(rows)),
+        caption,
+        tuple(_row(each, place) for each in named),
         place.of_value(0.0),
         None if truth is None else place.of_value(as_float(truth)),
         f"truth of the simulation {written}" if written else "",
@@ -127,23 +144,25 @@ class _Rail:
         return round(100 * min(max(share, 0.0), 1.0), 2)
 
 
-def _row(row: dict[str, Any], rail: _Rail, *, main: bool, aside: bool) -> Row:
+def _row(named: Named, rail: _Rail) -> Row:
+    row = named.row
     estimate, lower, upper = (as_float(row[name]) for name in ("estimate", "lower", "upper"))
     words = numbers(estimate, lower, upper, signed=True, decimals=rail.decimals)
     has = not math.isnan(lower)
     left, right = (rail.of_value(lower), rail.of_value(upper)) if has else (0.0, 0.0)
     return Row(
-        name=title_of(row),
-        kind=interval_words(row["interval"], as_float(row["level"])),
+        name=named.name,
+        kind=interval_words(row["interval"], as_float(row["level"])) + named.note,
         estimate=words[0],
         interval=_bounds(lower, upper, words),
         at=rail.of_value(estimate),
         left=left,
         width=round(right - left, 2),
         cut=(has and lower < rail.low, has and upper > rail.high),
-        main=main,
-        aside=aside,
+        main=named.main,
+        aside=named.aside,
         bad=row["status"] == "unreliable",
+        under=None if named.under is None else _row(Named(named.under, named.name, main=False), rail),
     )
 
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
-from bsynth.analysis import Analysis
-from bsynth.reporting.figures import Drawing, drawings
+from bsynth.analysis import AnyAnalysis
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import drawings
 from bsynth.reporting.second import second_process
 
 _log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ _own: Mapping[str, Callable[[], Drawing]] = {}
 """In the second process: what it can draw."""
 
 
-def _begin(analysis: Analysis) -> None:
+def _begin(analysis: AnyAnalysis) -> None:
     global _own
     _own = drawings(analysis)
 
@@ -34,7 +35,7 @@ def _draw(key: str) -> Drawing:
 class Drawn:
     """Pictures by key, each drawn once: here from the first on, and in the second process from the last on."""
 
-    analysis: Analysis
+    analysis: AnyAnalysis
     makers: Mapping[str, Callable[[], Drawing]]
     executor: Executor | None = None
     _left: deque[str] = field(init=False)
@@ -83,7 +84,7 @@ class Drawn:
 
 @contextmanager
 def drawn_by_two(
-    analysis: Analysis, makers: Mapping[str, Callable[[], Drawing]], second: Executor | None = None
+    analysis: AnyAnalysis, makers: Mapping[str, Callable[[], Drawing]], second: Executor | None = None
 ) -> Iterator[Drawn]:
     """Draw an analysis's `drawings` here and in the ``second`` process; without one, begin it where they are many."""
     with nullcontext(second) if second is not None or len(makers) < HELPED_FROM else second_process() as executor:

@@ -8,10 +8,11 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from bsynth.analysis import Analysis
+from bsynth.analysis import AnyAnalysis
 from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
-from bsynth.reporting.figures import Drawing, figures, picture_name
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import figures, picture_name
 from bsynth.reporting.paper import broken, columns, on_paper, type_of
 from bsynth.reporting.pictures import Picture, pictures
 from bsynth.reporting.section import Section
@@ -22,7 +23,7 @@ from bsynth.text.marks import marked
 HERE = Path(__file__).parent
 
 
-def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, steps: Steps | None = None) -> str:
+def render(analysis: AnyAnalysis, *, drawn: Mapping[str, Drawing] | None = None, steps: Steps | None = None) -> str:
     """Return the report as one HTML page; a picture or section that cannot be had is named in its place.
 
     Parameters
@@ -56,7 +57,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, st
         _environment()
         .get_template("report.html.j2")
         .render(
-            title=f"Effect on {plain(analysis.panel.labels.outcome)}: {plain(analysis.panel.treated_name)}",
+            title=f"Effect on {plain(analysis.panel.labels.outcome)}: {plain(analysis.whose)}",
             window=plain(panel["window"]),
             treated=some_of((plain(u) for u in panel["treated"]), limit=8),
             first=parts[0],
@@ -77,7 +78,7 @@ def render(analysis: Analysis, *, drawn: Mapping[str, Drawing] | None = None, st
 
 
 def write_report(
-    analysis: Analysis,
+    analysis: AnyAnalysis,
     path: str | Path,
     *,
     drawn: Mapping[str, Drawing] | None = None,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from bsynth.analysis import Analysis
+from bsynth.analysis import Analysis, AnyAnalysis
 from bsynth.reporting import tables
 from bsynth.reporting.forest import bars, forest
 from bsynth.reporting.section import Section
@@ -41,7 +41,7 @@ RESTS_ON = (
 """What every synthetic control rests on, briefly."""
 
 
-def answer(analysis: Analysis) -> Section:
+def answer(analysis: AnyAnalysis) -> Section:
     """The first screen: headline, four facts, the picture, three bullets."""
     verdict = analysis.verdict
     return Section(
@@ -59,10 +59,10 @@ def opened(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
     """Return what makes each block below the first screen, by slug."""
     return {
         "path": lambda: _path(summary),
-        "methods-beside": lambda: _methods(summary),
+        "methods-beside": lambda: methods(summary),
         "sources": lambda: _sources(summary),
         "donors": lambda: _donors(summary),
-        "acting": lambda: _acting(summary),
+        "acting": lambda: acting(summary),
     }
 
 
@@ -128,7 +128,8 @@ def pre_fit_words(summary: dict[str, Any]) -> list[str]:
     return [words, f"{carried}."]
 
 
-def _methods(summary: dict[str, Any]) -> Section | None:
+def methods(summary: dict[str, Any]) -> Section | None:
+    """Every method on the answer's estimand, side by side; None where there is only one."""
     found = forest(summary)
     if found is None or len(found.rows) < 2:
         return None
@@ -182,7 +183,8 @@ def _donors(summary: dict[str, Any]) -> Section | None:
     return Section(title, "donors", (words,), (Table(frame, WITHOUT, found["reason"]),), opened=True)
 
 
-def _acting(summary: dict[str, Any]) -> Section:
+def acting(summary: dict[str, Any]) -> Section:
+    """What a decision says, and what it all rests on."""
     found = summary["findings"].get("decision")
     words: list[str] = []
     if found is not None:

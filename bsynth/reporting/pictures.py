@@ -12,14 +12,16 @@ from typing import Any
 import pandas as pd
 
 from bsynth._base.plain import show
-from bsynth.analysis import Analysis
+from bsynth.analysis import Analysis, AnyAnalysis, WavesAnalysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.frequentist import PlaceboSpace
 from bsynth.plots.view import view
+from bsynth.reporting import waves
 from bsynth.reporting.charts import PATH, Chart, gap_chart, numbers_of, placebo_chart, trajectory_chart
-from bsynth.reporting.figures import Drawing, picture_name
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import picture_name
 from bsynth.reporting.findings import findings_of, reason_of
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import marked
@@ -73,7 +75,7 @@ class Picture:
 
 
 def pictures(
-    analysis: Analysis, drawn: Mapping[str, Drawing], summary: dict[str, Any], steps: Steps | None = None
+    analysis: AnyAnalysis, drawn: Mapping[str, Drawing], summary: dict[str, Any], steps: Steps | None = None
 ) -> dict[str, Picture]:
     """Return every picture of ``drawn``, which are those of `bsynth.reporting.figures.figures`, by its key.
 
@@ -123,8 +125,10 @@ def _shortened(found: re.Match[bytes]) -> bytes:
     return f"{value:.{2 if abs(value) < 10 else 1}f}".rstrip("0").rstrip(".").encode()
 
 
-def numbers_behind(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
+def numbers_behind(analysis: AnyAnalysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
     """Return what makes the numbers of each picture, by key."""
+    if isinstance(analysis, WavesAnalysis):
+        return {key: partial(_numbers, make) for key, make in waves.frames(analysis).items()}
     found: dict[str, Callable[[], dict[str, Any] | None]] = {}
     found |= {key: partial(_numbers, make) for key, make in frames(analysis, summary).items()}
     return found | {key: partial(_of_chart, make) for key, make in charts(analysis).items()}
@@ -190,8 +194,10 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
     return table.merge(bounds, on="donor", how="left")
 
 
-def _reasons(analysis: Analysis) -> dict[str, str]:
+def _reasons(analysis: AnyAnalysis) -> dict[str, str]:
     """Why pictures, by key, show what is unreliable."""
+    if isinstance(analysis, WavesAnalysis):
+        return waves.reasons(analysis)
     keys: dict[str, Fit | Calibration] = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
     if isinstance(main := analysis.main, Fit):
         keys["weights"] = main

@@ -9,11 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from bsynth._base.request import check_file, check_output, writing
-from bsynth.analysis import Analysis
+from bsynth.analysis import AnyAnalysis
+from bsynth.analysis.concluded import Concluded
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
+from bsynth.bayesian.waves.result import WavesFit
 from bsynth.errors import BsynthError, SpecError, came
-from bsynth.reporting.figures import Drawing, drawings, picture_name, save_figure
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import drawings, picture_name, save_figure
 from bsynth.reporting.helper import Drawn, drawn_by_two
 from bsynth.reporting.html import write_report
 from bsynth.reporting.slide import FILES as SLIDES
@@ -30,12 +33,12 @@ def check_run_folder(out: str | Path, what: str = "out") -> Path:
 
 
 def write_run(
-    analysis: Analysis,
+    analysis: AnyAnalysis,
     out: str | Path,
     *,
     tell: Callable[[str], None] | None = None,
     second: Executor | None = None,
-) -> Analysis:
+) -> AnyAnalysis:
     """Write the run folder of an analysis; what an earlier run wrote there is replaced once the answer is there.
 
     ``summary.json`` and ``fit.nc`` (the main fit; further fits are ``fit-NAME.nc``) come first and whole, then the
@@ -67,13 +70,14 @@ def write_run(
     return note_unavailable(analysis, out, steps)
 
 
-def _answer(analysis: Analysis, out: Path, steps: Steps) -> Analysis:
+def _answer(analysis: AnyAnalysis, out: Path, steps: Steps) -> AnyAnalysis:
     """Write the fits and the summary, all or none, in place of an earlier run."""
     out.parent.mkdir(parents=True, exist_ok=True)
+    fits: tuple[Fit | WavesFit, ...] = analysis.fits
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
         part = Path(name) / "run"
         part.mkdir()
-        for number, fit in enumerate(analysis.fits):
+        for number, fit in enumerate(fits):
             file = FIT if number == 0 else f"fit-{number + 1}-{fit.spec.name}.nc"
             if steps.attempt(file, partial(_saved, fit, part / file)) is None:
                 (part / file).unlink(missing_ok=True)
@@ -110,7 +114,7 @@ def note_written(out: Path, files: Iterable[Path]) -> None:
         noted.writelines(f"{file.relative_to(out).as_posix()}\n" for file in files)
 
 
-def note_unavailable(analysis: Analysis, out: str | Path, steps: Steps) -> Analysis:
+def note_unavailable(analysis: AnyAnalysis, out: str | Path, steps: Steps) -> AnyAnalysis:
     """Return the analysis with what ``steps`` found to be unavailable; a summary that lacks it is written again."""
     if steps.unavailable == analysis.unavailable:
         return analysis
@@ -119,7 +123,7 @@ def note_unavailable(analysis: Analysis, out: str | Path, steps: Steps) -> Analy
     return analysis
 
 
-def write_summary(analysis: Analysis, folder: Path) -> Path:
+def write_summary(analysis: AnyAnalysis, folder: Path) -> Path:
     """Write ``summary.json``, whole or not at all."""
     text = json.dumps(analysis.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
     part = folder / f"{SUMMARY}.part"
@@ -127,7 +131,7 @@ def write_summary(analysis: Analysis, folder: Path) -> Path:
     return part.replace(folder / SUMMARY)
 
 
-def _saved(fit: Fit, file: Path) -> Path:
+def _saved(fit: Fit | WavesFit, file: Path) -> Path:
     fit.save(file)
     return file
 
@@ -156,7 +160,7 @@ def _remove_earlier(out: Path) -> None:
             folder.rmdir()
 
 
-def report(analysis: Analysis, path: str | Path = "report.html") -> Path:
+def report(analysis: AnyAnalysis, path: str | Path = "report.html") -> Path:
     """Write a self-contained HTML report and return its path.
 
     Parameters
@@ -181,7 +185,7 @@ def report(analysis: Analysis, path: str | Path = "report.html") -> Path:
     ...     page.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
-    if not isinstance(analysis, Analysis):
+    if not isinstance(analysis, Concluded):
         raise SpecError(f"an Analysis is needed and {came(analysis)} came; bsynth.analyse(panel) returns one")
     file = check_file(path, "path")
     with writing(file, "path"):

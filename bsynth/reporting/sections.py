@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from bsynth.analysis import Analysis, Finding, units
+from bsynth.analysis import Analysis, AnyAnalysis, Finding, WavesAnalysis, units
 from bsynth.analysis.steps import Steps
-from bsynth.reporting import tables
+from bsynth.reporting import tables, waves
 from bsynth.reporting.findings import Part, findings_of, reason_of
 from bsynth.reporting.inference import AT_LENGTH, further, set_aside
 from bsynth.reporting.opening import answer, opened, pre_fit_words
@@ -29,10 +29,10 @@ from bsynth.text.labels import METHODS, decapitalised, interval_words, plain
 from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import bracket, count, numbers, percent
 
-OPENED = ("answer", "path", "methods-beside", "sources", "donors", "acting")
-"""What is read at once, by slug: the first screen, and five blocks."""
+OPENED = ("answer", "path", "by-wave", "by-unit", "calendar", "methods-beside", "sources", "donors", "acting")
+"""What is read at once, by slug: the first screen, and of the others at most five for each kind of analysis."""
 FOLDED = (
-    "verdict", "picture", "bands",
+    "verdict", "picture", "event-study", "bands",
     "certainty", "certificate", "prior-audit", "uncertainty",
     "classical", "weights", "donor-audit",
     "placebo", "leave-one-out", "bootstrap", "further", "set-aside", "units",
@@ -49,7 +49,7 @@ IN_NUMBERS = {
 
 
 def sections(
-    analysis: Analysis, *, summary: dict[str, Any] | None = None, steps: Steps | None = None
+    analysis: AnyAnalysis, *, summary: dict[str, Any] | None = None, steps: Steps | None = None
 ) -> tuple[Section, ...]:
     """Return the report of an analysis, the answer first; ``summary`` is the analysis's, when it is there already.
 
@@ -67,7 +67,17 @@ def sections(
     """
     summary = analysis.to_dict() if summary is None else summary
     steps = Steps(analysis.unavailable) if steps is None else steps
-    makers: dict[str, Callable[[], Section | None]] = {
+    makers = waves.makers(analysis, summary) if isinstance(analysis, WavesAnalysis) else _makers(analysis, summary)
+    shown = {str(unit): plain(unit) for unit in analysis.panel.units if plain(unit) != str(unit)}
+    found = [_section(slug, make, steps) for slug, make in makers.items()]
+    found.append(_unavailable(steps))
+    ordered = sorted((section for section in found if section is not None), key=_position)
+    return tuple(_legible(section, shown) for section in _said_once(ordered))
+
+
+def _makers(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], Section | None]]:
+    """Return what makes each section of an analysis of one start, by slug."""
+    found: dict[str, Callable[[], Section | None]] = {
         "answer": lambda: answer(analysis),
         **opened(analysis, summary),
         "verdict": lambda: Section("The verdict in full", "verdict", analysis.verdict.details),
@@ -83,12 +93,7 @@ def sections(
         "methods": lambda: _methods(analysis, summary),
         "data": lambda: _data(analysis, summary),
     }
-    makers |= {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
-    shown = {str(unit): plain(unit) for unit in analysis.panel.units if plain(unit) != str(unit)}
-    found = [_section(slug, make, steps) for slug, make in makers.items()]
-    found.append(_unavailable(steps))
-    ordered = sorted((section for section in found if section is not None), key=_position)
-    return tuple(_legible(section, shown) for section in _said_once(ordered))
+    return found | {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
 
 
 def _said_once(found: list[Section]) -> list[Section]:

@@ -6,9 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
 from bsynth._base.request import check_file, writing
-from bsynth.analysis import Analysis
+from bsynth.analysis import AnyAnalysis
+from bsynth.analysis.concluded import Concluded
 from bsynth.errors import SpecError, came, some_of
-from bsynth.plots import plot_answer, style
+from bsynth.plots import picture_of, style
 from bsynth.plots.labels import drawn, families, wrapped
 from bsynth.text.labels import plain
 
@@ -30,7 +31,7 @@ FILES = ("slide.png", "slide.pdf")
 """What a run folder has of it."""
 
 
-def slide(analysis: Analysis, path: str | Path = "slide.pdf") -> Path:
+def slide(analysis: AnyAnalysis, path: str | Path = "slide.pdf") -> Path:
     """Write the answer as one 16:9 slide, to be pasted or sent, and return its path.
 
     Parameters
@@ -54,7 +55,7 @@ def slide(analysis: Analysis, path: str | Path = "slide.pdf") -> Path:
     ...     bs.slide(analysis, f"{folder}/slide.png").name
     'slide.png'
     """
-    if not isinstance(analysis, Analysis):
+    if not isinstance(analysis, Concluded):
         raise SpecError(f"an Analysis is needed and {came(analysis)} came; bsynth.analyse(panel) returns one")
     file = check_file(path, "path")
     if file.suffix.lower() not in FORMATS:
@@ -68,7 +69,7 @@ def slide(analysis: Analysis, path: str | Path = "slide.pdf") -> Path:
     return file
 
 
-def draw(analysis: Analysis) -> Figure:
+def draw(analysis: AnyAnalysis) -> Figure:
     """Return the slide as a figure."""
     verdict = analysis.verdict
     with style.house():
@@ -78,7 +79,7 @@ def draw(analysis: Analysis) -> Figure:
         right = 1 - (MARGIN + ASIDE + 0.3) / SIZE[0]
         box = (MARGIN / SIZE[0] - 0.01, foot, right - MARGIN / SIZE[0] + 0.01, top - foot)
         figure.set_layout_engine("constrained", rect=box)
-        plot_answer(analysis.reported, ax=ax, level=analysis.level)
+        picture_of(analysis)(analysis, ax=ax)
         _bullets(figure, verdict.bullets, top)
         figure.text(
             MARGIN / SIZE[0], MARGIN / SIZE[1] / 2, _foot(analysis), fontsize=FOOT, color="#555555", va="bottom"
@@ -114,9 +115,9 @@ def _bullets(figure: Figure, bullets: tuple[str, ...], top: float) -> None:
         y -= (BULLET * TALL * len(lines)) / 72 / SIZE[1] + 0.056
 
 
-def _foot(analysis: Analysis) -> str:
+def _foot(analysis: AnyAnalysis) -> str:
     """Whose effect it is, when, and what made it."""
     panel = analysis.panel
     units = some_of((plain(unit) for unit in panel.treated), limit=UNITS)
-    who = panel.treated_name if panel.n_treated == 1 else f"{panel.treated_name} ({units})"
-    return drawn(f"{panel.labels.outcome}, {who}; {panel.window}. Made by bsynth.", 160)
+    named = "" if panel.n_treated == 1 else f" ({units})"
+    return drawn(f"{analysis.title}{named}. Made by bsynth.", 160)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import show
-from bsynth.analysis import Analysis
+from bsynth.analysis import AnyAnalysis
 from bsynth.bayesian.diagnostics import BFMI_MIN, ESS_MIN, RHAT_MAX, RHAT_MAX_WEIGHT
 from bsynth.errors import some_of
 from bsynth.reporting.words import as_float, chance_words, p_words, title_of
@@ -167,7 +167,7 @@ def listed(frame: pd.DataFrame, caption: str, *, reason: str = "", rows: int = R
     return Table(pd.DataFrame(made), caption + further, reason)
 
 
-def sampler(analysis: Analysis) -> Table | None:
+def sampler(analysis: AnyAnalysis) -> Table | None:
     """Return the settings of each fit; None without fits."""
     settings = {
         "seed": "Seed", "draws": "Draws kept per chain", "tune": "Warm-up draws", "chains": "Chains",
@@ -182,7 +182,7 @@ def sampler(analysis: Analysis) -> Table | None:
     return Table(pd.DataFrame(rows), "Settings of the sampler") if rows else None
 
 
-def data(analysis: Analysis, summary: dict[str, Any]) -> Table:
+def data(analysis: AnyAnalysis, summary: dict[str, Any]) -> Table:
     """Return where the numbers came from and what was done to them."""
     source, panel = analysis.panel.source, summary["panel"]
     several = panel["start"] != panel["end"]

@@ -28,6 +28,8 @@ INTERVALS = {
     "calibrated": "interval calibrated on the donors",
     "predictive": "predictive interval",
     "mean": "interval of the counterfactual mean",
+    "pooled": "predictive interval, pooled over units",
+    "unpooled": "predictive interval, units' own fits alone",
     "placebo": "inverted placebo test",
     "bootstrap-percentile": "user-level bootstrap",
     "leave-one-out-range": "leave-one-out range",

@@ -6,7 +6,7 @@ import pytest
 
 import bsynth as bs
 from bsynth import frequentist
-from bsynth.analysis.plan import METHODS
+from bsynth.analysis.methods import METHODS
 from bsynth.frequentist.inference import INFERENCES, Settings
 
 

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 
 import bsynth as bs
-from bsynth.analysis.plan import METHODS, STANDARD
+from bsynth.analysis.methods import METHODS, STANDARD
 from bsynth.effects import EFFECT_COLUMNS
 from bsynth.frequentist.inference import INFERENCES, MODULES, Inference, Procedure, Settings
 

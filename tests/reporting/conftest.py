@@ -16,7 +16,8 @@ import bsynth as bs
 from bsynth.analysis import Analysis, analyse
 from bsynth.bayesian.result import Fit
 from bsynth.findings import decide, path_band
-from bsynth.reporting.figures import Drawing, figures
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import figures
 from bsynth.reporting.html import write_report
 
 matplotlib.use("Agg")

@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Page
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.reporting.figures import Drawing, figures
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import figures
 from bsynth.reporting.html import write_report
 from bsynth.text.numbers import numbers
 

@@ -11,7 +11,8 @@ import pytest
 from bsynth.analysis import Analysis
 from bsynth.reporting import helper, second
 from bsynth.reporting import run as run_module
-from bsynth.reporting.figures import Drawing, drawings
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import drawings
 
 ROOM = second.room
 """As it is: in other tests there is none."""

@@ -14,7 +14,8 @@ import pytest
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
-from bsynth.reporting.figures import Drawing, save_figures
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import save_figures
 from bsynth.reporting.html import render, write_report
 from bsynth.reporting.pictures import pictures as page_pictures
 from bsynth.text.marks import OF_FIT, marked

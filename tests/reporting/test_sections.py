@@ -11,7 +11,8 @@ import pytest
 from bsynth.analysis import Analysis
 from bsynth.analysis.findings import FINDINGS
 from bsynth.findings import decide
-from bsynth.reporting.figures import Drawing, figures
+from bsynth.reporting.drawing import Drawing
+from bsynth.reporting.figures import figures
 from bsynth.reporting.sections import OPENED, ORDER, sections
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import OF_FIT, marked

@@ -74,7 +74,7 @@ def on_hull(s: Sides) -> list[str]:
     hull, main = s.facts["hull"], s.main
     if not hull["outside"]:
         return []
-    words = [f"The treated series lies outside the hull of its donors: before the start {misses(hull)}."]
+    words = [_reached(s)]
     lacking = s.unlevelled()
     if not lacking:
         return words
@@ -95,6 +95,14 @@ def on_hull(s: Sides) -> list[str]:
         f"the donors that is matched in its place, count as effect.{reason}"
     )
     return words
+
+
+def _reached(s: Sides) -> str:
+    """Who lies outside the hull: the treated series and how far, or so many of units that start at different times."""
+    hull = s.facts["hull"]
+    if "units" in hull:
+        return f"{hull['units']} of {s.facts['units_words']} lie outside the hull of their donors before their starts."
+    return f"The treated series lies outside the hull of its donors: before the start {misses(hull)}."
 
 
 def on_pre_fit(s: Sides) -> list[str]:

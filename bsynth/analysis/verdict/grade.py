@@ -5,7 +5,7 @@
 | unreliable | the fit, or the calibration that its interval rests on, did not pass its convergence gate |
 | inconclusive | the interval of the answer holds zero, or there is none |
 | weak | zero is excluded, but with three doubts or more; or another method is to be believed instead; or most of the |
-|      | methods kept lie outside the interval; or it is not calibrated and the placebo tests are silent (5 and 2) |
+|      | methods kept lie outside the interval; or it is not calibrated and no placebo test rejects |
 | moderate | zero is excluded, with one or two doubts |
 | strong | zero is excluded, without a doubt |
 
@@ -18,7 +18,9 @@ The answer's interval is the calibrated one where there is one. The doubts:
 4. a check warns about the model and names a better one;
 5. the interval is not calibrated on the donors, or there is no posterior;
 6. a certificate finds the model overconfident on this panel, and its own interval is what is reported;
-7. the donors are too few to back the level: fewer than 19 cannot show what happens once in 20 times, and a calibrated
+7. a check finds that the prior decides the effect, or that a single donor carries the counterfactual, or donors that
+   moved against the treated series do;
+8. the donors are too few to back the level: fewer than 19 cannot show what happens once in 20 times, and a calibrated
    interval of 95% is then owed to its law's tails.
 
 A method is kept unless something speaks against it: its fit did not pass its gate; it has no level where one is
@@ -33,7 +35,7 @@ from dataclasses import dataclass
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.answer import Answer
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
+from bsynth.analysis.verdict.sides import Sides, among, mute, noisier, rejects
 from bsynth.analysis.verdict.value import Grade
 from bsynth.text.numbers import count, percent
 
@@ -59,7 +61,7 @@ def judge(s: Sides, answer: Answer) -> Judgement:
         return Judgement("inconclusive")
     believed, apart = _instead(s), _kept_outside(s)
     doubts = tuple(filter(None, [believed, *(part(s, answer) for part in _DOUBTS)]))
-    unbacked = bool(_width(s, answer) and _silent(s, answer))
+    unbacked = bool(_width(s, answer)) and not any(rejects(row) for row in _tests_kept(s))
     if believed or unbacked or 2 * len(apart) > len(kept(s)) or len(doubts) >= SEVERAL:
         return Judgement("weak", doubts)
     return Judgement("moderate" if doubts else "strong", doubts)
@@ -108,9 +110,14 @@ def _barely(_: Sides, answer: Answer) -> str:
     return "the interval barely excludes zero" if answer.clear is not None and answer.clear < BARELY else ""
 
 
+def _tests_kept(s: Sides) -> list[Row]:
+    """Placebo tests around methods that are kept."""
+    return [row for row in s.tests if not among(row, set_aside(s))]
+
+
 def _silent(s: Sides, answer: Answer) -> str:
-    able = [row for row in s.tests if not mute(row) and not among(row, set_aside(s))]
-    if s.facts["n_treated"] > 1 or not able or any(rejects(row) for row in able):
+    able = [row for row in _tests_kept(s) if not mute(row)]
+    if noisier(s) or not able or any(rejects(row) for row in able):
         return ""
     many = len(able) > 1
     words = f"the {able[0]['interval']} test{'s do' if many else ' does'} not"
@@ -134,6 +141,12 @@ def _checks(s: Sides, _: Answer) -> str:
     return f"a check speaks for the model {checks['suggestion']}" if warned else ""
 
 
+def _hangs(s: Sides, _: Answer) -> str:
+    checks = s.facts["checks"]
+    warnings = () if checks is None else checks["warnings"]
+    return " and ".join(words for name, words in _HANGS.items() if name in warnings)
+
+
 def _width(s: Sides, answer: Answer) -> str:
     if answer.interval == "calibrated":
         return ""
@@ -148,10 +161,12 @@ def _certified(s: Sides, answer: Answer) -> str:
 
 
 def _few(s: Sides, answer: Answer) -> str:
-    donors = int(s.facts["donors"])
-    if answer.interval != "calibrated" or answer.level is None or (donors + 1) * (1 - answer.level) > 1 - 1e-9:
+    many, noun = s.facts["backing"]
+    if answer.interval != "calibrated" or answer.level is None or (many + 1) * (1 - answer.level) > 1 - 1e-9:
         return ""
-    return f"{count(donors, 'donor')} cannot back {percent(answer.level)}"
+    return f"{count(many, noun)} cannot back {percent(answer.level)}"
 
 
-_DOUBTS = (_barely, _silent, _apart, _checks, _width, _certified, _few)
+_HANGS = {"sensitivity": "the prior decides it", "donors": "its donors are in doubt"}
+"""Checks whose warning takes from an answer, whether or not another model would be better."""
+_DOUBTS = (_barely, _silent, _apart, _checks, _hangs, _width, _certified, _few)

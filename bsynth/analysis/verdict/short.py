@@ -9,7 +9,7 @@ from bsynth.analysis.verdict.answer import Answer
 from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, among, mute
+from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
 from bsynth.analysis.verdict.value import LONGER, Fact, Tone
 from bsynth.text.labels import SPOKEN, capitalised, one_line, plural
 from bsynth.text.marks import mark
@@ -58,7 +58,7 @@ ROOMS = (
     Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False, bare=True),
 )
 """From the widest to the narrowest; the first in which everything keeps to `WORDS` is taken."""
-TONES: dict[str, Tone] = {"strong": "good", "moderate": "good", "weak": "neutral", "inconclusive": "neutral"}
+TONES: dict[str, Tone] = {"strong": "good", "moderate": "neutral", "weak": "neutral", "inconclusive": "neutral"}
 NO_EFFECT = "an effect of zero is not ruled out"
 
 
@@ -150,7 +150,9 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         )
     parts = []
     if a.total is not None:
-        parts += [f"mean of {s.facts['units_words']}", _total(s, a, a.total, room)]
+        parts.append(f"mean of {s.facts['units_words']}")
+        # Means of rows do not add up: a completion rate has no total over units and weeks.
+        parts += [_total(s, a, a.total, room)] if s.facts["additive"] else []
     if parts and room.bare:
         return capitalised("; ".join(parts)) + "."
     if judged.grade == "inconclusive":
@@ -280,7 +282,8 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
         settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
         # On a log or logit scale a model is called level-log, level-logit.
         tried = {row["model"].partition("-")[0] for row in (s.base, *s.models) if row is not None}
-        simpler = "" if not tried or SIMPLER in tried else f"; if that fails too, try the model {SIMPLER}"
+        alone = not tried or SIMPLER in tried or s.facts["placebos"] == "waves"
+        simpler = "" if alone else f"; if that fails too, try the model {SIMPLER}"
         return f"Next, sample longer ({settings}){simpler}."
     if suspects := s.facts["suspects"][: max(1, room.donors)]:
         return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
@@ -324,5 +327,9 @@ def _agreement_fact(s: Sides, a: Answer) -> Fact:
     if not others or unreliable(s):
         return Fact("Methods that agree", "none to compare" if not others else "not known", "neutral")
     whole = len([row for row in others if among(row, kept(s))])
-    tone: Tone = "good" if whole and len(agree) == whole else "bad" if 2 * len(agree) < whole else "neutral"
+    able = [row for row in s.tests if among(row, kept(s)) and not mute(row)]
+    # Estimates inside a wide interval are no support where nothing is claimed, or no test of theirs bears it out.
+    borne_out = a.excludes_zero and (not able or any(rejects(row) for row in able)) and 2 * len(agree) > len(others)
+    all_agree = bool(whole) and len(agree) == whole
+    tone: Tone = "good" if all_agree and borne_out else "bad" if 2 * len(agree) < whole else "neutral"
     return Fact("Methods that agree", f"{len(agree)} of {len(others)}", tone)

@@ -125,3 +125,8 @@ def mute(row: Row) -> bool:
 def rejects(row: Row) -> bool:
     """Whether the row's test rejects zero at its level."""
     return bool(row["p"] <= 1 - row["level"] + 1e-9)
+
+
+def noisier(s: Sides) -> bool:
+    """Whether placebos are single donors where the effect is a mean of units; placebo waves are means of as many."""
+    return bool(s.facts["n_treated"] > 1 and s.facts["placebos"] == "single donors")

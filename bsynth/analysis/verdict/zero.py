@@ -2,7 +2,7 @@
 
 from bsynth.analysis.verdict.naming import capital, tests
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, holds, mute, rejects
+from bsynth.analysis.verdict.sides import Sides, holds, mute, noisier, rejects
 from bsynth.text.numbers import p_value
 
 ROUNDING = 1e-9
@@ -56,7 +56,7 @@ def _why_silent(s: Sides, silent: list[Row]) -> str:
     many = len(silent) > 1
     if any(row["interval"] != "placebo" for row in silent):
         return f"{'they hold' if many else 'it holds'} other errors against the effect. Call the evidence moderate."
-    if s.facts["n_treated"] > 1:
+    if noisier(s):
         return (
             f"{'their' if many else 'its'} placebos are single donors, noisier than a mean of "
             f"{s.facts['units_words']}, which leaves little power."

@@ -7,24 +7,19 @@ from pathlib import Path
 import pandas as pd
 
 from bsynth._base.request import check_flags, check_level, check_whole, hinted, names_in
-from bsynth._base.types import Label
 from bsynth.bayesian.degenerate import no_posterior
 from bsynth.bayesian.plan import plan
 from bsynth.calibration import (
     MIN_PLACEBOS,
     MOST_PLACEBOS,
     calibrate,
-    donor_fits,
-    placebo_fits,
     players,
-    renew,
     switch_prior,
 )
 from bsynth.calibration.certificate.certificate import Certificate
 from bsynth.calibration.certificate.intervals import window_tables
 from bsynth.calibration.certificate.rivals import rival_table
-from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
-from bsynth.calibration.groups import Group
+from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels, fit_window
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT
@@ -120,7 +115,7 @@ def certify(
         # Nothing can be sampled of a treated unit that donors reproduce over the shorter pre-period.
         if len(units) < MIN_PLACEBOS or no_posterior(earlier, make_design(earlier, spec), spec):
             break
-        window = _window(earlier, spec, units, len(panel.times), how, store, progress)
+        window = fit_window(earlier, spec, units, how, store=store, progress=progress, periods=len(panel.times))
         found.append(window)
         skipped += [(unit, window.start, reason) for unit, reason in left_out]
     prior = switch_prior(spec)
@@ -144,20 +139,3 @@ def _levels(levels: Sequence[float]) -> tuple[float, ...]:
     if not listed:
         raise SpecError("levels is empty; give probabilities such as (0.5, 0.8, 0.9, 0.95)")
     return tuple(sorted({check_level(level) for level in listed}))
-
-
-def _window(
-    panel: Panel,
-    spec: ModelSpec,
-    units: Sequence[Label | Group],
-    periods: int,
-    sampling: Sampling,
-    store: str | Path | None,
-    progress: bool,
-) -> PlaceboWindow:
-    """Fit the donors, and the treated unit, as if the start had been earlier."""
-    donors = donor_fits(panel, spec, units, sampling, store=store, progress=progress, periods=periods)
-    treated = [panel.treated_name]
-    own = placebo_fits(panel, spec, treated, sampling, store=store, progress=False, periods=periods)[0]
-    own = renew(panel, spec, own, donors.lesson, sampling, store=store, periods=periods)
-    return PlaceboWindow(panel, donors.placebos, own, donors.lesson)

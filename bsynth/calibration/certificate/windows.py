@@ -1,12 +1,17 @@
 """Which units play the treated one, and when: at the real start, and earlier where the pre-period allows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bsynth._base.brief import Brief
 from bsynth._base.plain import show
 from bsynth._base.types import Label
-from bsynth.calibration import Lesson, PlaceboFit
+from bsynth.calibration import Lesson, PlaceboFit, donor_fits, placebo_fits, renew
+from bsynth.calibration.groups import Group
+from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.labels import MIN_PRE
 
@@ -60,3 +65,21 @@ def earlier_panels(panel: Panel, windows: int) -> list[Panel]:
             break
         found.append(latest)
     return found
+
+
+def fit_window(
+    panel: Panel,
+    spec: ModelSpec,
+    units: Sequence[Label | Group],
+    sampling: Sampling,
+    *,
+    store: str | Path | None,
+    progress: bool,
+    periods: int,
+) -> PlaceboWindow:
+    """Fit ``units``, and the treated unit, as if the start had been that of ``panel``; see `placebo_fits`."""
+    donors = donor_fits(panel, spec, units, sampling, store=store, progress=progress, periods=periods)
+    treated = [panel.treated_name]
+    (own,) = placebo_fits(panel, spec, treated, sampling, store=store, progress=False, periods=periods)
+    own = renew(panel, spec, own, donors.lesson, sampling, store=store, periods=periods)
+    return PlaceboWindow(panel, donors.placebos, own, donors.lesson)

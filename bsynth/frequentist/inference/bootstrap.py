@@ -27,7 +27,7 @@ from bsynth.frequentist.refit import (
     labelled,
     refit,
 )
-from bsynth.panel import Clusters, Panel
+from bsynth.panel import Clusters, Panel, Resamples
 from bsynth.panel.given import require_panel
 from bsynth.text.numbers import bracket, count, number, numbers, percent
 
@@ -159,6 +159,9 @@ class Bootstrap(Inference):
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """Sentences about interpolated cells, failed or too few replicates, and a lift that is refused."""
         notes, filled = [], self.table["filled"]
+        if self.cluster == "user" and isinstance(self.estimate.panel.clusters, Resamples):
+            drawn = count(len(self.estimate.panel.clusters.total), "resample")
+            notes.append(f"Users were resampled where the data lie, by Poisson counts: {drawn}, seed {self.seed}.")
         if filled.any():
             notes.append(
                 f"{count(int(filled.sum()), 'cell')} without a drawn user, in {int((filled > 0).sum())} of "
@@ -203,7 +206,8 @@ def bootstrap(
 
     ``user``: each replicate draws as many users as the log has, with replacement, from the whole log (users
     outside the window included), re-averages the cells, fills empty cells linearly in time and refits the
-    weights. Replicate r is the r-th ``default_rng(seed).integers(0, n, size=n)``. ``unit``: donors with
+    weights. Replicate r is the r-th ``default_rng(seed).integers(0, n, size=n)``. A panel with ``resamples`` brings its
+    own replicates, at most ``replicates`` of which are used, and its own seed. ``unit``: donors with
     replacement, and treated units when there are several. ``time``: the treated series is rebuilt from its fit
     and pre-period residuals drawn in moving blocks, before and after the start. Sources: Efron and Tibshirani 1993,
     chapters 12–13 (intervals); Cameron, Gelbach and Miller 2008 (clusters); Künsch 1989 (moving blocks).
@@ -241,6 +245,8 @@ def bootstrap(
     chosen = find_for_series(estimator, panel)
     clusters = check_bootstrap(panel, cluster=cluster, replicates=replicates)
     length = _check_block(panel, cluster, block)
+    if isinstance(clusters, Resamples):
+        seed, replicates = clusters.seed, min(replicates, len(clusters.total))
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     filled, failed = np.zeros(replicates, dtype=np.int64), np.zeros(replicates, dtype=bool)
@@ -277,7 +283,7 @@ def run(panel: Panel, settings: Settings) -> Bootstrap:
     )
 
 
-def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> Clusters | None:
+def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> Clusters | Resamples | None:
     """Check the request and return the sums per user, when users are resampled."""
     if cluster not in CLUSTERS:
         raise SpecError(f"cluster {cluster!r} is unknown{nearest(cluster, CLUSTERS)}; it can be {some_of(CLUSTERS)}")
@@ -293,7 +299,7 @@ def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> 
             "the panel holds no sums per user, so users cannot be resampled; build it with "
             "Panel.from_events(..., cluster='user_id') from one row per user or event, or give cluster='unit' or 'time'"
         )
-    if panel.clusters.count < 2:
+    if isinstance(panel.clusters, Clusters) and panel.clusters.count < 2:
         raise PanelError("the panel has one user, and resampling one user makes the same panel again")
     return panel.clusters
 

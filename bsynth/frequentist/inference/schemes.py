@@ -14,22 +14,24 @@ from scipy.sparse import csr_matrix
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.frequentist.estimate import Estimate
 from bsynth.frequentist.refit import Block, batches, block_size
-from bsynth.panel import Clusters, Panel
+from bsynth.panel import Clusters, Panel, Resamples
 
 
 def resampled_users(
-    panel: Panel, clusters: Clusters, seed: int, filled: IntArray, failed: NDArray[np.bool_]
+    panel: Panel, clusters: Clusters | Resamples, seed: int, filled: IntArray, failed: NDArray[np.bool_]
 ) -> Iterator[Block]:
     """Panels of resampled users in blocks; ``filled`` and ``failed`` (R,) are written on the way.
 
-    Draws follow one stream, replicate by replicate, so the answer does not depend on the block size.
+    Draws follow one stream, replicate by replicate, so the answer does not depend on the block size. What an engine
+    drew is taken as it is.
     """
-    rng = np.random.default_rng(seed)
     shape, n_treated = panel.outcome.shape, len(panel.treated)
-    sums, size = cell_sums(clusters, shape), block_size(shape[0], shape[1])
+    size = block_size(shape[0], shape[1])
+    means = clusters.means if isinstance(clusters, Resamples) else _drawn(clusters, shape, seed)
+    following = iter(means)
     for first in range(0, len(filled), size):
         rows = np.arange(first, min(first + size, len(filled)))
-        outcome = np.stack([resampled_means(sums, shape, rng) for _ in rows])
+        outcome = np.stack([next(following) for _ in rows])
         empty = np.isnan(outcome)
         filled[rows] = empty.sum(axis=(1, 2))
         lost = empty.all(axis=1)
@@ -41,21 +43,31 @@ def resampled_users(
         yield outcome[:, :, :n_treated].mean(axis=2), np.ascontiguousarray(outcome[:, :, n_treated:])
 
 
+def _drawn(clusters: Clusters, shape: tuple[int, ...], seed: int) -> Iterator[FloatArray]:
+    rng, sums = np.random.default_rng(seed), cell_sums(clusters, shape)
+    while True:
+        yield resampled_means(sums, shape, rng, divided=clusters.agg not in ("sum", "count"))
+
+
 def cell_sums(clusters: Clusters, shape: tuple[int, ...]) -> csr_matrix:
-    """(2·T·N, users) matrix that turns how often each user was drawn into n, then Σy, of each cell."""
+    """(2·T·N, users) matrix that turns how often each user was drawn into n (Σx of a ratio), then Σy, of each cell."""
     cell, cells = clusters.time * shape[1] + clusters.unit, shape[0] * shape[1]
-    values = np.concatenate([clusters.n, clusters.total])
+    values = np.concatenate([clusters.n if clusters.size is None else clusters.size, clusters.total])
     position = np.concatenate([cell, cell + cells]), np.concatenate([clusters.cluster, clusters.cluster])
     sums = csr_matrix((values, position), shape=(2 * cells, clusters.count))
     sums.eliminate_zeros()
     return sums
 
 
-def resampled_means(sums: csr_matrix, shape: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
-    """(T, N) cell means of one resample of users with replacement; NaN where no user was drawn."""
+def resampled_means(
+    sums: csr_matrix, shape: tuple[int, ...], rng: np.random.Generator, *, divided: bool = True
+) -> FloatArray:
+    """(T, N) cell means of one resample of users with replacement, NaN where no user was drawn; or sums."""
     users = sums.shape[1]
     times = np.bincount(rng.integers(0, users, size=users), minlength=users)
     n, total = (sums @ times).reshape(2, *shape)
+    if not divided:
+        return np.asarray(total)
     with np.errstate(invalid="ignore"):
         return np.asarray(total / n)
 

@@ -1,0 +1,150 @@
+"""The verb `analyse`: one start or several."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from bsynth._base.request import check_flags, check_number, hinted
+from bsynth.analysis.frozen import FrozenPlan, followed, frozen_plan
+from bsynth.analysis.plan import plan_analysis
+from bsynth.analysis.result import Analysis
+from bsynth.analysis.run import run_analysis
+from bsynth.analysis.waves.result import WavesAnalysis
+from bsynth.engines.sampling import Sampling
+from bsynth.model.catalogue import DEFAULT
+from bsynth.model.spec import ModelSpec
+from bsynth.panel import Panel, StaggeredPanel
+
+
+@overload
+def analyse(
+    panel: Panel,
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
+    progress: bool = True,
+) -> Analysis: ...
+@overload
+def analyse(
+    panel: StaggeredPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
+    progress: bool = True,
+) -> WavesAnalysis: ...
+@hinted
+def analyse(
+    panel: Panel | StaggeredPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    truth: float | None = None,
+    plan: FrozenPlan | str | Path | None = None,
+    progress: bool = True,
+) -> Analysis | WavesAnalysis:
+    """Fit the models and run the classical path on one panel.
+
+    What cannot be had on this panel costs itself alone: it stands with its reason in ``unavailable`` of the analysis.
+
+    Parameters
+    ----------
+    panel : Panel or StaggeredPanel
+        Of one whose units start at different times a `WavesAnalysis` comes: every unit's own fit, effects pooled by
+        time since the start, stacked classical estimators and ``multisynth``, and placebo waves.
+    models : sequence of str, path or ModelSpec
+        Bayesian models, the main one first; ``["none"]`` for none.
+    scale : {"treated", "each", "log", "logit", "auto"}, optional
+        Of the models, in the place of their own. ``"auto"`` takes the one on which `bsynth.choose_scale` finds that the
+        units move alike, and notes say so.
+    methods : "standard", "all", "none" or names
+        Of ``sc``, ``demeaned``, ``did``, ``sdid``, ``ascm``, ``sc-slsqp`` (by name alone) and, around ``sc``,
+        ``placebo``, ``leave-one-out``, ``bootstrap``, ``conformal``, ``placebo-time``, ``leave-two-out``,
+        ``jackknife+``, ``prediction-interval``.
+    findings : "standard", "all", "none" or names
+        Further results of the main model, in ``findings`` of the analysis. Quick, and standard:
+        ``uncertainty`` (where it comes from), ``donor_audit``, ``decision``, ``data_quality``. Quick: ``bands``
+        (simultaneous, with how often they were measured to hold). Many fits: ``prior_audit``, ``certificate``,
+        ``specification_curve``.
+    questions : mapping, optional
+        What the decision is asked: ``threshold``, ``rope``, ``cost`` and ``value_per_unit``, ``estimand``, as
+        `bsynth.decide`.
+    calibrated : bool
+        Calibrate the main model on the donors as pseudo-treated, when there are at least four.
+    draws : int, optional
+        Posterior draws per chain; 1000 by default.
+    replicates : int
+        Bootstrap replicates; of a `StaggeredPanel` placebo assignments at most.
+    level : float
+        Probability of every interval.
+    seed : int, optional
+        Of every random draw, the classical ones too; 0 by default.
+    sampling : Sampling, optional
+        Every setting of every fit in one value; ``draws`` and ``seed`` stand above it. The specification curve has
+        half the draws.
+    truth : float, optional
+        True average effect, in simulations.
+    plan : FrozenPlan or path, optional
+        What was written down beforehand (`bsynth.freeze`): settings that are left at their defaults come from it, and
+        whatever else departs from it is said in words, in ``findings["frozen_plan"]`` and in the notes. Of one start.
+    progress : bool
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> from bsynth.panel.simulate import rollout_panel_arguments
+    >>> panel = bs.Panel.from_events(bs.simulate_rollout(users=30_000, seed=1), **rollout_panel_arguments())
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["sc", "did"], progress=False)
+    >>> list(analysis.estimates)
+    ['sc', 'sc-slsqp', 'did']
+    """
+    frozen = None if plan is None else frozen_plan(plan)
+    if frozen is not None:
+        asked = {"models": models, "methods": methods, "calibrated": calibrated, "level": level}
+        models, methods, calibrated, level = followed(frozen, asked).values()
+    request = plan_analysis(
+        panel,
+        models=models,
+        scale=scale,
+        methods=methods,
+        findings=findings,
+        questions=questions,
+        calibrated=calibrated,
+        draws=draws,
+        replicates=replicates,
+        level=level,
+        seed=seed,
+        sampling=sampling,
+    ).against(frozen)
+    check_flags(progress=progress)
+    return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)

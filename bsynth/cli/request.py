@@ -1,0 +1,191 @@
+"""What a command was asked about: DATA, its columns and roles, and the panel that they give."""
+
+import csv
+import functools
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bsynth.errors import SpecError
+
+if TYPE_CHECKING:
+    from bsynth.panel import Panel, StaggeredPanel
+
+
+def split(text: str, known: Collection[str] = ()) -> list[str]:
+    """The names in a text, as in a line of CSV; spaces around one go, unless it is ``known`` with them.
+
+    Examples
+    --------
+    >>> split('"Washington, DC", Maine')
+    ['Washington, DC', 'Maine']
+    """
+    try:
+        names = next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:
+        names = [text]
+    found = (name if name in known else name.strip() for name in names)
+    return [name for name in found if name]
+
+
+COLUMNS = ("start-column", "treatment-column")
+_WAYS = "--treated with --start, or --start-column, or --treatment-column"
+
+
+@dataclass(frozen=True)
+class PanelRequest:
+    """A data file and what its columns mean, as the options say."""
+
+    data: Path
+    unit: str
+    time_: str
+    outcome: str
+    treated: list[str]
+    start: str | None
+    end: str | None
+    donors: list[str] | None
+    exclude: list[str]
+    cluster: str | None
+    covariates: list[str]
+    missing: Any
+    date_format: str | None = None
+    outcome_label: str | None = None
+    unit_label: str | None = None
+    higher_is: Any = None
+    where: str | None = None
+    freq: Any = None
+    time_zone: str | None = None
+    week_start: Any = None
+    agg: Any = None
+    denominator: str | None = None
+    key: list[str] = field(default_factory=list)
+    duplicates: Any = None
+    resamples: int | None = None
+    start_column: str | None = None
+    treatment_column: str | None = None
+    anticipation: int = 0
+    washout: int = 0
+    donor_kind: Any = None
+    horizon: int | None = None
+    settled: int | None = None
+    history: bool = False
+    """Whether nothing need have started."""
+
+    def rows(self) -> dict[str, Any]:
+        """Return what is made of rows before they are cells, as keyword arguments; only what was asked for."""
+        asked = {
+            "where": self.where, "freq": self.freq, "time_zone": self.time_zone, "week_start": self.week_start,
+            "agg": self.agg, "denominator": self.denominator, "key": self.key, "duplicates": self.duplicates,
+            "resamples": self.resamples,
+        }  # fmt: skip
+        return {name: value for name, value in asked.items() if value not in (None, [])}
+
+    def outcomes(self) -> list[str]:
+        """The outcomes: one that is a column as it stands, or several separated by commas."""
+        from bsynth.panel import column_names
+
+        if "," not in self.outcome or self.outcome in column_names(self.data):
+            return [self.outcome]
+        return list(dict.fromkeys(split(self.outcome)))
+
+    def roles(self) -> dict[str, Any]:
+        """Return what the columns mean, as keyword arguments of `Panel.from_events`."""
+        return {
+            "unit": self.unit, "time": self.time_, "outcome": self.outcome, "treated": self.treated,
+            "start": self.start, "end": self.end, "donors": self.donors, "missing": self.missing,
+            "exclude": self.exclude, "covariates": self.covariates, "cluster": self.cluster,
+            "date_format": self.date_format, "outcome_label": self.outcome_label, "unit_label": self.unit_label,
+            "higher_is": self.higher_is,
+        }  # fmt: skip
+
+    def timing(self) -> dict[str, Any]:
+        """Return who is treated when where columns say it, and the rules on time, as `Panel.from_events` takes them."""
+        return {
+            "start_column": self.start_column, "treatment_column": self.treatment_column,
+            "anticipation": self.anticipation, "washout": self.washout, "donor_kind": self.donor_kind,
+            "horizon": self.horizon, "settled": self.settled,
+        }  # fmt: skip
+
+    def again(self) -> dict[str, Any]:
+        """Return the roles as a notebook writes them.
+
+        Raises
+        ------
+        SpecError
+            They are said by a column or with rules on time, which its cells do not take.
+        """
+        if given := [f"--{name.replace('_', '-')}" for name, value in self.timing().items() if value]:
+            raise SpecError(f"a notebook takes --treated and --start, not {', '.join(given)}")
+        return self.roles()
+
+    def _check_roles(self) -> None:
+        """Refuse what does not say, in exactly one way, who is treated when.
+
+        Raises
+        ------
+        SpecError
+        """
+        columns = [f"--{n}" for n, v in zip(COLUMNS, (self.start_column, self.treatment_column), strict=True) if v]
+        named = ["--treated"] * bool(self.treated) + ["--start"] * (self.start is not None)
+        if len(columns) > 1 or (columns and named):
+            raise SpecError(f"{' and '.join([*named, *columns])} say who is treated when; give one of them: {_WAYS}")
+        if self.history and named == ["--treated"]:
+            return
+        if not columns and len(named) < 2:
+            came = f"only {named[0]} came" if named else "nothing came"
+            raise SpecError(f"who is treated from when must be said and {came}; give {_WAYS}")
+
+    def resolved(self) -> "PanelRequest":
+        """The request with each text of labels as the labels it holds.
+
+        A text that stands in the data as it was typed is one label, whatever commas and spaces are in it; any
+        other is split at its commas, where quotes protect one.
+        """
+        from bsynth.panel import column_names, unit_names
+
+        def several(typed: list[str], names: Callable[[], Collection[str]]) -> list[str]:
+            if all(text == text.strip() and not {",", '"'} & set(text) for text in typed):
+                return [text for text in typed if text]
+            known = names()
+            return [name for text in typed for name in ([text] if text in known else split(text, known))]
+
+        units = functools.cache(lambda: unit_names(self.data, self.unit))
+        return replace(
+            self,
+            treated=several(self.treated, units),
+            donors=several(self.donors, units) if self.donors else None,
+            exclude=several(self.exclude, units),
+            covariates=several(self.covariates, lambda: column_names(self.data)),
+        )
+
+    def read(self) -> "Panel | StaggeredPanel[Panel]":
+        """Read and validate the panel; one of several starts where the units' starts differ."""
+        from bsynth.panel import Panel
+
+        self._check_roles()
+        roles = self.roles() | self.rows() | self.timing()
+        if not self.treated:
+            del roles["treated"]
+        if self.cluster is None:
+            if self.resamples is not None:
+                raise SpecError("--resamples are of users; name their column with --cluster")
+            del roles["cluster"]
+        build = Panel.from_long if self.cluster is None else Panel.from_events
+        made: Panel | StaggeredPanel[Panel] = build(self.data, **roles)
+        return made
+
+    def read_one(self) -> "Panel":
+        """Read and validate the panel of a command that takes one start.
+
+        Raises
+        ------
+        PanelError
+            Units start at different times.
+        """
+        from bsynth.panel.given import require_panel
+
+        panel: Any = self.read()
+        require_panel(panel)
+        made: Panel = panel
+        return made

@@ -1,0 +1,219 @@
+"""Pictures of units that start at different times: the effect by event time, unit by unit, and the calendar."""
+
+import math
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from bsynth._base.plain import show
+from bsynth._base.request import check_whole
+from bsynth.analysis.waves.path import event_path
+from bsynth.bayesian.waves.result import WavesFit
+from bsynth.calibration.waves import WavesCalibration
+from bsynth.errors import PanelError, came, some_of
+from bsynth.panel import Panel
+from bsynth.panel.staggered import StaggeredPanel
+from bsynth.plots import style
+from bsynth.plots.labels import drawn
+from bsynth.plots.style import BLUE, GREEN, ORANGE, PALE, PURPLE, VERMILION
+from bsynth.plots.trajectory import draw_band
+from bsynth.text.labels import plain
+from bsynth.text.numbers import bracket, count, numbers, percent
+
+BEFORE = 12
+"""Periods before the start that are drawn."""
+_WAVES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
+_NAMED = 12
+"""Units never treated that have a row each in a calendar."""
+_FEW = 3
+"""Units below which an event time is drawn pale."""
+_LEFT, _WIDTH, _HEIGHT = 4, 2.6, 1.9
+
+
+def plot_event_study(
+    result: WavesFit | WavesCalibration, *, ax: Axes | None = None, level: float = 0.95, before: int = BEFORE
+) -> Axes:
+    """Show the pooled effect by periods since the start, and before it the gaps that the units' own fits leave.
+
+    Parameters
+    ----------
+    result : WavesFit or WavesCalibration
+        Of a calibration the band is the calibrated one.
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+    level : float
+        Probability inside the intervals of each event time.
+    before : int
+        Periods before the start that are drawn, at most.
+
+    Returns
+    -------
+    Axes
+        With lines of gid ``pooled``, ``unpooled``, ``before``, ``zero`` and ``start``.
+    """
+    shown = result
+    result = result.fit if isinstance(result, WavesCalibration) else result
+    _require(result)
+    before = check_whole(before, "before", 0, "so many periods are drawn")
+    rows = shown.effects(level, over="event time", full=True)
+    alone = result.effects(level, over="event time", pooled=False, full=True)
+    overall = shown.effects(level, over="overall", full=True).iloc[0]
+    kind = str(overall["interval"])
+    k = rows["label"].to_numpy(dtype=float)
+    with style.house():
+        ax = style.new_axes(ax)
+        ax.axhline(0, color=style.INK, linewidth=0.9, zorder=2, gid="zero")
+        draw_band(ax, k, rows[["lower", "upper"]].to_numpy(dtype=float))
+        few = (rows["units"] < min(_FEW, len(result.units))).to_numpy()
+        ax.plot(k, alone["estimate"], color=style.GREY, marker="x", markersize=4, linewidth=0, zorder=3, gid="unpooled")
+        ax.plot(k, rows["estimate"], color=BLUE, linewidth=1.8, zorder=5, gid="pooled")
+        ax.plot(k[~few], rows["estimate"][~few], color=BLUE, marker="o", markersize=4, linewidth=0, zorder=6)
+        ax.plot(k[few], rows["estimate"][few], color=BLUE, marker="o", markersize=4, linewidth=0, mfc="white", zorder=6)
+        path = event_path(result, level)
+        gaps = path.loc[(path["event"] < 0) & (path["event"] >= -before)].set_index("event")["gap"]
+        ax.plot(gaps.index, gaps, color=style.INK, marker=".", linewidth=0.9, zorder=3, gid="before")
+        style.start_line(ax, 0.0)
+        ax.set_xlabel(f"periods since the start ({result.panel.whole.frequency}s)", color=style.INK)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.set_ylabel(f"effect on {drawn(result.panel.labels.outcome)}", color=style.INK)
+        estimate, *bounds = numbers(overall["estimate"], overall["lower"], overall["upper"])
+        hollow = f" Hollow: fewer than {_FEW} units." if few.any() else ""
+        style.heading(
+            ax,
+            f"Effect by time since the start: {drawn(result.title, 60)}",
+            [
+                f"Overall {estimate}, {percent(level)} {kind} interval {bracket(bounds)}. Band: {percent(level)} "
+                f"{kind}, of each period; crosses: own fits alone.{hollow} Before 0: mean gap that own fits leave."
+            ],
+            reason=shown.reason,
+        )
+    return ax
+
+
+def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figure:
+    """Show every treated unit by itself, observed and untreated, with its pooled effect: small multiples.
+
+    Parameters
+    ----------
+    result : WavesFit
+    level : float
+        Probability inside the band of each period and the interval of each unit's effect.
+    most : int
+        Units that are drawn, the first in order of start.
+
+    Returns
+    -------
+    Figure
+        Whose axes are one per unit, with lines of gid ``observed``, ``counterfactual`` and ``start``.
+    """
+    _require(result)
+    most = check_whole(most, "most", 1, "so many units are drawn")
+    units = result.units[:most]
+    rows = result.effects(level, over="unit", full=True)
+    across = min(_LEFT, len(units))
+    down = math.ceil(len(units) / across)
+    with style.house():
+        figure = plt.figure(figsize=(max(across * _WIDTH, 5.2), down * _HEIGHT + 0.8), layout="constrained")
+        found = np.atleast_1d(figure.subplots(down, across)).ravel()
+        for ax, unit in zip(found, units, strict=False):
+            style.new_axes(ax)
+            fit = result.fit_of(unit)
+            path = fit.path(level)
+            x = style.positions(fit.observed["time"].to_index())
+            draw_band(ax, x, path[["lower", "upper"]].to_numpy(dtype=float))
+            ax.plot(x, path["counterfactual"], color=BLUE, linewidth=1.2, linestyle=(0, (5, 1.5)), gid="counterfactual")
+            ax.plot(x, path["observed"], color=style.BLACK, linewidth=1.1, gid="observed")
+            ax.axvline(x[fit.n_pre], color=style.GREY, linewidth=0.9, linestyle=":", gid="start")
+            row = rows.iloc[result.units.index(unit)]
+            estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"], signed=True)
+            ax.set_title(f"{drawn(plain(show(unit)), 22)}\n{estimate} {bracket(bounds)}", loc="left", fontsize=8.5)
+            style.time_axis(ax, fit.observed["time"].to_index(), "")
+            ax.tick_params(labelsize=7)
+        for ax in found[len(units) :]:
+            ax.set_axis_off()
+        left = len(result.units) - len(units)
+        more = f"; {count(left, 'more unit')} not drawn" if left else ""
+        warned = f"UNRELIABLE: {result.reason}. " if result.reason else ""
+        figure.suptitle(
+            f"{warned}{drawn(result.panel.labels.outcome)}: observed (black) and untreated (blue, {percent(level)} "
+            f"predictive band); pooled effect of each{more}",
+            x=0.01,
+            ha="left",
+            fontsize=9.5,
+            fontweight="bold",
+            color=style.RED if warned else style.BLACK,
+            wrap=True,
+        )
+    return figure
+
+
+def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = None) -> Axes:
+    """Show who is treated when: a row per unit, waves in colours, donors grey while they may serve.
+
+    Parameters
+    ----------
+    panel : StaggeredPanel or WavesFit
+    ax : Axes, optional
+        Draw here instead of in a new figure.
+
+    Returns
+    -------
+    Axes
+        With a bar for each unit's treated periods, and one for those before.
+    """
+    found = panel.panel if isinstance(panel, WavesFit) else panel
+    if not isinstance(found, StaggeredPanel):
+        raise PanelError(
+            f"a StaggeredPanel is needed and {came(panel)} came; Panel.from_long(..., start={{unit: period}}) makes one"
+        )
+    # Units that are never treated look all alike: of many there is one row for all.
+    many = len(found.never_treated) > _NAMED
+    units = [*found.starts, *(() if many else found.never_treated)]
+    names = [drawn(plain(show(unit)), 24) for unit in units]
+    names += [f"{found.labels.units(len(found.never_treated))} never treated"] if many else []
+    x = np.arange(len(found.times))
+    waves = [wave.start for wave in found.waves]
+    with style.house():
+        ax = style.new_axes(ax, (8.0, calendar_height(found)))
+        ax.grid(False)
+        if many:
+            ax.barh(len(units), len(x), left=-0.5, height=0.8, color="#E8E8E8", linewidth=0)
+        for y, unit in enumerate(units):
+            at = int(found.times.searchsorted(found.starts[unit])) if unit in found.starts else len(x)
+            ax.barh(y, at, left=-0.5, height=0.8, color="#E8E8E8", linewidth=0)
+            if unit in found.starts:
+                color = _WAVES[waves.index(found.starts[unit]) % len(_WAVES)]
+                ax.barh(y, len(x) - at, left=at - 0.5, height=0.8, color=color, linewidth=0)
+        _unit_ticks(ax, names)
+        ticks = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
+        ax.set_xticks(ticks, [str(show(found.times[t])) for t in ticks])
+        ax.set_xlabel(drawn(found.source.time), color=style.INK)
+        ax.set_xlim(-0.5, len(x) - 0.5)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        said = some_of([f"{len(wave.units)} from {show(wave.start)}" for wave in found.waves])
+        never = found.labels.units(len(found.never_treated))
+        style.heading(ax, "Who is treated when", [f"Treated: {said}; {never} never. Grey: not treated."])
+    return ax
+
+
+def calendar_height(panel: StaggeredPanel[Panel]) -> float:
+    """Inches that the calendar of a panel needs."""
+    never = len(panel.never_treated)
+    return min(1.9 + 0.17 * (panel.n_treated + (1 if never > _NAMED else never)), 9.0)
+
+
+def _unit_ticks(ax: Axes, names: Sequence[str]) -> None:
+    """Name the units, or where there are many every so many of them."""
+    at = range(0, len(names), math.ceil(len(names) / 45))
+    ax.set_yticks(list(at), [names[k] for k in at])
+    ax.tick_params(axis="y", labelsize=7, length=0)
+    ax.spines["left"].set_color(PALE)
+
+
+def _require(result: object) -> None:
+    if not isinstance(result, WavesFit):
+        raise PanelError(f"a WavesFit is needed and {came(result)} came; bs.fit(panel) of several starts returns one")

@@ -1,0 +1,217 @@
+"""Power, ranking, rehearsal and what is handed on: on panels whose errors are known."""
+
+from pathlib import Path
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import bsynth as bs
+from bsynth.cli import main
+from bsynth.model.link import Link
+from bsynth.planning import MMMPrior, RolloutPlan
+from bsynth.planning.plays import ahead, history_of, past_windows
+from bsynth.planning.power import Errors, Size
+
+LINEAR: Link = bs.load_model("level").link
+
+
+def _wide(periods: int = 60, units: int = 12, seed: int = 2, rho: float = 0.0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(periods, units))
+    for t in range(1, periods):
+        noise[t] = rho * noise[t - 1] + np.sqrt(1 - rho**2) * noise[t]
+    common = rng.normal(size=(periods, 1)).cumsum(axis=0)
+    return pd.DataFrame(100 + common + noise, columns=[f"u{k:02}" for k in range(units)])
+
+
+def _panel(wide: pd.DataFrame, start: int | None = None) -> bs.Panel:
+    return bs.Panel.from_wide(wide, treated="u00", start=start)
+
+
+@pytest.fixture(scope="module")
+def plan() -> RolloutPlan:
+    return bs.plan_rollout(_panel(_wide()), durations=[5, 10], model="level", windows=3, draws=300, progress=False)
+
+
+def test_windows_of_the_past_do_not_overlap_and_leave_a_history() -> None:
+    history = _panel(_wide())
+    found = past_windows(history, 10, 9)
+    assert [(w.n_pre, w.n_post) for w in found] == [(50, 10), (40, 10), (30, 10), (20, 10)]
+
+
+def test_only_the_past_of_a_panel_is_used() -> None:
+    wide = _wide()
+    other = wide.copy()
+    other.loc[50:, "u00"] += 100
+    one, two = (history_of(_panel(each, 50)) for each in (wide, other))
+    assert one.n_post == two.n_post == 0
+    assert np.array_equal(one.outcome, two.outcome)
+
+
+def test_the_future_repeats_what_donors_did_last() -> None:
+    history = _panel(_wide())
+    found = ahead(history, 4)
+    assert (found.n_pre, found.n_post, found.start, found.end) == (60, 4, 60, 63)
+    assert np.array_equal(found.outcome[60:], history.outcome[56:])
+
+
+def test_power_is_the_share_of_errors_that_an_effect_carries_over_the_threshold() -> None:
+    errors = Errors(np.array([0.5, -0.5, 2.0, 0.0]), np.ones(4), list("abcd"), own=2.0, one_sided=False)
+    # ±z: .5, −.5, 2, 0 and their mirrors; an effect of 2 moves each by 1.
+    assert errors.power(0.0) == 2 / 8
+    assert errors.power(2.0) == 3 / 8
+    assert errors.power(3.2) == 7 / 8
+    assert errors.false_positives[0] == 1 / 4
+
+
+def test_smallest_effect_of_normal_errors_is_the_textbook_one() -> None:
+    z = NormalDist()
+    sd = 1 / z.inv_cdf(0.975)
+    error = sd * np.array([z.inv_cdf(p) for p in (np.arange(4000) + 0.5) / 4000])
+    errors = Errors(error, np.ones(4000), list(range(4000)), own=3.0, one_sided=False)
+    textbook = 3.0 * (1 + z.inv_cdf(0.8) * sd)
+    assert errors.smallest(0.8) == pytest.approx(textbook, rel=1e-3)
+    assert errors.power(errors.smallest(0.8)) == pytest.approx(0.8, abs=1e-3)
+    assert errors.false_positives[0] == pytest.approx(0.05, abs=1e-3)
+
+
+def test_an_effect_that_grows_must_be_larger() -> None:
+    at_once, growing = Size("lift", 0, LINEAR), Size("lift", 4, LINEAR)
+    assert at_once.of_shift(5.0, 100.0, 4) == pytest.approx(0.05)
+    assert growing.of_shift(5.0, 100.0, 4) == pytest.approx(0.08)
+    assert growing.average(0.08, 100.0, 4) == pytest.approx(5.0)
+
+
+def test_on_a_log_scale_a_lift_is_a_shift() -> None:
+    size = Size("lift", 0, bs.load_model("level").at_scale("log").link)
+    assert size.shift(size.average(0.1, 50.0, 3), 50.0) == pytest.approx(np.log(1.1))
+    assert size.of_shift(np.log(1.1), 50.0, 3) == pytest.approx(0.1)
+
+
+def test_smallest_effect_is_near_that_of_the_simulated_noise(plan: RolloutPlan) -> None:
+    # Independent noise of sd 1: difference in differences with 11 donors and 60 periods before.
+    for duration in (5, 10):
+        se = np.sqrt((1 + 1 / 11) * (1 / 60 + 1 / duration))
+        average = plan.mdes.query("rule == 'interval' and duration == @duration")["average"].iloc[0]
+        assert average == pytest.approx(2.8 * se, rel=0.3)
+    assert plan.mde(10) < plan.mde(5)
+
+
+def test_the_rule_seldom_fires_without_an_effect_and_mostly_with_a_large_one(plan: RolloutPlan) -> None:
+    rows = plan.table[(plan.table["rule"] == "interval") & (plan.table["duration"] == 10)]
+    assert rows["power"].is_monotonic_increasing
+    assert rows["power"].iloc[0] <= 0.15
+    assert rows["power"].iloc[-1] >= 0.95
+    rates = plan.mdes["false_positive"]
+    assert ((plan.mdes["false_positive_lower"] <= rates) & (rates <= plan.mdes["false_positive_upper"])).all()
+
+
+def test_periods_needed_are_the_shortest_that_see_it(plan: RolloutPlan) -> None:
+    between = (plan.mde(5) + plan.mde(10)) / 2
+    assert plan.weeks_needed(between) == 10
+    assert plan.weeks_needed(plan.mde(5)) == 5
+    assert plan.weeks_needed(plan.mde(10) / 2) is None
+
+
+def test_a_placebo_test_of_few_donors_sees_nothing(plan: RolloutPlan) -> None:
+    assert plan.mde(rule="placebo") == np.inf
+    assert any("cannot reject at 5%" in said for said in plan.sentences())
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"durations": [55]}, "leaves fewer than 20 periods of the 60"),
+        ({"durations": []}, "durations is empty"),
+        ({"durations": [2.5]}, "a duration is 2.5"),
+        ({"power": 1.5}, "power is 1.5"),
+        ({"kind": "lfit"}, "did you mean 'lift'"),
+        ({"effects": ["much"]}, "an effect is 'much'"),
+        ({"ramp": -1}, "ramp is -1"),
+    ],
+)
+def test_bad_requests_get_one_line(settings: dict[str, object], says: str) -> None:
+    with pytest.raises(bs.BsynthError, match=says) as refused:
+        bs.plan_rollout(_panel(_wide()), **settings)  # type: ignore[arg-type]
+    assert "\n" not in str(refused.value)
+
+
+def test_ranking_prefers_the_quiet_unit_and_reports_the_other_half() -> None:
+    wide = _wide(80)
+    wide["u03"] = wide.drop(columns="u03").mean(axis=1) + 0.1 * np.random.default_rng(0).normal(size=80)
+    found = bs.rank_treated(_panel(wide), duration=6, estimator="did", progress=False)
+    assert found.table["units"].iloc[0] == "u03"
+    # What the second half says does not enter the ranking.
+    wide.loc[40:, "u03"] += 5 * np.random.default_rng(1).normal(size=40)
+    again = bs.rank_treated(_panel(wide), duration=6, estimator="did", progress=False)
+    assert again.table["units"].iloc[0] == "u03"
+    assert again.optimism > 3
+
+
+def test_ranking_puts_the_loud_unit_last() -> None:
+    wide = _wide(80)
+    wide["u05"] += 10 * np.random.default_rng(1).normal(size=80)
+    found = bs.rank_treated(_panel(wide), duration=6, progress=False)
+    assert found.table["units"].iloc[-1] == "u05"
+
+
+def test_ranking_takes_sets_and_costs() -> None:
+    sets = [["u00", "u01"], ["u02"]]
+    found = bs.rank_treated(
+        _panel(_wide()), duration=6, candidates=sets, by="investment", cost_per_unit=2.0, progress=False
+    )
+    assert set(found.table["units"]) == {"u00 + u01", "u02"}
+    assert (found.table["investment"] > 0).all()
+    with pytest.raises(bs.SpecError, match="no cost_per_unit"):
+        bs.rank_treated(_panel(_wide()), duration=6, by="investment")
+
+
+def test_a_rehearsed_effect_comes_back_or_is_not_seen() -> None:
+    panel = _panel(_wide(units=30))
+    settings = {"models": ["none"], "methods": ["did", "placebo"], "duration": 8, "kind": "level", "progress": False}
+    large = bs.rehearse(panel, effect=4.0, **settings)  # type: ignore[arg-type]
+    small = bs.rehearse(panel, effect=0.01, **settings)  # type: ignore[arg-type]
+    nothing = bs.rehearse(panel, effect=0.0, **settings)  # type: ignore[arg-type]
+    assert (large.verdict, small.verdict, nothing.verdict) == ("came back", "not seen", "nothing")
+    without = large.table["estimate"] - large.injected
+    assert without.iloc[0] == pytest.approx(nothing.table["estimate"].iloc[0], abs=1e-9)
+
+
+def test_a_lift_test_has_the_moments_of_the_draws() -> None:
+    draws = np.random.default_rng(0).normal(200.0, 40.0, size=5000)
+    prior = MMMPrior("tv", "Ohio", "sales", "calibrated", 100.0, 0.5, 10, 7.0, draws)
+    (row,) = prior.table.to_dict("records")
+    assert row == {
+        "channel": "tv", "x": 7.0, "delta_x": 10.0, "delta_y": pytest.approx(20.0, rel=0.01),
+        "sigma": pytest.approx(4.0, rel=0.05),
+    }  # fmt: skip
+    mu, sigma = prior.log_normal()
+    mean = np.exp(mu + sigma**2 / 2)
+    assert mean == pytest.approx(prior.roi.mean(), rel=1e-9)
+    assert mean * np.sqrt(np.exp(sigma**2) - 1) == pytest.approx(prior.roi.std(ddof=1), rel=1e-9)
+    assert prior.per_money.mean() == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_loss_has_no_log_normal_prior() -> None:
+    prior = MMMPrior("tv", "Ohio", "sales", "calibrated", 100.0, 1.0, 10, 7.0, np.array([-3.0, -2.0, -1.0]))
+    with pytest.raises(bs.SpecError, match="needs a positive one"):
+        prior.log_normal()
+    assert prior.to_dict()["roi_m"] is None
+    assert any("Meridian: none" in said for said in prior.sentences())
+
+
+def test_the_command_line_writes_curve_and_picture(tmp_path: Path) -> None:
+    long = _wide(40, 7).rename_axis("week").reset_index().melt("week", var_name="market", value_name="sales")
+    long.to_csv(tmp_path / "sales.csv", index=False)
+    columns = ["--unit", "market", "--time", "week", "--outcome", "sales", "--treated", "u00"]
+    asked = ["--durations", "4,8", "--model", "level", "--windows", "1", "--draws", "300", "--quiet"]
+    out = tmp_path / "power"
+    done = CliRunner().invoke(main, ["power", str(tmp_path / "sales.csv"), *columns, *asked, "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    names = {path.name for path in out.iterdir()}
+    assert names == {"power.json", "power.csv", "placebos.jsonl", "figures"}
+    assert (out / "figures" / "power.png").is_file()
+    assert len(pd.read_csv(out / "power.csv")) == 3 * 2 * 21

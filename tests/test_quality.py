@@ -1,0 +1,139 @@
+"""The data-quality report: each fault is found where it was put, and sound data are left in peace."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import bsynth as bs
+from bsynth.cli import main
+
+
+def _wide(seed: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=(40, 1)).cumsum(axis=0)
+    days = pd.date_range("2024-01-01", periods=40, freq="D")
+    return pd.DataFrame(50 + common + rng.normal(0, 0.5, (40, 8)), index=days, columns=list("ABCDEFGH"))
+
+
+def _panel(wide: pd.DataFrame, start: str | None = "2024-02-01", **more: object) -> bs.Panel:
+    return bs.Panel.from_wide(wide, treated="A", start=start, **more)  # type: ignore[arg-type]
+
+
+def _found(wide: pd.DataFrame, kind: str) -> pd.DataFrame:
+    table = bs.data_quality(_panel(wide)).table
+    return table[table["kind"] == kind]
+
+
+def test_sound_data_are_left_in_peace() -> None:
+    for seed in range(10):
+        found = bs.data_quality(_panel(_wide(seed)))
+        assert found.warnings.empty, found.sentences()
+        assert found.sentences()[0].startswith("Nothing in the data speaks against")
+
+
+def test_an_outlier_is_found_at_its_date() -> None:
+    wide = _wide()
+    wide.loc["2024-01-20", "C"] += 12
+    found = _found(wide, "outliers")
+    assert found[["unit", "time"]].values.tolist() == [["C", "2024-01-20"]]
+
+
+def test_a_date_that_is_odd_for_all_is_one_finding() -> None:
+    wide = _wide()
+    wide.loc["2024-01-20", list("ABCDE")] -= 12
+    (row,) = _found(wide, "outliers").to_dict("records")
+    assert row["time"] == "2024-01-20"
+    assert row["unit"] is None
+    assert row["weight"] == "warning"
+
+
+def test_a_level_shift_is_found_at_its_date() -> None:
+    wide = _wide()
+    wide.loc["2024-01-22":, "D"] += 8
+    (row,) = _found(wide, "level-shifts").to_dict("records")
+    assert (row["unit"], row["time"]) == ("D", "2024-01-22")
+    assert row["value"] > 0
+
+
+def test_the_effect_itself_is_no_fault() -> None:
+    wide = _wide()
+    wide.loc["2024-02-01":, "A"] += 20
+    assert bs.data_quality(_panel(wide)).warnings.empty
+
+
+def test_zeros_stops_and_copies_are_named() -> None:
+    wide = _wide()
+    wide["B"] = 0.0
+    wide.loc["2024-01-25":, "E"] = 3.0
+    wide["G"] = wide["F"]
+    found = bs.data_quality(_panel(wide)).table.set_index("kind")
+    assert found.loc["zeros", "unit"] == "B"
+    assert found.loc["stops", ["unit", "time"]].tolist() == ["E", "2024-01-25"]
+    assert found.loc["duplicates", "unit"] == "G"
+
+
+def test_missing_days_and_filled_cells_are_gaps() -> None:
+    wide = _wide().drop(pd.Timestamp("2024-01-10"))
+    wide.loc["2024-01-15", "C"] = np.nan
+    found = bs.data_quality(_panel(wide, missing="interpolate")).table
+    said = " ".join(found.loc[found["kind"] == "gaps", "sentence"])
+    assert "2024-01-10" in said
+    assert "'C' at 2024-01-15" in said
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1e9])
+def test_units_of_measure_do_not_matter(factor: float) -> None:
+    wide = _wide()
+    wide.loc["2024-01-20", "C"] += 12
+    one, other = (bs.data_quality(_panel(each)).table for each in (wide, factor * wide))
+    assert one[["kind", "unit", "time"]].equals(other[["kind", "unit", "time"]])
+
+
+def test_a_treated_unit_that_leaves_its_donors_is_a_warning() -> None:
+    wide = _wide()
+    wide["A"] += np.linspace(0, 15, 40)
+    (row,) = _found(wide, "pre-period").to_dict("records")
+    assert row["weight"] == "warning"
+
+
+def test_a_history_without_start_can_be_checked_and_not_analysed() -> None:
+    panel = _panel(_wide(), None)
+    assert (panel.n_pre, panel.n_post, panel.start) == (40, 0, pd.Timestamp("2024-02-10"))
+    assert "no start yet" in repr(panel)
+    assert bs.data_quality(panel).warnings.empty
+    with pytest.raises(bs.PanelError, match="nothing has started in it"):
+        bs.fit(panel)
+
+
+@pytest.mark.parametrize(
+    ("times", "after"),
+    [
+        (pd.Index([2001, 2003, 2005, 2007]), 2009),
+        (pd.Index([1990.0, 1990.25, 1990.5, 1990.75]), pd.Timestamp("1991-01-01")),
+        (pd.date_range("2024-01-31", periods=4, freq="ME"), pd.Timestamp("2024-05-31")),
+        (pd.date_range("2024-01-01", periods=4, freq="W-MON"), pd.Timestamp("2024-01-29")),
+        (pd.bdate_range("2024-01-01", periods=10), pd.Timestamp("2024-01-15")),
+        (pd.date_range("2024-01-01", periods=4, freq="D", tz="Europe/Berlin"), pd.Timestamp("2024-01-05")),
+    ],
+)  # fmt: skip
+def test_a_history_ends_before_the_next_period_of_its_calendar(times: pd.Index, after: object) -> None:
+    wide = _wide().iloc[: len(times)].set_axis(times)
+    panel = _panel(wide, None)
+    assert panel.start == after
+    assert panel.n_pre == len(times)
+
+
+def test_check_says_what_an_analysis_would_refuse(tmp_path: Path) -> None:
+    long = _wide().rename_axis("day").reset_index().melt("day", var_name="shop", value_name="sales")
+    long = pd.concat([long.drop(index=90), long.iloc[[7]]])
+    long.to_csv(tmp_path / "shops.csv", index=False)
+    columns = ["--unit", "shop", "--time", "day", "--outcome", "sales", "--treated", "A"]
+    done = CliRunner().invoke(main, ["check", str(tmp_path / "shops.csv"), *columns])
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "An analysis refuses these data as they are: shops.csv: 1 cell has more than one row" in said
+    assert "1 cell has more than one row where most have one" in said
+    assert "1 cell had no outcome and was interpolated" in said

@@ -1,0 +1,222 @@
+"""Effects of units that start at different times: two stages, pooled, told and kept."""
+
+import json
+import pickle
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.bayesian.waves.paths import strata_of
+from bsynth.calibration.waves import calibrate_waves, draw_patterns
+from bsynth.engines import pooling
+from bsynth.engines.pooling import Path as GapPath
+from bsynth.engines.pooling import Scales, common_of, pool
+from bsynth.errors import PanelError, SpecError
+from bsynth.evidence.staggered import simulate
+
+FEW = bs.Sampling(draws=200, tune=200, chains=2)
+SCALES = Scales(start=5.0, step=0.1, unit=0.5, period=0.1, forms=np.ones(1))
+
+
+def _paths(
+    rng: np.random.Generator, effects: np.ndarray, sd: float, starts: tuple[int, ...], periods: int
+) -> list[GapPath]:
+    """Units whose own fits know the sd of iid noise and the level, without drift."""
+    found = []
+    for effect, start in zip(effects, starts, strict=True):
+        k = np.arange(periods - start)
+        gap = effect + sd * rng.normal(size=len(k))
+        covariance = sd**2 * np.eye(len(k))
+        found.append(
+            GapPath(
+                gap[None], covariance[None], np.ones(1), np.ones((1, 1)), k + start, k, np.arange(start), level=False
+            )
+        )
+    return found
+
+
+def _pool(paths: list[GapPath], residuals: np.ndarray, draws: int = 800) -> pooling.Pooled:
+    return pool(paths, common_of(residuals), SCALES, draws=draws, tune=400, chains=2, seed=1)
+
+
+def test_pooled_effects_are_those_of_the_normal_model() -> None:
+    """With every scale held near a point the answer is a normal posterior that linear algebra gives."""
+    rng = np.random.default_rng(1)
+    starts, periods = (6, 8, 9), 12
+    paths = _paths(rng, np.array([1.0, 1.5, 2.0]), 0.5, starts, periods)
+    tight = Scales(start=5.0, step=1e-6, unit=1e-6, period=1e-6, forms=np.ones(1))
+    residuals = np.tile([1.0, -1.0], 200)[:, None] * np.array([[1.0, -1.0, 0.0]]) + 0.2 * rng.normal(size=(400, 3))
+    found = pool(paths, common_of(residuals), tight, draws=2000, tune=400, chains=2, seed=1)
+    gaps = np.concatenate([path.gap[0] for path in paths])
+    precision = len(gaps) / 0.25 + 1 / 25
+    mean = gaps.sum() / 0.25 / precision
+    assert float(found.scales["correlation"].mean()) < 0.05
+    assert found.effect.mean() == pytest.approx(mean, abs=0.02)
+    assert found.effect.std() == pytest.approx(precision**-0.5, rel=0.15)
+
+
+def test_units_are_shrunk_by_what_they_show() -> None:
+    rng = np.random.default_rng(2)
+    starts = (10,) * 12
+    residuals = rng.normal(size=(40, 12))
+    alike = _pool(_paths(rng, np.full(12, 1.0), 1.0, starts, 20), residuals)
+    apart = _pool(_paths(rng, np.linspace(-2, 4, 12), 0.2, starts, 20), residuals)
+    assert alike.scales["unit_sd"].mean() < 0.5 < apart.scales["unit_sd"].mean()
+    unit = np.repeat(np.arange(12), 10)
+    means = np.array([apart.effect[..., unit == i].mean() for i in range(12)])
+    np.testing.assert_allclose(means, np.linspace(-2, 4, 12), atol=0.3)
+    spread = [
+        np.std([found.mean(axis=(0, 1))[unit == i].mean() for i in range(12)])
+        for found in (alike.effect, alike.unpooled)
+    ]
+    assert spread[0] < 0.7 * spread[1]
+
+
+def test_units_that_err_together_know_less_of_the_overall_effect() -> None:
+    rng = np.random.default_rng(3)
+    starts = (10,) * 8
+    paths = _paths(rng, np.zeros(8), 1.0, starts, 20)
+    own, shared = rng.normal(size=(60, 8)), rng.normal(size=(60, 1))
+    apart, together = _pool(paths, own), _pool(paths, shared + 0.5 * own)
+    assert apart.scales["correlation"].mean() < 0.15
+    assert together.scales["correlation"].mean() > 0.6
+    sd = [found.unpooled.mean(axis=-1).std() for found in (apart, together)]
+    # Eight units that err alike are one: sd 1/√10 against 1/√80.
+    assert sd[0] == pytest.approx(80**-0.5, rel=0.35)
+    assert sd[1] > 2 * sd[0]
+
+
+def test_covariance_of_a_unit_is_what_its_own_fit_said() -> None:
+    rng = np.random.default_rng(4)
+    K = 6
+    root = np.linalg.cholesky(0.8 ** np.abs(np.subtract.outer(np.arange(K), np.arange(K))))
+    k = np.arange(K)
+    paths = [
+        GapPath(np.zeros((1, K)), (root @ root.T)[None], np.ones(1), np.ones((1, 1)), k + 10, k, np.arange(10)),
+        GapPath(np.zeros((1, 3)), np.eye(3)[None], np.ones(1), np.ones((1, 1)), k[:3] + 13, k[:3], np.arange(13)),
+    ]
+    common = rng.normal(size=(50, 1))
+    found = _pool(paths, common + 0.3 * rng.normal(size=(50, 2)), draws=3000)
+    flat = found.unpooled.reshape(-1, 9)
+    np.testing.assert_allclose(np.cov(flat[:, :K].T), root @ root.T, atol=0.08)
+    between = np.corrcoef(flat.T)[:K, K:]
+    assert between[3, 0] > 0.2
+    assert abs(between[0, 2]) < between[5, 2]
+
+
+def test_strata_hold_every_draw_once() -> None:
+    rng = np.random.default_rng(5)
+    for shares in ([1.0], [0.6, 0.4], [0.5, 0.49, 0.01], [0.98, 0.01, 0.01]):
+        form = rng.choice(len(shares), size=2000, p=shares)
+        found = strata_of(rng.random(2000), form)
+        assert sorted(np.concatenate(found).tolist()) == list(range(2000))
+        assert min(map(len, found)) >= 100
+
+
+@pytest.fixture(scope="module")
+def panel() -> bs.StaggeredPanel[bs.Panel]:
+    world = simulate(np.random.default_rng([17, 3]))
+    frame = world.frame()
+    frame = frame[frame["unit"].isin([0, 4, 7]) | (frame["unit"] >= 32)]
+    starts = {i: int(world.starts[i]) for i in (0, 4, 7)}
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", start=starts)
+
+
+@pytest.fixture(scope="module")
+def found(panel: bs.StaggeredPanel[bs.Panel]) -> bs.WavesFit:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.UnreliableWarning)
+        return bs.fit(panel, sampling=FEW, progress=False)
+
+
+@pytest.mark.slow
+def test_rows_are_averages_of_the_draws(found: bs.WavesFit) -> None:
+    table = found.effects(full=True).set_index("estimand")
+    assert list(table["over"].unique()) == ["overall", "wave", "event time", "unit"]
+    assert table.loc["overall", "cells"] == 20 + 15 + 10
+    assert table.loc["overall", "estimate"] == pytest.approx(found.effect.mean())
+    assert table.loc["wave 25", "estimate"] == pytest.approx(table[table["over"] == "unit"].loc["4", "estimate"])
+    assert table.loc["period 12", "units"] == 2
+    by_unit = found.effect_draws()["by_unit"]
+    assert by_unit.sel(unit=7).mean().item() == pytest.approx(found.effect[..., -10:].mean())
+    both = found.effects(over="unit", pooled=None, full=True)
+    assert both["interval"].tolist() == ["pooled"] * 3 + ["unpooled"] * 3
+    own = found.fit_of(4).effects().iloc[0]
+    alone = both.iloc[4]
+    # The normal mixture of the second stage has the moments of the unit's own draws.
+    assert alone["estimate"] == pytest.approx(own["estimate"], abs=0.15 * own["sd"])
+    assert alone["sd"] == pytest.approx(own["sd"], rel=0.25)
+
+
+@pytest.mark.slow
+def test_a_fit_of_waves_says_shows_and_keeps_itself(found: bs.WavesFit, tmp_path: Path) -> None:
+    said = " ".join(found.sentences())
+    assert "45 treated periods of 3 units" in said
+    assert "has 8 donors from 0 to 39" in said
+    assert "Units' effects differ by ω" in said
+    for table in (found.effects(), found.effects(over="unit", pooled=None), found.summary()):
+        assert max(map(len, repr(table).splitlines())) <= 80
+    found.save(tmp_path / "waves.nc")
+    again = bs.load(tmp_path / "waves.nc")
+    pd.testing.assert_frame_equal(again.table, found.table)
+    assert again.sentences() == found.sentences()
+    assert repr(pickle.loads(pickle.dumps(found))) == repr(found)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["model"] == "waves"
+    with pytest.raises(SpecError, match=r"over is the text .waves., did you mean .wave."):
+        found.effects(over="waves")
+    lines = {line.get_gid() for line in found.plot().get_lines()}
+    assert {"pooled", "unpooled", "before", "zero"} <= lines
+    assert len(bs.plots.plot_units(found).axes) == 3
+    assert len(bs.plots.plot_calendar(found.panel).get_yticks()) == 11
+
+
+@pytest.mark.slow
+def test_a_single_unit_has_nothing_to_pool(panel: bs.StaggeredPanel[bs.Panel]) -> None:
+    world = panel.to_frame()
+    two = world[world["unit"].isin([0, 32, 33])]
+    starts = {0: 20}
+    alone = bs.Panel.from_long(two, unit="unit", time="time", outcome="outcome", start=starts)
+    # One start is a panel of one start; the model fits it as the default does.
+    assert isinstance(alone, bs.Panel)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.UnreliableWarning)
+        assert bs.fit(alone, "waves", sampling=FEW, progress=False).effects().shape[0] == 3
+
+
+def test_a_model_of_one_start_is_refused(panel: bs.StaggeredPanel[bs.Panel]) -> None:
+    with pytest.raises(SpecError, match="'level' has one start and this panel's units start at 3; give 'waves'"):
+        bs.fit(panel, "level", progress=False)
+
+
+def test_placebo_patterns_keep_donors_and_every_wave(panel: bs.StaggeredPanel[bs.Panel]) -> None:
+    patterns = draw_patterns(panel, 12, seed=0)
+    assert len(patterns) == 12
+    for pattern in patterns:
+        assert set(pattern) <= set(panel.never_treated)
+        assert len(pattern) == 2
+        assert set(pattern.values()) == {20, 30}
+    few = panel.as_treated({32: 20, 33: 25, 34: 25, 35: 25, 36: 30})
+    with pytest.raises(PanelError, match="3 units never treated, and placebo waves need at least 4"):
+        draw_patterns(few, 12, seed=0)
+
+
+@pytest.mark.slow
+def test_placebo_waves_calibrate(panel: bs.StaggeredPanel[bs.Panel], tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.UnreliableWarning)
+        found = calibrate_waves(
+            panel, "waves", scale=None, sampling=FEW, store=tmp_path / "s.jsonl", progress=False, patterns=4
+        )
+    rows, base = found.effects(full=True), found.fit.effects(full=True)
+    assert set(rows["interval"]) == {"calibrated"}
+    assert len(rows) == len(base) - 2
+    assert (rows["lower"] < rows["estimate"]).all()
+    assert (rows["estimate"] < rows["upper"]).all()
+    assert len(found.table) == 4
+    assert "calibrated interval" in " ".join(found.sentences())
+    found.save(tmp_path / "c.nc")
+    assert bs.load(tmp_path / "c.nc").effects(full=True).equals(rows)
