@@ -28,7 +28,6 @@ from bsynth.panel.given import require_panel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
 
-
 NO_MODEL = "its questions need a posterior, and no model was named"
 
 
