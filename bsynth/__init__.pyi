@@ -1,5 +1,5 @@
 from . import datasets, plots
-from .analysis import Analysis, Comparison, WavesAnalysis, analyse, compare, freeze
+from .analysis import Analysis, Comparison, analyse, compare, freeze
 from .bayesian.fit import fit
 from .bayesian.plan import plan, pymc_model
 from .bayesian.result import Fit
@@ -63,7 +63,6 @@ __all__ = [
     "SpecError",
     "StaggeredPanel",
     "UnreliableWarning",
-    "WavesAnalysis",
     "WavesCalibration",
     "WavesFit",
     "analyse",

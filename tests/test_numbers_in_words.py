@@ -13,6 +13,7 @@ from bsynth.text.numbers import chance, exact, fixed, number, numbers, p_alone, 
 PACKAGE = Path(__file__).parent.parent / "bsynth"
 ELSEWHERE = {
     "text/numbers.py": "the formatter itself",
+    "analysis/frozen.py": "data: digits of a series in a hash",
     "engines/pooled.py": "an error about a gap of 1e-8 and the like",
     "engines/simplex.py": "an error about sizes that no double holds well",
     "engines/slsqp.py": "an error about a gap of 1e-10 and the like",
@@ -24,6 +25,7 @@ ELSEWHERE = {
     "panel/codes.py": "an error about a value, as it came",
     "panel/missing.py": "an error about sizes whose squares no double holds",
     "panel/data.py": "an error about a value, as it came",
+    "planning/rollout.py": "data: a round step of a grid",
     "plots/style.py": "whole numbers along an axis, among them years, which have no thousands",
     "reporting/charts.py": "data: digits of the numbers that a chart reads",
     "reporting/pictures.py": "data: digits of a drawing's coordinates",

@@ -21,7 +21,7 @@ from matplotlib.axes import Axes
 
 import bsynth as bs
 from bsynth._base.brief import LINE, Brief
-from bsynth.analysis import Analysis, Comparison, PlanReview
+from bsynth.analysis import Analysis, Comparison, PlanReview, WavesAnalysis
 from bsynth.analysis.review import review
 from bsynth.calibration.waves import calibrate_waves
 from bsynth.checks import CheckReport, LeaveFutureOut
@@ -125,7 +125,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     PlaceboTime: lambda given: bs.placebo_time(given.panel),
     PlaceboWaves: lambda given: bs.placebo_waves(_waves(given), "did", progress=False),
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
-    bs.WavesAnalysis: lambda given: bs.WavesAnalysis(
+    WavesAnalysis: lambda given: WavesAnalysis(
         given.waves.fit.panel, (given.waves.fit,), {}, {}, 0.95, 0, calibration=given.waves
     ),
     bs.WavesFit: lambda given: given.waves.fit,
@@ -220,7 +220,7 @@ def test_a_result_is_plain_data(kind: type[Result], found: Callable[[type[Result
     assert data["status"] == result.status
     assert data["sentences"] == list(result.sentences())
     # In summary.json, which an analysis is, its table has its own name.
-    rows = data["effects" if kind in (Analysis, bs.WavesAnalysis) else "table"]
+    rows = data["effects" if kind in (Analysis, WavesAnalysis) else "table"]
     assert len(rows) == len(result.table)
     assert all(set(row) == {str(column) for column in result.table} for row in rows)
 
@@ -360,7 +360,7 @@ def test_effects_have_the_same_columns(kind: type[Result], found: Callable[[type
     assert set(table["status"]) == {result.status}
     # A comparison and a curve are of the average alone.
     alone = kind in (Comparison, SpecificationCurve)
-    if kind in (bs.WavesAnalysis, bs.WavesFit, bs.WavesCalibration):
+    if kind in (WavesAnalysis, bs.WavesFit, bs.WavesCalibration):
         # Of several starts the averages are over all, by wave, by event time and by unit.
         assert {"overall", "wave 14", "period 0", "0", "1"} <= set(table["estimand"])
     else:

@@ -28,6 +28,8 @@ from bsynth.panel.given import require_panel
 from bsynth.text.labels import plain
 from bsynth.text.numbers import count
 
+NO_MODEL = "its questions need a posterior, and no model was named"
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AnalysisPlan:
@@ -194,9 +196,7 @@ def plan_analysis(
         check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)
     unavailable = lacking_methods(methods, panel)
-    # A name is one model: its letters are none.
-    listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
-    wanted = [model for model in listed if model != "none"]
+    wanted = _wanted(models)
     fits, lacking = plan_fits(panel, wanted, how, scale)
     if not fits and not chosen:
         if lacking:
@@ -210,8 +210,7 @@ def plan_analysis(
     besides, left_out = choose_findings(findings, has_model=bool(wanted), lacks=lacks)
     unavailable |= left_out
     if questions and "decision" not in (*besides, *unavailable):
-        no_model = "its questions need a posterior, and no model was named"
-        unavailable["decision"] = "no finding 'decision' was asked for" if wanted else no_model
+        unavailable["decision"] = "no finding 'decision' was asked for" if wanted else NO_MODEL
     check_questions(questions or {}, calibrated=calibrated and bool(fits) and reason is None)
     return AnalysisPlan(
         panel,
@@ -228,6 +227,12 @@ def plan_analysis(
         unavailable=unavailable,
         notes=notes_on(panel, fits),
     )
+
+
+def _wanted(models: Sequence[str | Path | ModelSpec]) -> list[str | Path | ModelSpec]:
+    """The models that are asked for; a name is one model: its letters are none."""
+    listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
+    return [model for model in listed if model != "none"]
 
 
 def plan_fits(

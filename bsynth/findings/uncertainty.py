@@ -48,6 +48,8 @@ NAMES = {
 """Sources in the order of tables and pictures, and in words; a column ``level`` is that of intervals everywhere."""
 LINEAR = ("weights", "covariates", "season", "slope", "level_shift")
 """Sources that are correlated with one another."""
+TIE = 0.03
+"""Difference of two shares below which neither is the larger one."""
 OVERLAP = 0.1
 """Share of the variance from which a covariance is said."""
 
@@ -113,7 +115,7 @@ class Decomposition(Pictured):
                 f"Errors of {_listed(pair)} {which} each other ({_percent(whole['overlap'])} of the variance, half of "
                 f"it counted to each), so read them as one: {_percent(whole[pair].sum())}."
             )
-        words.append(_advice(order[0]))
+        words.append(_advice([name for name in order if whole[order[0]] - whole[name] < TIE]))
         return (*mark(self.reason), *words, *self.notes())
 
     def notes(self) -> tuple[str, ...]:
@@ -378,5 +380,9 @@ _ADVICE = {
 """What each source is, and what would narrow it."""
 
 
-def _advice(top: str) -> str:
-    return f"The largest part is {_ADVICE[top]}"
+def _advice(largest: Sequence[str]) -> str:
+    """What the largest part is, and what would narrow it; of parts alike in size each."""
+    if len(largest) == 1:
+        return f"The largest part is {_ADVICE[largest[0]]}"
+    told = "; another is ".join(_ADVICE[name].removesuffix(".") for name in largest)
+    return f"The largest parts, {_listed(largest)}, are alike in size. One is {told}."

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from bsynth.plots import style
 from bsynth.plots.impact import key_of
+from bsynth.plots.key import key, key_height
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE, RED
 from bsynth.plots.trajectory import core_of, draw_path
@@ -63,11 +64,11 @@ def plot_answer(result: Shown, *, ax: Axes | None = None, level: float | None = 
         path.set_xlabel("")
         focus(path, core_of(seen), None)
         style.start_line(path, x[seen.n_pre])
-        style.key(path, key_of(seen))
+        key(path, key_of(seen))
         draw_average(bar, seen.average, " ".join(seen.short.split()) if seen.interval else "", reason=seen.reason)
         style.heading(
             path, f"{drawn(seen.outcome)}: {drawn(seen.treated, 40)}", [], reason=seen.reason,
-            above=style.key_height(path), size=10,
+            above=key_height(path), size=10, across=True,
         )  # fmt: skip
     return path
 
@@ -79,7 +80,9 @@ def draw_average(ax: Axes, average: pd.Series, interval: str, *, reason: str, ca
     span = (max(shown) - min(shown)) or 1.0
     low, high = min(shown) - 0.12 * span, max(shown) + 0.12 * span
     color = RED if reason else BLUE
-    ax.plot([-0.45, 0.18], [0, 0], color=style.INK, linewidth=1.1, zorder=2, gid="zero")
+    # Zero crosses the axis on which the bar stands.
+    ax.plot([0, 0], [low, high], color=style.PALE, linewidth=1.0, zorder=1.5)
+    ax.plot([-0.3, 0.3], [0, 0], color=style.INK, linewidth=1.3, zorder=3, gid="zero")
     if not math.isnan(lower):
         bounds = [max(lower, low), min(upper, high)]
         ax.plot([0, 0], bounds, color=color, linewidth=7, alpha=0.45, solid_capstyle="butt", gid="interval")
@@ -89,7 +92,7 @@ def draw_average(ax: Axes, average: pd.Series, interval: str, *, reason: str, ca
     # What is not to be used is not written large.
     if not reason:
         _write(ax, [value for value in (estimate, lower, upper) if not math.isnan(value)])
-    ax.annotate("0", (-0.45, 0), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=9,
+    ax.annotate("0", (-0.3, 0), (-4, 0), textcoords="offset points", ha="right", va="center", fontsize=9,
                 color=style.INK, annotation_clip=False)  # fmt: skip
     ax.set_xticks([])
     ax.set_yticks([])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.plots import style
 from bsynth.plots.gap import draw_gap, gap_core
+from bsynth.plots.key import key, key_height
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, PURPLE, VERMILION
 from bsynth.plots.trajectory import core_of, draw_band, draw_path
@@ -20,7 +21,7 @@ from bsynth.plots.view import Shown, View, of_each, view
 from bsynth.plots.window import focus, window_words
 from bsynth.text.numbers import bracket, numbers
 
-SIZE = (8.0, 7.4)
+SIZE = (9.4, 6.4)
 HEIGHTS = (1.25, 1.0, 1.0)
 
 
@@ -81,10 +82,10 @@ def plot_impact(
             part.set_xlabel("")
         style.heading(
             parts[0],
-            f"{drawn(seen.outcome)}: {drawn(seen.treated, 40)}",
+            f"What happened, the gap and its sum: {drawn(seen.outcome)}, {drawn(seen.treated, 40)}",
             [f"{seen.method}. {window_words(seen.periods, seen.n_pre)}."],
             reason=seen.reason,
-            above=style.key_height(parts[0]),
+            above=key_height(parts[0]),
         )
     return parts[0]
 
@@ -93,7 +94,7 @@ def _path(ax: Axes, x: NDArray[Any], seen: View) -> None:
     draw_path(ax, x, seen, donors=False)
     focus(ax, core_of(seen), None)
     style.start_line(ax, x[seen.n_pre])
-    style.key(ax, key_of(seen))
+    key(ax, key_of(seen))
 
 
 def key_of(seen: View) -> list[tuple[Artist, str]]:

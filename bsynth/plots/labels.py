@@ -38,6 +38,12 @@ def wrapped(text: str, points: float, font: FontProperties) -> list[str]:
     return textwrap.wrap(text, max(20, int(0.97 * points / each)))
 
 
+def text_width(text: str, size: float) -> float:
+    """Return the points that a line of text of this size is wide."""
+    font = FontProperties(family=families(), size=size)
+    return float(text_to_path.get_text_width_height_descent(text.replace(r"\$", "$"), font, ismath=False)[0])
+
+
 @lru_cache(maxsize=4096)
 def _has_glyph(character: str) -> bool:
     return any(font_manager.get_font(font_manager.findfont(name)).get_char_index(ord(character)) for name in families())

@@ -13,7 +13,6 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure, SubFigure
@@ -21,11 +20,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 from matplotlib.ticker import AutoLocator, FuncFormatter, MaxNLocator, ScalarFormatter, StrMethodFormatter
-from matplotlib.transforms import ScaledTranslation, blended_transform_factory
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from bsynth.errors import PanelError, SpecError, came
-from bsynth.plots.labels import drawn, families, wrapped
+from bsynth.plots.labels import drawn, families, text_width, wrapped
 from bsynth.text.marks import marked
 from bsynth.text.numbers import tick
 
@@ -37,6 +36,8 @@ RED = "#B00020"
 SIZE = (8.0, 4.6)
 CHARACTER = 5.6
 """Width of a digit of a tick's label in points."""
+KEY = 8.5
+"""Points of the type of a key and of the label of the start line."""
 _LINE = 12.5
 """Height of a line of subtitle in points."""
 
@@ -123,14 +124,23 @@ def new_figure(size: tuple[float, float] = SIZE) -> tuple[Figure, Axes]:
 
 
 def heading(
-    ax: Axes, title: str, subtitle: Sequence[str], *, reason: str = "", above: float = 0.0, size: float = 12
+    ax: Axes,
+    title: str,
+    subtitle: Sequence[str],
+    *,
+    reason: str = "",
+    above: float = 0.0,
+    size: float = 12,
+    across: bool = False,
 ) -> None:
     """Write title and subtitle at the left above the axes; above both, in red, the reason not to use what is shown.
 
-    ``above`` are points left free between the axes and them.
+    ``above`` are points left free between the axes and them; ``across``: they go on over the axes at the right.
     """
     free = above
     points = _heading_width(ax)
+    if across:
+        points = (right_edge(ax.figure) - float(ax.get_window_extent().x0)) * 72.0 / ax.figure.dpi
     head = wrapped(title, points, FontProperties(family=families(), size=size, weight="bold"))
     small = FontProperties(family=families(), size=9)
     sub = [line for text in subtitle if text for line in wrapped(text, points, small)]
@@ -240,54 +250,11 @@ def _place(ax: Axes) -> SubplotSpec:
     return place
 
 
-def key(ax: Axes, looks: Sequence[tuple[Artist, str]]) -> None:
-    """Say above the axes what each look means, in as many columns as there is room for.
-
-    It begins where the axes do, or at the figure's left edge where that makes one more column.
-    """
-    figure, widths = ax.figure, [4.6 * len(words) + 30 for _, words in looks]
-    begins, ends = float(ax.get_window_extent().x0), _right_edge(figure)
-    columns, wider = (
-        next(n for n in range(len(looks), 0, -1) if n == 1 or _columns_width(widths, n) <= room * 72.0 / figure.dpi)
-        for room in (ends - begins, ends)
-    )
-    at_edge = wider > columns == 1
-    # Not in the layout, which would give the axes no more width than their key has; `heading` leaves room above them.
-    legend = ax.legend(
-        [look for look, _ in looks],
-        [words for _, words in looks],
-        loc="lower left",
-        bbox_to_anchor=(0, 1),
-        bbox_transform=blended_transform_factory(figure.transFigure if at_edge else ax.transAxes, ax.transAxes),
-        ncols=wider if at_edge else columns,
-        frameon=False,
-        fontsize=8.5,
-        handlelength=1.7,
-        columnspacing=1.2,
-        labelspacing=0.25,
-        borderaxespad=0,
-        borderpad=0.2,
-        labelcolor=INK,
-    )
-    legend.set_in_layout(False)
-
-
-def _right_edge(figure: Figure | SubFigure) -> float:
+def right_edge(figure: Figure | SubFigure) -> float:
     """Pixels from the figure's left edge to the end of the part of it that the layout gives to axes."""
     engine = figure.get_layout_engine()
     left, _, width, _ = (engine.get().get("rect") if engine is not None else None) or (0.0, 0.0, 1.0, 1.0)
     return float(figure.bbox.width * (left + width))
-
-
-def _columns_width(widths: Sequence[float], columns: int) -> float:
-    """Points that a key of so many columns, filled one after the other, takes."""
-    return float(sum(column.max() for column in np.array_split(np.asarray(widths), columns)))
-
-
-def key_height(ax: Axes) -> float:
-    """Points above the axes that their `key` takes."""
-    legend = ax.get_legend()
-    return 0.0 if legend is None else float(legend.get_window_extent().height * 72.0 / ax.figure.dpi)
 
 
 def part_title(ax: Axes, text: str) -> None:
@@ -322,6 +289,10 @@ def time_axis(ax: Axes, times: pd.Index, name: str, zone: str = "") -> None:
     ax.set_xlabel(drawn(name), color=INK)
 
 
+SHORT = "start"
+"""Of the first treated period, where the words for it find no room."""
+
+
 def start_line(ax: Axes, x: Any, words: str = "first treated period") -> None:
     """Draw the vertical line of the first treated period with its name beside it, at the top."""
     ax.axvline(x, color=INK, linewidth=1.0, linestyle=(0, (1, 1.5)), zorder=1.5, gid="start")
@@ -329,7 +300,12 @@ def start_line(ax: Axes, x: Any, words: str = "first treated period") -> None:
         return
     left, right = ax.get_xlim()
     at = float(ax.convert_xunits(x))  # type: ignore[no-untyped-call]
-    side = -1 if (at - left) / (right - left) > 0.4 else 1
+    share, wide = (at - left) / (right - left), text_width(words, KEY) + 8
+    room = ax.get_window_extent().width * 72.0 / ax.figure.dpi
+    if wide > room * max(share, 1 - share):
+        words = SHORT
+        wide = text_width(words, KEY) + 8
+    side = -1 if (share > 0.4 and wide <= room * share) or wide > room * (1 - share) else 1
     ax.annotate(
         words,
         (at, 1),
@@ -338,7 +314,7 @@ def start_line(ax: Axes, x: Any, words: str = "first treated period") -> None:
         textcoords="offset points",
         ha="right" if side < 0 else "left",
         va="top",
-        fontsize=8.5,
+        fontsize=KEY,
         color=INK,
         zorder=6,
         bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},

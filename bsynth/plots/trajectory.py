@@ -10,7 +10,7 @@ from bsynth._base.request import check_flags
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
-from bsynth.plots.style import BLACK, BLUE, PALE, PURPLE, VERMILION, EndLabel
+from bsynth.plots.style import BLACK, BLUE, PALE, PURPLE, EndLabel
 from bsynth.plots.view import Shown, View, drift_words, of_each, view
 from bsynth.plots.window import beyond, focus, window_words
 from bsynth.text.numbers import count
@@ -81,19 +81,13 @@ def plot_trajectory(
 
 
 def draw_path(ax: Axes, x: NDArray[Any], seen: View, *, donors: bool) -> None:
-    """Donors, band, drift, shaded effect, observed series and counterfactual, in this order from the back."""
+    """Donors, band, drift, observed series and counterfactual, in this order from the back."""
     path, post = seen.path, slice(seen.n_pre, None)
     if donors:
         for j in range(seen.donors.shape[1]):
             ax.plot(x, seen.donors[:, j], color=PALE, linewidth=0.6, alpha=0.7, zorder=1.2, gid="donor")
     draw_band(ax, x[post], path[["lower", "upper"]].iloc[post].to_numpy(dtype=float))
     observed, whole = (path[name].to_numpy(dtype=float) for name in ("observed", "counterfactual"))
-    ax.fill_between(
-        x[post], observed[post], whole[post], color=VERMILION, alpha=0.10, linewidth=0, zorder=2.1, gid="effect"
-    )
-    if seen.n_pre == len(x) - 1:
-        # An area over one period has no width.
-        ax.vlines(x[-1:], observed[-1], whole[-1], color=VERMILION, alpha=0.4, linewidth=3, gid="effect")
     if seen.drifts:
         ax.fill_between(x, seen.base, whole, color=PURPLE, alpha=0.16, linewidth=0, zorder=1.8, gid="drift")
         ax.plot(x, seen.base, color=PURPLE, linewidth=1.3, linestyle=(0, (1, 1.2)), zorder=3.5, gid="synthetic")

@@ -18,8 +18,8 @@ from bsynth.panel.calendar import Calendar
 from bsynth.panel.periods import period_words
 from bsynth.text.labels import METHODS, interval_words
 
-VISIBLE = 0.02
-"""Share of the range of a picture from which a drift is a layer of its own."""
+VISIBLE = 0.06
+"""Share of the range of a picture from which a drift is seen as a layer of its own."""
 ALONE, DRIFT = "weighted donors alone", "unit's own drift away from them"
 """What the two parts of a counterfactual with a drift are called."""
 

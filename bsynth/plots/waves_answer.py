@@ -13,6 +13,7 @@ from bsynth.bayesian.waves.result import POOLED
 from bsynth.panel.calendar import counted
 from bsynth.plots import style
 from bsynth.plots.answer import BAR, SIZE, draw_average
+from bsynth.plots.key import key, key_height
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLUE
 from bsynth.plots.trajectory import draw_band
@@ -67,12 +68,12 @@ def plot_waves_answer(analysis: WavesAnalysis, *, ax: Axes | None = None, level:
         left.set_xlabel(f"{steps} since the start", color=style.INK)
         focus(left, path.loc[path["event"] >= -BEFORE, ["gap", "lower", "upper"]].assign(zero=0.0).to_numpy(), None)
         style.start_line(left, 0.0)
-        style.key(left, looks)
+        key(left, looks)
         kind = "" if math.isnan(float(answer["lower"])) else f"{percent(level)} {answer['interval']}"
         draw_average(bar, answer, kind, reason=analysis.effects_reason, called="overall effect:")
         method = "" if answer["interval"] == POOLED else f", {METHODS.get(answer['method'], answer['method'])}"
         style.heading(
             left, f"Effect on {drawn(analysis.panel.labels.outcome)} by time since the start{method}", [],
-            reason=analysis.effects_reason, above=style.key_height(left), size=10,
+            reason=analysis.effects_reason, above=key_height(left), size=10,
         )  # fmt: skip
     return left

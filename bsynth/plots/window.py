@@ -9,6 +9,8 @@ from bsynth._base.types import FloatArray
 from bsynth.plots.labels import drawn
 from bsynth.text.labels import span
 
+LABEL = 16.0
+"""Points that the label of the start line is high."""
 STRETCH = 2.2
 """The background may make the y range this many times that of the main series."""
 
@@ -31,9 +33,10 @@ def focus(ax: Axes, core: FloatArray, background: FloatArray | None) -> int:
         room = (STRETCH - 1.0) * span / 2
         low = min(low, max(float(np.nanmin(background)), low - room))
         high = max(high, min(float(np.nanmax(background)), high + room))
-    pad = 0.06 * (high - low or 1.0)
-    # More room at the top, where the start line has its label.
-    low, high = low - pad, high + 1.8 * pad
+    extent = high - low or 1.0
+    # The start line has its label at the top, which on a phone is a larger part of the height.
+    top = min(LABEL * ax.figure.dpi / 72.0 / ax.get_window_extent().height, 0.4)
+    low, high = low - 0.06 * extent, high + max(0.108 * extent, top / (1 - top) * extent)
     ax.set_ylim(low, high)
     if background is None or not background.size:
         return 0

@@ -38,8 +38,8 @@ from bsynth.reporting.findings import findings_of
 from bsynth.reporting.words import slug_of
 
 SIZES: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = {
-    "answer": (plots_answer.SIZE, (3.75, 2.55)),
-    "impact": (plots_impact.SIZE, (3.75, 6.2)),
+    "answer": (plots_answer.SIZE, (3.75, 3.1)),
+    "impact": (plots_impact.SIZE, (3.75, 6.6)),
 }
 """Inches of the pictures that are drawn for a page and for a phone."""
 COLOURS = 64

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
 from bsynth.reporting.drawing import Drawing
 from bsynth.reporting.figures import figures, picture_name
-from bsynth.reporting.pictures import pictures
+from bsynth.reporting.paper import broken, columns, on_paper, type_of
+from bsynth.reporting.pictures import Picture, pictures
+from bsynth.reporting.section import Section
 from bsynth.reporting.sections import sections
-from bsynth.reporting.tables import Table
 from bsynth.text.labels import plain
 from bsynth.text.marks import marked
 
 HERE = Path(__file__).parent
-_NUMBER = re.compile(r"[<>]? ?[+−-]?[\d.,∞]+%?|\[.*\]|–|")
 
 
 def render(analysis: AnyAnalysis, *, drawn: Mapping[str, Drawing] | None = None, steps: Steps | None = None) -> str:
@@ -65,6 +64,7 @@ def render(analysis: AnyAnalysis, *, drawn: Mapping[str, Drawing] | None = None,
             blocks=[part for part in parts[1:] if part.opened],
             folded=[part for part in parts if not part.opened],
             pictures=shown,
+            tables_first={part.slug for part in parts if part.opened or _tall(part, shown)},
             lacking={key: lacking(key, steps) for part in parts for key in part.figures if key not in shown},
             unreliable=summary["status"] != "ok",
             mark=marked(summary["reason"]),
@@ -91,27 +91,15 @@ def write_report(
     part.replace(path)
 
 
+def _tall(part: Section, shown: Mapping[str, Picture]) -> bool:
+    """Whether a picture of a section needs a sheet: what its table would leave of that before it is not left blank."""
+    return any(shown[key].tall for key in part.figures if key in shown)
+
+
 def lacking(key: str, steps: Steps) -> str:
     """Say in the place of a picture that it is not there, and why."""
     reason = steps.unavailable.get(picture_name(key), "it was not drawn")
     return f"The picture {key!r} is not available: {plain(reason, 300)}."
-
-
-def numeric(value: object) -> bool:
-    """Whether a cell reads as a number, an interval or a dash: it is set to the right.
-
-    Examples
-    --------
-    >>> numeric("+0.05"), numeric("[−1.2, 3]"), numeric("Utah")
-    (True, True, False)
-    """
-    return _NUMBER.fullmatch(str(value)) is not None
-
-
-def columns(table: Table) -> list[tuple[str, bool]]:
-    """Return the headings of a table, each with whether its column is set to the right."""
-    frame = table.frame
-    return [(str(name), at > 0 and all(map(numeric, frame.iloc[:, at]))) for at, name in enumerate(frame.columns)]
 
 
 def _text(name: str) -> str:
@@ -131,6 +119,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"columns": columns, "zip": zip}
+    environment.globals |= {
+        "columns": columns, "zip": zip, "broken": broken, "on_paper": on_paper, "type_of": type_of,
+    }  # fmt: skip
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
     return environment

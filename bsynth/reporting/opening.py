@@ -16,7 +16,7 @@ from bsynth.reporting.words import (
     unit_words,
     units_of,
 )
-from bsynth.text.labels import interval_words, plain
+from bsynth.text.labels import METHODS, interval_words, plain
 from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import count, fixed, number, numbers
 
@@ -24,6 +24,7 @@ MOSTLY = 0.5
 """Share of the fit before the start from which the drift carries most of it."""
 DONORS = 5
 """Donors listed at once."""
+WITHOUT = "Weights, and the effect without each donor"
 FLAGS = {
     "dominant": "it is most of the counterfactual",
     "influential": "the effect moves without it",
@@ -121,7 +122,7 @@ def pre_fit_words(summary: dict[str, Any]) -> list[str]:
     )
     if whole is None or alone == 0 or abs(whole / alone - 1) < 0.02:
         return [words]
-    carried = f"The unit's own drift away from them, a layer in the picture, closes that to {number(whole)}"
+    carried = f"The unit's own drift away from them closes that to {number(whole)}"
     if 1 - (whole / alone) ** 2 > MOSTLY:
         return [words, f"{carried}: the drift carries most of the fit, so the close line is no proof of a close match."]
     return [words, f"{carried}."]
@@ -161,24 +162,25 @@ def _donors(summary: dict[str, Any]) -> Section | None:
     flagged = [row for row in found["table"] if row["flags"]]
     rows = (flagged or found["table"])[:DONORS]
     weight = "posterior_weight" if "posterior_weight" in rows[0] else "weight"
+    by = METHODS.get(found["estimator"], plain(found["estimator"]))
     changes = numbers(*(as_float(row["change"]) for row in rows), signed=True)
     frame = pd.DataFrame(
         [
             {
                 "Donor": plain(row["donor"]),
-                "Weight": fixed(as_float(row[weight]), 2),
-                "Effect moves without it by": change,
-                "Why look": "; ".join(FLAGS[flag] for flag in row["flags"].split(", ")) if row["flags"] else "weight",
+                f"Weight in {'the posterior' if weight != 'weight' else by}": fixed(as_float(row[weight]), 2),
+                f"{by} moves without it by": change,
             }
+            | ({"Why look": "; ".join(FLAGS[flag] for flag in row["flags"].split(", "))} if flagged else {})
             for row, change in zip(rows, changes, strict=True)
         ]
     )
     rest = len(flagged) - len(rows)
-    words = "No donor stands out; these weigh most." if not flagged else f"{count(len(flagged), 'donor')} to look at."
+    title = "Donors to check" if flagged else "The donors that weigh most"
+    words = "No donor stands out." if not flagged else f"{count(len(flagged), 'donor')} to look at."
     if rest > 0:
         words += f" {count(rest, 'further one is', 'further ones are')} in the appendix."
-    table = Table(frame, "Donors to check", found["reason"])
-    return Section("Donors to check", "donors", (words,), (table,), opened=True)
+    return Section(title, "donors", (words,), (Table(frame, WITHOUT, found["reason"]),), opened=True)
 
 
 def acting(summary: dict[str, Any]) -> Section:

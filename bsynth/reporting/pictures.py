@@ -3,6 +3,7 @@
 import base64
 import gzip
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,8 @@ from bsynth.reporting.findings import findings_of, reason_of
 from bsynth.reporting.words import slug_of
 from bsynth.text.marks import marked
 
+TALL = 0.75
+"""Height of a picture with many rows, in its widths."""
 _COMMENT, _SPACE = re.compile(rb"<!--.*?-->", re.S), re.compile(rb"\s+")
 _LONG = re.compile(rb"scale\([^)]*\)|-?\d+\.\d{2,}")
 """Numbers with more decimals than are seen; a scale is multiplied by large ones."""
@@ -51,6 +54,8 @@ class Picture:
         ``columns`` and ``data`` by column, and ``chart`` where it answers the pointer; plain JSON data.
     reason : str
         Why what it shows is unreliable; empty when it is not.
+    tall : bool
+        Whether it has so many rows that on paper it needs a sheet.
     """
 
     key: str
@@ -61,6 +66,7 @@ class Picture:
     alternative: str
     numbers: dict[str, Any] | None
     reason: str
+    tall: bool = False
 
     @property
     def mark(self) -> str:
@@ -95,7 +101,9 @@ def _picture(key: str, drawing: Drawing, numbers: dict[str, Any] | None, reason:
         zipped = gzip.compress(svg, mtime=0)
         if len(drawing.small) + len(zipped) < len(svg):
             address, packed = _address("png", drawing.small), _base64(zipped)
-    return Picture(key, drawing.title, address, narrow, packed, f"Chart, {key}. {drawing.words}", numbers, reason)
+    width, height = struct.unpack(">II", drawing.png[16:24])
+    words = f"Chart, {key}. {drawing.words}"
+    return Picture(key, drawing.title, address, narrow, packed, words, numbers, reason, tall=height > TALL * width)
 
 
 def slim(svg: bytes) -> bytes:

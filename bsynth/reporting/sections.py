@@ -41,6 +41,11 @@ FOLDED = (
 )  # fmt: skip
 """The appendix; what an analysis does not have is absent."""
 ORDER = (*OPENED, *FOLDED)
+IN_NUMBERS = {
+    "uncertainty": "Shares of the uncertainty, in numbers",
+    "decision": "What the decision rests on, in numbers",
+}
+"""Sections of the appendix that go on where an open one ends."""
 
 
 def sections(
@@ -67,7 +72,7 @@ def sections(
     found = [_section(slug, make, steps) for slug, make in makers.items()]
     found.append(_unavailable(steps))
     ordered = sorted((section for section in found if section is not None), key=_position)
-    return tuple(_legible(section, shown) for section in ordered)
+    return tuple(_legible(section, shown) for section in _said_once(ordered))
 
 
 def _makers(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], Section | None]]:
@@ -89,6 +94,23 @@ def _makers(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[
         "data": lambda: _data(analysis, summary),
     }
     return found | {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
+
+
+def _said_once(found: list[Section]) -> list[Section]:
+    """What is open is neither said nor titled again in the appendix, where its numbers and pictures stay."""
+    said = {sentence for section in found if section.opened for sentence in section.sentences}
+    return [
+        section
+        if section.opened or section.slug not in IN_NUMBERS
+        else replace(
+            section,
+            title=IN_NUMBERS[section.slug],
+            paragraphs=tuple(
+                words for words in section.paragraphs if words.startswith(UNRELIABLE) or words not in said
+            ),
+        )
+        for section in found
+    ]
 
 
 def _section(slug: str, make: Callable[[], Section | None], steps: Steps) -> Section | None:

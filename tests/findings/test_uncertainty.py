@@ -156,6 +156,16 @@ def test_real_fits(prop99_fit: Fit, rollout_fit: Fit) -> None:
         assert jargon not in " ".join(said)
 
 
+def test_sources_alike_in_size_are_a_tie(rollout_fit: Fit) -> None:
+    found = decompose_uncertainty(rollout_fit)
+    table = found.table.copy()
+    last = table.index[table["span"] == "average"][-1]
+    for shares, words in (((0.34, 0.33), "The largest parts, "), ((0.40, 0.27), "The largest part is ")):
+        table.loc[last, list(found.names)] = (1 - sum(shares)) / (len(found.names) - 2) * 0.5
+        table.loc[last, list(found.names[:2])] = shares
+        assert replace(found, table=table).sentences()[-1].startswith(words)
+
+
 def test_bad_input(made, world: bs.Panel) -> None:
     fit = made(world, read({"noise": {"distribution": "student-t", "degrees": 2.0}}))
     with pytest.raises(SpecError, match="no variance to divide"):

@@ -264,6 +264,35 @@ def test_paper_has_the_answer_on_four_sheets_and_no_heading_alone(
         assert not orphans(sheet, HEADING), f"a heading stands alone at the foot of sheet {number}"
 
 
+def test_paper_has_the_wide_drawings_whatever_the_window(show: Callable[..., Page], tmp_path: Path) -> None:
+    first = []
+    for name, size in (("desk", DESK), ("phone", PHONE)):
+        show("demo", size).pdf(path=tmp_path / f"{name}.pdf", format="A4")
+        first.append(sheets((tmp_path / f"{name}.pdf").read_bytes())[0])
+    assert first[0] == first[1]
+
+
+def test_no_cell_of_paper_breaks_inside_a_word(show: Callable[..., Page]) -> None:
+    """A word that is one box, or none where its table is not shown, is not broken; nothing is wider than the sheet."""
+    page = show("demo", (688, 900))
+    page.emulate_media(media="print")
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    broken = page.evaluate("""() => {
+        const found = [], range = document.createRange();
+        for (const cell of document.querySelectorAll("table :is(th, td):not(.long) bdi")) {
+            const text = cell.firstChild;
+            for (const word of text === null ? [] : text.data.matchAll(/\\S+/g)) {
+                range.setStart(text, word.index);
+                range.setEnd(text, word.index + word[0].length);
+                if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) found.push(word[0]);
+            }
+        }
+        return found;
+    }""")
+    assert broken == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+
+
 def test_the_check_of_sheets_can_fail(show: Callable[..., Page], tmp_path: Path) -> None:
     page = show("demo", DESK)
     page.set_content(f"<body style='margin:0'><div style='height:{200}mm'></div><h2>Alone</h2></body>")

@@ -99,7 +99,10 @@ def test_findings_stand_in_their_place_and_unknown_ones_before_the_assumptions(w
     assert acting.title == "Decision and assumptions"
     assert acting.paragraphs[0] == with_findings.findings["decision"].sentences()[1]
     decision = found[slugs.index("decision")]
-    assert decision.paragraphs == with_findings.findings["decision"].sentences()
+    said = with_findings.findings["decision"].sentences()
+    assert decision.title != acting.title
+    # Each of its sentences is said once: the first in the appendix, where the numbers are.
+    assert (*decision.paragraphs, *acting.paragraphs[: len(said) - 1]) == said
     (table,) = decision.tables
     assert table.frame.iloc[0].to_list() == ["Estimate", number(with_findings.fits[0].effects()["estimate"].iloc[0])]
 

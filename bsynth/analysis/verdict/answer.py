@@ -73,7 +73,9 @@ def answer_of(s: Sides) -> Answer:
     estimate, whole = float(row["estimate"]), bounded(row)
     lower, upper = (float(row["lower"]), float(row["upper"])) if whole else (None, None)
     positive = row["probability_positive"]
-    times = s.facts["cells"] if s.facts["n_treated"] > 1 else None
+    units = s.facts["n_treated"]
+    # Where starts differ, units have different numbers of treated periods.
+    times = s.facts.get("cells", units * s.facts["n_post"]) if units > 1 else None
     lift = next((each["lift"] for each in s.facts["lifts"] if _same(each, row)), None)
     return Answer(
         method=row["method"],

@@ -161,7 +161,7 @@ def _certified(s: Sides, answer: Answer) -> str:
 
 
 def _few(s: Sides, answer: Answer) -> str:
-    many, noun = s.facts["backing"]
+    many, noun = s.facts.get("backing", (s.facts["donors"], "donor"))
     if answer.interval != "calibrated" or answer.level is None or (many + 1) * (1 - answer.level) > 1 - 1e-9:
         return ""
     return f"{count(many, noun)} cannot back {percent(answer.level)}"

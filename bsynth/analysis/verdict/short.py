@@ -282,7 +282,7 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
         settings = ", ".join(f"{name}={value}" for name, value in LONGER.items())
         # On a log or logit scale a model is called level-log, level-logit.
         tried = {row["model"].partition("-")[0] for row in (s.base, *s.models) if row is not None}
-        alone = not tried or SIMPLER in tried or s.facts["placebos"] == "waves"
+        alone = not tried or SIMPLER in tried or s.facts.get("placebos") == "waves"
         simpler = "" if alone else f"; if that fails too, try the model {SIMPLER}"
         return f"Next, sample longer ({settings}){simpler}."
     if suspects := s.facts["suspects"][: max(1, room.donors)]:

@@ -129,4 +129,4 @@ def rejects(row: Row) -> bool:
 
 def noisier(s: Sides) -> bool:
     """Whether placebos are single donors where the effect is a mean of units; placebo waves are means of as many."""
-    return bool(s.facts["n_treated"] > 1 and s.facts["placebos"] == "single donors")
+    return bool(s.facts["n_treated"] > 1 and s.facts.get("placebos") != "waves")

@@ -107,7 +107,7 @@
   const scrolls = new ResizeObserver((entries) => {
     for (const { target } of entries) target.classList.toggle("wide", target.scrollWidth > target.clientWidth + 1);
   });
-  for (const table of document.querySelectorAll("main table")) {
+  for (const table of document.querySelectorAll("main .table:not(.paper) table")) {
     sortable(table);
     scrolls.observe(table.closest(".scroll"));
     const title = table.caption.textContent.trim();
