@@ -274,7 +274,7 @@ def _carry_out(
 
 def _finish(ctx: click.Context, analysis: "AnyAnalysis", out: Path, stage: Stages) -> None:
     """Print the table, the verdict, what is not available and the files to open, and set the exit code."""
-    from bsynth.analysis import LONGER
+    from bsynth.analysis import LONGER, Analysis
     from bsynth.reporting.run import written_in
 
     stage("done")
@@ -283,7 +283,7 @@ def _finish(ctx: click.Context, analysis: "AnyAnalysis", out: Path, stage: Stage
     if stage.quiet:
         # Else they stood at the beginning; what was left out of the data is never passed over.
         tell_notes(analysis)
-    if (review := analysis.findings.get("frozen_plan")) is not None:
+    if isinstance(analysis, Analysis) and (review := analysis.findings.get("frozen_plan")) is not None:
         click.echo("\n" + "\n".join(map(wrapped, review.sentences())))
     tell_files(out, written_in(out))
     if analysis.status != "ok":
