@@ -104,3 +104,13 @@ def test_a_treatment_that_goes_off_again_is_refused_when_counted_too(agg: str | 
     log.loc[(log["unit"] == "a") & (log["day"] >= "2024-02-28"), "on"] = 0
     with pytest.raises(PanelError, match="switches 'a' on at 2024-02-05 and off again at 2024-02-26"):
         bs.Panel.from_events(log, **ROLES, treatment_column="on", agg=agg)
+
+
+@pytest.mark.parametrize(("agg", "additive"), [("mean", False), ("sum", True), ("ratio", False)])
+def test_an_analysis_of_a_log_with_several_starts_has_a_verdict(agg: str, additive: bool) -> None:
+    below = {"denominator": "x"} if agg == "ratio" else {}
+    panel = bs.Panel.from_events(_log(), **ROLES, treatment_column="on", agg=agg, **below)
+    analysis = bs.analyse(panel, models=["none"], methods=["did"], replicates=20, progress=False)
+    assert analysis.unavailable == {}
+    assert analysis.comparison.facts["additive"] is additive
+    assert WITHIN in analysis.notes()

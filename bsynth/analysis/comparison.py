@@ -220,7 +220,7 @@ def facts_of(
         "labels": asdict(panel.labels),
         "treated": panel.treated_name,
         "n_treated": panel.n_treated,
-        "additive": panel.cells is None,
+        "additive": panel.additive,
         "units_words": panel.labels.units(panel.n_treated),
         "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,

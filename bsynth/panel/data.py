@@ -116,6 +116,11 @@ class PanelData(Frozen):
         return None if self.cells is None else self.cells.variance[:, self.n_treated :]
 
     @property
+    def additive(self) -> bool:
+        """Whether outcomes add up over units and periods: means and ratios of rows do not, sums do."""
+        return self.cells is None or self.cells.is_sum
+
+    @property
     def treated_name(self) -> str:
         """Label of the treated unit, or "mean of 25 units"."""
         return str(show(self.treated[0])) if self.n_treated == 1 else f"mean of {self.labels.units(self.n_treated)}"

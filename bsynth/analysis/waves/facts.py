@@ -115,6 +115,7 @@ def facts_of_waves(
         "n_post": int(table["post"].max()),
         "cells": cells,
         "placebos": "waves",
+        "additive": whole.additive,
         "gaps": [*whole.gaps(), *panel.source.changed()],
         "level": level,
         "observed": _observed(panel, table["unit"].tolist()),
