@@ -219,7 +219,7 @@ def test_a_question_without_an_answer_is_refused_before_any_draw(
 ) -> None:
     with pytest.raises(bs.SpecError, match=words):
         plan_analysis(prop99_panel, questions=questions)
-    assert plan_analysis(prop99_panel, questions={"cost": 1.0, "value_per_unit": 2.0}).findings[-1] == "decision"
+    assert "decision" in plan_analysis(prop99_panel, questions={"cost": 1.0, "value_per_unit": 2.0}).findings
 
 
 def test_bands_come_only_when_asked_for(prop99_panel: bs.Panel) -> None:

@@ -242,7 +242,7 @@ def test_a_wrong_label_is_never_suggested_as_it_was_typed(cases_dir: Path, tmp_p
         assert done.exit_code == 2
         assert len(done.stderr.splitlines()) == 1
         assert f"did you mean {typed!r}" not in done.stderr
-    assert "treated is empty" in done.stderr
+    assert "only --start came; give --treated with --start" in done.stderr
     assert not (tmp_path / "run").exists()
     empty = run(cases_dir / "comma_name.csv", "--treated", "D00", "--donors", ",", "--out", tmp_path / "run")
     assert (empty.exit_code, "donors is empty" in empty.stderr) == (2, True)

@@ -186,6 +186,6 @@ class PanelRequest:
         from bsynth.panel.given import require_panel
 
         panel: Any = self.read()
-        require_panel(panel)
+        require_panel(panel, history=self.history)
         made: Panel = panel
         return made

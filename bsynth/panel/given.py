@@ -35,11 +35,6 @@ def require_panel(panel: object, *, history: bool = False) -> None:
         return
     if isinstance(panel, StaggeredPanel):
         raise PanelError(
-            f"a Panel of one start is needed and {panel!r} came, whose units start at different times; give "
-            "panel.unit_panel(unit) or panel.wave_panel(start), or ask classical or placebo_waves"
-        )
-    if isinstance(panel, StaggeredPanel):
-        raise PanelError(
             "a Panel of one start is needed and one of several came; give panel.unit_panel(unit) or "
             "panel.wave_panel(start), or ask bsynth.analyse, fit or classical, which take it as it is"
         )

@@ -180,7 +180,7 @@ def _open_file(path: Path, columns: Mapping[str, str], *, whole: bool) -> Opened
     import ibis
 
     name = path.name
-    if path.is_dir() or (re.search(r"[*?\[]", str(path)) and not os.path.exists(path)):
+    if os.path.isdir(path) or (re.search(r"[*?\[]", str(path)) and not os.path.exists(path)):
         return _open_files(path, columns, whole=whole)
     if not os.path.exists(path):
         siblings = [p.name for p in path.parent.iterdir()] if os.path.isdir(path.parent) else []
@@ -343,7 +343,7 @@ def require(present: Any, columns: Mapping[str, str], name: str, *, index: Seque
     others = [c for c in present if c not in columns.values()]
     role, column = next(iter(absent.items()))
     hint = alike.hint(column, present) or nearest(column, present)
-    problem = f"{name}: there is no column {column!r} for {role.split(' ')[0]}{hint}"
+    problem = f"{name}: there is no column {column!r} for {role if role.startswith('covariate') else role.split(' ')[0]}{hint}"
     shown = some_of(map(repr, others))
     if {"unit", "outcome"} <= absent.keys() and "time" not in absent and len(others) > 1:
         raise PanelError(f"{problem}; its columns are {shown}; with a column per unit, Panel.from_wide reads it")

@@ -70,7 +70,7 @@ def plot_trace(fit: Fit | Analysis, *, variables: Sequence[str] | None = None) -
     ...     treated=0, start=30)
     >>> fit = bs.fit(panel, model="level", draws=300, progress=False)
     >>> [ax.get_title() for ax in plot_trace(fit).viz["figure"].item().axes]
-    ['average effect', 'level shift', 'sigma']
+    ['average effect', 'level shift', 'noise sd']
     """
     fit = fit_of(fit)
     tree = _chains(fit, variables)

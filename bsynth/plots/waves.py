@@ -54,6 +54,17 @@ def plot_event_study(
     -------
     Axes
         With lines of gid ``pooled``, ``unpooled``, ``before``, ``zero`` and ``start``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import bsynth as bs
+    >>> wide = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 8)), columns=list("abcdefgh"))
+    >>> panel = bs.Panel.from_wide(wide, start={"a": 12, "b": 15})
+    >>> fit = bs.fit(panel, draws=200, progress=False)
+    >>> {line.get_gid() for line in plot_event_study(fit).lines} >= {"pooled", "zero", "start"}
+    True
     """
     shown = result
     result = result.fit if isinstance(result, WavesCalibration) else result
@@ -109,6 +120,16 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
     -------
     Figure
         Whose axes are one per unit, with lines of gid ``observed``, ``counterfactual`` and ``start``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import bsynth as bs
+    >>> wide = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 8)), columns=list("abcdefgh"))
+    >>> panel = bs.Panel.from_wide(wide, start={"a": 12, "b": 15})
+    >>> len(plot_units(bs.fit(panel, draws=200, progress=False)).axes)
+    2
     """
     _require(result)
     most = check_whole(most, "most", 1, "so many units are drawn")
@@ -164,6 +185,16 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
     -------
     Axes
         With a bar for each unit's treated periods, and one for those before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import bsynth as bs
+    >>> wide = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 8)), columns=list("abcdefgh"))
+    >>> panel = bs.Panel.from_wide(wide, start={"a": 12, "b": 15})
+    >>> len(plot_calendar(panel).patches) > 2
+    True
     """
     found = panel.panel if isinstance(panel, WavesFit) else panel
     if not isinstance(found, StaggeredPanel):

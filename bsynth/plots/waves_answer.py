@@ -44,6 +44,17 @@ def plot_waves_answer(analysis: WavesAnalysis, *, ax: Axes | None = None, level:
     Axes
         Those of the path, with lines of gid ``before``, ``effect``, ``zero`` and ``start``; beside them those of the
         overall effect (label ``average``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> import bsynth as bs
+    >>> wide = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 8)), columns=list("abcdefgh"))
+    >>> panel = bs.Panel.from_wide(wide, start={"a": 12, "b": 15})
+    >>> analysis = bs.analyse(panel, models=["none"], methods=["did"], progress=False)
+    >>> plot_waves_answer(analysis).figure.axes[1].get_label()
+    'average'
     """
     check_kind(analysis, WavesAnalysis, "analysis", "what bsynth.analyse(panel) returns where starts differ")
     level = analysis.level if level is None else level

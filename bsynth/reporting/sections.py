@@ -35,7 +35,7 @@ FOLDED = (
     "verdict", "picture", "event-study", "bands",
     "certainty", "certificate", "prior-audit", "uncertainty",
     "classical", "weights", "donor-audit",
-    "placebo", "leave-one-out", "bootstrap", "further", "set-aside", "units",
+    "placebo", "leave-one-out", "bootstrap", "further", "set-aside", "units", "data-quality",
     "specification-curve", "decision",
     "unavailable", "assumptions", "methods", "data",
 )  # fmt: skip

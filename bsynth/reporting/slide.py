@@ -120,4 +120,5 @@ def _foot(analysis: AnyAnalysis) -> str:
     panel = analysis.panel
     units = some_of((plain(unit) for unit in panel.treated), limit=UNITS)
     named = "" if panel.n_treated == 1 else f" ({units})"
-    return drawn(f"{analysis.title}{named}. Made by bsynth.", 160)
+    whose, window = analysis.title.rsplit(", ", 1)
+    return drawn(f"{whose}{named}, {window}. Made by bsynth.", 160)

@@ -32,7 +32,8 @@ def test_it_has_headline_bullets_and_the_interval(analysis: Analysis) -> None:
 def test_it_names_the_treated_units_and_its_key_leaves_the_bullets_alone(analysis: Analysis) -> None:
     panel = analysis.panel
     assert panel.n_treated == 25
-    assert f"{panel.labels.outcome}, {panel.treated_name} ({', '.join(map(str, panel.treated[:4]))}" in _words(analysis)
+    named = f"{panel.labels.outcome} of {panel.treated_name} ({', '.join(map(str, panel.treated[:4]))}"
+    assert named in _words(analysis)
     figure = draw(analysis)
     legend = figure.axes[0].get_legend()
     assert legend is not None
