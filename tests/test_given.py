@@ -22,6 +22,7 @@ from bsynth.cli import main
 from bsynth.findings.question import ask
 from bsynth.findings.specifications import plan_curve
 from bsynth.frequentist import with_weights
+from bsynth.planning import RolloutPlan
 from bsynth.reporting.notebook import write_notebook
 
 FRAME = bs.simulate_factor(donors=8, seed=1)
@@ -29,6 +30,9 @@ ROLES: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "outcome", "
 PANEL = bs.Panel.from_long(FRAME, **ROLES)
 STUB: Any = bs.Fit(None, None, None, None, PANEL)  # type: ignore[arg-type]
 """Of the right type, and of a panel."""
+WAVES = bs.Panel.from_long(FRAME, unit="unit", time="time", outcome="outcome", start={0: 30, 1: 32})
+WAVES_STUB: Any = bs.WavesFit(WAVES, *[None] * 10)  # type: ignore[arg-type]
+"""Of the right type: what is wrong beside it is refused before it is looked at."""
 
 WRONG: dict[str, Any] = {
     "DataFrame": FRAME,
@@ -65,7 +69,7 @@ def one_line(error: bs.BsynthError) -> str:
 @pytest.mark.parametrize("name", verbs())
 def test_a_wrong_object_where_a_panel_belongs(name: str, wrong: str) -> None:
     verb = getattr(bs, name)
-    given = {"data" if name == "audit_donors" else "panel": WRONG[wrong]}
+    given = BESIDE.get(name, {}) | {"data" if name == "audit_donors" else "panel": WRONG[wrong]}
     if (name, wrong) == ("audit_donors", "Fit"):
         pytest.skip("a fit may stand there")
     if name == "with_weights":
@@ -130,16 +134,25 @@ BESIDE: dict[str, dict[str, Any]] = {
     "plot_effects": {"effects": bs.classical(PANEL).effects()},
     "report": {"analysis": ANALYSIS},
     "slide": {"analysis": ANALYSIS},
+    "mmm_prior": {"channel": "tv", "spend": 50.0},
+    "placebo_waves": {"panel": WAVES},
+    "rank_treated": {"duration": 4},
+    "rehearse": {"effect": 1.0},
     "decide": {"cost": 1.0, "value_per_unit": 1.0, "estimand": "total"},
     "plot_bootstrap": {"boot": bs.bootstrap(PANEL, cluster="time", replicates=20, progress=False)},
+    "plot_calendar": {"panel": WAVES},
     "plot_checks": {"report": CheckReport("level", ())},
     "plot_comparison": {"comparison": bs.compare(PANEL, ["sc", "did"], progress=False)},
     "plot_donor_audit": {"audit": bs.audit_donors(PANEL, progress=False)},
+    "plot_event_study": {"result": WAVES_STUB},
     "plot_leave_future_out": {"future": LeaveFutureOut("level", LAST, PANEL, (Forecast(np.zeros(1), np.ones(1)),) * 3)},
     "plot_leave_one_out": {"loo": bs.leave_one_out(PANEL, progress=False)},
     "plot_leave_two_out": {"result": bs.leave_two_out(PANEL, progress=False)},
     "plot_placebo": {"placebo": bs.placebo_space(PANEL, progress=False)},
     "plot_placebo_time": {"placebo": bs.placebo_time(PANEL)},
+    "plot_power": {"plan": RolloutPlan(*[None] * 12)},  # type: ignore[arg-type]
+    "plot_units": {"result": WAVES_STUB},
+    "plot_waves_answer": {"analysis": bs.analyse(WAVES, models=["none"], methods=["did"], progress=False)},
 }
 """What else a verb is given that is not wrong."""
 SAMPLED = {"curve": "stack plot_specification_curve", "certificate": "plot_certificate", "audit": "plot_prior_audit",

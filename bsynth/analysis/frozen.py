@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_level, hinted, writing
+from bsynth._base.request import check_file, check_flags, check_kind, check_level, hinted, writing
 from bsynth.analysis.methods import choose_methods
 from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -233,7 +233,12 @@ def freeze(
     ('1989', 38, False)
     """
     require_panel(panel, history=True)
+    check_flags(calibrated=calibrated)
     level = check_level(level)
+    if end is not None:
+        check_kind(end, str, "end", "the last period as a text, such as '2024-12-31', or leave it out")
+    if path is not None:
+        check_file(path, "path")
     chosen = choose_methods(methods, panel)
     spec = None if model == "none" else choose_model(panel, model, scale).spec
     kind = "calibrated" if calibrated else "predictive"

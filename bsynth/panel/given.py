@@ -43,6 +43,34 @@ def require_panel(panel: object, *, history: bool = False) -> None:
     raise PanelError(f"a Panel is needed and {came(panel)} came; build one with {_BUILD}")
 
 
+def require_staggered(panel: object) -> None:
+    """Refuse anything but a panel whose units start at different times, and say how one is built.
+
+    Raises
+    ------
+    PanelError
+
+    Examples
+    --------
+    >>> require_staggered("sales.csv")
+    Traceback (most recent call last):
+    bsynth.errors.PanelError: a Panel is needed and the text 'sales.csv' came; build one with ...
+    """
+    if isinstance(panel, StaggeredPanel):
+        return
+    if isinstance(panel, Panel):
+        raise PanelError(
+            f"a Panel of several starts is needed and {panel!r} came; build one with "
+            "Panel.from_long(..., start={unit: period}), or ask bsynth.placebo_space of this one"
+        )
+    if isinstance(getattr(panel, "panel", None), Panel | StaggeredPanel):
+        raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")
+    raise PanelError(
+        f"a Panel is needed and {came(panel)} came; build one with Panel.from_long(data, unit=..., time=..., "
+        "outcome=..., start={unit: period})"
+    )
+
+
 def require_same_panel(panel: Panel, other: Panel, what: str, instead: str) -> None:
     """Refuse a result of another panel: of other roles, periods or data. ``instead`` ends the message.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import plain
-from bsynth._base.request import check_number
+from bsynth._base.request import check_number, hinted
 from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
@@ -162,6 +162,7 @@ class MMMPrior(Result):
         }
 
 
+@hinted
 def mmm_prior(
     result: Fit | Calibration | Reporting,
     *,
@@ -203,6 +204,7 @@ def mmm_prior(
     money = check_number(spend, "spend", "the money spent beyond what would have been")
     if money == 0:
         raise SpecError("spend is 0; give the money spent beyond what would have been, over the whole window")
+    worth, usual = check_number(value_per_unit, "value_per_unit"), check_number(before, "before")
     fit = found.fit if isinstance(found, Calibration) else found
     every: Any = found.effect_draws() if isinstance(found, Calibration) else found.effect_draws("predictive")
     average = np.asarray(every["average"], dtype=float).ravel()
@@ -213,9 +215,9 @@ def mmm_prior(
         outcome=str(fit.tree.attrs["outcome"]),
         interval="calibrated" if isinstance(found, Calibration) else "predictive",
         spend=money,
-        value_per_unit=check_number(value_per_unit, "value_per_unit"),
+        value_per_unit=worth,
         periods=periods,
-        before=check_number(before, "before"),
+        before=usual,
         draws=average * periods * units,
         failed=found.reason,
     )

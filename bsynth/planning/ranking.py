@@ -25,6 +25,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_PRE, as_labels, match_units, ordered
 from bsynth.planning.plays import history_of
+from bsynth.planning.rollout import check_power
 from bsynth.text.labels import one_line, plain
 from bsynth.text.numbers import count, fixed, lift_words, number, percent
 from bsynth.text.result import Result
@@ -188,10 +189,11 @@ def rank_treated(
     if by == "investment" and cost_per_unit is None:
         raise SpecError("by is 'investment' and there is no cost_per_unit; give the money for one more unit of outcome")
     cost = None if cost_per_unit is None else check_number(cost_per_unit, "cost_per_unit")
-    level, power = check_level(level), check_level(power)
-    history = history_of(panel)
+    level, power, seed = check_level(level), check_power(power), check_seed(seed)
+    size = check_whole(size, "size", 1, "units that are treated together")
     most = check_whole(most, "most", 1, "sets to try")
-    chosen, there = _candidates(history, candidates, size, most, check_seed(seed))
+    history = history_of(panel)
+    chosen, there = _candidates(history, candidates, size, most, seed)
     starts = _starts(history, duration)
     lifts = bool((history.outcome > 0).all())
     factor = NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(power)
@@ -242,7 +244,6 @@ def _candidates(
         if not found:
             raise SpecError("candidates is empty; name units, or sets of them")
     else:
-        size = check_whole(size, "size", 1, "units that are treated together")
         there = math.comb(len(units), size)
         if there > most:
             rng = np.random.default_rng([seed, len(units), size])

@@ -18,6 +18,7 @@ from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
+from bsynth.pieces import check_store
 from bsynth.planning.plays import history_of, past_windows
 from bsynth.planning.rollout import kind_of
 from bsynth.text.labels import interval_words
@@ -181,7 +182,8 @@ def rehearse(
         A setting outside what is allowed.
     """
     require_panel(panel, history=True)
-    check_flags(progress=progress)
+    check_flags(progress=progress, calibrated=calibrated)
+    check_store(store)
     size = check_number(effect, "effect", "its size, such as 0.05 for +5%")
     ramp = check_whole(ramp, "ramp", 0, "periods in which the effect grows; 0 for at once")
     history = history_of(panel)

@@ -281,7 +281,7 @@ def plan_rollout(
     find(estimator)
     how, history, began = resolve(sampling, draws, seed), history_of(panel), time.perf_counter()
     windows = check_whole(windows, "windows", 1, "windows of the past in which units play")
-    level, power = check_level(level), _power(power)
+    level, power = check_level(level), check_power(power)
     lasting = _durations(durations, history)
     chosen = kind_of(kind, history)
     ramp = check_whole(ramp, "ramp", 0, "periods in which the effect grows; 0 for at once")
@@ -314,7 +314,8 @@ def plan_rollout(
     )
 
 
-def _power(power: float) -> float:
+def check_power(power: object) -> float:
+    """Return a power as a plain number; raise `SpecError` unless 0 < power < 1."""
     found = check_number(power, "power", "a probability between 0 and 1, such as 0.8")
     if not 0 < found < 1:
         raise SpecError(f"power is {power}; give a probability between 0 and 1, such as 0.8")

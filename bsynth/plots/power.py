@@ -48,6 +48,7 @@ def plot_power(plan: RolloutPlan, *, ax: Axes | None = None, rule: Rule = "inter
     check_kind(plan, RolloutPlan, "plan", "what bsynth.plan_rollout(panel) returns")
     if rule not in RULES:
         raise SpecError(f"rule {rule!r} is unknown; it can be {some_of(RULES)}")
+    style.check_axes(ax)
     # The longest ones, which tell the most, where there are many.
     shown = plan.durations[-CURVES:]
     smallest = {duration: plan.mde(duration, rule=rule) for duration in shown}

@@ -97,12 +97,17 @@ def house(**more: Any) -> Iterator[None]:
         current.update(before)
 
 
+def check_axes(ax: object) -> None:
+    """Refuse what is neither axes nor None, before anything is computed for a picture."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise SpecError(f"ax is {came(ax)}; give matplotlib Axes, or leave it out")
+
+
 def new_axes(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:
     """Return ``ax``, or the axes of a new pyplot figure; either way with the light frame."""
     if ax is None:
         ax = plt.subplots(figsize=size, layout="constrained")[1]
-    if not isinstance(ax, Axes):
-        raise SpecError(f"ax is {came(ax)}; give matplotlib Axes, or leave it out")
+    check_axes(ax)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(PALE)
     ax.grid(True, color="#E8E8E8", linewidth=0.7)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_whole
+from bsynth._base.request import check_level, check_whole
 from bsynth.analysis.waves.path import event_path
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration.waves import WavesCalibration
@@ -69,7 +69,8 @@ def plot_event_study(
     shown = result
     result = result.fit if isinstance(result, WavesCalibration) else result
     _require(result)
-    before = check_whole(before, "before", 0, "so many periods are drawn")
+    level, before = check_level(level), check_whole(before, "before", 0, "so many periods are drawn")
+    style.check_axes(ax)
     rows = shown.effects(level, over="event time", full=True)
     alone = result.effects(level, over="event time", pooled=False, full=True)
     overall = shown.effects(level, over="overall", full=True).iloc[0]
@@ -132,7 +133,7 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
     2
     """
     _require(result)
-    most = check_whole(most, "most", 1, "so many units are drawn")
+    level, most = check_level(level), check_whole(most, "most", 1, "so many units are drawn")
     units = result.units[:most]
     rows = result.effects(level, over="unit", full=True)
     across = min(_LEFT, len(units))
@@ -201,6 +202,7 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
         raise PanelError(
             f"a StaggeredPanel is needed and {came(panel)} came; Panel.from_long(..., start={{unit: period}}) makes one"
         )
+    style.check_axes(ax)
     # Units that are never treated look all alike: of many there is one row for all.
     many = len(found.never_treated) > _NAMED
     units = [*found.starts, *(() if many else found.never_treated)]

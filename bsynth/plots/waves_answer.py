@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from bsynth._base.request import check_kind
+from bsynth._base.request import check_kind, check_level
 from bsynth.analysis import WavesAnalysis
 from bsynth.bayesian.waves.result import POOLED
 from bsynth.panel.calendar import counted
@@ -57,7 +57,8 @@ def plot_waves_answer(analysis: WavesAnalysis, *, ax: Axes | None = None, level:
     'average'
     """
     check_kind(analysis, WavesAnalysis, "analysis", "what bsynth.analyse(panel) returns where starts differ")
-    level = analysis.level if level is None else level
+    level = analysis.level if level is None else check_level(level)
+    style.check_axes(ax)
     path, answer = analysis.path(level), analysis.answer(level)
     before, after = path[(path["event"] < 0) & (path["event"] >= -BEFORE)], path[path["event"] >= 0]
     few = (after["units"] < min(FEW, analysis.panel.n_treated)).to_numpy()

@@ -13,7 +13,7 @@ import pandas as pd
 from bsynth import effects
 from bsynth._base.plain import show
 from bsynth._base.progress import progress_bar
-from bsynth._base.request import check_flags, check_level, check_seed, check_whole
+from bsynth._base.request import check_flags, check_level, check_seed, check_whole, hinted
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import at_least
 from bsynth.errors import PanelError, SpecError
@@ -23,6 +23,7 @@ from bsynth.frequentist.staggered.estimate import StaggeredEstimate, parts
 from bsynth.frequentist.staggered.multisynth import Multisynth
 from bsynth.frequentist.staggered.stacked import WaveMethod, chosen, stacked
 from bsynth.panel import Panel, StaggeredPanel
+from bsynth.panel.given import require_staggered
 from bsynth.text.numbers import count, number, p_value, percent
 from bsynth.text.result import Result
 
@@ -126,6 +127,7 @@ class PlaceboWaves(Result):
         return super().to_dict() | {"assignments": len(self.draws), "possible": self.possible, "exact": self.exact}
 
 
+@hinted
 def placebo_waves(
     panel: StaggeredPanel[Panel],
     estimator: WaveMethod = "sc",
@@ -167,6 +169,7 @@ def placebo_waves(
     >>> found.possible, found.exact, round(float(found.table["p"][0]), 4)
     (12, True, 0.7692)
     """
+    require_staggered(panel)
     check_flags(progress=progress)
     seed, many = check_seed(seed), check_whole(assignments, "assignments", 19, "so that 95% can be reached")
     began = time.perf_counter()
