@@ -343,7 +343,8 @@ def require(present: Any, columns: Mapping[str, str], name: str, *, index: Seque
     others = [c for c in present if c not in columns.values()]
     role, column = next(iter(absent.items()))
     hint = alike.hint(column, present) or nearest(column, present)
-    problem = f"{name}: there is no column {column!r} for {role if role.startswith('covariate') else role.split(' ')[0]}{hint}"
+    for_what = role if role.startswith("covariate") else role.split(" ")[0]
+    problem = f"{name}: there is no column {column!r} for {for_what}{hint}"
     shown = some_of(map(repr, others))
     if {"unit", "outcome"} <= absent.keys() and "time" not in absent and len(others) > 1:
         raise PanelError(f"{problem}; its columns are {shown}; with a column per unit, Panel.from_wide reads it")

@@ -59,10 +59,13 @@ def plot_event_study(
     --------
     >>> import numpy as np
     >>> import pandas as pd
+    >>> import warnings
     >>> import bsynth as bs
     >>> wide = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 8)), columns=list("abcdefgh"))
     >>> panel = bs.Panel.from_wide(wide, start={"a": 12, "b": 15})
-    >>> fit = bs.fit(panel, draws=200, progress=False)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # so few draws would be marked unreliable
+    ...     fit = bs.fit(panel, draws=200, progress=False)
     >>> {line.get_gid() for line in plot_event_study(fit).lines} >= {"pooled", "zero", "start"}
     True
     """
@@ -126,10 +129,14 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
     --------
     >>> import numpy as np
     >>> import pandas as pd
+    >>> import warnings
     >>> import bsynth as bs
     >>> wide = pd.DataFrame(np.random.default_rng(1).normal(size=(20, 8)), columns=list("abcdefgh"))
     >>> panel = bs.Panel.from_wide(wide, start={"a": 12, "b": 15})
-    >>> len(plot_units(bs.fit(panel, draws=200, progress=False)).axes)
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # so few draws would be marked unreliable
+    ...     fit = bs.fit(panel, draws=200, progress=False)
+    >>> len(plot_units(fit).axes)
     2
     """
     _require(result)
