@@ -211,7 +211,7 @@ def _bad(change: str) -> pd.DataFrame:
         ("", {"start": {}}, "empty mapping"),
         ("", {"start": {"a": 6, "x": 7}}, "no treated unit 'x'"),
         ("", {"start": 6}, "treated is None"),
-        ("", {"start_column": "sinse"}, "no column 'sinse' for start"),
+        ("", {"start_column": "starts"}, "no column 'starts' for start"),
         ("", {"treatment_column": "d", "donor_kind": "later"}, "donor_kind is 'later'.*'never'"),
         ("", {"treatment_column": "d", "donor_kind": "not-yet"}, "only the donor 'c' valid through their window"),
         ("", {"treatment_column": "d", "anticipation": -1}, "anticipation is -1"),
