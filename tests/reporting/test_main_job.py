@@ -103,7 +103,7 @@ def test_the_whole_run_folder_is_there(kind: str, cells: str, browser: Browser, 
     fit = bs.load(out / "fit.nc")
     assert len(fit.path()) == N_PRE + N_POST
     # The page writes a period as its calendar says it, files as an ISO date.
-    _opens(browser, out / "report.html", summary["comparison"]["start_words"])
+    _opens(browser, out / "report.html", summary["comparison"]["start_words"].removeprefix("week of "))
 
 
 def _opens(browser: Browser, page: Path, start: str) -> None:
