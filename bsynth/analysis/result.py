@@ -12,7 +12,7 @@ from bsynth.analysis import gathered, units
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of, key_of, of_estimate, of_fit
 from bsynth.analysis.concluded import Concluded, Rows
-from bsynth.analysis.pre_fit import pre_fit
+from bsynth.analysis.pre_fit import drift_carries, pre_fit
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -215,7 +215,8 @@ class Analysis(Concluded):
                 kept=self.choice.kept,
                 lifts=gathered.lifts(self.effects()),
                 main_donors=gathered.main_donors(self._weights()[self._main_name]),
-                suspects=gathered.suspects(self.findings.get("donor_audit")),
+                flagged=gathered.flagged(self.findings.get("donor_audit")),
+                drift_carries=isinstance(self.main, Fit) and drift_carries(self.main),
             ),
         )
 

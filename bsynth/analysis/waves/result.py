@@ -167,7 +167,7 @@ class WavesAnalysis(Concluded):
                 lifts=self._lifts(overall),
                 main_donors=gathered.main_donors(mean_weights(self.main)),
                 kept=self.choice.kept,
-                worth=None if self.calibration is None else self.calibration.worth,
+                backing=None if self.calibration is None else self.calibration.backing,
             ),
         )
 
@@ -176,7 +176,9 @@ class WavesAnalysis(Concluded):
         found = gathered.lifts(overall[overall["interval"] != UNPOOLED])
         if self.calibration is None:
             return found
-        return found + [each | {"interval": "calibrated"} for each in found if each["interval"] == POOLED]
+        # Its own interval is not calibrated.
+        own = {"interval": "calibrated", "lower": None, "upper": None}
+        return found + [each | own for each in found if each["interval"] == POOLED]
 
     @cached_property
     def hull(self) -> dict[str, Any]:
