@@ -46,7 +46,7 @@ def analysed(name: str, folder: Path, rollout: bs.Panel, basque: bs.Panel) -> bs
 
 
 SAID = {
-    "demo": ("strong", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
+    "demo": ("moderate", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
     "prop99": ("moderate", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
     "basque": (
         "inconclusive",

@@ -229,14 +229,19 @@ def p_alone(p: float) -> str:
     return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
-def chance(p: float) -> str:
-    """Write a probability after its sign of relation; draws never show certainty.
+def chance(p: float, backing: int | None = None) -> str:
+    """Write a probability after its sign of relation, no further than the placebos behind it go (`chance_limit`).
 
     Examples
     --------
     >>> chance(0.9721), chance(1.0), chance(0.0), chance(0.0123)
     ('= 0.972', '> 0.999', '< 0.001', '= 0.0123')
+    >>> chance(0.9721, 7), chance(0.8123, 7), chance(0.0, 7)
+    ('> 0.87', '= 0.812', '< 0.13')
     """
+    most = chance_limit(backing)
+    if backing is not None and not 1 - most <= p <= most:
+        return f"> {most:.2f}" if p > most else f"< {1 - most:.2f}"
     text = probability(p)
     return text if text[0] in "<>" else f"= {text}"
 
