@@ -233,7 +233,7 @@ class Calibration(Pictured):
     @property
     def group_size(self) -> int:
         """Donors whose mean plays the treated series; 1 where single donors do."""
-        return max(len(self.placebos[0].members), 1)
+        return max((len(placebo.members) for placebo in self.placebos), default=0) or 1
 
     @property
     def resolution(self) -> float:

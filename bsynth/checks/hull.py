@@ -38,7 +38,8 @@ def check(case: Case) -> Check:
         ratio = number(values["distance_centred"] / sd, 2)
         sentence = (
             f"Even with a free offset no weights reproduce the treated pre-period: the best stays {ratio} pre-period "
-            f"sd away (root mean square {number(values['distance_centred'])}{case.spec.on_scale}), and what is left moves slowly."
+            f"sd away (root mean square {number(values['distance_centred'])}{case.spec.on_scale}), and what is left moves "
+            "slowly."
         )
         return Check(NAME, TITLE, values, "warning", sentence, None if drifts(case.spec) else for_drift(case))
     where = (

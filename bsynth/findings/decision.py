@@ -303,7 +303,7 @@ def decide(
         values=values | _breakdown(fit, law_of(result, "average"), level),
         reason=result.reason,
         level=level,
-        backing=result.backing.independent if isinstance(result, Calibration) else None,
+        backing=result.backing.independent or None if isinstance(result, Calibration) else None,
     )
 
 

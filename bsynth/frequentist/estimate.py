@@ -172,8 +172,8 @@ class Estimate(Pictured):
         return (
             f"The average effect on {self.panel.labels.outcome} of {self.panel.treated_name} is {number(average)}, a "
             f"point without an interval ({name}).",
-            f"Before the start its gap has a root mean square of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
-            f"{self._shared()}.",
+            f"Before the start its gap has a root mean square of {number(self.pre_rmspe)}, after it "
+            f"{number(self.post_rmspe)}; {self._shared()}.",
             *self.notes(),
             *effects.lift_notes(self.effects()),
         )
