@@ -37,9 +37,9 @@ def check(case: Case) -> Check:
     if values["distance_centred"] > POOR * sd and moving:
         ratio = number(values["distance_centred"] / sd, 2)
         sentence = (
-            f"Even with a free offset no weights reproduce the treated pre-period: the best stays {ratio} pre-period sd "
-            f"away (root mean square {number(values['distance_centred'])}{case.spec.on_scale}), and what is left moves "
-            "slowly."
+            f"Even with a free offset no weights reproduce the treated pre-period: the best stays {ratio} pre-period "
+            f"sd away (root mean square {number(values['distance_centred'])}{case.spec.on_scale}), and what is left "
+            "moves slowly."
         )
         return Check(NAME, TITLE, values, "warning", sentence, None if drifts(case.spec) else for_drift(case))
     where = (
