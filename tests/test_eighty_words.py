@@ -46,7 +46,7 @@ def analysed(name: str, folder: Path, rollout: bs.Panel, basque: bs.Panel) -> bs
 
 
 SAID = {
-    "demo": ("strong", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
+    "demo": ("moderate", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
     "prop99": ("moderate", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
     "basque": (
         "inconclusive",
@@ -85,10 +85,24 @@ def test_the_answer_in_eighty_words(
     assert summary["verdict"] == verdict.to_dict()
     for jargon in ("sdid", "RMSPE", "∞", "positive", "00:00", "= 0 ", "[", "MAD", "(loo)"):
         assert jargon not in str(verdict)
+    answer = summary["comparison"]["answer"]
+    if answer["chance"] is not None and grade != "unreliable":
+        assert verdict.facts[1].value == answer["chance_spoken"]
+        assert answer["chance"] > answer["chance_limit"] or "over" not in answer["chance_spoken"]
+        backing, donors = summary["comparison"]["backing"], summary["comparison"]["donors"]
+        many = donors if backing is None else backing["independent"]
+        assert answer["chance_limit"] <= many / (many + 1) < answer["chance_limit"] + 0.01
+    if grade not in ("unreliable", "inconclusive") and analysis.panel.n_treated == 1:
+        assert answer["lift_lower"] < answer["lift"] < answer["lift_upper"]
+        assert "; lift " in verdict.bullets[0]
+    carried = next(row["drift_carries"] for row in summary["pre_fit"])
+    assert ("mostly drift, not donors" in str(verdict)) == (carried and grade != "unreliable")
+    flagged = summary["comparison"]["flagged"]
+    assert grade == "unreliable" or not flagged or flagged[0]["donor"] in verdict.bullets[2]
     if analysis.panel.n_treated > 1:
         assert f"mean of {analysis.panel.labels.units(analysis.panel.n_treated)}" in verdict.bullets[0].lower()
         assert len(summary["per_unit"]) == analysis.panel.n_treated
-        answer, draws = summary["comparison"]["answer"], analysis.panel.n_treated * analysis.panel.n_post
+        draws = analysis.panel.n_treated * analysis.panel.n_post
         assert answer["total"] == pytest.approx(draws * answer["estimate"])
         direct = analysis.fits[0].effect_draws("predictive")["average"].to_numpy().mean() * draws
         assert answer["total"] == pytest.approx(direct)
