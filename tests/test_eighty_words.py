@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.text.numbers import chance_limit
 
 SALES = {"outcome_label": "cigarette sales", "unit_label": "state", "higher_is": "worse"}
 QUICK = {"draws": 300, "findings": ["donor_audit"], "progress": False, "seed": 1}
@@ -46,7 +47,7 @@ def analysed(name: str, folder: Path, rollout: bs.Panel, basque: bs.Panel) -> bs
 
 
 SAID = {
-    "demo": ("moderate", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
+    "demo": ("strong", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
     "prop99": ("moderate", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
     "basque": (
         "inconclusive",
@@ -91,7 +92,7 @@ def test_the_answer_in_eighty_words(
         assert answer["chance"] > answer["chance_limit"] or "over" not in answer["chance_spoken"]
         backing, donors = summary["comparison"]["backing"], summary["comparison"]["donors"]
         many = donors if backing is None else backing["independent"]
-        assert answer["chance_limit"] <= many / (many + 1) < answer["chance_limit"] + 0.01
+        assert answer["chance_limit"] == chance_limit(many)
     if grade not in ("unreliable", "inconclusive") and analysis.panel.n_treated == 1:
         assert answer["lift_lower"] < answer["lift"] < answer["lift_upper"]
         assert "; lift " in verdict.bullets[0]

@@ -36,7 +36,7 @@ def spoken(chance: float, facts: Mapping[str, Any]) -> str:
     --------
     >>> few = {"backing": None, "donors": 2, "donors_needed": 4}
     >>> spoken(0.9999, few), spoken(0.9999, few | {"donors": 12})
-    ('not known', 'over 92%')
+    ('not known', 'over 99.4%')
     """
     return UNKNOWN if too_few(facts) else chance_words(chance, backing(facts))
 

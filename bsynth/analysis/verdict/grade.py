@@ -21,10 +21,12 @@ The answer's interval is the calibrated one where there is one. The doubts:
 6. a certificate finds the model overconfident on this panel, and its own interval is what is reported;
 7. a check finds that the prior decides the effect, or that a single donor carries the counterfactual, or donors that
    moved against the treated series do;
-8. what the interval is calibrated on is too little to back the level: fewer than 19 independent placebos cannot show
-   what happens once in 20 times, and an interval of 95% is then owed to its law's tails. Donors that play the treated
-   unit one by one are independent; groups of them, which play a mean of several units, and placebo waves overlap, and
-   count for what they are worth (`bsynth.panel.groups.separate`): 30 groups of 8 out of 25 donors for 7.
+8. what the interval is calibrated on is too little to back it: with n independent placebos the size of an error is
+   known as a standard deviation from n values is, so an interval that would hold zero if it were longer by the ratio of
+   Student's quantile with n degrees of freedom to the normal's is backed by too few. (7 placebos: by a fifth.) Donors
+   that play the treated unit one by one are independent; groups of them, which play a mean of several units, and
+   placebo waves overlap, and count for what they are worth (`bsynth.panel.groups.separate`): 30 groups of 8 out of 25
+   donors for 7.
 
 A method is kept unless something speaks against it: its fit did not pass its gate; it has no level where one is
 needed (the treated series lies outside the hull of its donors); or it follows the series before the start less
@@ -34,6 +36,8 @@ more closely, with fewer donors than periods.
 """
 
 from dataclasses import dataclass
+
+from scipy import special
 
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.answer import Answer
@@ -173,8 +177,9 @@ def _few(s: Sides, answer: Answer) -> str:
     found = s.facts["backing"]
     if answer.interval != "calibrated" or answer.level is None or found is None:
         return ""
-    many = found["independent"]
-    if (many + 1) * (1 - answer.level) > 1 - 1e-9:
+    many, tail = max(int(found["independent"]), 1), (1 + answer.level) / 2
+    longer = float(special.stdtrit(many, tail) / special.ndtri(tail))
+    if answer.clear is not None and answer.clear >= (longer - 1) / 2:
         return ""
     return f"{count(many, found['one'])} cannot back {percent(answer.level)}"
 
