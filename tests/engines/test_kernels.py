@@ -79,32 +79,40 @@ def _log_density(x: np.ndarray, gradient: np.ndarray, data: np.ndarray) -> float
     return float(value[0])
 
 
-def _graph(design: Design, spec: ModelSpec) -> tuple[Any, Any]:
+def _of_graph(design: Design, spec: ModelSpec, at: dict[str, np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The graph's log density and gradient at all points at once; one function of many points is made in half the time.
+
+    Nothing is rewritten on the way: what is evaluated is the graph as it was built.
+    """
+    import pytensor
+    import pytensor.tensor as pt
+    from pytensor.graph.replace import vectorize_graph
+
     from bsynth.engines import graph
 
-    with graph.build(design, spec) as model:
-        return model, model.logp_dlogp_function(ravel_inputs=True, mode="FAST_COMPILE")
+    with pytensor.config.change_flags(traceback__limit=0), graph.build(design, spec) as model:
+        assert sorted(at) == sorted(value.name for value in model.value_vars)
+        inputs = {value: pt.tensor(value.name, shape=at[value.name].shape) for value in model.value_vars}
+        density = vectorize_graph(model.logp(), inputs)
+        outputs = [density, *pt.grad(density.sum(), list(inputs.values()))]
+        plain = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+        values, *slopes = pytensor.function(list(inputs.values()), outputs, mode=plain)(*(at[v.name] for v in inputs))
+    return values, dict(zip((v.name for v in inputs), slopes, strict=True))
 
 
 def _judge(design: Design, spec: ModelSpec, rng: np.random.Generator, points: int = POINTS) -> None:
     """Log density to 1e-9 relative, gradient to 1e-7, at random points; missing periods and gaps included."""
-    from pymc.blocking import DictToArrayBijection
-
-    model, of_graph = _graph(design, spec)
-    of_graph.set_extra_values({})
     found, data = layout.blocks(design, spec), layout.pack(design, spec)
     link = {"log": "_log__", "logit": "_logodds__", "none": ""}
-    start = model.initial_point()
-    assert sorted(start) == sorted(block.name + link[block.link] for block in found)
-    for _ in range(points):
-        parts = {block.name + link[block.link]: rng.uniform(-2, 2, block.shape) for block in found}
-        x = np.concatenate([np.ravel(parts[block.name + link[block.link]]) for block in found])
-        raveled = DictToArrayBijection.map({name: parts[name] for name in start})
-        value, slope = of_graph(raveled)
-        slopes = DictToArrayBijection.rmap(type(raveled)(slope, raveled.point_map_info))
-        expected = np.concatenate([np.ravel(slopes[block.name + link[block.link]]) for block in found])
+    names = [block.name + link[block.link] for block in found]
+    drawn = [[rng.uniform(-2, 2, block.shape) for block in found] for _ in range(points)]
+    at = {name: np.stack(values) for name, values in zip(names, zip(*drawn, strict=True), strict=True)}
+    values, slopes = _of_graph(design, spec, at)
+    assert values.shape == (points,)
+    for k in range(points):
+        x, expected = (np.concatenate([np.ravel(each[name][k]) for name in names]) for each in (at, slopes))
         gradient = np.empty_like(x)
-        assert _log_density(x, gradient, data) == pytest.approx(float(value), rel=1e-9)
+        assert _log_density(x, gradient, data) == pytest.approx(float(values[k]), rel=1e-9)
         np.testing.assert_allclose(gradient, expected, rtol=1e-7, atol=1e-7 * np.abs(expected).max())
 
 
