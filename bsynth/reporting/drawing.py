@@ -49,11 +49,12 @@ def finished(figure: Figure) -> Drawing:
 
 
 def _laid_out(figure: Figure) -> None:
-    with style.house():
-        # Both files would lay it out again, and draw it without a line for that.
+    # Each file would lay it out again, and for that draw it once more without a line: with an engine "none" too, with
+    # no engine not. What else a user has set gives no engine here.
+    with style.house(**{"figure.autolayout": False, "figure.constrained_layout.use": False}):
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
-        figure.set_layout_engine("none")
+        figure.set_layout_engine(None)
 
 
 def _encoded(figure: Figure, kind: str, metadata: dict[str, None]) -> bytes:
