@@ -55,6 +55,22 @@ def drawn_by_one() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def pictures_in_blank() -> Iterator[None]:
+    """For files that judge no picture: each is drawn and laid out as ever, and the file that is written is a blank one.
+
+    Writing PNG and SVG is half of what a run costs.
+    """
+    from matplotlib.figure import Figure
+
+    from bsynth.reporting import drawing
+
+    blank = {kind: drawing._encoded(Figure((1, 1)), kind, words) for kind, words in drawing.METADATA.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drawing, "_encoded", lambda figure, kind, metadata: blank[kind])
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def reseeded(request: pytest.FixtureRequest) -> Iterator[None]:
     """With ``--reseed`` every posterior is drawn from another seed, as another processor would draw another one."""

@@ -16,6 +16,8 @@ import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS
 from bsynth.cli import main, terminal
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 BASE = ["--unit", "unit", "--time", "time", "--outcome", "outcome"]
 
 

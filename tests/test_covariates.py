@@ -19,6 +19,8 @@ from bsynth.model.covariates import Movements, PredictorRows
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 PROP99 = ["lnincome", "beer", "age15to24", "retprice"]
 MOVING = ModelSpec.from_toml('[covariates]\nuse = "time-varying"\nsd = 2.0', name="moving")
 MATCHED = ModelSpec.from_toml('[covariates]\nuse = "predictors"\nsd = 0.8', name="matched")

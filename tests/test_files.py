@@ -17,6 +17,8 @@ from click.testing import CliRunner
 import bsynth as bs
 from bsynth.cli import main
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 ROLES: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "y"}
 EFFECT = 2.0
 """Of the treated unit of `two_factors` from period 20 on."""

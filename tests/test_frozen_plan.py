@@ -12,6 +12,8 @@ import bsynth as bs
 from bsynth.analysis import FrozenPlan
 from bsynth.cli import main
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 LAUNCH = "2024-06-03"
 COLUMNS = {"unit": "market", "time": "week", "outcome": "sales"}
 

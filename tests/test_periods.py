@@ -21,6 +21,8 @@ from bsynth.panel.calendar import Calendar
 from bsynth.panel.spelling import read_column
 from bsynth.reporting.export import to_xarray
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 DAYS = pd.date_range("2024-01-01", periods=60)
 CALENDARS: dict[str, tuple[pd.Index, str]] = {
     "whole numbers": (pd.Index(range(14)), "period"),

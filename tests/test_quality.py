@@ -10,6 +10,8 @@ from click.testing import CliRunner
 import bsynth as bs
 from bsynth.cli import main
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 
 def _wide(seed: int = 3) -> pd.DataFrame:
     rng = np.random.default_rng(seed)

@@ -19,6 +19,8 @@ from bsynth.cli import main
 from bsynth.reporting.export import export
 from bsynth.reporting.run import note_written, write_run
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 # By name, since packages export functions that are called like their modules.
 run_module = importlib.import_module("bsynth.analysis.run")
 findings_module = importlib.import_module("bsynth.analysis.findings")

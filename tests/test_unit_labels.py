@@ -14,6 +14,8 @@ import bsynth as bs
 from bsynth.cli import main
 from bsynth.findings.specifications import plan_curve
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 ROLES: dict[str, Any] = {"unit": "unit", "time": "time", "outcome": "y", "treated": "T", "start": 20}
 
 

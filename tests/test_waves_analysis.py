@@ -21,6 +21,8 @@ from bsynth.plots import plot_waves_answer
 from bsynth.reporting.html import render
 from bsynth.reporting.sections import sections
 
+pytestmark = pytest.mark.usefixtures("pictures_in_blank")
+
 ROLES = {"unit": "unit", "time": "time", "outcome": "outcome"}
 BASE = ["--unit", "unit", "--time", "time", "--outcome", "outcome"]
 FEW = bs.Sampling(draws=200, tune=200, chains=2)
