@@ -3,6 +3,7 @@
 import ctypes
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -290,9 +291,27 @@ def test_without_a_folder_for_machine_code_it_is_compiled_and_says_why(tmp_path:
     assert blocked.read_text() == "a file"
 
 
-def test_machine_code_cut_short_is_made_again(tmp_path: Path) -> None:
-    usual = _script(SMALL, BSYNTH_CACHE=str(tmp_path))
-    assert (usual.stdout, usual.stderr) == ("True None\n", "")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[tuple[int, str, str]]]:
+    """A folder that two processes filled at once, and how each of them ended."""
+    folder = tmp_path_factory.mktemp("machine-code")
+    environment = os.environ | {"BSYNTH_CACHE": str(folder)}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", SMALL], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    said = [each.communicate(timeout=500) for each in running]
+    return folder, [(each.returncode, *words) for each, words in zip(running, said, strict=True)]
+
+
+def test_two_processes_fill_one_folder(filled: tuple[Path, list[tuple[int, str, str]]]) -> None:
+    assert filled[1] == [(0, "True None\n", "")] * 2
+
+
+def test_machine_code_cut_short_is_made_again(filled: tuple[Path, list[tuple[int, str, str]]], tmp_path: Path) -> None:
+    shutil.copytree(filled[0], tmp_path, dirs_exist_ok=True)
     kept = [file for file in tmp_path.rglob("*") if file.suffix in (".nbi", ".nbc")]
     assert kept
     for file in kept:
@@ -311,18 +330,6 @@ def test_the_first_process_and_the_next_have_the_same_draws(tmp_path: Path) -> N
     """A process that compiled would add up in another order than one that loads."""
     first, second = (_script(DRAWN, BSYNTH_CACHE=str(tmp_path)) for _ in range(2))
     assert (first.returncode, first.stdout) == (0, second.stdout), first.stderr
-
-
-def test_two_processes_fill_one_folder(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SMALL]
-    environment = os.environ | {"BSYNTH_CACHE": str(tmp_path)}
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    for each in running:
-        out, err = each.communicate(timeout=500)
-        assert (each.returncode, out, err) == (0, "True None\n", "")
 
 
 @pytest.mark.filterwarnings("ignore::bsynth.errors.EngineWarning")
@@ -367,10 +374,6 @@ def test_machine_code_has_a_folder_for_each_state_of_its_sources(monkeypatch: py
 
 def test_another_checkout_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Numba takes machine code of the same sources elsewhere for another's; found there, it would keep the fill away."""
-    import shutil
-
-    from bsynth.engines.kernels import compiled
-
     here = Path(compiled.__file__).parent
     shutil.copytree(here, tmp_path / "kernels")
     before = compiled.cache_folder()
