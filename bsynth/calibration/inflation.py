@@ -78,9 +78,9 @@ class Inflation(Brief):
         return float(root)
 
     def interval(self, level: float, mean: float, sd: float) -> tuple[float, float]:
-        """Equal-tailed calibrated interval."""
-        tail = (1 - level) / 2
-        return self.quantile(tail, mean, sd), self.quantile(1 - tail, mean, sd)
+        """Equal-tailed calibrated interval: as far below the mean as above it, since every law mixed here is."""
+        lower = self.quantile((1 - level) / 2, mean, sd)
+        return lower, mean + (mean - lower)
 
     def nodes(self, many: int) -> tuple[FloatArray, FloatArray]:
         """(many,) equally probable pairs of c and d, evenly spread over the posterior in the order of c."""
