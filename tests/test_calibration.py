@@ -1,6 +1,7 @@
 """Donor calibration: its arithmetic against brute force, and the whole of it on a real panel."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -213,7 +214,11 @@ def test_finished_placebos_are_not_computed_again(
 @pytest.mark.slow
 def test_summary_is_json(basque: tuple[bs.Calibration, Path]) -> None:
     found = json.loads(json.dumps(basque[0].to_dict(), allow_nan=False))
-    assert {"pi", "c", "d", "donors", "resolution", "notes"} <= set(found)
+    assert {"pi", "c", "d", "donors", "backing", "resolution", "notes"} <= set(found)
+    assert found["backing"] == {"placebos": 16, "independent": 16, "kind": "donor", "members": 1}
+    words = " ".join(found["sentences"])
+    assert "Calibrated on 16 donors, each in the place of the treated unit" in words
+    assert not re.search(r"π|\b[cd] = |RMS|MAD|P\(|AR\(", words)
 
 
 def test_too_few_donors_is_an_error(rollout_log) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.text.numbers import chance_limit
 
 SALES = {"outcome_label": "cigarette sales", "unit_label": "state", "higher_is": "worse"}
 QUICK = {"draws": 300, "findings": ["donor_audit"], "progress": False, "seed": 1}
@@ -85,10 +86,24 @@ def test_the_answer_in_eighty_words(
     assert summary["verdict"] == verdict.to_dict()
     for jargon in ("sdid", "RMSPE", "∞", "positive", "00:00", "= 0 ", "[", "MAD", "(loo)"):
         assert jargon not in str(verdict)
+    answer = summary["comparison"]["answer"]
+    if answer["chance"] is not None and grade != "unreliable":
+        assert verdict.facts[1].value == answer["chance_spoken"]
+        assert answer["chance"] > answer["chance_limit"] or "over" not in answer["chance_spoken"]
+        backing, donors = summary["comparison"]["backing"], summary["comparison"]["donors"]
+        many = donors if backing is None else backing["independent"]
+        assert answer["chance_limit"] == chance_limit(many)
+    if grade not in ("unreliable", "inconclusive") and analysis.panel.n_treated == 1:
+        assert answer["lift_lower"] < answer["lift"] < answer["lift_upper"]
+        assert "; lift " in verdict.bullets[0]
+    carried = next(row["drift_carries"] for row in summary["pre_fit"])
+    assert ("mostly drift, not donors" in str(verdict)) == (carried and grade != "unreliable")
+    flagged = summary["comparison"]["flagged"]
+    assert grade == "unreliable" or not flagged or flagged[0]["donor"] in verdict.bullets[2]
     if analysis.panel.n_treated > 1:
         assert f"mean of {analysis.panel.labels.units(analysis.panel.n_treated)}" in verdict.bullets[0].lower()
         assert len(summary["per_unit"]) == analysis.panel.n_treated
-        answer, draws = summary["comparison"]["answer"], analysis.panel.n_treated * analysis.panel.n_post
+        draws = analysis.panel.n_treated * analysis.panel.n_post
         assert answer["total"] == pytest.approx(draws * answer["estimate"])
         direct = analysis.fits[0].effect_draws("predictive")["average"].to_numpy().mean() * draws
         assert answer["total"] == pytest.approx(direct)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from bsynth.analysis.verdict import Verdict, verdict
+from bsynth.analysis.comparison import said_of
+from bsynth.analysis.verdict import Verdict, answer_of, take_apart, verdict
 from bsynth.analysis.verdict.grade import BARELY
+from bsynth.calibration import Backing
 
 
 def row(method: str, estimate: float, lower: float | None, upper: float | None, **more: Any) -> dict[str, Any]:
@@ -33,11 +35,22 @@ def numbers() -> dict[str, Any]:
         "treated": "A", "n_treated": 1, "additive": True, "units_words": "1 state", "periods_words": "5 years", "donors": 20, "donors_needed": 4, "n_pre": 15,
         "n_post": 5, "gaps": [], "level": 0.95, "hull": {"sd": 3.0, "outside": False}, "calibrated": True,
         "checks": {"status": "ok", "suggestion": None, "warnings": []}, "certificate": None, "truth": None,
-        "unavailable": {}, "notes": [], "reason": "", "measured": [], "main_donors": ["B", "C"], "suspects": [],
+        "unavailable": {}, "notes": [], "reason": "", "measured": [], "main_donors": ["B", "C"], "flagged": [],
+        "drift_carries": False, "backing": donors(20),
         "observed": {"before": 50.0, "after": 42.0, "periods": 5},
         "kept": "sc", "table": table,
-        "lifts": [{"method": "bayes", "model": "default", "interval": "calibrated", "lift": -0.2289}],
+        "lifts": [{"method": "bayes", "model": "default", "interval": "calibrated", "lift": -0.2289, "lower": -0.312, "upper": -0.145}],
     }  # fmt: skip
+
+
+def donors(n: int) -> dict[str, Any]:
+    """What so many donors one by one are as placebos."""
+    return said_of(Backing(n, n, "donor", 1))
+
+
+def groups(worth: int) -> dict[str, Any]:
+    """What 30 groups of donors are as placebos that overlap."""
+    return said_of(Backing(30, worth, "group", 8))
 
 
 def graded(numbers: dict[str, Any], **changes: Any) -> Verdict:
@@ -49,22 +62,122 @@ def graded(numbers: dict[str, Any], **changes: Any) -> Verdict:
     return verdict(found)
 
 
-@pytest.mark.parametrize(("donors", "grade"), [(19, "strong"), (18, "moderate"), (6, "moderate")])
-def test_few_donors_are_a_doubt(numbers: dict[str, Any], donors: int, grade: str) -> None:
-    """Of 19 donors and the treated unit one in 20 can be the most extreme; of fewer none can show 5%."""
-    found = graded(numbers, donors=donors)
+@pytest.mark.parametrize(
+    ("many", "clear", "grade"),
+    [(20, 0.11, "strong"), (8, 0.11, "strong"), (7, 0.11, "strong"), (7, 0.102, "moderate"), (6, 0.13, "strong"),
+     (6, 0.12, "moderate"), (4, 0.21, "strong"), (4, 0.20, "moderate"), (1, 0.75, "moderate")],
+)  # fmt: skip
+def test_few_placebos_are_a_doubt_where_students_law_would_hold_zero(
+    numbers: dict[str, Any], many: int, clear: float, grade: str
+) -> None:
+    """The 97.5% quantiles of t with 4, 6 and 7 degrees are 2.776, 2.447 and 2.365: 1.416, 1.248 and 1.207 of 1.96."""
+    width = 10.0
+    bounds = {"estimate": -(clear + 0.5) * width, "upper": -clear * width, "lower": -(clear + 1) * width}
+    found = graded(numbers, donors=many, backing=donors(many), **bounds)
     assert found.grade == grade
-    assert (f"{donors} donors cannot back 95%" in found.headline) == (grade == "moderate")
+    said = f"{many} donor{'s' if many > 1 else ''} cannot back 95%"
+    assert (said in found.headline) == (grade == "moderate")
+
+
+@pytest.mark.parametrize(
+    ("worth", "clear", "grade"), [(7, 0.12, "strong"), (7, 0.102, "moderate"), (20, 0.11, "strong")]
+)
+def test_groups_that_overlap_count_for_what_they_are_worth(
+    numbers: dict[str, Any], worth: int, clear: float, grade: str
+) -> None:
+    """However many donors there are, and however many groups of them: one number of them is judged and said."""
+    several = {"n_treated": 25, "units_words": "25 states", "additive": False}
+    bounds = {"upper": -clear * 12, "lower": -(clear + 1) * 12}
+    found = graded(numbers, donors=25, backing=groups(worth), **several, **bounds)
+    assert found.grade == grade
+    assert (f"{worth} independent groups cannot back 95%" in found.headline) == (grade == "moderate")
+    assert f"30 groups of 8 untreated donors strayed (worth about {worth} independent ones)" in found.bullets[0]
+    assert "25 " not in found.bullets[0].replace("25 states", "")
+
+
+@pytest.mark.parametrize(
+    ("backing", "donors_", "said"),
+    [
+        (donors(20), 20, "over 99.6%"), (donors(38), 38, "over 99.7%"), (donors(18), 18, "over 99.6%"),
+        (groups(7), 25, "over 99%"), (None, 12, "over 99.4%"), (None, 4, "over 98%"), (None, 3, "not known"),
+        (None, 2, "not known"),
+    ],
+)  # fmt: skip
+def test_a_chance_goes_no_further_than_its_placebos(
+    numbers: dict[str, Any], backing: dict[str, Any] | None, donors_: int, said: str
+) -> None:
+    """The raw chance is .999; what is said of it is the same in fact, bullet and details, and its number is data."""
+    if backing is None:
+        del numbers["table"][0]
+    found = graded(numbers, backing=backing, donors=donors_)
+    assert (found.facts[1].label, found.facts[1].value) == ("Chance of a decrease", said)
+    assert ("99.9" in " ".join((str(found), *found.details))) is False
+    assert f"the chance of a decrease is {said}" in " ".join(found.details)
+    if said != "not known":
+        assert f"Chance of a decrease {said}" in found.bullets[0]
+    else:
+        assert "hance" not in str(found)
+    answer = answer_of(take_apart(numbers | {"backing": backing, "donors": donors_}))
+    assert answer.chance == pytest.approx(0.999)
+    assert answer.chance_spoken == said
+    assert answer.chance_limit == (None if said == "not known" else pytest.approx(float(said.strip("over %")) / 100))
+
+
+@pytest.mark.parametrize(("n", "grade"), [(4, "moderate"), (3, "inconclusive"), (2, "inconclusive")])
+def test_a_model_alone_shows_nothing_with_fewer_donors_than_a_calibration_needs(
+    numbers: dict[str, Any], n: int, grade: str
+) -> None:
+    """Although its interval excludes zero by far and other methods agree."""
+    del numbers["table"][0]
+    found = graded(numbers, backing=None, donors=n)
+    assert found.grade == grade
+    if grade == "inconclusive":
+        assert found.headline == (
+            "Inconclusive: sales −10.0, 95% predictive interval −13.0 to −7.0; "
+            f"{n} donors cannot show whether it is wide enough."
+        )
+        assert found.bullets[0].startswith("An effect of zero is not ruled out; ")
+        assert found.bullets[0].endswith("calibration needs 4 donors.")
+        assert found.facts[2].tone == "neutral"
+
+
+def test_the_lift_has_its_interval(numbers: dict[str, Any]) -> None:
+    assert "lift −31.2% to −14.5%" in graded(numbers).bullets[0]
+    numbers["lifts"][0]["lower"] = None
+    assert "lift" not in graded(numbers).bullets[0]
+    numbers["lifts"][0] |= {"lower": "-inf", "upper": "inf"}
+    assert "lift" not in graded(numbers).bullets[0]
+
+
+@pytest.mark.parametrize("upper", [-6.0, 2.0])
+def test_a_fit_that_drift_carries_is_said_so_at_once(numbers: dict[str, Any], upper: float) -> None:
+    said = "The fit before the start is mostly drift, not donors."
+    assert said in graded(numbers, drift_carries=True, upper=upper).bullets[0]
+    assert said not in str(graded(numbers, upper=upper))
+
+
+def test_donors_that_the_audit_flags_are_named_before_the_heaviest(numbers: dict[str, Any]) -> None:
+    flags = [("D", "looks treated"), ("E", "influential"), ("F", "influential"), ("G", "opposed")]
+    found = [{"donor": donor, "flag": flag} for donor, flag in flags]
+    assert graded(numbers).bullets[2].endswith("in the treated state or in B and C.")
+    assert graded(numbers, flagged=found[1:2]).bullets[2] == "Before acting, look at E (the effect moves without it)."
+    assert graded(numbers, flagged=found).bullets[2] == (
+        "Before acting, look at D (something seems to have happened there too), E and F (the effect moves without each) "
+        "and 1 more."
+    )
 
 
 def test_without_a_doubt_it_is_strong(numbers: dict[str, Any]) -> None:
     found = graded(numbers)
     assert found.grade == "strong"
     assert found.headline == "Sales fell by 10.0 (−23%), 95% interval −14.0 to −6.0. Evidence: strong."
-    assert found.bullets[0].startswith("Chance of a decrease 99.9%;")
+    assert found.bullets[0] == (
+        "Chance of a decrease over 99.6%; lift −31.2% to −14.5%; "
+        "the interval allows for how far 20 untreated donors strayed."
+    )
     assert found.bullets[1] == "All 3 other methods agree (−11.0 to −8.0)."
     assert [(fact.label, fact.value) for fact in found.facts] == [
-        ("Evidence", "strong"), ("Chance of a decrease", "99.9%"), ("Methods that agree", "3 of 3"),
+        ("Evidence", "strong"), ("Chance of a decrease", "over 99.6%"), ("Methods that agree", "3 of 3"),
         ("Convergence", "passed"),
     ]  # fmt: skip
 
@@ -264,7 +377,7 @@ def test_which_way_is_better(numbers: dict[str, Any], higher_is: str | None, sai
 
 
 def test_a_decrease_is_spoken_of_as_one(numbers: dict[str, Any]) -> None:
-    words = " ".join(graded(numbers, probability_positive=0.0228).sentences())
+    words = " ".join(graded(numbers, probability_positive=0.0228, donors=60, backing=donors(60)).sentences())
     assert "chance of a decrease is 97.7%" in words
     assert "positive" not in words
     open_ = graded(numbers, upper=2.0, probability_positive=0.08)
@@ -348,13 +461,16 @@ def test_whatever_there_is_to_say_takes_eighty_words(
         found["table"][0]["status"] = "unreliable"
     found["observed"] = {"before": 42.0, "after": 50.0, "periods": 5}
     found |= {
-        "labels": labels, "n_treated": units, "units_words": f"{units} {labels['unit']}", "reason": reason, "donors": 6,
+        "labels": labels, "n_treated": units, "units_words": f"{units} {labels['unit']}", "reason": reason, "donors": 6, "backing": donors(6),
         "hull": {"sd": 3.0, "outside": outside, "distance": 9.0, "distance_centred": 2.0, "offset": 4.0},
         "checks": {"status": "warning", "suggestion": "robust", "warnings": ["loo", "autocorrelation"]},
-        "main_donors": ["a donor of four words"] * 3, "suspects": ["another donor of five words"] * 3 if outside else [],
+        "main_donors": ["a donor of four words"] * 3, "drift_carries": units == 1,
+        "flagged": [{"donor": "another donor of five words", "flag": "influential"}] * 3 if outside else [],
     }  # fmt: skip
     told = verdict(found)
     assert len(str(told).split()) <= 80, str(told)
-    assert told.grade == ("unreliable" if reason else "inconclusive" if upper > 0 else "weak")
+    assert told.grade == (
+        "unreliable" if reason else "inconclusive" if upper > 0 else "weak" if upper > -1 or not outside else "moderate"
+    )
     if not reason:
         assert "robust" in " ".join(told.details)

@@ -102,7 +102,11 @@ def test_a_certificate_of_several_units_scores_groups() -> None:
     assert set(found.rivals["unit"]) == set(found.units["unit"])
     real = found.units[found.units["window"] == 0]
     assert set(real["unit"]) == {p.name for p in found.calibration.placebos}
-    assert "groups of donors" in " ".join(found.sentences())
+    backing = found.calibration.backing
+    assert backing.independent == round(separate([p.members for p in found.calibration.placebos])) < backing.placebos
+    words = f"{backing.placebos} groups of 3 donors, worth about {backing.independent} independent ones"
+    assert words in " ".join(found.sentences())
+    assert words in " ".join(found.calibration.notes())
 
 
 def test_too_few_donors_for_groups_is_said() -> None:

@@ -124,7 +124,10 @@ def test_it_does_not_contradict_itself(name: str, request: pytest.FixtureRequest
 def test_rollout_names_the_hull_and_whom_to_trust(rollout: Analysis) -> None:
     words = " ".join(rollout.verdict.details)
     assert "sc DISAGREES with the posterior: its estimate lies above its whole predictive interval" in words
-    assert "outside the hull of its donors: before the start the best weighted donors miss it by 0.0374 (RMS)" in words
+    assert (
+        "outside the hull of its donors: before the start the best weighted donors miss it by 0.0374 (root mean square)"
+        in words
+    )
     assert "with a free offset (+0.0449, other weights)" in words
     assert "That is why it disagrees with the posterior" in words
     assert "Trust the posterior, with which demeaned, did and sdid agree, rather than sc." in words
@@ -145,7 +148,7 @@ def test_textbook_model_is_not_trusted_on_the_rollout(textbook: Analysis) -> Non
 def test_prop99_blames_the_fit_of_did_and_no_hull(prop99: Analysis) -> None:
     words = " ".join(prop99.verdict.details)
     assert "outside the hull" not in words
-    assert "did follows the treated series less closely before the start (RMSPE 7.16)" in words
+    assert "did follows the treated series less closely before the start (root mean square error 7.16)" in words
     assert "autocorrelated" in words
     assert "was not calibrated" in words
     assert "do not rely on its interval alone" in words

@@ -15,7 +15,7 @@ from bsynth.analysis import conditions
 from bsynth.analysis.choice import place
 from bsynth.analysis.verdict import LONGER, Verdict, answer_of, interval, take_apart, verdict, written
 from bsynth.bayesian.result import Fit
-from bsynth.calibration import MIN_PLACEBOS, Calibration
+from bsynth.calibration import MIN_PLACEBOS, Backing, Calibration
 from bsynth.checks import CheckReport
 from bsynth.checks.choice import drifts
 from bsynth.effects import EFFECT_COLUMNS
@@ -209,7 +209,8 @@ def facts_of(
     measured: Sequence[Mapping[str, Any]] = (),
     lifts: Sequence[Mapping[str, Any]] = (),
     main_donors: Sequence[str] = (),
-    suspects: Sequence[str] = (),
+    flagged: Sequence[Mapping[str, str]] = (),
+    drift_carries: bool = False,
     kept: str = "sc",
 ) -> dict[str, Any]:
     """Return what the words use beside the table: window, hull, calibration, checks, certificate, truth, lacks."""
@@ -225,6 +226,7 @@ def facts_of(
         "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,
         "donors_needed": MIN_PLACEBOS,
+        "backing": None if calibration is None else said_of(calibration.backing),
         "start": plain(labels[panel.n_pre]),
         "end": plain(labels[-1]),
         "start_words": panel.period_words()[panel.n_pre],
@@ -249,10 +251,17 @@ def facts_of(
         "measured": list(measured),
         "lifts": list(lifts),
         "main_donors": list(main_donors),
-        "suspects": list(suspects),
+        "flagged": [dict(each) for each in flagged],
+        "drift_carries": drift_carries,
         "longer": LONGER,
         "kept": kept,
     }  # fmt: skip
+
+
+def said_of(found: Backing) -> dict[str, Any]:
+    """What the words say of the placebos behind a calibrated interval."""
+    words = {"words": found.placebo_words("untreated "), "worth": found.worth() if found.overlap else ""}
+    return found.to_dict() | words | {"brief": found.brief(), "one": found.one()}
 
 
 def _observed(panel: Panel) -> dict[str, float]:

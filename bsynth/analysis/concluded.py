@@ -5,26 +5,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from typing import Any
 
 import pandas as pd
 
 from bsynth._base.brief import Brief
+from bsynth._base.plain import clean, records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
+from bsynth._base.versions import versions
+from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.verdict import Verdict, wordless
+from bsynth.bayesian.result import Fit
+from bsynth.bayesian.waves.result import WavesFit
 from bsynth.text.marks import UNRELIABLE, mark, status_of
 from bsynth.text.result import Pictured
+
+SCHEMA = 3
+"""Of ``summary.json``."""
 
 
 class Concluded(Pictured):
     """An analysis: numbers side by side, and what they say together.
 
-    A subclass has ``level``, ``unavailable`` and, at any level, ``_effects_at`` and ``_compared``.
+    A subclass has these attributes, `notes`, ``_own`` and, at any level, ``_effects_at`` and ``_compared``.
     """
 
+    fits: tuple[Fit | WavesFit, ...]
     level: float
+    seed: int
+    truth: float | None
     unavailable: Mapping[str, str]
+    choice: Choice
 
     @property
     @abstractmethod
@@ -43,6 +56,14 @@ class Concluded(Pictured):
     @abstractmethod
     def _compared(self, level: float) -> pd.DataFrame:
         """The table of `comparison` at a level."""
+
+    @abstractmethod
+    def notes(self) -> tuple[str, ...]:
+        """What should be known of the panel and of the methods on it."""
+
+    @abstractmethod
+    def _own(self) -> dict[str, Any]:
+        """What ``summary.json`` has of this kind of analysis alone."""
 
     @property
     def status(self) -> Status:
@@ -83,6 +104,37 @@ class Concluded(Pictured):
         if "verdict" in self.unavailable:
             return wordless(self.unavailable["verdict"])
         return self.comparison.verdict
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``summary.json``, schema 3; every number that the verdict uses is in ``comparison``.
+
+        Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
+        """
+        return {"schema": SCHEMA, **self._own(), **self._shared()}
+
+    def _shared(self) -> dict[str, Any]:
+        return {
+            "effects": records(self.effects(full=True)),
+            "diagnostics": [
+                {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
+                for fit in self.fits
+            ],
+            "comparison": None if "verdict" in self.unavailable else self.comparison.to_dict(),
+            "models": [fit.spec.to_dict() for fit in self.fits],
+            "kept": self.choice.kept,
+            "aside": self.choice.rejected,
+            "notes": list(self.notes()),
+            "unavailable": dict(self.unavailable),
+            "level": self.level,
+            "truth": self.truth,
+            "status": self.status,
+            "reason": self.reason,
+            "effects_reason": self.effects_reason,
+            "versions": versions(),
+            "seed": self.seed,
+            "verdict": self.verdict.to_dict(),
+            "sentences": list(self.sentences()),
+        }
 
     def _gist(self) -> str:
         # The mark stands before the title already.

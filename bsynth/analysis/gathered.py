@@ -11,11 +11,13 @@ from bsynth.text.labels import plain
 
 MAIN_DONORS, HEAVY, NAME = 3, 1.5, 60
 """Donors that a verdict names, how many times the even share one of them weighs, and characters of its name."""
+FLAGS = ("looks treated", "influential", "dominant", "opposed")
+"""Flags of a donor audit, the gravest for the answer first."""
 
 
 def lifts(effects: pd.DataFrame) -> list[dict[str, Any]]:
-    """The lift of every row of effects, without its interval."""
-    rows = effects.loc[effects["estimand"] == "lift", ["method", "model", "interval", "estimate"]]
+    """The lift of every row of effects, with its interval."""
+    rows = effects.loc[effects["estimand"] == "lift", ["method", "model", "interval", "estimate", "lower", "upper"]]
     return records(rows.rename(columns={"estimate": "lift"}))
 
 
@@ -31,7 +33,11 @@ def main_donors(weights: Mapping[str, float]) -> list[str]:
     return [plain(donor, NAME) for donor in heaviest if weights[donor] >= HEAVY / len(weights)]
 
 
-def suspects(audit: object) -> list[str]:
-    """Donors that look treated themselves, where they were audited."""
-    found = audit.flagged("looks treated") if isinstance(audit, DonorAudit) else []
-    return [plain(donor, NAME) for donor in found[:MAIN_DONORS]]
+def flagged(audit: object) -> list[dict[str, str]]:
+    """Donors that an audit flags, each with its gravest flag, the gravest and then the heaviest first."""
+    if not isinstance(audit, DonorAudit):
+        return []
+    found: dict[str, str] = {}
+    for flag in FLAGS:
+        found = {plain(donor, NAME): flag for donor in audit.flagged(flag)} | found
+    return [{"donor": donor, "flag": flag} for flag in FLAGS for donor, own in found.items() if own == flag]

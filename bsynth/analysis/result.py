@@ -8,12 +8,11 @@ from typing import Any, Protocol, Self
 import pandas as pd
 
 from bsynth._base.plain import clean, records
-from bsynth._base.versions import versions
 from bsynth.analysis import gathered, units
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of, key_of, of_estimate, of_fit
 from bsynth.analysis.concluded import Concluded, Rows
-from bsynth.analysis.pre_fit import pre_fit
+from bsynth.analysis.pre_fit import drift_carries, pre_fit
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.checks import CheckReport
@@ -24,8 +23,6 @@ from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
 from bsynth.text.marks import OF_FIT, mark, marked, of_posteriors
-
-SCHEMA = 3
 
 
 class Finding(Protocol):
@@ -218,7 +215,8 @@ class Analysis(Concluded):
                 kept=self.choice.kept,
                 lifts=gathered.lifts(self.effects()),
                 main_donors=gathered.main_donors(self._weights()[self._main_name]),
-                suspects=gathered.suspects(self.findings.get("donor_audit")),
+                flagged=gathered.flagged(self.findings.get("donor_audit")),
+                drift_carries=isinstance(self.main, Fit) and drift_carries(self.main),
             ),
         )
 
@@ -273,18 +271,12 @@ class Analysis(Concluded):
         """
         return replace(self, findings={**self.findings, **findings})
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 3; every number that the verdict uses is in ``comparison``.
-
-        Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
-        """
+    def _own(self) -> dict[str, Any]:
         main = self.main
         # Single periods have the model's own interval, also beside a calibrated average.
         path = main.path(self.level) if isinstance(main, Fit) else main.path().assign(interval="point")
         return {
-            "schema": SCHEMA,
             "panel": self.panel.to_dict(),
-            "effects": records(self.effects()),
             "path": records(path.assign(time=self.panel.period_labels())),
             "path_method": self._main_name,
             "calibration": self._calibration(),
@@ -292,30 +284,11 @@ class Analysis(Concluded):
             "weights": self._weights(),
             "pre_fit": pre_fit(self.fits, self.estimates),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
-            "diagnostics": [
-                {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
-                for fit in self.fits
-            ],
             "checks": None if self.checks is None else self.checks.to_dict(),
-            "comparison": None if "verdict" in self.unavailable else self.comparison.to_dict(),
             "findings": {
                 name: clean(found.to_dict()) | {"sentences": list(found.sentences())}
                 for name, found in self.findings.items()
             },
-            "models": [fit.spec.to_dict() for fit in self.fits],
-            "kept": self.choice.kept,
-            "aside": self.choice.rejected,
-            "notes": list(self.notes()),
-            "unavailable": dict(self.unavailable),
-            "level": self.level,
-            "truth": self.truth,
-            "status": self.status,
-            "reason": self.reason,
-            "effects_reason": self.effects_reason,
-            "versions": versions(),
-            "seed": self.seed,
-            "verdict": self.verdict.to_dict(),
-            "sentences": list(self.sentences()),
         }
 
     def _calibration(self) -> dict[str, Any] | None:

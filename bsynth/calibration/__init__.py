@@ -17,6 +17,7 @@ is close to automatic. Where the treated series is a mean of several units, mean
 it (`bsynth.panel.groups`).
 """
 
+from bsynth.calibration.backing import Backing
 from bsynth.calibration.calibrate import calibrate, too_few
 from bsynth.calibration.components import component_of, factors, learn_shares, support
 from bsynth.calibration.donors import (
@@ -40,6 +41,7 @@ from bsynth.calibration.result import Calibration
 __all__ = [
     "MIN_PLACEBOS",
     "MOST_PLACEBOS",
+    "Backing",
     "Calibration",
     "DonorFits",
     "Inflation",

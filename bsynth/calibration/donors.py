@@ -69,9 +69,13 @@ class Lesson(Brief):
         """The shares in words, with a comma at the end; empty without them."""
         if self.shares is None:
             return ""
-        both = {"ar1", "walk"} <= set(self.shares)
-        kinds = f" (AR(1) {fixed(self.shares['ar1'], 2)}, walk {fixed(self.shares['walk'], 2)})" if both else ""
-        return "" if self.drifting is None else f"share of drifting units π = {fixed(self.drifting, 2)}{kinds}, "
+        if self.drifting is None:
+            return ""
+        kinds = ""
+        if {"ar1", "walk"} <= set(self.shares):
+            back, good = (fixed(self.shares[name], 2) for name in ("ar1", "walk"))
+            kinds = f" ({back} for a while, {good} for good)"
+        return f"a share of {fixed(self.drifting, 2)} of them drift away from their donors{kinds}, "
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,6 +91,20 @@ class DonorFits(Brief):
 
     placebos: tuple[PlaceboFit, ...]
     lesson: Lesson
+
+
+def learned(c: float, d: float) -> str:
+    """Say what c and d do to the interval.
+
+    Examples
+    --------
+    >>> learned(1.2, 0.05)
+    "the model's uncertainty is multiplied by 1.20, and an error of 0.05 pre-period sd that no past shows is added"
+    """
+    return (
+        f"the model's uncertainty is multiplied by {fixed(c, 2)}, and an error of {fixed(d, 2)} pre-period sd that no "
+        "past shows is added"
+    )
 
 
 def learn(placebos: Sequence[PlaceboFit], prior: Mapping[str, float] | None) -> Lesson:

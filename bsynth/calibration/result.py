@@ -12,14 +12,15 @@ from bsynth._base.plain import records
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.result import Fit
-from bsynth.calibration.donors import Lesson
+from bsynth.calibration.backing import Backing, backing
+from bsynth.calibration.donors import Lesson, learned
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii, profile_of
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
 from bsynth.errors import some_of
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, count, fixed, numbers, percent
+from bsynth.text.numbers import bracket, chance_words, count, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 PATHS = 8000
@@ -232,36 +233,37 @@ class Calibration(Pictured):
     @property
     def group_size(self) -> int:
         """Donors whose mean plays the treated series; 1 where single donors do."""
-        return max(len(self.placebos[0].members), 1)
+        return max((len(placebo.members) for placebo in self.placebos), default=0) or 1
 
     @property
     def resolution(self) -> float:
         """1/(J + 1): no coverage can be told apart more finely with J placebos, or groups worth as many."""
         return 1.0 / ((len(self.placebos) if self.group_size == 1 else self.lesson.worth) + 1)
 
-    def _who(self) -> str:
-        if self.group_size == 1:
-            return count(len(self.placebos), "donor")
-        return f"{count(len(self.placebos), 'group')} of {count(self.group_size, 'donor')}"
+    @cached_property
+    def backing(self) -> Backing:
+        """How many placebos stand behind the interval, and what they are worth."""
+        return backing(
+            [p.members for p in self.placebos], "donor" if self.group_size == 1 else "group", self.group_size
+        )
 
     def notes(self, level: float = 0.95) -> tuple[str, ...]:
         """What the donors say, and what this cannot prove, in words."""
         sd = self.average_sd
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
-            f"Calibrated on {self._who()} as pseudo-treated: {self.lesson.words()}the model's sd is "
-            f"multiplied by c = {fixed(c, 2)}, and an error of d = {fixed(d, 2)} pre-period sd, which no pre-period "
-            f"shows, is added; single periods scatter {fixed(self.lesson.scatter.mean, 2)} times as far about their "
-            "average as it says. So few donors cannot tell probabilities finer than "
-            f"1/{round(1 / self.resolution)} apart."
+            f"Calibrated on {self.backing.words()}, each in the place of the treated unit, where the effect is zero: "
+            f"{self.lesson.words()}{learned(c, d)}; single periods scatter {fixed(self.lesson.scatter.mean, 2)} times "
+            "as far about their average as the model says. So few cannot tell probabilities finer than "
+            f"1/{self.backing.independent + 1} apart."
         ]
         treated = len(self.fit.provenance.panel["treated"])
         mean = f"The treated series is a {self.fit.tree.attrs['treated']}"
         if self.group_size > 1:
             words.append(
                 f"{mean}, so means of {count(self.group_size, 'donor')}, drawn at random, stand beside it"
-                f"{'' if self.group_size == treated else ', all that leave twice as many to match them'}; they "
-                f"overlap and are worth about {round(self.lesson.worth)} separate ones."
+                f"{'' if self.group_size == treated else ', all that leave twice as many to match them'}; "
+                "donors are in several of them, so that they count for fewer than they are."
             )
         elif treated > 1:
             words.append(
@@ -270,8 +272,8 @@ class Calibration(Pictured):
             )
         if self.inflation.at_edge:
             words.append(
-                "The donors' errors are so unlike what their fits expect that c or d lies at the end of what was "
-                "tried, and the interval may be too narrow: look at the donors."
+                "The donors' errors are so unlike what their fits expect that the widening lies at the end of what "
+                "was tried, and the interval may be too narrow: look at the donors."
             )
         if self.drawn_from is not None:
             words.append(
@@ -310,7 +312,8 @@ class Calibration(Pictured):
         return (
             *mark(self.reason),
             f"The average effect on {attrs['outcome']} of {attrs['treated']} is {estimate}, {percent(level)} "
-            f"calibrated interval {bracket(bounds)}, and P(effect > 0) {chance(row['probability_positive'])}.",
+            f"calibrated interval {bracket(bounds)}, and the chance of an increase is "
+            f"{chance_words(row['probability_positive'], self.backing.independent)}.",
             *self.notes(level),
         )
 
@@ -328,6 +331,7 @@ class Calibration(Pictured):
             "d_interval": list(self.inflation.spread(self.inflation.d, level)),
             "scatter": self.lesson.scatter.mean,
             "donors": len(self.placebos),
+            "backing": self.backing.to_dict(),
             "drawn_from": self.drawn_from,
             "resolution": self.resolution,
             "notes": list(self.notes(level)),
@@ -336,7 +340,7 @@ class Calibration(Pictured):
     def _gist(self) -> str:
         row = self.effects().iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
-        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {self._who()}"
+        return f"average effect {estimate}, 95% calibrated {bracket(bounds)}, on {self.backing.words()}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         both = pd.concat([self.fit.effects(), self.effects()], ignore_index=True)

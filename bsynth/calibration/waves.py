@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from bsynth._base.types import Label, Status
 from bsynth.bayesian.waves.estimands import OVER
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.bayesian.waves.run import fit_waves
+from bsynth.calibration.backing import Backing, backing
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError
@@ -92,6 +94,11 @@ class WavesCalibration(Pictured):
             status=self.status, lower=lower, upper=upper, interval="calibrated", probability_positive=above
         )
 
+    @cached_property
+    def backing(self) -> Backing:
+        """How many placebos stand behind the intervals, and what they are worth."""
+        return backing([tuple(unit for unit, _ in each.starts) for each in self.placebos], "placebo wave", 0)
+
     @property
     def table(self) -> pd.DataFrame:
         """One row per placebo: its units, the overall effect (truth 0), the sd by its fit, and status."""
@@ -123,9 +130,9 @@ class WavesCalibration(Pictured):
             *mark(self.reason),
             f"The overall effect is {estimate}, {percent(level)} calibrated interval {bracket(bounds)}; the "
             f"model's own is {bracket(own)}.",
-            f"The starts were re-assigned to units that are never treated {count(len(self.placebos), 'time')}, worth "
-            f"{fixed(self.worth, 1)} separate ones: there the overall effect, which is 0, was {erred} off (root mean "
-            f"square), where the fits expected {said}; c = {fixed(learned.c_mean, 2)}.",
+            f"The starts were re-assigned to units that are never treated: {self.backing.words()}. There the overall "
+            f"effect, which is 0, was typically {erred} off, where the fits expected {said}; the model's uncertainty "
+            f"is multiplied by {fixed(learned.c_mean, 2)}.",
             *self.fit.notes(),
         )
 

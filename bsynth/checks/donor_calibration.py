@@ -28,8 +28,8 @@ def check(case: Case) -> Check | None:
     widening = float((calibrated["upper"] - calibrated["lower"]) / (base["upper"] - base["lower"]))
     values = {"c": c, "d": d, "sd": sd, "widening": widening}
     figures = (
-        f"c = {number(c)}, d = {number(d, 2)} pre-period sd against {number(sd, 2)} of the effect's own, so the "
-        f"calibrated 95% interval is {number(widening, 2)} times as wide"
+        f"they multiply its uncertainty by {number(c)} and add an error of {number(d, 2)} pre-period sd to the "
+        f"effect's own {number(sd, 2)}, so that the calibrated 95% interval is {number(widening, 2)} times as wide"
     )
     if c <= C_MAX and d <= D_MAX * sd:
         return Check(NAME, TITLE, values, "ok", f"The donors bear out the interval: {figures}.")

@@ -38,10 +38,13 @@ def check(case: Case) -> Check:
         ratio = number(values["distance_centred"] / sd, 2)
         sentence = (
             f"Even with a free offset no weights reproduce the treated pre-period: the best stays {ratio} pre-period "
-            f"sd away (RMS {number(values['distance_centred'])}{case.spec.on_scale}), and what is left moves slowly."
+            f"sd away (root mean square {number(values['distance_centred'])}{case.spec.on_scale}), and what is left "
+            "moves slowly."
         )
         return Check(NAME, TITLE, values, "warning", sentence, None if drifts(case.spec) else for_drift(case))
-    where = "inside" if values["inside"] else f"{number(values['distance'])} (RMS{case.spec.on_scale}) from"
+    where = (
+        "inside" if values["inside"] else f"{number(values['distance'])} (root mean square{case.spec.on_scale}) from"
+    )
     offset = f", {number(values['distance_centred'])} with a free offset of {number(values['offset'])}"
     tail = offset if p < P_OFFSET else ""
     return Check(NAME, TITLE, values, "ok", f"The treated pre-period lies {where} the hull of its donors{tail}.")
@@ -55,10 +58,10 @@ def misses(values: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> misses({"distance": 371.2, "distance_centred": 187.1, "offset": -8120.0})
-    'the best weighted donors miss it by 371 (RMS), and by 187 with a free offset (−8,120, other weights)'
+    'the best weighted donors miss it by 371 (root mean square), and by 187 with a free offset (−8,120, other weights)'
     """
     return (
-        f"the best weighted donors miss it by {number(values['distance'])} (RMS), and by "
+        f"the best weighted donors miss it by {number(values['distance'])} (root mean square), and by "
         f"{number(values['distance_centred'])} with a free offset ({number(values['offset'], signed=True)}, other "
         "weights)"
     )

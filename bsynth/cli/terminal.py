@@ -13,7 +13,7 @@ import click
 
 from bsynth.text.labels import METHODS, one_line, plain, span
 from bsynth.text.marks import UNRELIABLE
-from bsynth.text.numbers import chance_words, count, fixed, numbers, p_alone, percent
+from bsynth.text.numbers import count, fixed, numbers, p_alone, percent
 
 if TYPE_CHECKING:
     from bsynth.analysis import AnyAnalysis
@@ -153,7 +153,7 @@ def print_table(analysis: "AnyAnalysis") -> None:
             "no ends" if unbounded and ends[0][1:] == ends[1] else rf"\[{ends[0]}, {ends[1]}]" if known else "",
             f"{f'{percent(row["level"])} ' if levels and row['level'] == row['level'] else ''}{row['interval']}",
             p_alone(row["p"]) if row["p"] == row["p"] else "",
-            UNRELIABLE if row.get("status") == "unreliable" else _chance(row),
+            UNRELIABLE if row.get("status") == "unreliable" else _chance(row, analysis.comparison.facts),
         )
     console = Console(width=width())
     with console.capture() as drawn:
@@ -171,8 +171,10 @@ def _name(row: Mapping[Any, Any]) -> str:
     return plain(row["model"], 24) if row["method"] == "bayes" else str(row["method"])
 
 
-def _chance(row: Mapping[Any, Any]) -> str:
+def _chance(row: Mapping[Any, Any], facts: Mapping[str, Any]) -> str:
+    from bsynth.analysis.verdict.chance import spoken
+
     positive = row["probability_positive"]
     if positive != positive:
         return ""
-    return chance_words(1 - positive if row["estimate"] < 0 else positive)
+    return spoken(1 - positive if row["estimate"] < 0 else positive, facts)

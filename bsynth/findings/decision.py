@@ -52,6 +52,8 @@ class Decision(Pictured):
         Of the fit or calibration that it rests on.
     level : float
         Of the interval of the average effect that holds zero once the finding counts as overturned.
+    backing : int or None
+        Independent placebos behind a calibrated distribution; no probability is said beyond what they can show.
     """
 
     estimand: str
@@ -65,6 +67,7 @@ class Decision(Pictured):
     values: Mapping[str, float]
     reason: str = ""
     level: float = 0.95
+    backing: int | None = None
 
     @property
     def status(self) -> Status:
@@ -86,6 +89,10 @@ class Decision(Pictured):
         """What it is, and about which unit."""
         return f"Decision: {self.treated}"
 
+    def chance(self, p: float) -> str:
+        """Write a probability as far as the placebos behind it go."""
+        return chance(p, self.backing)
+
     def sentences(self) -> tuple[str, ...]:
         """The decision in words, with its numbers."""
         return _sentences(self)
@@ -100,6 +107,7 @@ class Decision(Pictured):
             "units": self.units,
             "periods": self.periods,
             "level": self.level,
+            "backing": self.backing,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
         }
@@ -109,7 +117,7 @@ class Decision(Pictured):
 
     def _gist(self) -> str:
         return (
-            f"{name_of(self)}, P({self.sign} 0) {chance(self.values['probability_direction'])}, "
+            f"{name_of(self)}, P({self.sign} 0) {self.chance(self.values['probability_direction'])}, "
             f"breakdown bias {number(self.values['breakdown'])}"
         )
 
@@ -136,23 +144,24 @@ def title_of(decision: Decision, outcome: str) -> str:
 
 def _sentences(decision: Decision) -> tuple[str, ...]:
     """Return the decision in words, with its numbers."""
-    v, name = decision.values, name_of(decision)
+    v, name, said = decision.values, name_of(decision), decision.chance
     kind = "calibrated distribution" if decision.interval == "calibrated" else f"{decision.interval} draws"
-    said = f"By the {kind} of {decision.model!r} the {title_of(decision, decision.outcome)} is "
-    said += _show(decision, v["estimate"])
-    words = [f"{said}, and P({name} {decision.sign} 0) {chance(v['probability_direction'])}."]
+    what = f"By the {kind} of {decision.model!r} the {title_of(decision, decision.outcome)} is "
+    words = [
+        f"{what}{_show(decision, v['estimate'])}, and P({name} {decision.sign} 0) {said(v['probability_direction'])}."
+    ]
     if "threshold" in v:
-        words.append(f"P({name} > {_show(decision, v['threshold'])}) {chance(v['probability_above'])}.")
+        words.append(f"P({name} > {_show(decision, v['threshold'])}) {said(v['probability_above'])}.")
     if "rope_low" in v:
         words.append(
             f"Practically nothing, from {_show(decision, v['rope_low'])} to {_show(decision, v['rope_high'])}: "
-            f"P {chance(v['probability_inside_rope'])}; above it P {chance(v['probability_above_rope'])}, "
-            f"below it P {chance(v['probability_below_rope'])}."
+            f"P {said(v['probability_inside_rope'])}; above it P {said(v['probability_above_rope'])}, "
+            f"below it P {said(v['probability_below_rope'])}."
         )
     if "cost" in v:
         words.append(
             f"At a cost of {number(v['cost'])} and {number(v['value_per_unit'])} per unit of the {name}, the "
-            f"expected value is {number(v['expected_value'])} and P(loss) {chance(v['probability_loss'])}; it "
+            f"expected value is {number(v['expected_value'])} and P(loss) {said(v['probability_loss'])}; it "
             f"breaks even at {_show(decision, v['break_even'])}."
         )
     return (*mark(decision.reason), *words, _overturned(decision))
@@ -294,6 +303,7 @@ def decide(
         values=values | _breakdown(fit, law_of(result, "average"), level),
         reason=result.reason,
         level=level,
+        backing=result.backing.independent or None if isinstance(result, Calibration) else None,
     )
 
 

@@ -112,7 +112,7 @@ class DonorAudit(Pictured):
                 f"Its pre-period lies outside the hull of its donors: {misses(v)}, {p_value(v['p'])}. So weights "
                 "need a level beside them."
             )
-        words = f"Its pre-period lies {number(v['distance'])} (RMS) from the hull of its donors"
+        words = f"Its pre-period lies {number(v['distance'])} (root mean square) from the hull of its donors"
         if v["p"] >= P_OFFSET:
             return (
                 f"{words}; a free offset does not shorten that surely (F test, {p_value(v['p'])}, not below "

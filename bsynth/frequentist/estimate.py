@@ -172,8 +172,8 @@ class Estimate(Pictured):
         return (
             f"The average effect on {self.panel.labels.outcome} of {self.panel.treated_name} is {number(average)}, a "
             f"point without an interval ({name}).",
-            f"Before the start its gap has an RMSPE of {number(self.pre_rmspe)}, after it {number(self.post_rmspe)}; "
-            f"{self._shared()}.",
+            f"Before the start its gap has a root mean square of {number(self.pre_rmspe)}, after it "
+            f"{number(self.post_rmspe)}; {self._shared()}.",
             *self.notes(),
             *effects.lift_notes(self.effects()),
         )
@@ -213,13 +213,13 @@ class Estimate(Pictured):
     def _gist(self) -> str:
         average = float(self.gap[self.panel.n_pre :].mean())
         donors = f"{fixed(self.effective_donors, 1)} effective donors"
-        return f"average effect {number(average)}, pre RMSPE {number(self.pre_rmspe)}, {donors}"
+        return f"average effect {number(average)}, pre-period error {number(self.pre_rmspe)}, {donors}"
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         facts = pd.DataFrame(
             {
                 "average effect": [self.gap[self.panel.n_pre :].mean()],
-                "pre RMSPE": [self.pre_rmspe],
+                "pre-period error": [self.pre_rmspe],
                 "post/pre ratio": [self.rmspe_ratio],
                 "effective donors": [self.effective_donors],
                 "solver": [self.solver],

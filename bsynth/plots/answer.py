@@ -82,7 +82,8 @@ def draw_average(ax: Axes, average: pd.Series, interval: str, *, reason: str, ca
     color = RED if reason else BLUE
     # Zero crosses the axis on which the bar stands.
     ax.plot([0, 0], [low, high], color=style.PALE, linewidth=1.0, zorder=1.5)
-    ax.plot([-0.3, 0.3], [0, 0], color=style.INK, linewidth=1.3, zorder=3, gid="zero")
+    # Its mark ends before the numbers of the bar.
+    ax.plot([-0.3, 0.1], [0, 0], color=style.INK, linewidth=1.3, zorder=3, gid="zero")
     if not math.isnan(lower):
         bounds = [max(lower, low), min(upper, high)]
         ax.plot([0, 0], bounds, color=color, linewidth=7, alpha=0.45, solid_capstyle="butt", gid="interval")

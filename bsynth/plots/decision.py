@@ -11,7 +11,7 @@ from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.of_analysis import part_of
 from bsynth.plots.style import BLACK, BLUE, GREEN, ORANGE, VERMILION
-from bsynth.text.numbers import chance, number, percent, percents
+from bsynth.text.numbers import number, percent, percents
 
 
 def plot_decision(decision: Decision | Analysis, *, ax: Axes | None = None) -> Axes:
@@ -69,7 +69,7 @@ def plot_decision(decision: Decision | Analysis, *, ax: Axes | None = None) -> A
         style.heading(
             ax,
             f"{name[:1].upper()}{name[1:]} of {drawn(decision.treated, 40)}: P({decision.sign} 0) "
-            f"{chance(v['probability_direction'])}",
+            f"{decision.chance(v['probability_direction'])}",
             [f"Bayesian, {decision.model}, {decision.interval} distribution.", _words(decision)],
             reason=decision.reason,
         )
@@ -92,7 +92,7 @@ def _point(ax: Axes, decision: Decision, at: tuple[float, float], gid: str, colo
     first = gid == "threshold"
     level = y * (0.75 if first else 0.5) if y > 0.4 else y + (0.16 if first else 0.32)
     ax.annotate(
-        f"{gid} {_shown(decision, x)}\nP(above) {chance(y)}",
+        f"{gid} {_shown(decision, x)}\nP(above) {decision.chance(y)}",
         (x, level),
         (7 * side, 0),
         textcoords="offset points",
@@ -130,7 +130,7 @@ def _words(decision: Decision) -> str:
     if "rope_low" in v:
         bounds = [v["rope_low"], v["rope_high"]]
         low, high = percents(*bounds) if decision.estimand == "lift" else [number(b) for b in bounds]
-        words.append(f"Shaded: practically nothing, {low} to {high}, P {chance(v['probability_inside_rope'])}")
+        words.append(f"Shaded: practically nothing, {low} to {high}, P {decision.chance(v['probability_inside_rope'])}")
     if v["breakdown"] > 0:
         beside = f"{found}, " if (found := yardsticks(decision, treated=False)) else ""
         words.append(f"A bias of {number(v['breakdown'])} per period, {beside}would overturn it")

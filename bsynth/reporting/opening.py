@@ -20,8 +20,6 @@ from bsynth.text.labels import METHODS, interval_words, plain
 from bsynth.text.marks import UNRELIABLE, mark
 from bsynth.text.numbers import count, fixed, number, numbers
 
-MOSTLY = 0.5
-"""Share of the fit before the start from which the drift carries most of it."""
 DONORS = 5
 """Donors listed at once."""
 WITHOUT = "Weights, and the effect without each donor"
@@ -123,7 +121,7 @@ def pre_fit_words(summary: dict[str, Any]) -> list[str]:
     if whole is None or alone == 0 or abs(whole / alone - 1) < 0.02:
         return [words]
     carried = f"The unit's own drift away from them closes that to {number(whole)}"
-    if 1 - (whole / alone) ** 2 > MOSTLY:
+    if row["drift_carries"]:
         return [words, f"{carried}: the drift carries most of the fit, so the close line is no proof of a close match."]
     return [words, f"{carried}."]
 

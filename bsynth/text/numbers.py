@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from scipy import special
+
 _MINUS = "\u2212"
 
 
@@ -74,18 +76,42 @@ def lift_words(value: float) -> str:
     return percent(value, max(0, min(1 - _size(100 * value, 2), 6)) if value else 0, signed=True)
 
 
-def chance_words(value: float) -> str:
-    """Write a chance as a percentage, with a decimal from 95% on and below 5%; draws never show certainty.
+def chance_limit(backing: int | None) -> float:
+    """Return the chance beyond which none is spoken: P(t < 3), Student's t with n independent placebos as its degrees.
+
+    The size of an error is known from the placebos, so that the far tail is that of Student's law; and what lies three
+    standard deviations out no sample has shown to be normal. Rounded down, to tenths of a percent from 99% on. Without
+    placebos it is .999: draws never show certainty.
+
+    Examples
+    --------
+    >>> chance_limit(4), chance_limit(7), chance_limit(19), chance_limit(38), chance_limit(None)
+    (0.98, 0.99, 0.996, 0.997, 0.999)
+    """
+    if backing is None:
+        return 0.999
+    tail = float(special.stdtr(backing, 3.0))
+    parts = 1000 if tail >= 0.99 else 100
+    return math.floor(parts * tail) / parts
+
+
+def chance_words(value: float, backing: int | None = None) -> str:
+    """Write a chance as a percentage, no further than the independent placebos behind it go (`chance_limit`).
+
+    With a decimal from 95% on and below 5%.
 
     Examples
     --------
     >>> chance_words(0.9231), chance_words(0.9772), chance_words(0.9999), chance_words(0.0003)
     ('92%', '97.7%', 'over 99.9%', 'under 0.1%')
+    >>> chance_words(0.9772, 38), chance_words(0.9999, 7), chance_words(0.8123, 7), chance_words(0.0003, 7)
+    ('97.7%', 'over 99%', '81%', 'under 1%')
     """
-    if value > 0.999:
-        return "over 99.9%"
-    if value < 0.001:
-        return "under 0.1%"
+    most = chance_limit(backing)
+    if value > most:
+        return f"over {percent(most)}"
+    if value < 1 - most:
+        return f"under {percent(1 - most)}"
     return percent(value, 1 if min(value, 1 - value) < 0.05 else 0)
 
 
@@ -210,14 +236,19 @@ def p_alone(p: float) -> str:
     return p_value(p).removeprefix("p ").removeprefix("= ")
 
 
-def chance(p: float) -> str:
-    """Write a probability after its sign of relation; draws never show certainty.
+def chance(p: float, backing: int | None = None) -> str:
+    """Write a probability after its sign of relation, no further than the placebos behind it go (`chance_limit`).
 
     Examples
     --------
     >>> chance(0.9721), chance(1.0), chance(0.0), chance(0.0123)
     ('= 0.972', '> 0.999', '< 0.001', '= 0.0123')
+    >>> chance(0.9721, 7), chance(0.8123, 7), chance(0.0, 7)
+    ('= 0.972', '= 0.812', '< 0.01')
     """
+    most = chance_limit(backing)
+    if backing is not None and not 1 - most <= p <= most:
+        return f"> {most:.3g}" if p > most else f"< {1 - most:.1g}"
     text = probability(p)
     return text if text[0] in "<>" else f"= {text}"
 

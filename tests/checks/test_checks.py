@@ -65,7 +65,7 @@ def test_dirichlet_on_the_rollout_log_is_outside_the_hull(rollout_panel: bs.Pane
     assert hull.suggestion == report.suggestion == "default"
     # 0.0374 is the distance of the best weights; the offset of .0449 belongs to other weights.
     assert "outside the hull" in hull.sentence
-    assert "the best weighted donors miss it by 0.0374 (RMS)" in hull.sentence
+    assert "the best weighted donors miss it by 0.0374 (root mean square)" in hull.sentence
     assert "with a free offset (+0.0449, other weights)" in hull.sentence
 
 

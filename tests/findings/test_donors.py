@@ -116,7 +116,7 @@ def test_the_rollout_log_lies_outside_the_hull(rollout_panel: bs.Panel, rollout_
     found = audit_donors(rollout_fit, progress=False)
     assert found.values["distance"] == pytest.approx(0.037, abs=0.002)
     v = found.values
-    assert f"the best weighted donors miss it by {number(v['distance'])} (RMS)" in found.sentences()[1]
+    assert f"the best weighted donors miss it by {number(v['distance'])} (root mean square)" in found.sentences()[1]
     assert f"with a free offset ({number(v['offset'], signed=True)}, other weights)" in found.sentences()[1]
 
 

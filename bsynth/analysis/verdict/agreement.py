@@ -113,8 +113,8 @@ def on_pre_fit(s: Sides) -> list[str]:
         verb = "follow" if len(closer) > 1 else "follows"
         sizes = listed([number(row["pre_rmspe"]) for row in closer])
         words.append(
-            f"{names(closer)} {verb} the treated series more closely before the start (RMSPE {sizes}) than the "
-            f"posterior and whatever agrees with it ({number(reference['pre_rmspe'])} at best)"
+            f"{names(closer)} {verb} the treated series more closely before the start (root mean square error "
+            f"{sizes}) than the posterior and whatever agrees with it ({number(reference['pre_rmspe'])} at best)"
             + (
                 f"; with {count(s.facts['donors'], 'donor')} and {count(s.facts['n_pre'], 'period')} that may be "
                 "chance, so report both."
@@ -126,8 +126,8 @@ def on_pre_fit(s: Sides) -> list[str]:
         verb, object_ = ("follow", "them") if len(looser) > 1 else ("follows", "it")
         sizes = listed([number(row["pre_rmspe"]) for row in looser])
         words.append(
-            f"{names(looser)} {verb} the treated series less closely before the start (RMSPE {sizes}) than "
-            f"{names([reference])} ({number(reference['pre_rmspe'])}), which speaks against {object_}."
+            f"{names(looser)} {verb} the treated series less closely before the start (root mean square error "
+            f"{sizes}) than {names([reference])} ({number(reference['pre_rmspe'])}), which speaks against {object_}."
         )
     if neither:
         words.append(

@@ -15,11 +15,11 @@ def of_posterior(s: Sides) -> list[str]:
     whose = f" on the mean of {s.facts['units_words']}" if s.facts["n_treated"] > 1 else ""
     words = f"The posterior ({s.base['model']}) puts the average effect{whose} at {estimate(s.main)}, "
     if s.main is s.base:
-        words += f"{interval(s.base)}; by this model {chance(s.base)}."
+        words += f"{interval(s.base)}; by this model {chance(s.base, s.facts)}."
     else:
         words += (
             f"{interval(s.main)} after calibration on the donors ({interval(s.base)} of the model's own width); "
-            f"{chance(s.main)}."
+            f"{chance(s.main, s.facts)}."
         )
     if s.base["status"] == "unreliable":
         return [words, "This posterior is UNRELIABLE; the diagnostics say what failed."]

@@ -3,7 +3,8 @@
 | grade | when |
 |---|---|
 | unreliable | the fit, or the calibration that its interval rests on, did not pass its convergence gate |
-| inconclusive | the interval of the answer holds zero, or there is none |
+| inconclusive | the interval of the answer holds zero, or there is none; or it is the model's own, and the donors are |
+|      | fewer than the 4 that a calibration needs: they could not show that it is too narrow |
 | weak | zero is excluded, but with three doubts or more; or another method is to be believed instead; or most of the |
 |      | methods kept lie outside the interval; or it is not calibrated and no placebo test rejects |
 | moderate | zero is excluded, with one or two doubts |
@@ -20,8 +21,12 @@ The answer's interval is the calibrated one where there is one. The doubts:
 6. a certificate finds the model overconfident on this panel, and its own interval is what is reported;
 7. a check finds that the prior decides the effect, or that a single donor carries the counterfactual, or donors that
    moved against the treated series do;
-8. the donors are too few to back the level: fewer than 19 cannot show what happens once in 20 times, and a calibrated
-   interval of 95% is then owed to its law's tails.
+8. what the interval is calibrated on is too little to back it: with n independent placebos the size of an error is
+   known as a standard deviation from n values is, so an interval that would hold zero if it were longer by the ratio of
+   Student's quantile with n degrees of freedom to the normal's is backed by too few. (7 placebos: by a fifth.) Donors
+   that play the treated unit one by one are independent; groups of them, which play a mean of several units, and
+   placebo waves overlap, and count for what they are worth (`bsynth.panel.groups.separate`): 30 groups of 8 out of 25
+   donors for 7.
 
 A method is kept unless something speaks against it: its fit did not pass its gate; it has no level where one is
 needed (the treated series lies outside the hull of its donors); or it follows the series before the start less
@@ -32,8 +37,11 @@ more closely, with fewer donors than periods.
 
 from dataclasses import dataclass
 
+from scipy import special
+
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.answer import Answer
+from bsynth.analysis.verdict.chance import too_few
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, among, mute, noisier, rejects
 from bsynth.analysis.verdict.value import Grade
@@ -57,7 +65,7 @@ def judge(s: Sides, answer: Answer) -> Judgement:
     """Grade the evidence by the rule of this module."""
     if unreliable(s):
         return Judgement("unreliable")
-    if not answer.excludes_zero:
+    if not answer.excludes_zero or unfounded(s):
         return Judgement("inconclusive")
     believed, apart = _instead(s), _kept_outside(s)
     doubts = tuple(filter(None, [believed, *(part(s, answer) for part in _DOUBTS)]))
@@ -70,6 +78,11 @@ def judge(s: Sides, answer: Answer) -> Judgement:
 def unreliable(s: Sides) -> bool:
     """Whether the posterior of the answer or its calibration failed its gate."""
     return any(row is not None and row["status"] == "unreliable" for row in (s.main, s.base))
+
+
+def unfounded(s: Sides) -> bool:
+    """Whether the interval is the model's word, with too few donors to show that it is wrong."""
+    return s.main is not None and s.main is s.base and too_few(s.facts)
 
 
 def set_aside(s: Sides) -> tuple[Row, ...]:
@@ -161,10 +174,14 @@ def _certified(s: Sides, answer: Answer) -> str:
 
 
 def _few(s: Sides, answer: Answer) -> str:
-    many, noun = s.facts.get("backing", (s.facts["donors"], "donor"))
-    if answer.interval != "calibrated" or answer.level is None or (many + 1) * (1 - answer.level) > 1 - 1e-9:
+    found = s.facts["backing"]
+    if answer.interval != "calibrated" or answer.level is None or found is None:
         return ""
-    return f"{count(many, noun)} cannot back {percent(answer.level)}"
+    many, tail = max(int(found["independent"]), 1), (1 + answer.level) / 2
+    longer = float(special.stdtrit(many, tail) / special.ndtri(tail))
+    if answer.clear is not None and answer.clear >= (longer - 1) / 2:
+        return ""
+    return f"{count(many, found['one'])} cannot back {percent(answer.level)}"
 
 
 _HANGS = {"sensitivity": "the prior decides it", "donors": "its donors are in doubt"}

@@ -1,27 +1,28 @@
 """Rows of the comparison in words."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
-from bsynth.text.numbers import chance_words, numbers, percent
+from bsynth.analysis.verdict.chance import spoken
+from bsynth.text.numbers import numbers, percent
 
 type Row = dict[str, Any]
 """A row of a table as plain JSON data."""
 
 
-def chance(row: Row) -> str:
-    """Say how probable an effect in the direction of the estimate is.
+def chance(row: Row, facts: Mapping[str, Any]) -> str:
+    """Say how probable an effect in the direction of the estimate is, as far as the placebos of ``facts`` go.
 
     Examples
     --------
-    >>> chance({"estimate": -17.7, "probability_positive": 0.0228})
-    'the chance of a decrease is 97.7%'
+    >>> chance({"estimate": -17.7, "probability_positive": 0.06}, {"backing": {"independent": 38}, "donors": 38})
+    'the chance of a decrease is 94%'
     """
     fell = float(row["estimate"]) < 0
     positive = float(row["probability_positive"])
-    return (
-        f"the chance of {'a decrease' if fell else 'an increase'} is {chance_words(1 - positive if fell else positive)}"
-    )
+    said = spoken(1 - positive if fell else positive, facts)
+    return f"the chance of {'a decrease' if fell else 'an increase'} is {said}"
 
 
 def written(row: Row, *, signed: bool = False) -> list[str]:

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bsynth.analysis.verdict.agreement import fits_apart
 from bsynth.analysis.verdict.answer import Answer
-from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unreliable
+from bsynth.analysis.verdict.chance import UNKNOWN
+from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unfounded, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
 from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
 from bsynth.analysis.verdict.value import LONGER, Fact, Tone
 from bsynth.text.labels import SPOKEN, capitalised, one_line, plural
 from bsynth.text.marks import mark
-from bsynth.text.numbers import chance_words, count, decimals_of, lift_words, numbers, p_alone, percent
+from bsynth.text.numbers import count, decimals_of, lift_words, numbers, p_alone, percent, percents
 
 WORDS = 80
 """Of headline and bullets together."""
@@ -33,43 +34,57 @@ class Room:
         Sentences on methods that do not agree, the last of which say whom to believe.
     donors : int
         That the last bullet names.
-    width : bool
-        Whether the first bullet says what the interval allows for.
+    lift : bool
+        Whether the first bullet has the interval of the lift.
+    width : {0, 1, 2}
+        Whether the first bullet says what the interval allows for, in few words or in full.
     bare : bool
         Whether the first bullet of several units is their total alone: the rest is among the facts.
     """
 
-    doubts: int = 2
-    reasons: int = 4
-    named: int = 2
-    apart: int = 4
-    donors: int = 3
-    width: bool = True
-    bare: bool = False
+    doubts: int = 0
+    reasons: int = 1
+    named: int = 1
+    apart: int = 1
+    donors: int = 0
+    lift: bool = False
+    width: int = 0
+    bare: bool = True
 
 
-ROOMS = (
-    Room(),
-    Room(apart=2),
-    Room(apart=1, named=1),
-    Room(doubts=1, reasons=1, apart=1, named=1, donors=1),
-    Room(doubts=1, reasons=1, apart=1, named=1, donors=1, width=False),
-    Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False),
-    Room(doubts=0, reasons=1, apart=1, named=1, donors=0, width=False, bare=True),
+WIDER: tuple[dict[str, int | bool], ...] = (
+    {"bare": False},
+    {"doubts": 1},
+    {"doubts": 2},
+    {"donors": 1},
+    {"lift": True},
+    {"width": 1},
+    {"apart": 2},
+    {"named": 2},
+    {"width": 2},
+    {"donors": 3},
+    {"apart": 4},
+    {"reasons": 4},
 )
-"""From the widest to the narrowest; the first in which everything keeps to `WORDS` is taken."""
+"""What is said beside the least, the most telling first; each where everything still keeps to `WORDS`."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "neutral", "weak": "neutral", "inconclusive": "neutral"}
+WORD_ALONE = "the interval's width is the model's word alone"
 NO_EFFECT = "an effect of zero is not ruled out"
 
 
 def headline_and_bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, tuple[str, str, str]]:
     """The headline and the three bullets, in `WORDS` words together where names and labels leave room for that."""
-    for room in ROOMS:
-        said = one_line(headline(s, a, judged, room))
-        told = bullets(s, a, judged, room)
-        if len(" ".join((said, *told)).split()) <= WORDS:
-            break
-    return said, told
+    room = Room()
+    for more in WIDER:
+        wider = replace(room, **more)  # type: ignore[arg-type]
+        if len(" ".join(_said(s, a, judged, wider)).split()) <= WORDS:
+            room = wider
+    said, *told = _said(s, a, judged, room)
+    return said, (told[0], told[1], told[2])
+
+
+def _said(s: Sides, a: Answer, judged: Judgement, room: Room) -> tuple[str, ...]:
+    return one_line(headline(s, a, judged, room)), *bullets(s, a, judged, room)
 
 
 def headline(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
@@ -82,7 +97,8 @@ def headline(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     estimate = _written(a)[0]
     lift = "" if a.lift is None or not math.isfinite(a.lift) else f" ({lift_words(a.lift)})"
     if judged.grade == "inconclusive":
-        tail = [] if a.chance is None else [f"chance of {_a(a.direction)} {chance_words(a.chance)}"]
+        tail = [f"{count(s.facts['donors'], 'donor')} cannot show whether it is wide enough"] if unfounded(s) else []
+        tail += _chance(a)
         tail += [] if a.p is None or a.lower is None else [f"p of no effect {p_alone(a.p)}"]
         what = f"{estimate}{lift}" if generic else f"{outcome} {estimate}{lift}"
         return f"Inconclusive: {'; '.join([f'{what}, {_interval(a)}', *tail])}."
@@ -112,7 +128,7 @@ def facts(s: Sides, a: Answer, judged: Judgement) -> tuple[Fact, ...]:
     return (
         Fact("Evidence", judged.grade, TONES.get(judged.grade, "bad")),
         _chance_fact(s, a, judged),
-        _agreement_fact(s, a),
+        _agreement_fact(s, a, judged),
         Fact("Convergence", "no posterior", "neutral") if s.main is None else passed,
     )
 
@@ -124,6 +140,11 @@ def _written(a: Answer) -> list[str]:
 
 def _ends(a: Answer) -> list[float]:
     return [] if a.lower is None or a.upper is None else [a.lower, a.upper]
+
+
+def _chance(a: Answer) -> list[str]:
+    """The chance as far as what is behind it goes; nothing where that is nothing."""
+    return [] if a.chance_limit is None else [f"chance of {_a(a.direction)} {a.chance_spoken}"]
 
 
 def _interval(a: Answer) -> str:
@@ -154,15 +175,31 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
         # Means of rows do not add up: a completion rate has no total over units and weeks.
         parts += [_total(s, a, a.total, room)] if s.facts["additive"] else []
     if parts and room.bare:
-        return capitalised("; ".join(parts)) + "."
+        return _with_drift(s, parts)
     if judged.grade == "inconclusive":
         parts.append(NO_EFFECT)
     elif a.chance is not None:
-        parts.append(f"chance of {_a(a.direction)} {chance_words(a.chance)}")
+        parts += _chance(a)
     elif a.p is not None:
         parts.append(f"p of no effect {p_alone(a.p)}")
-    parts += [_width(s, a)] if room.width or not parts else []
-    return capitalised("; ".join(parts)) + "."
+    parts += _lift(a) if room.lift else []
+    parts += [_width(s, a, brief=room.width < 2)] if room.width or not parts else []
+    return _with_drift(s, parts)
+
+
+def _with_drift(s: Sides, parts: Sequence[str]) -> str:
+    """The first bullet, and that a close fit before the start is none of the donors where that is so."""
+    said = f"{capitalised('; '.join(parts))}."
+    if not s.facts["drift_carries"]:
+        return said
+    return f"{said} The fit before the start is mostly drift, not donors."
+
+
+def _lift(a: Answer) -> list[str]:
+    """The interval of the lift, at the level of the answer's own."""
+    if a.lift is None or a.lift_lower is None or a.lift_upper is None:
+        return []
+    return [f"lift {' to '.join(percents(a.lift_lower, a.lift_upper, signed=True))}"]
 
 
 def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
@@ -174,14 +211,18 @@ def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
     return f"total over {s.facts['periods_words']} {estimate}{said}"
 
 
-def _width(s: Sides, a: Answer) -> str:
+def _width(s: Sides, a: Answer, *, brief: bool) -> str:
     """What the interval of the answer allows for."""
-    donors, needed = s.facts["donors"], s.facts["donors_needed"]
-    if a.interval == "calibrated":
-        return f"the interval allows for how far {count(donors, 'untreated donor')} strayed"
+    donors, needed, found = s.facts["donors"], s.facts["donors_needed"], s.facts["backing"]
+    if a.interval == "calibrated" and found is not None:
+        if brief:
+            return f"calibrated on {found['brief']}"
+        worth = f" ({found['worth']})" if found["worth"] else ""
+        return f"the interval allows for how far {found['words']} strayed{worth}"
     if s.main is not None:
-        lacks = f"; calibration needs {count(needed, 'donor')}" if donors < needed else ""
-        return f"the interval's width is the model's word alone, not calibrated on donors{lacks}"
+        if unfounded(s):
+            return f"calibration needs {count(needed, 'donor')}"
+        return "not calibrated on donors" if brief else f"{WORD_ALONE}, not calibrated on donors"
     if s.tests and all(mute(row) for row in s.tests):
         return f"with {count(donors, 'donor')} no test can rule anything out"
     return "without a posterior there is no chance of an effect to report"
@@ -285,13 +326,26 @@ def _before_acting(s: Sides, judged: Judgement, room: Room) -> str:
         alone = not tried or SIMPLER in tried or s.facts.get("placebos") == "waves"
         simpler = "" if alone else f"; if that fails too, try the model {SIMPLER}"
         return f"Next, sample longer ({settings}){simpler}."
-    if suspects := s.facts["suspects"][: max(1, room.donors)]:
-        return f"Before acting, look at {_some(s, suspects)}: something seems to have happened there too."
+    if s.facts["flagged"]:
+        return f"Before acting, look at {_flagged(s, room)}."
     if checks is not None and checks["status"] == "warning" and checks["suggestion"]:
         return f"Before acting, fit the model {checks['suggestion']} too: a check warns about this one."
     heavy = s.facts["main_donors"][: room.donors]
     where = _some(s, heavy) if heavy else "the donors"
     return f"Before acting, check that nothing else changed since the start, in {_treated(s)} or in {where}."
+
+
+def _flagged(s: Sides, room: Room) -> str:
+    """Donors that the audit flags, as many as there is room for, and why."""
+    found = s.facts["flagged"]
+    shown = found[: max(1, room.donors)]
+    said = []
+    for flag, (one, many) in FLAGGED.items():
+        if names := [each["donor"] for each in shown if each["flag"] == flag]:
+            why = f" ({one if len(names) == 1 else many})" if room.donors else ""
+            said.append(f"{_some(s, names)}{why}")
+    more = len(found) - len(shown)
+    return listed([*said, *([f"{more} more"] if more else [])])
 
 
 def _treated(s: Sides) -> str:
@@ -307,29 +361,40 @@ def _some(s: Sides, names: Sequence[str]) -> str:
     return f"{(noun if len(names) == 1 else plural(noun)) + ' ' if bare else ''}{listed(list(names))}"
 
 
+FLAGGED = {
+    "looks treated": ("something seems to have happened there too",) * 2,
+    "influential": ("the effect moves without it", "the effect moves without each"),
+    "dominant": ("most of the counterfactual",) * 2,
+    "opposed": ("it moved against the treated before", "they moved against the treated before"),
+}
+"""What a flag of one donor, and of several, says in a bullet, the gravest first."""
 SIMPLER = "level"
 """The model to try where sampling longer does not help: it has neither a drift nor a choice between forms of one."""
 
 
 def _chance_fact(s: Sides, a: Answer, judged: Judgement) -> Fact:
     if judged.grade == "unreliable":
-        return Fact("Chance", "not known", "bad")
-    if a.chance is None:
-        return Fact("p of no effect", "not known" if a.p is None else p_alone(a.p), "neutral")
+        return Fact("Chance", UNKNOWN, "bad")
+    if a.chance_spoken is None:
+        return Fact("p of no effect", UNKNOWN if a.p is None else p_alone(a.p), "neutral")
     good, tone = s.facts["labels"]["higher_is"], "neutral"
-    if good is not None and a.excludes_zero:
+    if good is not None and judged.grade in ("strong", "moderate"):
         tone = "good" if (good == "better") is (a.direction == "increase") else "bad"
-    return Fact(f"Chance of {_a(a.direction)}", chance_words(a.chance), tone)  # type: ignore[arg-type]
+    return Fact(f"Chance of {_a(a.direction)}", a.chance_spoken, tone)  # type: ignore[arg-type]
 
 
-def _agreement_fact(s: Sides, a: Answer) -> Fact:
+def _agreement_fact(s: Sides, a: Answer, judged: Judgement) -> Fact:
     others, agree = _beside(s, a), _agreeing(s, a)
     if not others or unreliable(s):
-        return Fact("Methods that agree", "none to compare" if not others else "not known", "neutral")
+        return Fact("Methods that agree", "none to compare" if not others else UNKNOWN, "neutral")
     whole = len([row for row in others if among(row, kept(s))])
     able = [row for row in s.tests if among(row, kept(s)) and not mute(row)]
     # Estimates inside a wide interval are no support where nothing is claimed, or no test of theirs bears it out.
-    borne_out = a.excludes_zero and (not able or any(rejects(row) for row in able)) and 2 * len(agree) > len(others)
+    borne_out = (
+        judged.grade != "inconclusive"
+        and (not able or any(rejects(row) for row in able))
+        and 2 * len(agree) > len(others)
+    )
     all_agree = bool(whole) and len(agree) == whole
     tone: Tone = "good" if all_agree and borne_out else "bad" if 2 * len(agree) < whole else "neutral"
     return Fact("Methods that agree", f"{len(agree)} of {len(others)}", tone)

@@ -9,10 +9,11 @@ import numpy as np
 from bsynth._base.plain import plain, show
 from bsynth.analysis import conditions
 from bsynth.analysis.choice import place
+from bsynth.analysis.comparison import said_of
 from bsynth.analysis.verdict import LONGER
 from bsynth.analysis.waves.path import WavesResult, gaps_before
 from bsynth.bayesian.waves.result import WavesFit
-from bsynth.calibration import MIN_PLACEBOS
+from bsynth.calibration import MIN_PLACEBOS, Backing
 from bsynth.calibration.waves import WavesCalibration
 from bsynth.checks.choice import drifts
 from bsynth.engines.series import lag1
@@ -89,7 +90,7 @@ def facts_of_waves(
     lifts: Sequence[Mapping[str, Any]],
     main_donors: Sequence[str],
     kept: str,
-    worth: float | None,
+    backing: Backing | None,
 ) -> dict[str, Any]:
     """Return what `bsynth.analysis.comparison.facts_of` does of one start; ``cells`` are treated units × periods."""
     whole, table = panel.whole, panel.table
@@ -106,7 +107,7 @@ def facts_of_waves(
         "periods_words": count(cells, f"treated {panel.labels.unit}-period"),
         "donors": len(donors),
         "donors_needed": MIN_PLACEBOS,
-        "backing": [int(worth or 0), "separate placebo wave"],
+        "backing": None if backing is None else said_of(backing),
         "start": plain(show(panel.waves[0].start)),
         "end": plain(show(panel.end)),
         "start_words": whole.period_words()[whole.n_pre],
@@ -120,7 +121,7 @@ def facts_of_waves(
         "level": level,
         "observed": _observed(panel, table["unit"].tolist()),
         "hull": dict(hull),
-        "calibrated": worth is not None,
+        "calibrated": backing is not None,
         "checks": None,
         "certificate": None,
         "truth": truth,
@@ -130,7 +131,8 @@ def facts_of_waves(
         "measured": [],
         "lifts": list(lifts),
         "main_donors": list(main_donors),
-        "suspects": [],
+        "flagged": [],
+        "drift_carries": False,
         "longer": LONGER,
         "kept": kept,
     }

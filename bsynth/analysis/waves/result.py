@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 
 from bsynth._base.plain import clean, records, show
-from bsynth._base.versions import versions
 from bsynth.analysis import gathered
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, key_of
 from bsynth.analysis.concluded import Concluded, Rows
-from bsynth.analysis.result import SCHEMA
 from bsynth.analysis.waves.facts import EXCHANGED, facts_of_waves, hull_of, mean_weights, of_staggered, of_waves_fit
 from bsynth.analysis.waves.path import WavesResult, event_path
 from bsynth.bayesian.waves.result import POOLED, UNPOOLED, WavesFit
@@ -169,7 +167,7 @@ class WavesAnalysis(Concluded):
                 lifts=self._lifts(overall),
                 main_donors=gathered.main_donors(mean_weights(self.main)),
                 kept=self.choice.kept,
-                worth=None if self.calibration is None else self.calibration.worth,
+                backing=None if self.calibration is None else self.calibration.backing,
             ),
         )
 
@@ -178,7 +176,9 @@ class WavesAnalysis(Concluded):
         found = gathered.lifts(overall[overall["interval"] != UNPOOLED])
         if self.calibration is None:
             return found
-        return found + [each | {"interval": "calibrated"} for each in found if each["interval"] == POOLED]
+        # Its own interval is not calibrated.
+        own = {"interval": "calibrated", "lower": None, "upper": None}
+        return found + [each | own for each in found if each["interval"] == POOLED]
 
     @cached_property
     def hull(self) -> dict[str, Any]:
@@ -225,17 +225,12 @@ class WavesAnalysis(Concluded):
         """The effect by time since the start of what the headline reports: ``event, units, gap, lower, upper``."""
         return event_path(self.reported, self.level if level is None else level)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the content of ``summary.json``, schema 3, with the keys of an `Analysis` as far as they apply.
-
-        Missing numbers are None; an unbounded interval has the strings ``"inf"`` and ``"-inf"``.
-        """
+    def _own(self) -> dict[str, Any]:
+        # With the keys of an `Analysis` as far as they apply.
         return {
-            "schema": SCHEMA,
             "kind": "waves",
             "panel": self._panel(),
             "waves": records(self.panel.table),
-            "effects": records(self.effects(full=True)),
             "path": records(self.path()),
             "path_method": self._main_name,
             "calibration": None if self.calibration is None else clean(self.calibration.to_dict()),
@@ -245,27 +240,8 @@ class WavesAnalysis(Concluded):
             "hull": dict(self.hull),
             "posteriors": {fit.spec.name: fit.to_dict() for fit in self.fits},
             "inferences": {name: each.to_dict() for name, each in self.inferences.items()},
-            "diagnostics": [
-                {"model": fit.spec.name, "reason": fit.provenance.reason} | clean(fit.diagnostics.to_dict())
-                for fit in self.fits
-            ],
             "checks": None,
-            "comparison": None if "verdict" in self.unavailable else self.comparison.to_dict(),
             "findings": {},
-            "models": [fit.spec.to_dict() for fit in self.fits],
-            "kept": self.choice.kept,
-            "aside": self.choice.rejected,
-            "notes": list(self.notes()),
-            "unavailable": dict(self.unavailable),
-            "level": self.level,
-            "truth": self.truth,
-            "status": self.status,
-            "reason": self.reason,
-            "effects_reason": self.effects_reason,
-            "versions": versions(),
-            "seed": self.seed,
-            "verdict": self.verdict.to_dict(),
-            "sentences": list(self.sentences()),
         }
 
     def _panel(self) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import numpy as np
 from bsynth.calibration.certificate.data import CertificateData
 from bsynth.calibration.certificate.rivals import TITLES
 from bsynth.calibration.certificate.summary import BANDS, EARLIER
+from bsynth.calibration.donors import learned
 from bsynth.errors import some_of
 from bsynth.text.marks import mark
-from bsynth.text.numbers import count, fixed, number, p_value, percent
+from bsynth.text.numbers import count, number, p_value, percent
 
 MARGIN = 0.05
 """Intervals by period do not hold when their pooled coverage misses the level by more, and surely so."""
@@ -104,10 +105,7 @@ def _errors(found: CertificateData) -> str:
 
 def _learned(found: CertificateData) -> str:
     inflation, shares = found.calibration.inflation, found.calibration.lesson.words()
-    c, d = fixed(inflation.c_mean, 2), fixed(inflation.d_mean, 2)
-    words = (
-        f"Learned from all of them: {shares}the model's sd times c = {c}, and a further error of d = {d} pre-period sd."
-    )
+    words = f"Learned from all of them: {shares}{learned(inflation.c_mean, inflation.d_mean)}."
     own = found.calibration.average_sd
     if inflation.c_mean > 1.5 or inflation.d_mean > 2 * own:
         words += " The donors drift more after the start than their own fits expect."
@@ -189,9 +187,9 @@ def _own(found: CertificateData) -> str:
 
 def _limits(found: CertificateData) -> list[str]:
     donors = len(found.calibration.placebos)
-    kind = ("donor", "") if found.calibration.group_size == 1 else ("group of donors", "groups of donors")
+    backing = found.calibration.backing
     said = [
-        f"With {count(donors, *kind)} nothing finer than 1/{round(1 / found.resolution)} can be told apart. Coverage "
+        f"With {backing.words()}, nothing finer than 1/{backing.independent + 1} can be told apart. Coverage "
         "after calibrating on these very donors is close to automatic and proves nothing about the model: width, score "
         "and RMSE do. All of it presumes that the treated unit is exchangeable with its donors, and that nothing "
         "happened to them."

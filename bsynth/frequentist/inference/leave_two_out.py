@@ -155,7 +155,7 @@ class LeaveTwoOut(Inference):
         return (*notes, *lift_notes(self.effects(level)))
 
     def _sentence(self, level: float) -> str:
-        words = "post/pre RMSPE ratio" if self.statistic == "ratio" else "mean gap"
+        words = "post/pre error ratio" if self.statistic == "ratio" else "mean gap"
         return (
             f"Leave two out: against {self.losses} of {count(self.pairs, 'pair')} of donors the treated unit's "
             f"{words} is not "

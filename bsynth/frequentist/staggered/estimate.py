@@ -131,7 +131,7 @@ class StaggeredEstimate(Result):
             f"The average effect on {self.panel.labels.outcome} over all treated unit-periods is "
             f"{number(self.average)}, a point without an interval ({name}).",
             f"By wave it is {each}." if len(waves) > 1 else f"All {units} start at {waves['of'].iloc[0]}.",
-            f"Before their starts the units' gaps have an RMSPE of {number(self.pre_rmspe)}.",
+            f"Before their starts the units' gaps have a root mean square of {number(self.pre_rmspe)}.",
             *self.notes(),
         )
 
