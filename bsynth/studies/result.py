@@ -94,14 +94,12 @@ class Study(Pictured):
         name, table = percent(self.level), self.measures()
         said = []
         for method, rows in table.groupby("method", sort=False):
-            covered = rows[f"covered_{name}"]
-            if covered.isna().all():
+            covered = rows.set_index("world")[f"covered_{name}"].dropna()
+            if covered.empty:
                 continue
-            worst = rows.loc[covered.idxmin()]
             said.append(
                 f"{method}: {name} intervals held the truth in {percent(float(covered.mean()))} of panels, the mean of "
-                f"{count(int(covered.notna().sum()), 'world')}; least in {worst['world']}, "
-                f"{percent(float(worst[f'covered_{name}']))}."
+                f"{count(len(covered), 'world')}; least in {covered.idxmin()}, {percent(float(covered.min()))}."
             )
         asked = set(zip(table["world"], table["method"], strict=True))
         for method in self.spec.methods:
@@ -129,8 +127,9 @@ class Study(Pictured):
         parsed = {name: parts(name) for name in found}
         order = sorted(found, key=lambda n: (worlds.index(parsed[n][0]), methods.index(parsed[n][1]), parsed[n][2]))
         fits = pd.DataFrame([_row(parsed[name], found[name], spec.levels) for name in order])
-        numeric = [c for c in fits if c not in (*UNIT, "status", "failure")]
-        fits[numeric] = fits[numeric].astype(float)
+        words = (*UNIT, "status", "failure")
+        # Where no method has one, a column of nothing is still one of numbers.
+        fits = fits.astype({column: float for column in fits.columns if column not in words})
         seconds = [dict(zip(UNIT, parsed[name], strict=True)) | {"seconds": found[name]["seconds"]} for name in order]
         return cls(spec, fits, pd.DataFrame(seconds))
 
