@@ -282,6 +282,7 @@ def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Call
         PriorAudit,
         RankedUnits,
         ScaleChoice,
+        Study,
     )
     for value in held:
         assert "\n" not in repr(value), type(value)

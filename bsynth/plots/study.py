@@ -2,17 +2,18 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullLocator, PercentFormatter
 
-from bsynth._base.request import check_kind
+from bsynth._base.request import check_kind, check_level
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.plots import style
 from bsynth.plots.labels import drawn
 from bsynth.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, RED, VERMILION
 from bsynth.studies import Study
-from bsynth.text.numbers import count, number, percent
+from bsynth.text.numbers import count, percent, tick
 
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, BLACK, GREY)
+UNBOUNDED = 1e300
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
 """Colours and marks go round with different lengths, so that many methods stay apart."""
 
@@ -57,8 +58,9 @@ def plot_study(study: Study, *, ax: Axes | None = None, level: float | None = No
                 label=drawn(method), zorder=3, markeredgecolor="white", markeredgewidth=0.6,
             )  # fmt: skip
         ax.set_xscale("log")
-        ax.xaxis.set_major_formatter(lambda x, _: f"×{number(x)}")
-        ax.xaxis.set_minor_formatter(lambda x, _: f"×{number(x)}" if round(x, 6) in (0.5, 2.0, 3.0, 5.0) else "")
+        ax.xaxis.set_major_locator(LogLocator(10, (1.0, 2.0, 5.0)))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(lambda x, _: f"×{tick(x)}")
         ax.yaxis.set_major_formatter(PercentFormatter(1.0))
         ax.set_xlabel("width of the interval, over the median of methods in the same world", color=style.INK)
         ax.set_ylabel("intervals that held the truth", color=style.INK)
@@ -117,10 +119,21 @@ def plot_zipper(study: Study, world: str, method: str, *, ax: Axes | None = None
     place = (np.arange(len(rows)) + 0.5) / len(rows)
     held = ((lower <= 0) & (upper >= 0)).to_numpy()[order]
     low, high = lower.to_numpy()[order], upper.to_numpy()[order]
+    # An interval without a bound ends where the widest other one does, and a bit further.
+    ends = np.abs(np.concatenate([low, high]))
+    most = 1.1 * float(ends[ends < UNBOUNDED].max(initial=1e-9))
+    low, high = np.maximum(low, -most), np.minimum(high, most)
     with style.house():
         ax = style.new_axes(ax)
         for gid, which, color in (("held", held, BLUE), ("missed", ~held, RED)):
-            ax.hlines(place[which], low[which], high[which], color=color, linewidth=max(0.5, 150 / len(rows)), gid=gid)
+            ax.hlines(
+                place[which],
+                low[which],
+                high[which],
+                color=color,
+                linewidth=min(4.0, max(0.5, 150 / len(rows))),
+                gid=gid,
+            )
         ax.axvline(0, color=style.INK, linewidth=0.9)
         ax.axhline(chosen, color=style.INK, linewidth=0.9, linestyle=(0, (4, 2)), gid="nominal")
         ax.set_ylim(0, 1)
@@ -142,7 +155,7 @@ def plot_zipper(study: Study, world: str, method: str, *, ax: Axes | None = None
 def _level(study: Study, level: float | None) -> float:
     if level is None:
         return study.level
-    if level not in study.spec.levels:
+    if check_level(level) not in study.spec.levels:
         shown = ", ".join(percent(each) for each in study.spec.levels)
         raise SpecError(f"level is {came(level)}; the study's are {shown}")
     return level

@@ -38,6 +38,8 @@ class Answer:
     draws : (S,) array or None
         Of the posterior of the effect.
     status : {"ok", "unreliable"}
+    seconds : float
+        Of CPU that another process took.
     """
 
     estimate: float
@@ -45,6 +47,7 @@ class Answer:
     p: float = float("nan")
     draws: FloatArray | None = None
     status: Status = "ok"
+    seconds: float = 0.0
 
 
 class Method(BaseModel):
@@ -191,7 +194,7 @@ class OfPeer(Method):
         found = ask(self.peer, self._python(folder), panel, levels, sampling, dict(self.settings))
         draws = None if found.get("draws") is None else np.asarray(found["draws"])
         bounds = {level: (float(low), float(high)) for level, (low, high) in zip(levels, found["bounds"], strict=True)}
-        return Answer(float(found["estimate"]), bounds, float(found.get("p") or "nan"), draws)
+        return Answer(float(found["estimate"]), bounds, draws=draws, seconds=float(found["seconds"]))
 
     def goes_with(self, several: bool, folder: Path) -> bool:
         """One start."""

@@ -93,7 +93,8 @@ def work(unit: Unit) -> Record:
     except BsynthError as error:
         reason = f"{error}"
         return _record(drawn.truth, drawn.sd, None, len(unit.levels), time.process_time() - begun, reason)
-    return _record(drawn.truth, drawn.sd, answer, len(unit.levels), time.process_time() - begun, "")
+    seconds = time.process_time() - begun + answer.seconds
+    return _record(drawn.truth, drawn.sd, answer, len(unit.levels), seconds, "")
 
 
 def _record(truth: float, sd: float, answer: Answer | None, levels: int, seconds: float, failure: str) -> Record:

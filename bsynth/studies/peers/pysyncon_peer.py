@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 
 def main() -> None:
@@ -13,9 +14,10 @@ def main() -> None:
     from pysyncon import Synth
 
     for line in sys.stdin:
-        asked = json.loads(line)
+        asked, began = json.loads(line), time.process_time()
         try:
-            donors, treated, n_pre = pd.DataFrame(asked["donors"]), pd.Series(asked["treated"]), asked["n_pre"]
+            donors, n_pre = pd.DataFrame(asked["donors"]), asked["n_pre"]
+            treated = pd.Series(asked["treated"], name="treated")
             x0, x1 = donors.iloc[:n_pre], treated.iloc[:n_pre]
             # It divides rows by their sd over units; with V the squares of these the plain sum of squares is least.
             scale = pd.concat([x0, x1], axis=1).std(axis=1).to_numpy()
@@ -26,6 +28,7 @@ def main() -> None:
             found = {"estimate": float(gap.iloc[n_pre:].mean()), "bounds": nothing, "draws": None}
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this panel's answer
             found = {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
+        found["seconds"] = time.process_time() - began
         print(json.dumps(found), file=answers, flush=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import warnings
 
 
@@ -16,7 +17,7 @@ def main() -> None:
     from scpi_pkg.scpi import scpi
 
     for line in sys.stdin:
-        asked = json.loads(line)
+        asked, began = json.loads(line), time.process_time()
         try:
             donors = np.array(asked["donors"])
             names = ["treated", *(f"donor {j:03d}" for j in range(donors.shape[1]))]
@@ -43,6 +44,7 @@ def main() -> None:
             found = {"estimate": estimate, "bounds": bounds, "draws": None}
         except Exception as error:  # noqa: BLE001  # whatever it is, it is this panel's answer
             found = {"error": f"{type(error).__name__}: {error}".split("\n")[0]}
+        found["seconds"] = time.process_time() - began
         print(json.dumps(found), file=answers, flush=True)
 
 
