@@ -40,6 +40,7 @@ from .reporting.archive import load
 from .reporting.export import export
 from .reporting.run import report
 from .reporting.slide import slide
+from .studies import study
 
 __version__: str
 
@@ -115,4 +116,5 @@ __all__ = [
     "slide",
     "specification_curve",
     "stack",
+    "study",
 ]

@@ -34,6 +34,11 @@ WAVES = bs.Panel.from_long(FRAME, unit="unit", time="time", outcome="outcome", s
 WAVES_STUB: Any = bs.WavesFit(WAVES, *[None] * 10)  # type: ignore[arg-type]
 """Of the right type: what is wrong beside it is refused before it is looked at."""
 
+STUDIED: Any = bs.study(
+    {"seeds": 2, "worlds": {"factor": {}}, "methods": {"did": {"estimator": "did"}}},
+    n_jobs=1, backend="threads", progress=False,
+)  # fmt: skip
+
 WRONG: dict[str, Any] = {
     "DataFrame": FRAME,
     "None": None,
@@ -151,7 +156,10 @@ BESIDE: dict[str, dict[str, Any]] = {
     "plot_placebo": {"placebo": bs.placebo_space(PANEL, progress=False)},
     "plot_placebo_time": {"placebo": bs.placebo_time(PANEL)},
     "plot_power": {"plan": RolloutPlan(*[None] * 12)},  # type: ignore[arg-type]
+    "plot_study": {"study": STUDIED},
     "plot_units": {"result": WAVES_STUB},
+    "plot_zipper": {"study": STUDIED, "world": "factor", "method": "did"},
+    "study": {"spec": STUDIED.spec},
     "plot_waves_answer": {"analysis": bs.analyse(WAVES, models=["none"], methods=["did"], progress=False)},
 }
 """What else a verb is given that is not wrong."""

@@ -13,6 +13,7 @@ from bsynth.text.numbers import chance, exact, fixed, number, numbers, p_alone, 
 PACKAGE = Path(__file__).parent.parent / "bsynth"
 ELSEWHERE = {
     "text/numbers.py": "the formatter itself",
+    "studies/units.py": "data: digits of the numbers in a store",
     "analysis/frozen.py": "data: digits of a series in a hash",
     "engines/pooled.py": "an error about a gap of 1e-8 and the like",
     "engines/simplex.py": "an error about sizes that no double holds well",

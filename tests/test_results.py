@@ -45,6 +45,7 @@ from bsynth.panel.quality import DataQuality
 from bsynth.panel.simulate import simulate_factor
 from bsynth.planning import MMMPrior, RankedUnits, Rehearsal, RolloutPlan
 from bsynth.plots import PICTURES
+from bsynth.studies import Study
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.result import Pictured, Result
 
@@ -109,6 +110,12 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
         Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0, truth=1.0), 1.0, "level", 0
     ),
     RolloutPlan: lambda given: given.plan,
+    Study: lambda given: bs.study(
+        {"seeds": 3, "draws": 200, "tune": 200, "worlds": {"factor": {}}, "methods": {"level": {"model": "level"}}},
+        n_jobs=1,
+        backend="threads",
+        progress=False,
+    ),
     ScaleChoice: lambda given: bs.choose_scale(given.panel),
     PriorAudit: lambda given: bs.audit_prior(given.fit, alphas=(1.0,), progress=False),
     Decomposition: lambda given: bs.decompose_uncertainty(given.fit),
@@ -135,7 +142,7 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
 """How one of each class is made."""
 CLASSICAL = (
     bs.Estimate, Bootstrap, Conformal, JackknifePlus, LeaveOneOut, LeaveTwoOut, PlaceboSpace, PlaceboTime,
-    PlaceboWaves, PredictionInterval, DataQuality, PlanReview, RankedUnits, ScaleChoice, StaggeredEstimate,
+    PlaceboWaves, PredictionInterval, DataQuality, PlanReview, RankedUnits, ScaleChoice, StaggeredEstimate, Study,
 )  # fmt: skip
 """Nothing behind them is sampled."""
 each = pytest.mark.parametrize("kind", MAKERS, ids=lambda kind: kind.__name__)
@@ -275,6 +282,7 @@ def test_whatever_a_result_holds_is_one_line_too(kind: type[Result], found: Call
         PriorAudit,
         RankedUnits,
         ScaleChoice,
+        Study,
     )
     for value in held:
         assert "\n" not in repr(value), type(value)

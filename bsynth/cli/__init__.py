@@ -1,5 +1,5 @@
-"""The command line: ``bsynth demo``, ``check``, ``plan``, ``power``, ``run``, ``certify``, ``simulate``, ``models``,
-``warm``.
+"""The command line: ``bsynth demo``, ``check``, ``plan``, ``power``, ``run``, ``certify``, ``study``, ``simulate``,
+``models``, ``warm``.
 
 Exit codes: 0 done; 2 bad input (one line on stderr); 3 done, but a fit failed its convergence gate.
 """
@@ -13,6 +13,7 @@ from bsynth.cli.certify import certify
 from bsynth.cli.check import check
 from bsynth.cli.plan import plan
 from bsynth.cli.power import power
+from bsynth.cli.study import study
 from bsynth.cli.warm import warm
 
 
@@ -22,5 +23,5 @@ def main() -> None:
     """Bayesian synthetic control with intervals that are tested, and the classical answer beside it."""
 
 
-for _command in (demo, check, plan, power, run, certify, simulate, models, warm):
+for _command in (demo, check, plan, power, run, certify, study, simulate, models, warm):
     main.add_command(_command)

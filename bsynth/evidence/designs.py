@@ -112,9 +112,13 @@ def logit(x: FloatArray, y: FloatArray) -> FloatArray:
 
 def design_panel(name: str, file: Path, k: int, *, entropy: int = 0) -> Panel:
     """Return draw k of a design: the true effect is zero, and in units of the outcome's sd over the whole panel."""
+    return draw_design(name, file, np.random.default_rng([entropy, list(DESIGNS).index(name), k]))
+
+
+def draw_design(name: str, file: Path, rng: np.random.Generator) -> Panel:
+    """Draw a panel of a design."""
     design = DESIGNS[name]
     found = parts(file, design.outcome, design.law)
-    rng = np.random.default_rng([entropy, list(DESIGNS).index(name), k])
     units, periods = found.mean.shape
     y = found.mean + rng.normal(size=(units, periods)) @ found.root.T
     treated = np.flatnonzero(rng.random(units) < found.chance)

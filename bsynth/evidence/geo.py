@@ -66,8 +66,12 @@ GEO_WORLDS: dict[str, GeoWorld] = {
 
 def geo_panel(name: str, k: int, *, lifted: bool, entropy: int = 0) -> tuple[Panel, FloatArray]:
     """Return panel k of a world, with or without the lift of 7.5%, and the true effect of each treated day."""
-    world = GEO_WORLDS[name]
     rng = np.random.default_rng([entropy, list(GEO_WORLDS).index(name), int(lifted), k])
+    return draw_geo(GEO_WORLDS[name], rng, lifted=lifted)
+
+
+def draw_geo(world: GeoWorld, rng: np.random.Generator, *, lifted: bool) -> tuple[Panel, FloatArray]:
+    """Draw a panel of a world, and the true effect of each treated day."""
     outcome, effect, treated = world.simulate(rng, lifted=lifted)
     days = pd.date_range(FIRST_DAY, periods=len(outcome), freq="D")
     frame = pd.DataFrame(outcome, index=days, columns=[f"geo {i}" for i in range(outcome.shape[1])])

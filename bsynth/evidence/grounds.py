@@ -102,7 +102,12 @@ GROUNDS: dict[str, Ground] = {
 def ground_panel(name: str, donors: int, k: int, *, entropy: int = TEST) -> tuple[Panel, FloatArray]:
     """Return panel k of a world and the true effect of each treated period."""
     rng = np.random.default_rng([entropy, list(GROUNDS).index(name), donors, k])
-    outcome, effect = GROUNDS[name].simulate(donors, rng)
+    return draw_ground(GROUNDS[name], donors, rng)
+
+
+def draw_ground(ground: Ground, donors: int, rng: np.random.Generator) -> tuple[Panel, FloatArray]:
+    """Draw a panel of a world, and the true effect of each treated period."""
+    outcome, effect = ground.simulate(donors, rng)
     frame = pd.DataFrame(outcome, columns=["treated", *(f"donor {j}" for j in range(1, donors + 1))])
     return Panel.from_wide(frame, treated="treated", start=N_PRE), effect
 

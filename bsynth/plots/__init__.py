@@ -47,11 +47,13 @@ from bsynth.plots.power import plot_power
 from bsynth.plots.resampling import plot_bootstrap
 from bsynth.plots.specification_curve import plot_specification_curve
 from bsynth.plots.stack import plot_stack
+from bsynth.plots.study import plot_study, plot_zipper
 from bsynth.plots.trajectory import plot_trajectory
 from bsynth.plots.uncertainty import plot_uncertainty
 from bsynth.plots.waves import plot_calendar, plot_event_study, plot_units
 from bsynth.plots.waves_answer import plot_waves_answer
 from bsynth.plots.weights import plot_weights
+from bsynth.studies import Study
 from bsynth.text.result import Pictured
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ PICTURES: Mapping[type, Draw] = {
     PriorAudit: plot_prior_audit,
     Rehearsal: _plot_rehearsal,
     RolloutPlan: plot_power,
+    Study: plot_study,
     SpecificationCurve: plot_specification_curve,
     Stack: plot_stack,
     WavesAnalysis: plot_waves_answer,
@@ -149,10 +152,12 @@ __all__ = [
     "plot_rank",
     "plot_specification_curve",
     "plot_stack",
+    "plot_study",
     "plot_trace",
     "plot_trajectory",
     "plot_uncertainty",
     "plot_units",
     "plot_waves_answer",
     "plot_weights",
+    "plot_zipper",
 ]

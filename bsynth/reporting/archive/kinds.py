@@ -57,6 +57,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "planning.ranking": ("RankedUnits",),
     "planning.rehearsal": ("Rehearsal",),
     "planning.rollout": ("RolloutPlan",),
+    "studies.result": ("Study",),
     "panel.staggered": ("StaggeredPanel",),
     "panel.timing": ("Timing",),
 }

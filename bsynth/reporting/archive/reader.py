@@ -13,6 +13,7 @@ from bsynth.model.link import LINKS
 from bsynth.model.spec import ModelSpec
 from bsynth.panel.archive import unpack
 from bsynth.reporting.archive.kinds import class_of
+from bsynth.studies.spec import StudySpec
 
 type AnyArray = np.ndarray[Any, Any]
 
@@ -64,6 +65,7 @@ class Reader:
             "fit": lambda node: unpack_fit(self._fits[_place(node["fit"])]),
             "panel": self._panel,
             "specification": lambda node: ModelSpec.model_validate(node["specification"]),
+            "study": lambda node: StudySpec.from_dict(node["study"]),
             "link": lambda node: {link.name: link for link in LINKS.values()}[node["link"]],
             "frame": self._frame,
             "index": lambda node: self._labels(node["index"]),

@@ -17,6 +17,7 @@ from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.archive import pack
 from bsynth.reporting.archive.kinds import name_of
+from bsynth.studies.spec import StudySpec
 
 type AnyArray = np.ndarray[Any, Any]
 
@@ -85,6 +86,8 @@ class Writer:
             return {"panel": facts, "arrays": {name: self.node(each) for name, each in arrays.items()}}
         if isinstance(value, ModelSpec):
             return {"specification": value.to_dict()}
+        if isinstance(value, StudySpec):
+            return {"study": value.to_dict()}
         if isinstance(value, Link):
             return {"link": value.name}
         if isinstance(value, pd.DataFrame):

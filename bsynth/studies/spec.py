@@ -1,0 +1,182 @@
+"""What a study is made of: worlds, methods, seeds; read from ``study.toml`` and checked on the way in."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
+
+from bsynth.errors import SpecError, nearest, some_of
+from bsynth.studies.methods import KINDS as METHODS
+from bsynth.studies.methods import Method
+from bsynth.studies.worlds import KINDS as WORLDS
+from bsynth.studies.worlds import World
+
+Level = Annotated[float, Field(gt=0, lt=1)]
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+_REFUSED = "/\\|\n"
+"""What a name may not hold: it stands in names of pieces and of files."""
+
+
+class StudySpec(BaseModel):
+    """A study: every method answers the same panels, ``seeds`` of each world.
+
+    Attributes
+    ----------
+    title : str
+    seeds : int
+        Panels of each world.
+    seed : int
+        Where all randomness comes from; panel k of a world depends on it, the world's name and k alone.
+    levels : tuple of float
+        Of the intervals that are scored.
+    draws, tune, chains : int
+        Of posteriors, where a method does not say otherwise.
+    worlds, methods : dict by name
+
+    Examples
+    --------
+    >>> spec = StudySpec.from_toml('''
+    ... seeds = 20
+    ... [worlds.factor]
+    ... [worlds."geo, null"]
+    ... kind = "geo"
+    ... [methods.demeaned]
+    ... estimator = "demeaned"
+    ... inference = "placebo"
+    ... ''')
+    >>> list(spec.worlds), list(spec.methods), spec.levels
+    (['factor', 'geo, null'], ['demeaned'], (0.5, 0.8, 0.9, 0.95))
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = "Study"
+    seeds: Annotated[int, Field(ge=1, strict=True)] = 100
+    seed: Annotated[int, Field(ge=0, strict=True)] = 0
+    levels: tuple[Level, ...] = LEVELS
+    draws: Annotated[int, Field(ge=100, strict=True)] = 500
+    tune: Annotated[int, Field(ge=100, strict=True)] = 500
+    chains: Annotated[int, Field(ge=2, strict=True)] = 4
+    worlds: dict[str, SerializeAsAny[World]]
+    methods: dict[str, SerializeAsAny[Method]]
+
+    @field_validator("worlds", mode="before")
+    @classmethod
+    def _each_world(cls, given: Any) -> Any:
+        return _each(given, "world", _world)
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _each_method(cls, given: Any) -> Any:
+        return _each(given, "method", _method)
+
+    @field_validator("levels")
+    @classmethod
+    def _in_order(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        if not levels:
+            raise ValueError("levels are empty; give some, such as [0.8, 0.95]")
+        return tuple(sorted(set(levels)))
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        for name in ("worlds", "methods"):
+            if not getattr(self, name):
+                raise ValueError(f"a study without {name}; give a table [{name}.NAME] for each")
+        return self
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, source: str = "study") -> Self:
+        """Check plain data, as ``study.toml`` has it; raise `SpecError` that names the key and what is allowed."""
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise SpecError(f"{source}: {_explain(error)}") from None
+
+    @classmethod
+    def from_toml(cls, text: str, *, source: str = "study.toml") -> Self:
+        """Read a study; raise `SpecError` in one line."""
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SpecError(f"{source} is not valid TOML: {error}") from None
+        return cls.from_dict(data, source=source)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """Read a file; paths in it are relative to its folder."""
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SpecError(f"study {str(path)!r} cannot be read ({error.strerror}); give a study.toml") from None
+        except UnicodeDecodeError:
+            raise SpecError(f"study {str(path)!r} is not UTF-8; save it as UTF-8") from None
+        return cls.from_toml(text, source=str(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        return self.model_dump(mode="json")
+
+
+def _each(given: Any, what: str, make: Any) -> Any:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{what}s are tables, [{what}s.NAME]")
+    return {_name(name, what): make(name, settings) for name, settings in given.items()}
+
+
+def _name(name: Any, what: str) -> str:
+    if not isinstance(name, str) or not name.strip() or any(sign in name for sign in _REFUSED):
+        raise ValueError(f"{what} {name!r} needs a name without / \\ | and line ends")
+    return name
+
+
+def _world(name: str, settings: Any) -> World:
+    if isinstance(settings, World):
+        return settings
+    given = _table(settings, f"world {name!r}")
+    kind = given.get("kind", name if name in WORLDS else None)
+    if not isinstance(kind, str) or kind not in WORLDS:
+        hint = nearest(kind, WORLDS) if kind is not None else ""
+        raise ValueError(f"world {name!r} has kind {kind!r}{hint}; it can be {some_of(WORLDS, len(WORLDS))}")
+    return _made(WORLDS[kind], given | {"kind": kind}, f"world {name!r}")
+
+
+def _method(name: str, settings: Any) -> Method:
+    if isinstance(settings, Method):
+        return settings
+    given = _table(settings, f"method {name!r}")
+    keys = [key for key in METHODS if key in given]
+    if len(keys) != 1:
+        raise ValueError(
+            f"method {name!r} has {' and '.join(keys) or 'none'} of {', '.join(METHODS)}; it needs exactly one of them"
+        )
+    return _made(METHODS[keys[0]], given, f"method {name!r}")
+
+
+def _table(settings: Any, who: str) -> dict[str, Any]:
+    if not isinstance(settings, Mapping):
+        raise ValueError(f"{who} is {settings!r}; it is a table of settings")
+    return dict(settings)
+
+
+def _made[T: BaseModel](kind: type[T], given: dict[str, Any], who: str) -> T:
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise ValueError(f"{who}: {_explain(error, kind)}") from None
+
+
+def _explain(error: ValidationError, model: type[BaseModel] = StudySpec) -> str:
+    """The first thing that is wrong: the key, what came, what is allowed."""
+    first = error.errors()[0]
+    if "error" in first.get("ctx", {}):
+        return str(first["ctx"]["error"])
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"{key!r} is missing; give it"
+    if first["type"] == "extra_forbidden":
+        allowed = list(model.model_fields)
+        return f"unknown key {key!r}{nearest(key, allowed)}; allowed: {', '.join(allowed)}"
+    reason = first["msg"].removeprefix("Input should be ")
+    return f"{key} = {first['input']!r} is not allowed; it should be {reason}"
