@@ -136,7 +136,7 @@ def test_a_model_alone_shows_nothing_with_fewer_donors_than_a_calibration_needs(
             "Inconclusive: sales −10.0, 95% predictive interval −13.0 to −7.0; "
             f"{n} donors cannot show whether it is wide enough."
         )
-        assert found.bullets[0].startswith("An effect of zero is not ruled out; ")
+        assert found.bullets[0].startswith("The interval excludes zero, and may be too narrow to say so; ")
         assert found.bullets[0].endswith("calibration needs 4 donors.")
         assert found.facts[2].tone == "neutral"
 

@@ -67,7 +67,10 @@ def test_the_retry_is_stricter_and_keeps_the_rest() -> None:
 def test_going_on_costs_no_more_tuning_than_the_start_and_is_careful_after_divergences() -> None:
     whole = bs.Sampling(draws=300, tune=600, seed=3)
     assert whole.onward(900, careful=False) == replace(whole, draws=900, tune=200)
-    assert whole.onward(300, careful=True) == replace(whole, tune=200, target_accept=0.98)
+    assert whole.onward(300, careful=True) == replace(whole, target_accept=0.98)
+    assert bs.Sampling(tune=100).onward(300, careful=True).tune == 300
+    steps = [whole.onward(300, careful=True, attempt=attempt).target_accept for attempt in (1, 2, 3, 4, 5)]
+    assert steps == [0.98, 0.99, 0.995, 0.998, 0.998]
     assert bs.Sampling(target_accept=0.995).onward(300, careful=True).target_accept == 0.995
     assert bs.Sampling().as_needed() == bs.Sampling(draws=300, tune=300)
     assert bs.Sampling(draws=200, tune=100).as_needed() == bs.Sampling(draws=200, tune=100)
@@ -155,7 +158,8 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[bs.Sampling]:
 def taken(sampled: list[bs.Sampling], settings: bs.Sampling = LITTLE) -> int:
     """How many times a fit was sampled since the last call, with these settings or those with which it goes on."""
     count = len(sampled)
-    onward = {settings.onward(settings.draws, careful=careful) for careful in (False, True)}
+    onward = {settings.onward(settings.draws, careful=False)}
+    onward |= {settings.onward(settings.draws, careful=True, attempt=attempt) for attempt in (1, 2, 3, 4)}
     allowed = {replace(each, seed=0, draws=100) for each in {settings, *onward}}
     assert {replace(each, seed=0, draws=100) for each in sampled} <= allowed
     sampled.clear()

@@ -63,7 +63,7 @@ def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
             draws = _draw(request, settings, None, attempt, progress)
         else:
             strayed = result.diagnostics.strayed
-            settings = request.sampling.onward(len(draws), careful=strayed)
+            settings = request.sampling.onward(len(draws), careful=strayed, attempt=attempt)
             more = _draw(request, settings, draws.state, attempt, progress)
             # Draws among which some diverged are left out: around them is what the sampler did not reach. So are those
             # of chains apart: some of them were still on their way.

@@ -7,8 +7,10 @@ from bsynth._base.request import check_jobs, check_number, check_seed, check_who
 from bsynth.errors import SpecError, came, nearest, some_of
 
 ENGINES = ("auto", "pymc")
-FIRST_DRAWS, FIRST_TUNE, ROUNDS = 300, 300, 3
-"""Of fits that are sampled only as far as they are needed: up to eight times the draws of the first round."""
+FIRST_DRAWS, FIRST_TUNE, ROUNDS = 300, 300, 4
+"""Of fits that are sampled only as far as they are needed: up to sixteen times the draws of the first round."""
+CAREFUL = (0.98, 0.99, 0.995, 0.998)
+"""Acceptance aimed at after divergences, attempt by attempt."""
 _WHY = "the convergence gate needs them"
 
 
@@ -72,14 +74,16 @@ class Sampling:
         """Return the settings of the one retry after a failed convergence gate."""
         return replace(self, draws=self.draws * 2, tune=self.tune * 3, target_accept=0.99)
 
-    def onward(self, drawn: int, *, careful: bool) -> "Sampling":
+    def onward(self, drawn: int, *, careful: bool, attempt: int = 1) -> "Sampling":
         """Return the settings with which chains of ``drawn`` draws go on from where they stand after a failed gate.
 
         As many draws again, after less tuning than a start from nowhere needs; ``careful``, after divergences, with
-        small steps.
+        small steps, smaller at each attempt, for which steps are tuned anew.
         """
-        accept = max(self.target_accept, 0.98) if careful else self.target_accept
-        return replace(self, draws=drawn, tune=max(100, self.tune // 3), target_accept=accept)
+        if not careful:
+            return replace(self, draws=drawn, tune=max(100, self.tune // 3))
+        accept = max(self.target_accept, CAREFUL[min(attempt, len(CAREFUL)) - 1])
+        return replace(self, draws=drawn, tune=max(300, self.tune), target_accept=accept)
 
     def as_needed(self) -> "Sampling":
         """Return the settings to begin with where a fit serves a mean, a standard deviation and shares.

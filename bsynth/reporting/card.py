@@ -12,7 +12,7 @@ from bsynth.reporting.drawing import MARK, finished
 from bsynth.reporting.figures import picture_name
 from bsynth.text.marks import UNRELIABLE
 
-TONES = {"good": "#0b6b44", "neutral": "#7a5600", "bad": "#a8231b"}
+TONES = {"good": "#0b6b44", "neutral": "#3d4a5c", "bad": "#a8231b"}
 """Colours of facts, those of the report; their own ground is light, whatever that of the notebook is."""
 _WIDTH = "max-width:60em"
 _HEADLINE = "font-size:1.3em;font-weight:650;line-height:1.3;margin:.2em 0 .5em"

@@ -70,6 +70,7 @@ WIDER: tuple[dict[str, int | bool], ...] = (
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "neutral", "weak": "neutral", "inconclusive": "neutral"}
 WORD_ALONE = "the interval's width is the model's word alone"
 NO_EFFECT = "an effect of zero is not ruled out"
+BEYOND = "the interval excludes zero, and may be too narrow to say so"
 
 
 def headline_and_bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, tuple[str, str, str]]:
@@ -177,7 +178,7 @@ def _how_sure(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     if parts and room.bare:
         return _with_drift(s, parts)
     if judged.grade == "inconclusive":
-        parts.append(NO_EFFECT)
+        parts.append(NO_EFFECT if not a.excludes_zero else BEYOND)
     elif a.chance is not None:
         parts += _chance(a)
     elif a.p is not None:
