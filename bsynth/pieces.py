@@ -18,6 +18,8 @@ from bsynth.errors import SpecError, UnreliableWarning
 
 type Record = dict[str, Any]
 """What a finished piece is on disk: plain JSON data."""
+CHAINS = 4
+"""Cores that one piece mostly keeps at work."""
 _BEGINS = b'{"key": "", "piece": "'
 """How every line of a store begins, with its key left out."""
 
@@ -137,7 +139,7 @@ def run_pieces[J, R](
         What it has is not computed again, and each piece that finishes is added at once.
     n_jobs : int, optional
         As of joblib: threads, since they share what is compiled; ``joblib.parallel_config`` moves the same call to
-        processes or a cluster.
+        processes or a cluster. By default as many as `side_by_side`.
     progress : bool
     compiled : function of a job
         What the job's fit compiles, by default the same for all. The first job of each runs alone, and only then do
@@ -174,9 +176,21 @@ def run_pieces[J, R](
 
         collect(_piece(name, jobs[name], work) for name in missing if name in alone)
         # Not before: joblib starts work when it is called, not when its results are read.
-        parallel = joblib.Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")
+        parallel = joblib.Parallel(n_jobs=side_by_side(n_jobs), prefer="threads", return_as="generator_unordered")
         collect(parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone))
     return [done[name] for name in jobs]
+
+
+def side_by_side(n_jobs: int | None) -> int | None:
+    """How many pieces run at once: as many as was said, here or to joblib, or as many as keep all cores at work.
+
+    A fit samples its chains side by side, and what it does before and after that one core does alone: meanwhile the
+    chains of another have the others.
+    """
+    if n_jobs is not None or joblib.effective_n_jobs(None) > 1:
+        return n_jobs
+    cores = int(joblib.cpu_count())
+    return min(cores, 2 + cores // CHAINS)
 
 
 def _piece[J, R](name: str, job: J, work: Callable[[J], R]) -> tuple[str, R]:

@@ -48,10 +48,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def drawn_by_one() -> Iterator[None]:
     """Pictures are drawn in the test's own process, where it may have put something else in their place."""
-    from bsynth.reporting import second
+    from bsynth.reporting import helper
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(second, "room", lambda: False)
+        patch.setattr(helper, "room", lambda: False)
         yield
 
 

@@ -1,5 +1,6 @@
 """The command line as a user meets it: real files in, a run folder or one clear line out."""
 
+import gc
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 import bsynth as bs
 from bsynth.analysis import FINDINGS, METHODS
 from bsynth.cli import main, terminal
+from bsynth.cli.base import SWEPT, seldom_swept
 
 pytestmark = pytest.mark.usefixtures("pictures_in_blank")
 
@@ -134,6 +136,14 @@ def test_the_first_line_comes_before_anything_is_loaded(small_csv: Path, tmp_pat
     command = "import sys, bsynth.cli.analysis; print([m for m in ('pandas', 'ibis', 'scipy') if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_a_command_looks_seldom_for_garbage_and_leaves_that_as_it_was() -> None:
+    before = gc.get_threshold()
+    with seldom_swept():
+        assert gc.get_threshold()[0] == SWEPT > before[0]
+    assert _call("models").exit_code == 0
+    assert gc.get_threshold() == before
 
 
 def test_labels_reach_the_words_and_text_keeps_to_eighty_columns(small_csv: Path, tmp_path: Path) -> None:

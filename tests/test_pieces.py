@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pytest
 import rich.console
 
 import bsynth as bs
+from bsynth import pieces
 from bsynth._base import progress
 from bsynth.pieces import Store, check_store, digest, run_pieces
 
@@ -218,3 +220,28 @@ def test_nothing_to_do_is_nothing_done() -> None:
 def test_a_digest_names_description_and_data() -> None:
     assert digest(["a", 1], b"x") == digest(["a", 1], b"x")
     assert len({digest(["a", 1], b"x"), digest(["a", 2], b"x"), digest(["a", 1], b"y")}) == 3
+
+
+@pytest.mark.parametrize(("cores", "found"), [(1, 1), (2, 2), (4, 3), (64, 18)])
+def test_all_cores_are_kept_at_work_unless_joblib_was_told_otherwise(
+    cores: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces.joblib, "cpu_count", lambda: cores)
+    assert pieces.side_by_side(None) == found
+    assert pieces.side_by_side(1) == 1
+    assert pieces.side_by_side(-1) == -1
+    with joblib.parallel_config(n_jobs=5):
+        assert pieces.side_by_side(None) is None
+
+
+def test_two_pieces_run_at_once_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces.joblib, "cpu_count", lambda: 2)
+    both = threading.Barrier(2)
+
+    def waits(k: int) -> int:
+        # The first of all runs alone.
+        if k in (1, 2):
+            both.wait(timeout=60)
+        return k
+
+    assert run(waits) == list(JOBS.values())

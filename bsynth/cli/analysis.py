@@ -1,7 +1,6 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
 import warnings
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +23,6 @@ from bsynth.cli.terminal import (
 )
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError, UnreliableWarning, some_of
-from bsynth.reporting.second import second_process
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
 
@@ -96,7 +94,6 @@ def run(
     """
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
-    second = ctx.with_resource(second_process())
     from bsynth.analysis import followed, frozen_plan
     from bsynth.reporting.export import check_formats
     from bsynth.reporting.notebook import require_notebook
@@ -120,11 +117,11 @@ def run(
     beside = Beside(formats, slides, notebook)
     names = request.outcomes()
     if len(names) == 1:
-        analysis = _run(request, settings, beside, out, stage, second, plan)
+        analysis = _run(request, settings, beside, out, stage, plan)
         _finish(ctx, analysis, out, stage)
     else:
         requests = {name: replace(request, outcome=name) for name in names}
-        _run_several(ctx, requests, settings, beside, out, stage, second, plan)
+        _run_several(ctx, requests, settings, beside, out, stage, plan)
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,6 @@ def _run(
     beside: Beside,
     out: Path,
     stage: Stages,
-    second: Executor | None,
     plan: "FrozenPlan | None" = None,
 ) -> "AnyAnalysis":
     """Read, analyse and write one outcome."""
@@ -156,7 +152,7 @@ def _run(
 
     request = request.resolved()
     planned = plan_analysis(request.read(), **settings).against(plan)
-    analysis = _carry_out(planned, out, stage, second, truth=None)
+    analysis = _carry_out(planned, out, stage, truth=None)
     steps = Steps(analysis.unavailable)
     if beside.formats:
         stage("tables")
@@ -180,7 +176,6 @@ def _run_several(
     beside: Beside,
     out: Path,
     stage: Stages,
-    second: Executor | None,
     plan: "FrozenPlan | None",
 ) -> None:
     """Each outcome in its own folder, and one page about all of them."""
@@ -189,7 +184,7 @@ def _run_several(
     # A mistake in the last one is not found after an hour of the others.
     for request in requests.values():
         request.resolved().read()
-    one = partial(_run, settings=settings, beside=beside, stage=stage, second=second, plan=plan)
+    one = partial(_run, settings=settings, beside=beside, stage=stage, plan=plan)
     found = Outcomes({name: one(each, out=out / folder_of(name)) for name, each in requests.items()})
     write_outcomes(found, out)
     stage("done")
@@ -226,7 +221,6 @@ def demo(
     """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth."""
     stage = Stages(quiet=quiet)
     stage(f"simulating {count(users, 'user')}")
-    second = ctx.with_resource(second_process())
     from bsynth.analysis import plan_analysis
     from bsynth.panel import Panel
     from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
@@ -237,12 +231,10 @@ def demo(
     log = simulate_rollout(users=users, seed=log_seed)
     panel = Panel.from_events(log, **rollout_panel_arguments())
     request = plan_analysis(panel, draws=draws, replicates=replicates, level=level, seed=seed)
-    _finish(ctx, _carry_out(request, out, stage, second, truth=ROLLOUT_EFFECT), out, stage)
+    _finish(ctx, _carry_out(request, out, stage, truth=ROLLOUT_EFFECT), out, stage)
 
 
-def _carry_out(
-    request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, second: Executor | None, *, truth: float | None
-) -> "AnyAnalysis":
+def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *, truth: float | None) -> "AnyAnalysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
     from bsynth.reporting.run import write_run, written_in
@@ -264,7 +256,7 @@ def _carry_out(
             request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
         )
     stage("writing")
-    analysis = write_run(analysis, out, tell=stage, second=second)
+    analysis = write_run(analysis, out, tell=stage)
     # A folder of that name may hold files of the user's.
     store.unlink(missing_ok=True)
     if not any(waiting.iterdir()):

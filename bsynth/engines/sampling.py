@@ -30,8 +30,8 @@ class Sampling:
         The same seed gives the same draws; where there are many fits, each one's own seed comes from it.
     n_jobs : int or None
         Fits that run side by side where there are many, through joblib: threads by default, since one compiled model
-        serves all of them; ``joblib.parallel_config`` moves them to processes or a cluster. None and −1: all cores.
-        It changes no draw.
+        serves all of them; ``joblib.parallel_config`` moves them to processes or a cluster. −1: one for each core;
+        None: as many as keep all cores at work, as each fit samples its chains side by side. It changes no draw.
     engine : {"auto", "pymc"}
         ``"auto"`` samples a density that needs no compilation for a new panel, ``"pymc"`` the model's PyMC graph. The
         two densities are the same, and nutpie draws from either.

@@ -42,8 +42,9 @@ SIZES: Mapping[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "impact": (plots_impact.SIZE, (3.75, 6.6)),
 }
 """Inches of the pictures that are drawn for a page and for a phone."""
-COLOURS = 64
+COLOURS = 128
 """Of a picture that a page holds as PNG."""
+WHITE, NEARLY = 255, 254
 
 
 def drawings(analysis: AnyAnalysis) -> dict[str, Callable[[], Drawing]]:
@@ -152,9 +153,13 @@ def _made(draw: Callable[[], Figure]) -> Drawing:
 
 
 def _of_few_colours(png: bytes) -> bytes:
+    """The picture with colours that lie near each other as one: an octree keeps rare ones, and takes half the time."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(COLOURS).save(buffer, "png", optimize=True)
+        few = image.convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE)
+    # It takes the middle of what it puts together, and white lies at the end.
+    few.putpalette([WHITE if value == NEARLY else value for value in few.getpalette() or ()])
+    few.save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 

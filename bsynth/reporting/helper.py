@@ -1,91 +1,136 @@
-"""A second process that draws: half of a report's pictures are made beside the other half."""
+"""A second process that draws: half of a report's pictures are made beside the other half.
+
+It is forked from this one where the pictures are to be drawn, so that it has the results and whatever draws, and loads
+and is sent nothing. Where there is no fork, or only one core, this process draws alone.
+"""
 
 import logging
+import multiprocessing
+import queue
+import signal
+import sys
 import threading
-from collections import deque
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
 
-from bsynth.analysis import AnyAnalysis
+from joblib import cpu_count
+
 from bsynth.reporting.drawing import Drawing
-from bsynth.reporting.figures import drawings
-from bsynth.reporting.second import second_process
 
 _log = logging.getLogger(__name__)
 
-HELPED_FROM = 8
-"""Pictures from which a second process that does not run yet is worth the two seconds in which it starts."""
-_own: Mapping[str, Callable[[], Drawing]] = {}
-"""In the second process: what it can draw."""
+type Makers = Mapping[str, Callable[[], Drawing]]
+PATIENCE = 30.0
+"""Seconds that this process waits at most for the one picture that the other has not finished."""
 
 
-def _begin(analysis: AnyAnalysis) -> None:
-    global _own
-    _own = drawings(analysis)
+class Second:
+    """The other process: it draws from the last picture on, one after the other, until it is stopped."""
 
+    def __init__(self, makers: Makers) -> None:
+        """Begin it.
 
-def _draw(key: str) -> Drawing:
-    return _own[key]()
+        Raises
+        ------
+        OSError
+            There can be no other process.
+        """
+        context = multiprocessing.get_context("fork")
+        self._found: queue.SimpleQueue[tuple[str, Drawing | None] | None] = queue.SimpleQueue()
+        here, there = context.Pipe(duplex=False)
+        self._process = context.Process(target=_draw_all, args=(there, makers), daemon=True)
+        with warnings.catch_warnings():
+            # Python warns where there are further threads, which may hold what the other process waits for: those of
+            # engines that have done their work do not, and it is not waited for without end.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._process.start()
+        there.close()
+        threading.Thread(target=self._receive, args=(here,), daemon=True).start()
 
-
-@dataclass(eq=False)
-class Drawn:
-    """Pictures by key, each drawn once: here from the first on, and in the second process from the last on."""
-
-    analysis: AnyAnalysis
-    makers: Mapping[str, Callable[[], Drawing]]
-    executor: Executor | None = None
-    _left: deque[str] = field(init=False)
-    _there: dict[str, Future[Drawing]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self._left = deque(self.makers)
-        if self.executor is not None:
-            threading.Thread(target=self._feed, args=(self.executor,), daemon=True).start()
-
-    def _feed(self, executor: Executor) -> None:
-        """Give the second process one picture after the other, until none is left or it fails."""
+    def _receive(self, connection: Connection) -> None:
+        """Take what the other process draws as it comes: it would else wait until this one has finished a picture."""
         try:
-            executor.submit(_begin, self.analysis).result()
-        except Exception as error:  # noqa: BLE001  # however it fails, it is only a help
-            _log.debug("the second process did not start: %s", error)
-            return
-        while True:
-            with self._lock:
-                if not self._left:
-                    return
-                try:
-                    future = executor.submit(_draw, self._left[-1])
-                except RuntimeError:  # it was shut down, or broke
-                    return
-                self._there[self._left.pop()] = future
-            if future.exception() is not None:
-                return
+            while True:
+                self._found.put(connection.recv())
+        except (EOFError, OSError):
+            self._found.put(None)
 
-    def _next(self) -> str | None:
-        with self._lock:
-            return self._left.popleft() if self._left else None
+    def next(self, patience: float = 0.0) -> tuple[str, Drawing | None] | None:
+        """Its next picture, of which it returns None where it could not be drawn.
 
-    def __iter__(self) -> Iterator[tuple[str, Callable[[], Drawing]]]:
-        """Each key with what returns its picture, or raises: those that are drawn here first."""
-        while (key := self._next()) is not None:
-            yield key, self.makers[key]
-        for key, future in self._there.items():
-            yield key, partial(self._fetched, key, future)
+        Raises
+        ------
+        queue.Empty
+            It has not finished one after ``patience`` seconds.
+        """
+        return self._found.get(timeout=patience)
 
-    def _fetched(self, key: str, future: Future[Drawing]) -> Drawing:
-        """What the second process drew; what it could not draw is drawn here, and raises here."""
-        return future.result() if future.exception() is None else self.makers[key]()
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.join()
+
+
+def _draw_all(connection: Any, makers: Makers) -> None:
+    """In the other process: draw from the last picture on."""
+    # Whoever interrupts both is answered by the first, which ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError):  # the first is gone
+        for key in reversed(list(makers)):
+            try:
+                drawing = makers[key]()
+            except Exception as error:  # noqa: BLE001  # it is drawn again, and raises, where it is known what to do
+                _log.debug("the second process could not draw %s: %s", key, error)
+                drawing = None
+            connection.send((key, drawing))
+
+
+def room() -> bool:
+    """Whether another process can be forked, and there is a second core for it; elsewhere a fork is not safe."""
+    return sys.platform == "linux" and int(cpu_count()) >= 2
 
 
 @contextmanager
-def drawn_by_two(
-    analysis: AnyAnalysis, makers: Mapping[str, Callable[[], Drawing]], second: Executor | None = None
-) -> Iterator[Drawn]:
-    """Draw an analysis's `drawings` here and in the ``second`` process; without one, begin it where they are many."""
-    with nullcontext(second) if second is not None or len(makers) < HELPED_FROM else second_process() as executor:
-        yield Drawn(analysis, makers, executor)
+def second_process(makers: Makers) -> Iterator[Second | None]:
+    """Begin a process that draws, and end it; None without `room`, or where there can be none: it is only a help."""
+    second = None
+    if room() and len(makers) > 1:
+        try:
+            second = Second(makers)
+        except OSError as error:
+            _log.debug("there is no second process: %s", error)
+    try:
+        yield second
+    finally:
+        if second is not None:
+            second.stop()
+
+
+def drawn_by_two(makers: Makers, second: Second | None) -> Iterator[tuple[str, Callable[[], Drawing]]]:
+    """Each key with what returns its picture, or raises: drawn here from the first on, there from the last on."""
+    left = list(makers)
+    while left:
+        found = None
+        if second is not None:
+            try:
+                # The last one that is left is what the other process draws now.
+                found = second.next(PATIENCE if len(left) == 1 else 0.0)
+            except queue.Empty:
+                pass
+            else:
+                second = second if found is not None else None
+        if found is None:
+            key = left.pop(0)
+            yield key, makers[key]
+        elif found[0] in left:
+            key, drawing = found
+            left.remove(key)
+            yield key, makers[key] if drawing is None else partial(_same, drawing)
+
+
+def _same(drawing: Drawing) -> Drawing:
+    return drawing

@@ -2,8 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from bsynth.bayesian.waves.result import WavesFit
 from bsynth.errors import BsynthError, SpecError, came
 from bsynth.reporting.drawing import Drawing
 from bsynth.reporting.figures import drawings, picture_name, save_figure
-from bsynth.reporting.helper import Drawn, drawn_by_two
+from bsynth.reporting.helper import drawn_by_two, second_process
 from bsynth.reporting.html import write_report
 from bsynth.reporting.slide import FILES as SLIDES
 
@@ -37,13 +36,11 @@ def write_run(
     out: str | Path,
     *,
     tell: Callable[[str], None] | None = None,
-    second: Executor | None = None,
 ) -> AnyAnalysis:
     """Write the run folder of an analysis; what an earlier run wrote there is replaced once the answer is there.
 
     ``summary.json`` and ``fit.nc`` (the main fit; further fits are ``fit-NAME.nc``) come first and whole, then the
-    pictures one by one, then the report. A picture or a report that cannot be had costs itself alone. ``second`` is a
-    `bsynth.reporting.second.second_process` that draws half of the pictures.
+    pictures one by one, then the report. A picture or a report that cannot be had costs itself alone.
 
     Returns
     -------
@@ -60,10 +57,11 @@ def write_run(
     out, say = check_run_folder(out), tell or (lambda _: None)
     steps = Steps(analysis.unavailable)
     makers = steps.attempt("pictures", lambda: drawings(analysis)) or {}
-    with drawn_by_two(analysis, makers, second) as pictures:
+    with second_process(makers) as second:
         analysis = _answer(analysis, out, steps)
         say("figures")
-        drawn = _pictures(pictures, out / FIGURES, steps)
+        found = _pictures(drawn_by_two(makers, second), out / FIGURES, steps)
+    drawn = {key: found[key] for key in makers if key in found}
     say("report")
     note_written(out, [out / REPORT])
     steps.attempt("report", lambda: write_report(analysis, out / REPORT, drawn=drawn, steps=steps))
@@ -136,7 +134,7 @@ def _saved(fit: Fit | WavesFit, file: Path) -> Path:
     return file
 
 
-def _pictures(pictures: Drawn, folder: Path, steps: Steps) -> dict[str, Drawing]:
+def _pictures(pictures: Iterator[tuple[str, Callable[[], Drawing]]], folder: Path, steps: Steps) -> dict[str, Drawing]:
     """Save the pictures one by one as they are drawn."""
     found: dict[str, Drawing] = {}
     for key, draw in pictures:
@@ -147,7 +145,7 @@ def _pictures(pictures: Drawn, folder: Path, steps: Steps) -> dict[str, Drawing]
         if saved is not None:
             note_written(folder.parent, saved)
             found[key] = drawing
-    return {key: found[key] for key in pictures.makers if key in found}
+    return found
 
 
 def _remove_earlier(out: Path) -> None:

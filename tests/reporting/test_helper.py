@@ -1,121 +1,131 @@
 """Pictures that a second process draws are those that this one would draw, and it may break."""
 
 import os
-import time
+import queue
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pytest
 
 from bsynth.analysis import Analysis
-from bsynth.reporting import helper, second
+from bsynth.reporting import helper
 from bsynth.reporting import run as run_module
 from bsynth.reporting.drawing import Drawing
 from bsynth.reporting.figures import drawings
 
-ROOM = second.room
+ROOM = helper.room
 """As it is: in other tests there is none."""
+NEVER = threading.Event()
+type Makers = dict[str, Callable[[], Drawing]]
 
 
 @pytest.fixture
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second, "room", lambda: True)
-    monkeypatch.setattr(helper, "HELPED_FROM", 2)
+    if not ROOM():
+        pytest.skip("a second process needs a fork and a second core")
+    monkeypatch.setattr(helper, "room", lambda: True)
 
 
-def _begun(found: helper.Drawn) -> None:
-    """Wait until the other process has a picture to draw, as long as any machine may take."""
-    for _ in range(2400):
-        if found._there:
-            return
-        time.sleep(0.05)
-    pytest.fail("the second process did not begin")
+def _only_there(draw: Callable[[], Drawing], do: Callable[[], object]) -> Callable[[], Drawing]:
+    """Do something first where it is drawn in another process."""
+    here = os.getpid()
 
+    def drawn() -> Drawing:
+        if os.getpid() != here:
+            do()
+        return draw()
 
-def _end(_: str) -> Drawing:
-    os._exit(1)
+    return drawn
 
 
 @pytest.mark.usefixtures("two")
 def test_both_processes_draw_the_same(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
-    with helper.drawn_by_two(analysis, drawings(analysis)) as found:
-        _begun(found)
-        drawn = {key: draw() for key, draw in found}
-    assert found._there.keys() < drawn.keys()
-    assert drawn == pictures
-
-
-def test_a_process_begun_early_draws_few_pictures_too(
-    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(second, "room", lambda: True)
-    with second.second_process() as executor:
-        assert executor is not None
-        with helper.drawn_by_two(analysis, drawings(analysis), executor) as found:
-            _begun(found)
-            assert {key: draw() for key, draw in found} == pictures
-        # It is whoever began it who ends it.
-        assert executor.submit(os.getpid).result() != os.getpid()
-    with pytest.raises(RuntimeError):
-        executor.submit(os.getpid)
+    makers = drawings(analysis)
+    with helper.second_process(makers) as second:
+        assert second is not None
+        # Its first is the last, and comes first where it is waited for.
+        key, drawing = second.next(240.0) or ("", None)
+        assert (key, drawing) == (list(makers)[-1], pictures[list(makers)[-1]])
+        assert {key: draw() for key, draw in helper.drawn_by_two(makers, second)} == pictures
 
 
 @pytest.mark.usefixtures("two")
-def test_a_process_that_dies_costs_nothing(
+def test_each_picture_is_drawn_for_one_of_the_two(pictures: dict[str, Drawing]) -> None:
+    one = next(iter(pictures.values()))
+
+    def never() -> Drawing:
+        raise AssertionError("the other process has drawn it")
+
+    with helper.second_process({"a": lambda: one, "b": lambda: one}) as second:
+        assert second is not None
+        there = [second.next(240.0), second.next(240.0), second.next(240.0)]
+        assert there == [("b", one), ("a", one), None]
+        for found in there[:2]:
+            second._found.put(found)
+        assert {key: draw() for key, draw in helper.drawn_by_two({"a": never, "b": never}, second)} == {
+            "a": one, "b": one,
+        }  # fmt: skip
+
+
+@pytest.mark.usefixtures("two")
+def test_a_process_that_dies_costs_nothing(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
+    makers = {key: _only_there(draw, lambda: os._exit(1)) for key, draw in drawings(analysis).items()}
+    with helper.second_process(makers) as second:
+        assert {key: draw() for key, draw in helper.drawn_by_two(makers, second)} == pictures
+
+
+@pytest.mark.usefixtures("two")
+def test_one_that_hangs_is_not_waited_for_without_end(
     analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helper, "_draw", _end)
-    with helper.drawn_by_two(analysis, drawings(analysis)) as found:
-        _begun(found)
-        assert {key: draw() for key, draw in found} == pictures
-
-
-def test_one_that_never_starts_is_not_waited_for(analysis: Analysis, pictures: dict[str, Drawing]) -> None:
-    class Never(Executor):
-        def submit(self, *_: object) -> Future[None]:  # type: ignore[override]
-            return Future()
-
-    assert {key: draw() for key, draw in helper.Drawn(analysis, drawings(analysis), Never())} == pictures
+    monkeypatch.setattr(helper, "PATIENCE", 0.1)
+    makers = {key: _only_there(draw, NEVER.wait) for key, draw in drawings(analysis).items()}
+    with helper.second_process(makers) as second:
+        assert second is not None
+        assert {key: draw() for key, draw in helper.drawn_by_two(makers, second)} == pictures
+        with pytest.raises(queue.Empty):
+            second.next()
+    assert not second._process.is_alive()
 
 
 @pytest.mark.usefixtures("two")
 def test_a_machine_without_second_processes_draws_alone(
     analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none(**_: object) -> Executor:
-        raise OSError("no semaphores")
+    def none(_: object) -> helper.Second:
+        raise OSError("no more processes")
 
-    monkeypatch.setattr(second, "ProcessPoolExecutor", none)
-    with helper.drawn_by_two(analysis, drawings(analysis)) as found:
-        assert {key: draw() for key, draw in found} == pictures
+    monkeypatch.setattr(helper, "Second", none)
+    makers = drawings(analysis)
+    with helper.second_process(makers) as second:
+        assert second is None
+        assert {key: draw() for key, draw in helper.drawn_by_two(makers, second)} == pictures
 
 
-@pytest.mark.parametrize(("cores", "load", "room"), [(1, 0.0, False), (2, 1.9, True), (2, 4.0, False), (8, 4.0, True)])
-def test_there_is_room_on_a_second_core_that_is_not_crowded(
-    cores: int, load: float, room: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("platform", "cores", "room"), [("linux", 1, False), ("linux", 2, True), ("darwin", 8, False), ("win32", 8, False)]
+)
+def test_there_is_room_on_a_second_core_where_a_fork_is_safe(
+    platform: str, cores: int, room: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(second, "cpu_count", lambda: cores)
-    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0), raising=False)
+    monkeypatch.setattr(helper, "cpu_count", lambda: cores)
+    monkeypatch.setattr(helper.sys, "platform", platform)
     assert ROOM() is room
 
 
-def test_what_cannot_be_drawn_raises_here(analysis: Analysis) -> None:
-    class Poor(Executor):
-        def submit(self, do: Callable[..., object], *of: object) -> Future[object]:  # type: ignore[override]
-            future: Future[object] = Future()
-            future.set_result(None) if of == (analysis,) else future.set_exception(ValueError("there"))
-            return future
-
+@pytest.mark.usefixtures("two")
+def test_what_cannot_be_drawn_raises_here() -> None:
     def here() -> Drawing:
         raise ZeroDivisionError("here")
 
-    found = helper.Drawn(analysis, {"one": here, "two": here}, Poor())
-    seen: Iterator[tuple[str, Callable[[], Drawing]]] = iter(found)
-    for _ in range(2):
-        _, draw = next(seen)
-        with pytest.raises(ZeroDivisionError):
-            draw()
+    makers: Makers = {"one": here, "two": here}
+    with helper.second_process(makers) as second:
+        seen: Iterator[tuple[str, Callable[[], Drawing]]] = helper.drawn_by_two(makers, second)
+        for _ in range(2):
+            _, draw = next(seen)
+            with pytest.raises(ZeroDivisionError):
+                draw()
 
 
 def test_pictures_that_cannot_even_be_listed_cost_no_answer(
