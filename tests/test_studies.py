@@ -324,6 +324,12 @@ def test_bad_studies_say_so_in_one_line_before_anything_runs(case: str, tmp_path
     assert not (tmp_path / "out" / STORE).exists()
 
 
+def test_the_readmes_study_is_one() -> None:
+    text = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    spec = StudySpec.from_toml(text.split("```toml\n# study.toml")[1].split("```")[0])
+    assert (list(spec.worlds), list(spec.methods)) == (["mine"], ["default", "demeaned, placebo"])
+
+
 def test_a_file_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     with pytest.raises(bs.SpecError, match=r"cannot be read .* give a study.toml"):
         StudySpec.from_file(tmp_path / "no.toml")

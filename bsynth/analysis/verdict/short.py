@@ -69,8 +69,7 @@ WIDER: tuple[dict[str, int | bool], ...] = (
 """What is said beside the least, the most telling first; each where everything still keeps to `WORDS`."""
 TONES: dict[str, Tone] = {"strong": "good", "moderate": "neutral", "weak": "neutral", "inconclusive": "neutral"}
 WORD_ALONE = "the interval's width is the model's word alone"
-NO_EFFECT = "an effect of zero is not ruled out"
-BEYOND = "the interval excludes zero, and may be too narrow to say so"
+NO_EFFECT, BEYOND = "an effect of zero is not ruled out", "the interval excludes zero, and may be too narrow to say so"
 
 
 def headline_and_bullets(s: Sides, a: Answer, judged: Judgement) -> tuple[str, tuple[str, str, str]]:
