@@ -301,7 +301,7 @@ WRONG = {
     "level": (SMALL | {"levels": [1.5]}, "is not allowed"),
     "two": (SMALL | {"methods": {"x": {"model": "level", "estimator": "sc"}}}, "exactly one of them"),
     "none": (SMALL | {"methods": {"x": {}}}, "exactly one of them"),
-    "model": (SMALL | {"methods": {"x": {"model": "levle"}}}, "method 'x'"),
+    "model": (SMALL | {"methods": {"x": {"model": "levell"}}}, "method 'x'"),
     "inference": (
         SMALL | {"methods": {"x": {"estimator": "sc", "inference": "magic"}}},
         "inference 'magic' is unknown",
@@ -349,7 +349,7 @@ def test_pictures_show_every_method_and_interval(small: Study) -> None:
     drawn = sum(len(each.get_segments()) for each in zipper.collections if each.get_gid() in ("held", "missed"))
     assert drawn == 4
     with pytest.raises(bs.SpecError, match="did you mean 'level'"):
-        plots.plot_zipper(small, "factor", "levle")
+        plots.plot_zipper(small, "factor", "levell")
     with pytest.raises(bs.SpecError, match=r"no 95% interval"):
         plots.plot_zipper(small, "factor", "did")
 
