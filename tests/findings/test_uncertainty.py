@@ -148,9 +148,9 @@ def test_real_fits(prop99_fit: Fit, rollout_fit: Fit) -> None:
         check_against_draws(decompose_uncertainty(fit), fit)
     assert decompose_uncertainty(prop99_fit).whole["weights"] > 0.5
     said = decompose_uncertainty(rollout_fit).sentences()
-    assert (
-        said[-1] == "The largest part is that each cell is the mean of few users: more users in each would narrow it."
-    )
+    # Which donors to follow may be alike in size by the draws.
+    assert said[-1].startswith(("The largest part is that each cell ", "The largest parts, cell sampling and "))
+    assert "each cell is the mean of few users: more users in each would narrow it" in said[-1]
     assert "the average effect on task completion" in said[0]
     for jargon in ("predictive sd", "covariance", "is open"):
         assert jargon not in " ".join(said)
