@@ -34,6 +34,14 @@ def plot_study(study: Study, *, ax: Axes | None = None, level: float | None = No
     Axes
         With one series of gid ``method-I`` for each method that has an interval, a point a world, and a line
         ``nominal``. Widths are relative to the median of all methods in their world, on a log axis.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> study = bs.study({"seeds": 3, "worlds": {"factor": {}}, "methods": {"sc": {"estimator": "sc",
+    ...     "inference": "placebo"}}}, backend="threads", n_jobs=1, progress=False)
+    >>> plot_study(study).get_ylabel()
+    'intervals that held the truth'
     """
     check_kind(study, Study, "study", "what bsynth.study(...) returns")
     style.check_axes(ax)
@@ -100,6 +108,14 @@ def plot_zipper(study: Study, world: str, method: str, *, ax: Axes | None = None
     ------
     SpecError
         A name that is not the study's, or a method without intervals there.
+
+    Examples
+    --------
+    >>> import bsynth as bs
+    >>> study = bs.study({"seeds": 3, "worlds": {"factor": {}}, "methods": {"sc": {"estimator": "sc",
+    ...     "inference": "placebo"}}}, backend="threads", n_jobs=1, progress=False)
+    >>> plot_zipper(study, "factor", "sc").get_ylabel()
+    'panels, best centred first'
     """
     check_kind(study, Study, "study", "what bsynth.study(...) returns")
     style.check_axes(ax)
