@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-from scipy import special
-
 _MINUS = "\u2212"
 
 
@@ -90,6 +88,8 @@ def chance_limit(backing: int | None) -> float:
     """
     if backing is None:
         return 0.999
+    from scipy import special  # a command says its first line before anything is loaded
+
     tail = float(special.stdtr(backing, 3.0))
     parts = 1000 if tail >= 0.99 else 100
     return math.floor(parts * tail) / parts
