@@ -78,7 +78,7 @@ def power(
     it sees them. Without --start all of DATA is the past. Writes power.json, power.csv (one row per rule, duration and
     size) and figures/. Finished fits are kept in placebos.jsonl: the same command again goes on where it stopped.
 
-    \\b
+    \b
     bsynth power sales.csv --unit market --time week --outcome sales --treated Columbus --out power
     """
     from bsynth.planning import plan_rollout

@@ -49,7 +49,7 @@ def study(
     Monte-Carlo errors), seconds.csv, summary.json and figures/. Finished fits are kept in fits.jsonl, one by one: what
     is killed goes on with --resume, and its tables are the same to the byte whatever the workers and their number.
 
-    \\b
+    \b
     bsynth study study.toml --out study
     """
     from bsynth.studies import study as run_study

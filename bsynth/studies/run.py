@@ -10,8 +10,8 @@ from bsynth.errors import BsynthError, SpecError, came
 from bsynth.pieces import Record, Store, run_pieces
 from bsynth.studies.result import KEYS, STORE, STORE_KEY, Study
 from bsynth.studies.spec import StudySpec
+from bsynth.studies.units import Unit, check_backend, drawn, units_of, work
 from bsynth.studies.units import backend as running
-from bsynth.studies.units import check_backend, units_of, work
 
 
 @hinted
@@ -74,16 +74,22 @@ def study(
     jobs = units_of(chosen, folder)
     if not jobs:
         raise SpecError("no method of the study goes with any of its worlds: waves are for models that pool effects")
-    store = None
-    if where is not None:
-        where.mkdir(parents=True, exist_ok=True)
-        store = Store(where / STORE, STORE_KEY)
-        keys = sorted({name.rpartition("|")[2] for name in jobs})
-        with writing(where / KEYS, "study"):
-            (where / KEYS).write_text(json.dumps(keys) + "\n", encoding="utf-8")
+    # What is wrong with a world's data is said before a folder is made.
+    for unit in {unit.world_name: unit for unit in jobs.values() if unit.k == 0}.values():
+        drawn(unit)
     with running(backend, n_jobs, scheduler):
+        store = None if where is None else _store(where, jobs)
         found: list[Record] = run_pieces(jobs, work, title=chosen.title, store=store, n_jobs=n_jobs, progress=progress)
     return Study.from_records(chosen, dict(zip(jobs, found, strict=True)))
+
+
+def _store(where: Path, jobs: Mapping[str, Unit]) -> Store:
+    """The folder's finished fits, beside which stands what each depends on."""
+    where.mkdir(parents=True, exist_ok=True)
+    keys = sorted({name.rpartition("|")[2] for name in jobs})
+    with writing(where / KEYS, "study"):
+        (where / KEYS).write_text(json.dumps(keys) + "\n", encoding="utf-8")
+    return Store(where / STORE, STORE_KEY)
 
 
 def read_spec(spec: Any) -> tuple[StudySpec, Path]:

@@ -17,7 +17,7 @@ from bsynth.errors import BsynthError, PanelError, SpecError, came, nearest, som
 from bsynth.pieces import Record, digest
 from bsynth.studies.methods import Answer, Method
 from bsynth.studies.spec import StudySpec
-from bsynth.studies.worlds import World
+from bsynth.studies.worlds import Drawn, World
 
 BACKENDS = ("processes", "threads", "dask", "joblib")
 SIGNIFICANT = 12
@@ -78,23 +78,29 @@ def parts(name: str) -> tuple[str, str, int]:
     return world, method, int(k)
 
 
-def work(unit: Unit) -> Record:
-    """Draw the panel and answer it; what fails is a record with its reason, and the study goes on."""
-    panel_seed, method_seed = unit.sequence.spawn(2)
+def drawn(unit: Unit) -> Drawn:
+    """Draw the panel; raise `PanelError` with the world's name when it cannot be had."""
+    panel_seed, _ = unit.sequence.spawn(2)
     try:
-        drawn = unit.world.draw(np.random.default_rng(panel_seed), unit.folder)
+        return unit.world.draw(np.random.default_rng(panel_seed), unit.folder)
     except BsynthError as error:
         raise PanelError(f"world {unit.world_name!r}, panel {unit.k}: {error}") from None
+
+
+def work(unit: Unit) -> Record:
+    """Draw the panel and answer it; what fails is a record with its reason, and the study goes on."""
+    found = drawn(unit)
+    _, method_seed = unit.sequence.spawn(2)
     draws, tune, chains = unit.sampling
     sampling = Sampling(draws, tune, chains, seed=int(method_seed.generate_state(1)[0]), n_jobs=1)
     begun = time.process_time()
     try:
-        answer = unit.method.answer(drawn.panel, unit.levels, sampling, unit.folder)
+        answer = unit.method.answer(found.panel, unit.levels, sampling, unit.folder)
     except BsynthError as error:
         reason = f"{error}"
-        return _record(drawn.truth, drawn.sd, None, len(unit.levels), time.process_time() - begun, reason)
+        return _record(found.truth, found.sd, None, len(unit.levels), time.process_time() - begun, reason)
     seconds = time.process_time() - begun + answer.seconds
-    return _record(drawn.truth, drawn.sd, answer, len(unit.levels), seconds, "")
+    return _record(found.truth, found.sd, answer, len(unit.levels), seconds, "")
 
 
 def _record(truth: float, sd: float, answer: Answer | None, levels: int, seconds: float, failure: str) -> Record:

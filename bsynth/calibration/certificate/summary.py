@@ -84,6 +84,8 @@ def share_interval(coverage: float, share: FloatArray, intervals: int) -> tuple[
     --------
     >>> [round(bound, 3) for bound in share_interval(1.0, np.ones(20), 20)]
     [0.839, 1.0]
+    >>> all(share_interval(0.0, np.zeros(n), n)[0] == 0 for n in range(2, 60))
+    True
     """
     from scipy import stats
 
@@ -93,7 +95,8 @@ def share_interval(coverage: float, share: FloatArray, intervals: int) -> tuple[
     z = float(stats.norm.ppf((1 + BANDS) / 2))
     centre, half = coverage + z**2 / (2 * n), z * np.sqrt(coverage * (1 - coverage) / n + z**2 / (4 * n**2))
     lower, upper = (float((centre + side * half) / (1 + z**2 / n)) for side in (-1, 1))
-    return max(0.0, lower), min(1.0, upper)
+    # It holds the share itself, to the last digit.
+    return max(0.0, min(lower, coverage)), min(1.0, max(upper, coverage))
 
 
 def error_table(pit: pd.DataFrame) -> pd.DataFrame:
