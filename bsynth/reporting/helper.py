@@ -32,13 +32,7 @@ class Second:
     """The other process: it draws from the last picture on, one after the other, until it is stopped."""
 
     def __init__(self, makers: Makers) -> None:
-        """Begin it.
-
-        Raises
-        ------
-        OSError
-            There can be no other process.
-        """
+        """Begin it; raises where there can be no other process."""
         context = multiprocessing.get_context("fork")
         self._found: queue.SimpleQueue[tuple[str, Drawing | None] | None] = queue.SimpleQueue()
         here, there = context.Pipe(duplex=False)
@@ -101,7 +95,7 @@ def second_process(makers: Makers) -> Iterator[Second | None]:
     if room() and len(makers) > 1:
         try:
             second = Second(makers)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # no memory, no more processes, or one that may have no children
             _log.debug("there is no second process: %s", error)
     try:
         yield second

@@ -90,11 +90,12 @@ def test_one_that_hangs_is_not_waited_for_without_end(
 
 
 @pytest.mark.usefixtures("two")
+@pytest.mark.parametrize("error", [OSError("no more processes"), AssertionError("daemons may have no children")])
 def test_a_machine_without_second_processes_draws_alone(
-    analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
+    error: Exception, analysis: Analysis, pictures: dict[str, Drawing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def none(_: object) -> helper.Second:
-        raise OSError("no more processes")
+        raise error
 
     monkeypatch.setattr(helper, "Second", none)
     makers = drawings(analysis)
