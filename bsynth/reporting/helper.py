@@ -6,6 +6,7 @@ and is sent nothing. Where there is no fork, or only one core, this process draw
 
 import logging
 import multiprocessing
+import os
 import queue
 import signal
 import sys
@@ -24,6 +25,8 @@ from bsynth.reporting.drawing import Drawing
 _log = logging.getLogger(__name__)
 
 type Makers = Mapping[str, Callable[[], Drawing]]
+CROWDED = 2
+"""Processes at work for each core from which another one would only take time from this one."""
 PATIENCE = 30.0
 """Seconds that this process waits at most for the one picture that the other has not finished."""
 
@@ -32,13 +35,7 @@ class Second:
     """The other process: it draws from the last picture on, one after the other, until it is stopped."""
 
     def __init__(self, makers: Makers) -> None:
-        """Begin it.
-
-        Raises
-        ------
-        OSError
-            There can be no other process.
-        """
+        """Begin it; raises where there can be no other process."""
         context = multiprocessing.get_context("fork")
         self._found: queue.SimpleQueue[tuple[str, Drawing | None] | None] = queue.SimpleQueue()
         here, there = context.Pipe(duplex=False)
@@ -90,8 +87,9 @@ def _draw_all(connection: Any, makers: Makers) -> None:
 
 
 def room() -> bool:
-    """Whether another process can be forked, and there is a second core for it; elsewhere a fork is not safe."""
-    return sys.platform == "linux" and int(cpu_count()) >= 2
+    """Whether a fork is safe here, there is a second core for it, and the machine is not crowded."""
+    cores = int(cpu_count())
+    return sys.platform == "linux" and cores >= 2 and os.getloadavg()[0] < CROWDED * cores
 
 
 @contextmanager
@@ -101,7 +99,7 @@ def second_process(makers: Makers) -> Iterator[Second | None]:
     if room() and len(makers) > 1:
         try:
             second = Second(makers)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # no memory, no more processes, or one that may have no children
             _log.debug("there is no second process: %s", error)
     try:
         yield second
