@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test notebooks browser postgres lint evidence bench lock dist clean
+.PHONY: setup demo pictures test notebooks browser postgres cluster lint evidence bench lock dist clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -34,7 +34,7 @@ demo: setup
 	.venv/bin/bsynth demo --out demo
 
 # Two processes; tests of one file stay together and share its fits.
-test: setup lint browser postgres
+test: setup lint browser postgres cluster
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks"
 
 # The README's pictures, from a demo run.
@@ -54,6 +54,11 @@ browser:
 postgres:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
 	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; }
+
+# A study on a Dask cluster is tested on a real one. Dask stands apart, since xarray loads all of it wherever it is found.
+cluster: setup
+	@$(GET_UV); [ -d .build/dask/distributed ] \
+	  || "$$uv" pip install -q --python $(PYTHON) --target .build/dask "distributed>=2024.8" || true
 
 lint: setup
 	.venv/bin/ruff check .
@@ -86,7 +91,7 @@ dist: setup
 
 lock:
 	@$(GET_UV); \
-	"$$uv" pip compile -q pyproject.toml --group dev --all-extras --universal --generate-hashes \
+	"$$uv" pip compile -q pyproject.toml --group dev --extra notebook --universal --generate-hashes \
 	  --python-version 3.12 --no-emit-index-url --no-header -o requirements.lock
 
 clean:

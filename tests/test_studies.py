@@ -1,5 +1,6 @@
 """Studies: worlds, methods, measures, and what a kill or another number of workers may not change."""
 
+import importlib.util
 import json
 import os
 import random
@@ -170,9 +171,32 @@ def test_neither_workers_nor_order_change_a_byte(small: Study, tmp_path: Path, d
 
 
 def test_on_a_cluster_it_is_the_same(small: Study, tmp_path: Path, drawn_alike: Any) -> None:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
-        found = study(SMALL, n_jobs=2, backend="dask", scheduler=cluster.scheduler_address, progress=False)
+    """Two worker processes behind a scheduler's address; Dask is where `make cluster` puts it, or installed."""
+    apart = Path(__file__).parent.parent / ".build" / "dask"
+    if not apart.is_dir() and importlib.util.find_spec("distributed") is None:
+        pytest.skip("needs Dask: make cluster")
+    file = tmp_path / "study.toml"
+    file.write_text(_toml(SMALL))
+    script = textwrap.dedent(f"""
+        from distributed import LocalCluster
+        from bsynth.studies import study
+
+        if __name__ == "__main__":
+            with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+                study({str(file)!r}, {str(tmp_path / "out")!r}, n_jobs=2, backend="dask",
+                      scheduler=cluster.scheduler_address, progress=False)
+    """)
+    (tmp_path / "run.py").write_text(script)
+    paths = os.pathsep.join([str(apart), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "run.py")],
+        env=os.environ | {"PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "out" / "study.toml").write_text(file.read_text())
+    found = Study.read(tmp_path / "out")
     assert _bytes(drawn_alike(found), tmp_path / "cluster") == _bytes(drawn_alike(small), tmp_path / "one")
 
 
