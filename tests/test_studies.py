@@ -25,7 +25,7 @@ from bsynth.evidence import designs
 from bsynth.evidence.designs import DESIGNS
 from bsynth.studies import Study, StudySpec, study
 from bsynth.studies.measures import measures
-from bsynth.studies.result import FITS, KEYS, MEASURES, STORE, SUMMARY
+from bsynth.studies.result import FITS, MEASURES, SPEC, STORE, SUMMARY
 from bsynth.studies.units import place, score, units_of
 from bsynth.studies.worlds import KINDS, FactorWorld, OwnPanel
 
@@ -195,7 +195,6 @@ def test_on_a_cluster_it_is_the_same(small: Study, tmp_path: Path, drawn_alike: 
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    (tmp_path / "out" / "study.toml").write_text(file.read_text())
     found = Study.read(tmp_path / "out")
     assert _bytes(drawn_alike(found), tmp_path / "cluster") == _bytes(drawn_alike(small), tmp_path / "one")
 
@@ -243,11 +242,10 @@ def _lines(folder: Path) -> list[str]:
 
 
 def test_a_folder_can_be_read_while_it_fills(tmp_path: Path) -> None:
-    (tmp_path / "study.toml").write_text(_toml(SMALL))
     study(SMALL | {"seeds": 2}, tmp_path, n_jobs=1, backend="threads", progress=False)
     found = Study.read(tmp_path)
     assert found.measures()["panels"].tolist() == [2] * 6
-    (tmp_path / KEYS).unlink()
+    (tmp_path / SPEC).unlink()
     with pytest.raises(bs.SpecError, match="no folder of a study"):
         Study.read(tmp_path)
 

@@ -53,19 +53,18 @@ def study(
     bsynth study study.toml --out study
     """
     from bsynth.studies import study as run_study
-    from bsynth.studies.result import KEYS, MEASURES, SPEC, STORE
+    from bsynth.studies.result import MEASURES, SPEC, STORE
     from bsynth.studies.run import read_spec
 
     stage = Stages(quiet=quiet)
     spec, _ = read_spec(specification)
-    check_output(out, "--out", KEYS, (MEASURES, STORE, SPEC), (FIGURES,))
+    check_output(out, "--out", SPEC, (MEASURES, STORE), (FIGURES,))
     if (out / STORE).is_file() and not resume:
         raise SpecError(f"--out {str(out)!r} has finished fits of a study; give --resume to go on, or a new folder")
     total = spec.seeds * len(spec.worlds) * len(spec.methods)
     stage(f"{spec.title}: {count(total, 'fit')}")
     chosen = backend or ("dask" if scheduler else "processes")
     found = run_study(specification, out, n_jobs=jobs, backend=chosen, scheduler=scheduler, progress=not quiet)
-    (out / SPEC).write_bytes(specification.read_bytes())
     found.write(out)
     stage("tables written; drawing")
     lacking = _draw(found, out / FIGURES)
@@ -113,11 +112,11 @@ def _print(found: "Study") -> None:
     table = Table("world", "method", "RMSE", f"{name} held", "width", "claims", "failed", box=None, header_style="bold")
     last = None
     for row in found.measures().to_dict("records"):
-        shown = [number(row[key]) for key in ("rmse",)]
+        error = number(row["rmse"]) if row["panels"] else ""
         held, claims = (percent(row[key]) if row[key] == row[key] else "" for key in (f"covered_{name}", "claims"))
         wide = number(row[f"width_{name}"]) if row[f"width_{name}"] == row[f"width_{name}"] else "no interval"
         table.add_row(
-            str(row["world"]) if row["world"] != last else "", str(row["method"]), *shown, held, wide, claims,
+            str(row["world"]) if row["world"] != last else "", str(row["method"]), error, held, wide, claims,
             str(row["failed"] or ""),
         )  # fmt: skip
         last = row["world"]

@@ -176,10 +176,11 @@ def run(
 
 
 @functools.lru_cache(maxsize=128)
-def _rollout(seed: int) -> Panel:
+def rollout_log(seed: int, users: int = 50_000) -> Panel:
+    """Return the panel of a simulated rollout log, without its users; whoever asks for it again gets the same."""
     arguments = rollout_panel_arguments()
     del arguments["cluster"]
-    panel: Panel = Panel.from_events(simulate_rollout(seed=seed), **arguments)
+    panel: Panel = Panel.from_events(simulate_rollout(users=users, seed=seed), **arguments)
     return panel
 
 
@@ -190,7 +191,7 @@ def _factor(name: str, seed: int) -> Panel:
 
 def _piece(name: str, seed: int, spec: ModelSpec, settings: Settings) -> Record:
     learned, name = name.endswith(_LEARNED), name.removesuffix(_LEARNED)
-    panel = _rollout(seed) if name == ROLLOUT else _factor(name, seed)
+    panel = rollout_log(seed) if name == ROLLOUT else _factor(name, seed)
     design = make_design(panel, spec)
     # The rollout log is read on the scale of its completion rate, as everywhere; the others in pre-period sd.
     scale = 1.0 if name == ROLLOUT else design.scale

@@ -43,6 +43,17 @@ def measures(fits: pd.DataFrame, levels: tuple[float, ...], units: str = "outcom
     return pd.DataFrame(rows)
 
 
+def claimed_at(levels: tuple[float, ...]) -> float:
+    """The level at which an interval that excludes zero is a claim.
+
+    Examples
+    --------
+    >>> claimed_at((0.5, 0.95, 0.99)), claimed_at((0.5, 0.99))
+    (0.95, 0.99)
+    """
+    return REPORTED if REPORTED in levels else max(levels)
+
+
 def _row(fits: pd.DataFrame, levels: tuple[float, ...], units: str) -> dict[str, Any]:
     answered = fits[fits["status"] != "failed"]
     row: dict[str, Any] = {
@@ -60,7 +71,7 @@ def _row(fits: pd.DataFrame, levels: tuple[float, ...], units: str) -> dict[str,
     row |= {"rmse": rmse, "rmse_se": standard_error(squares) / (2 * rmse) if rmse > 0 else math.nan}
     for level in levels:
         row |= _of_level(answered, truth, unit, level)
-    row |= _claims(answered, max(level for level in levels if level <= REPORTED or level == levels[0]))
+    row |= _claims(answered, claimed_at(levels))
     crps = (answered["crps"].to_numpy(float) / unit)[answered["crps"].notna()]
     row |= {"crps": _mean(crps), "crps_se": standard_error(crps)}
     places = answered["pit"].dropna().to_numpy(float)

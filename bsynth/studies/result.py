@@ -13,13 +13,13 @@ from bsynth._base.plain import clean, records
 from bsynth._base.types import Status
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.pieces import Record, Store
-from bsynth.studies.measures import UNITS, measures
+from bsynth.studies.measures import UNITS, claimed_at, measures
 from bsynth.studies.spec import StudySpec
 from bsynth.studies.units import parts
 from bsynth.text.numbers import count, percent
 from bsynth.text.result import Pictured
 
-SPEC, KEYS, STORE = "study.toml", "keys.json", "fits.jsonl"
+SPEC, STORE = "study.json", "fits.jsonl"
 FITS, SECONDS, MEASURES, SUMMARY = "fits.parquet", "seconds.csv", "measures.csv", "summary.json"
 UNIT = ("world", "method", "k")
 STORE_KEY = "study-1"
@@ -87,7 +87,7 @@ class Study(Pictured):
     @property
     def level(self) -> float:
         """The level at which a claim is judged: 95%, or the study's highest."""
-        return 0.95 if 0.95 in self.spec.levels else self.spec.levels[-1]
+        return claimed_at(self.spec.levels)
 
     def sentences(self) -> tuple[str, ...]:
         """Say of each method how often its interval held the truth, over all worlds, and where it fell short most."""
@@ -158,11 +158,12 @@ class Study(Pictured):
             When there is no study in the folder, or nothing of it is finished.
         """
         where = Path(folder)
-        spec = StudySpec.from_file(where / SPEC)
         try:
-            keys = json.loads((where / KEYS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            raise SpecError(f"{str(where)!r} is no folder of a study: it has no {KEYS}; run the study first") from None
+            told = json.loads((where / SPEC).read_text(encoding="utf-8"))
+            given, keys = told["spec"], told["keys"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise SpecError(f"{str(where)!r} is no folder of a study: it has no {SPEC}; run the study first") from None
+        spec = StudySpec.from_dict(given, source=str(where / SPEC))
         store = Store(where / STORE, STORE_KEY).read()
         found = {name: record for name, record in store.items() if name.rpartition("|")[2] in keys}
         if not found:

@@ -8,7 +8,7 @@ from typing import Any
 from bsynth._base.request import check_flags, check_folder, check_jobs, hinted, writing
 from bsynth.errors import BsynthError, SpecError, came
 from bsynth.pieces import Record, Store, run_pieces
-from bsynth.studies.result import KEYS, STORE, STORE_KEY, Study
+from bsynth.studies.result import SPEC, STORE, STORE_KEY, Study
 from bsynth.studies.spec import StudySpec
 from bsynth.studies.units import Unit, check_backend, drawn, units_of, work
 from bsynth.studies.units import backend as running
@@ -78,17 +78,19 @@ def study(
     for unit in {unit.world_name: unit for unit in jobs.values() if unit.k == 0}.values():
         drawn(unit)
     with running(backend, n_jobs, scheduler):
-        store = None if where is None else _store(where, jobs)
+        store = None if where is None else _store(where, chosen, jobs)
         found: list[Record] = run_pieces(jobs, work, title=chosen.title, store=store, n_jobs=n_jobs, progress=progress)
     return Study.from_records(chosen, dict(zip(jobs, found, strict=True)))
 
 
-def _store(where: Path, jobs: Mapping[str, Unit]) -> Store:
-    """The folder's finished fits, beside which stands what each depends on."""
+def _store(where: Path, spec: StudySpec, jobs: Mapping[str, Unit]) -> Store:
+    """The folder's finished fits, beside which stands of what study they are and what they depend on."""
     where.mkdir(parents=True, exist_ok=True)
-    keys = sorted({name.rpartition("|")[2] for name in jobs})
-    with writing(where / KEYS, "study"):
-        (where / KEYS).write_text(json.dumps(keys) + "\n", encoding="utf-8")
+    told = {"spec": spec.to_dict(), "keys": sorted({name.rpartition("|")[2] for name in jobs})}
+    with writing(where / SPEC, "study"):
+        part = where / f".{SPEC}.part"
+        part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        part.replace(where / SPEC)
     return Store(where / STORE, STORE_KEY)
 
 

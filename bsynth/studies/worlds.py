@@ -14,7 +14,7 @@ from bsynth.errors import PanelError
 from bsynth.evidence import designs, geo, grounds, staggered, worlds
 from bsynth.panel import Panel, StaggeredPanel
 from bsynth.panel.labels import MIN_PRE
-from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments, simulate_rollout
+from bsynth.panel.simulate import ROLLOUT_EFFECT
 from bsynth.planning.plays import history_of
 from bsynth.planning.rehearsal import with_effect
 from bsynth.text.numbers import count
@@ -125,9 +125,7 @@ class RolloutLog(World):
 
     def draw(self, rng: np.random.Generator, folder: Path) -> Drawn:
         """Draw one log and its panel."""
-        log = simulate_rollout(users=self.users, seed=int(rng.integers(2**32)))
-        arguments = {name: value for name, value in rollout_panel_arguments().items() if name != "cluster"}
-        return _of_one(Panel.from_events(log, **arguments), ROLLOUT_EFFECT)
+        return _of_one(worlds.rollout_log(int(rng.integers(2**32)), self.users), ROLLOUT_EFFECT)
 
 
 class Waves(World):

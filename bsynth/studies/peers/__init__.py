@@ -7,6 +7,7 @@ a line on standard output. It stays alive from fit to fit, since importing a pac
 import atexit
 import json
 import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -55,6 +56,8 @@ def _version(distribution: str, python: str) -> str:
 
 
 _running: dict[tuple[str, str], "subprocess.Popen[str]"] = {}
+_one_at_a_time = threading.Lock()
+"""Threads of this process share its peers, and an answer belongs to the question before it."""
 
 
 def ask(
@@ -72,18 +75,19 @@ def ask(
         "levels": list(levels), "draws": sampling.draws, "tune": sampling.tune, "chains": sampling.chains,
         "seed": sampling.seed, "settings": settings,
     }  # fmt: skip
-    process = _process(peer, python)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
-    except BrokenPipeError:
-        line = ""
-    if not line:
-        _running.pop((peer, python), None)
-        raise FitError(f"{peer} ended without an answer (exit code {process.wait(timeout=10)})")
+    with _one_at_a_time:
+        process = _process(peer, python)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            _running.pop((peer, python), None)
+            raise FitError(f"{peer} ended without an answer (exit code {process.wait(timeout=10)})")
     found: dict[str, Any] = json.loads(line)
     if "error" in found:
         raise FitError(f"{peer}: {found['error']}")
