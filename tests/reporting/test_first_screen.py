@@ -22,7 +22,7 @@ DESK, PHONE = (1280, 800), (390, 844)
 SERIOUS = {"serious", "critical"}
 HEADING = 10.8
 """Points from which type on paper is a heading."""
-NAMES = ("demo", "prop99", "unreliable", "several", "classical")
+NAMES = ("demo", "prop99", "unreliable", "long", "several", "classical")
 
 
 # Enough of the format of Chromium's PDFs to know what stands where on a sheet.
@@ -112,10 +112,12 @@ def whole(demo: Analysis, prop99: Analysis, data_dir: Path) -> dict[str, Analysi
         treated=["chicago", "portland", "boston"], start="2021-04-01",
         outcome_label="daily sales of the whole region", unit_label="metropolitan market",
     )  # fmt: skip
+    wordy = analyse(geo, models=["level"], methods=["sc", "demeaned"], calibrated=False, progress=False)
     return {
         "demo": demo,
         "prop99": prop99,
         "unreliable": replace(prop99, fits=(bad,), calibration=replace(prop99.calibration, fit=bad)),
+        "long": replace(wordy, fits=(replace(wordy.fits[0], diagnostics=failed),)),
         "several": analyse(geo, models=["level"], methods=["sc", "did"], calibrated=False, progress=False),
         "classical": analyse(prop99.panel, models=["none"], methods=["sc", "demeaned", "placebo"], progress=False),
     }
