@@ -7,8 +7,8 @@ Each donor in turn plays the treated unit (truth 0). Their fits teach four thing
 - how far the counterfactual goes from the model's towards classical ones (`bsynth.calibration.blend`);
 - c, which scales the model's standard deviation, and d, the extrapolation error that no pre-period can
   show: e_k ~ t₈(0, √(c² s_k² + d²)), log c ~ N(0, 1), d ~ Exponential with a quarter of the root mean square of
-  the e_k as its mean, on a grid, where e_k and s_k are mean and sd of placebo k's average blended gap in pre-period
-  standard deviations of unit k;
+  the e_k as its mean, on a grid, where e_k and s_k are mean and sd of placebo k's average gap by the model in
+  pre-period standard deviations of unit k;
 - m, how far single periods scatter about their average beside what the model says (`bsynth.calibration.paths`).
 
 The calibrated interval of the treated unit's average is its mean plus t₈ · √(c² s² + d²), averaged over the

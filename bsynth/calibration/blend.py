@@ -9,6 +9,10 @@ donors' errors teach:
 where e_k is the mean of placebo k's average gap by the model and e_kr that by estimator r, in pre-period standard
 deviations of unit k. π is drawn, not picked: its uncertainty is in every draw (ensembles of panel estimators: Athey,
 Bayati, Imbens and Qu 2019).
+
+Only the place moves. The width is still set by how far the model's own errors go (c and d): donors at the border of
+the others gain more from the classical estimators than a treated unit in their midst, for which a width learned from
+their blended errors is too narrow.
 """
 
 from collections.abc import Sequence

@@ -58,7 +58,7 @@ class Lesson(Brief):
     blend: Blend = NO_BLEND
 
     def of(self, placebo: PlaceboFit) -> PlaceboFit:
-        """A placebo with its draws where the blended counterfactual lies; c, d and scatter are of such ones."""
+        """A placebo with its draws where the blended counterfactual lies, as a treated unit's are moved."""
         return placebo.towards(self.blend, self.factors)
 
     @property
@@ -130,7 +130,6 @@ def _taught(
     worth = separate([p.members for p in placebos])
     each = worth / max(len(placebos), 1)
     blend = blend_of(placebos, weights, each)
-    placebos = [p.towards(blend, weights) for p in placebos]
     found = [p.reweighted(weights) for p in placebos]
     paths = [p.moments(weights) for p in placebos]
     return Lesson(

@@ -197,7 +197,7 @@ def _taught(others: Sequence[PlaceboFit], prior: Any, duration: int) -> Lesson:
     weights = factors(shares, prior)
     each = separate([p.members for p in others]) / len(others)
     blend = blend_of(others, weights, each, periods=duration)
-    found = [_moments(p.towards(blend, weights), weights, duration) for p in others]
+    found = [_moments(p, weights, duration) for p in others]
     inflation = learn_inflation([e for e, _ in found], [s for _, s in found], each=each)
     return Lesson(shares, weights, inflation, blend=blend)
 
