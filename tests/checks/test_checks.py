@@ -89,10 +89,10 @@ def test_level_on_prop99_leans_on_its_flat_dirichlet(prop99_report: CheckReport)
 
 
 @pytest.mark.slow
-def test_the_suggested_model_silences_the_warning(prop99_panel: bs.Panel) -> None:
-    spec = bs.load_model("default")
-    fit = bs.fit(prop99_panel, spec, draws=500, seed=2, progress=False)
-    report = checks.check(fit)
+def test_the_suggested_model_silences_the_warning(prop99_panel: bs.Panel, prop99_report: CheckReport) -> None:
+    # As many draws as a user has: with fewer the measure of sensitivity lies higher, and near its threshold.
+    report = checks.check(bs.fit(prop99_panel, "default", seed=2, progress=False))
+    assert report["sensitivity"].values["prior"] < 0.5 * prop99_report["sensitivity"].values["prior"]
     assert report["autocorrelation"].status == "ok"
     assert report["sensitivity"].status == "ok"
     assert report["autocorrelation"].values["expected"] > 0.3  # the replicates carry the drift
