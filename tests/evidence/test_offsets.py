@@ -16,6 +16,7 @@ import pytest
 import bsynth as bs
 from bsynth._base.types import FloatArray
 from bsynth._base.versions import versions
+from bsynth.calibration import OTHERS
 from bsynth.evidence import offsets
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Settings, key_of, measure
@@ -47,7 +48,8 @@ def _piece(name: str, k: int) -> Record:
     unit = _unit(log, panel)
     effect = (panel.treated_series[log.n_pre :].mean() - design.to_outcome(found.predictive)) / unit
     tail = (1 - LEVEL) / 2
-    return _row(log, panel, effect, np.quantile(effect, [tail, 1 - tail]), found.healthy)
+    moments = float(effect.mean()), float(effect.std())
+    return _row(log, panel, moments, np.quantile(effect, [tail, 1 - tail]), found.healthy)
 
 
 def _calibrated_piece(k: int) -> Record:
@@ -61,19 +63,20 @@ def _calibrated_piece(k: int) -> Record:
         found = bs.calibrate(panel, "default", sampling=sampling, progress=False)
     average = found.effects(LEVEL).iloc[0]
     unit = _unit(log, panel)
-    effect = found.fit.effect_draws()["average"].to_numpy().ravel() / unit
-    return _row(log, panel, effect, np.array([average["lower"], average["upper"]]) / unit, found.status == "ok")
+    estimate, sd = float(average["estimate"]) / unit, found.average_sd * found.scale / unit
+    return _row(log, panel, (estimate, sd), np.array([average["lower"], average["upper"]]) / unit, found.status == "ok")
 
 
 def _unit(log: offsets.Log, panel: bs.Panel) -> float:
     return float(np.sqrt(panel.treated_cell_variance.mean() * (1 / log.n_pre + 1 / log.n_post)))
 
 
-def _row(log: offsets.Log, panel: bs.Panel, effect: FloatArray, bounds: FloatArray, healthy: bool) -> Record:
+def _row(log: offsets.Log, panel: bs.Panel, effect: tuple[float, float], bounds: FloatArray, healthy: bool) -> Record:
+    """Mean and sd of the ``effect``, its bounds, all in sampling sd of difference in differences, and the log."""
     gap = panel.treated_series - panel.donor_matrix.mean(axis=1)
     return {
-        "estimate": float(effect.mean()),
-        "sd": float(effect.std()),
+        "estimate": effect[0],
+        "sd": effect[1],
         "bounds": bounds.tolist(),
         "did": float(gap[log.n_pre :].mean() - gap[: log.n_pre].mean()) / _unit(log, panel),
         "offset": float(log.offset),
@@ -106,6 +109,8 @@ def test_a_level_far_from_the_donors_costs_nothing() -> None:
     found: dict[str, dict[str, float]] = {}
     for name in (*MODELS, CALIBRATED):
         settings = SETTINGS.sampler() | {"model": name, "world": 1}
+        if name == CALIBRATED:
+            settings |= {"others": list(OTHERS)}
         model = "default" if name == CALIBRATED else name
         store = Store(Path(".evidence") / "offsets.jsonl", key_of(_spec(model), settings))
         piece = _calibrated_piece if name == CALIBRATED else functools.partial(_piece, name)
