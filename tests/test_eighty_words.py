@@ -54,7 +54,7 @@ SAID = {
         r"^Inconclusive: −0\.[67]\d \(−\d\.\d%\), 95% interval −1\.\d+ to \+0\.\d+; chance of a de",
     ),
     "weekly": ("inconclusive", r"^Inconclusive: \+1,\d+ "),
-    "three": ("inconclusive", r"^Inconclusive: cigarette sales −(9|1\d)"),
+    "three": ("inconclusive", r"^Inconclusive: cigarette sales −(?:9|1\d)"),
     "unreliable": ("unreliable", r"^UNRELIABLE: the fit did not pass its convergence gate"),
     "none": (
         "inconclusive",
