@@ -89,9 +89,9 @@ def panel() -> bs.Panel:
     return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=30)
 
 
-@pytest.mark.parametrize("link", [IDENTITY, LOG], ids=["identity", "log"])
-def test_others_are_the_classical_estimators_on_the_scale_of_the_model(panel: bs.Panel, link) -> None:
-    paths = other_paths(panel, link)
+@pytest.mark.parametrize(("scale", "link"), [("treated", IDENTITY), ("log", LOG)])
+def test_others_are_the_classical_estimators_on_the_scale_of_the_model(panel: bs.Panel, scale: str, link) -> None:
+    paths = other_paths(panel, bs.load_model("level").model_copy(update={"scale": scale}))
     assert paths.shape == (len(OTHERS), panel.n_post)
     wide = pd.DataFrame(link.forward(panel.outcome), columns=list(panel.units), index=panel.times)
     there = bs.Panel.from_wide(wide, treated=panel.treated[0], start=panel.start)
@@ -106,7 +106,7 @@ def test_what_it_says_of_the_treated_unit_is_the_mixture(panel: bs.Panel, scale:
     found = bs.calibrate(panel, "level", scale=scale, draws=300, seed=2, progress=False)
     shares, link = found.lesson.blend.shares(), found.fit.spec.link
     own = found.fit.counterfactual("predictive").isel(time=slice(panel.n_pre, None))
-    paths = other_paths(panel, link)
+    paths = other_paths(panel, found.fit.spec)
     centre = shares["model"] * link.forward(own).mean(("chain", "draw")).values
     centre = centre + sum(shares[name] * path for name, path in zip(OTHERS, paths, strict=True))
     drawn = link.forward(found.path()["counterfactual"].to_numpy())
@@ -124,6 +124,12 @@ def test_what_it_says_of_the_treated_unit_is_the_mixture(panel: bs.Panel, scale:
     again = bs.load(path)
     pd.testing.assert_frame_equal(again.effects(), found.effects())
     assert bs.decide(found).to_dict()["values"]["estimate"] == pytest.approx(gap.mean())
+
+
+@pytest.mark.parametrize(("model", "many"), [("rollout", 0), ("default", 0), ("level", len(OTHERS))])
+def test_known_cells_stay_with_the_model(rollout_panel: bs.Panel, model: str, many: int) -> None:
+    """Others would follow the noise of small cells."""
+    assert len(other_paths(rollout_panel, bs.load_model(model))) == many
 
 
 def test_a_fit_without_its_panel_is_the_model_alone(panel: bs.Panel) -> None:

@@ -10,6 +10,8 @@ where e_k is the mean of placebo k's average gap by the model and e_kr that by e
 deviations of unit k. π is drawn, not picked: its uncertainty is in every draw (ensembles of panel estimators: Athey,
 Bayati, Imbens and Qu 2019).
 
+A model that knows the sampling variance of each cell goes nowhere: the others take the noise of small cells for signal.
+
 Only the place moves. The width is still set by how far the model's own errors go (c and d): donors at the border of
 the others gain more from the classical estimators than a treated unit in their midst, for which a width learned from
 their blended errors is too narrow.
@@ -26,7 +28,8 @@ from bsynth._base.types import FloatArray
 from bsynth.calibration.scores import FLOOR
 from bsynth.errors import SolverError
 from bsynth.frequentist.estimators import find
-from bsynth.model.link import Link
+from bsynth.model.design import knows_cells
+from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.text.numbers import fixed
 
@@ -85,8 +88,14 @@ NO_BLEND = Blend(np.zeros((1, len(OTHERS))), np.ones(1))
 """The model alone."""
 
 
-def other_paths(panel: Panel, link: Link) -> FloatArray:
-    """(R, H) untreated outcomes after the start by each of `OTHERS`, on the scale of ``link``, or an empty array."""
+def other_paths(panel: Panel, spec: ModelSpec) -> FloatArray:
+    """(R, H) untreated outcomes after the start by each of `OTHERS`, on the scale of the model, or an empty array.
+
+    It is empty where the model knows the sampling variance of cells: the others would follow the donors' noise.
+    """
+    if knows_cells(panel, spec):
+        return np.empty((0, 0))
+    link = spec.link
     y, X = link.forward(panel.treated_series), link.forward(panel.donor_matrix)
     if not (np.isfinite(y).all() and np.isfinite(X).all()):
         return np.empty((0, 0))

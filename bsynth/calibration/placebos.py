@@ -206,7 +206,7 @@ def _other_gaps(found: Fit) -> FloatArray:
     if found.panel is None:
         return _no_path()
     forward, observed = found.spec.link.forward, found.observed.values
-    paths = other_paths(found.panel, found.spec.link)
+    paths = other_paths(found.panel, found.spec)
     if not paths.size:
         return _no_path()
     unit = float(forward(observed[: found.n_pre]).std(ddof=1))

@@ -112,7 +112,7 @@ class Calibration(Pictured):
         panel = self.fit.panel
         if panel is None or not self.lesson.blend.mean.any():
             return None
-        paths = other_paths(panel, self.fit.spec.link)
+        paths = other_paths(panel, self.fit.spec)
         return paths if paths.size else None
 
     @cached_property

@@ -16,7 +16,6 @@ import pytest
 import bsynth as bs
 from bsynth._base.types import FloatArray
 from bsynth._base.versions import versions
-from bsynth.calibration import OTHERS
 from bsynth.evidence import offsets
 from bsynth.evidence.engine import posterior
 from bsynth.evidence.record import Settings, key_of, measure
@@ -109,8 +108,6 @@ def test_a_level_far_from_the_donors_costs_nothing() -> None:
     found: dict[str, dict[str, float]] = {}
     for name in (*MODELS, CALIBRATED):
         settings = SETTINGS.sampler() | {"model": name, "world": 1}
-        if name == CALIBRATED:
-            settings |= {"others": list(OTHERS)}
         model = "default" if name == CALIBRATED else name
         store = Store(Path(".evidence") / "offsets.jsonl", key_of(_spec(model), settings))
         piece = _calibrated_piece if name == CALIBRATED else functools.partial(_piece, name)

@@ -13,7 +13,6 @@ import pytest
 
 import bsynth as bs
 from bsynth._base.versions import versions
-from bsynth.calibration import OTHERS
 from bsynth.panel.simulate import ROLLOUT_EFFECT, rollout_panel_arguments
 
 FILE = Path(__file__).with_name("rollout_log.json")
@@ -65,7 +64,6 @@ def _summary(rows: list[dict]) -> dict[str, dict[str, float]]:
 @pytest.mark.evidence
 def test_rollout_log() -> None:
     current = {
-        "others": list(OTHERS),
         "models": {m: bs.load_model(m).to_dict() for m in MODELS},
         "versions": versions(),
     }
