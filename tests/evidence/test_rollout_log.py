@@ -63,10 +63,7 @@ def _summary(rows: list[dict]) -> dict[str, dict[str, float]]:
 @pytest.mark.filterwarnings("ignore::bsynth.errors.UnreliableWarning")
 @pytest.mark.evidence
 def test_rollout_log() -> None:
-    current = {
-        "models": {m: bs.load_model(m).to_dict() for m in MODELS},
-        "versions": versions(),
-    }
+    current = {"models": {m: bs.load_model(m).to_dict() for m in MODELS}, "versions": versions()}
     stored = json.loads(FILE.read_text()) if FILE.is_file() else {}
     same = {key: stored.get(key) for key in current} == current
     rows = {r["seed"]: r for r in stored.get("rows", [])} if same else {}
