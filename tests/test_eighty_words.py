@@ -51,10 +51,10 @@ SAID = {
     "prop99": ("moderate", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
     "basque": (
         "inconclusive",
-        r"^Inconclusive: −0\.[67]\d \(−\d\.\d%\), 95% interval −1\.\d+ to \+0\.\d+; chance of a de",
+        r"^Inconclusive: −0\.6\d \(−\d\.\d%\), 95% interval −1\.\d+ to \+0\.\d+; chance of a de",
     ),
     "weekly": ("inconclusive", r"^Inconclusive: \+1,\d+ "),
-    "three": ("inconclusive", r"^Inconclusive: cigarette sales −(?:9|1\d)"),
+    "three": ("inconclusive", r"^Inconclusive: cigarette sales −1\d"),
     "unreliable": ("unreliable", r"^UNRELIABLE: the fit did not pass its convergence gate"),
     "none": (
         "inconclusive",
@@ -106,8 +106,7 @@ def test_the_answer_in_eighty_words(
         assert len(summary["per_unit"]) == analysis.panel.n_treated
         draws = analysis.panel.n_treated * analysis.panel.n_post
         assert answer["total"] == pytest.approx(draws * answer["estimate"])
-        assert analysis.calibration is not None
-        direct = analysis.calibration.path()["gap"].sum() * analysis.panel.n_treated
+        direct = analysis.fits[0].effect_draws("predictive")["average"].to_numpy().mean() * draws
         assert answer["total"] == pytest.approx(direct)
     else:
         assert summary["per_unit"] is None

@@ -7,7 +7,7 @@ import pytest
 
 from bsynth.analysis.comparison import said_of
 from bsynth.analysis.verdict import Verdict, answer_of, take_apart, verdict
-from bsynth.analysis.verdict.grade import BARELY, judge
+from bsynth.analysis.verdict.grade import BARELY
 from bsynth.calibration import Backing
 
 
@@ -77,17 +77,6 @@ def test_few_placebos_are_a_doubt_where_students_law_would_hold_zero(
     assert found.grade == grade
     said = f"{many} donor{'s' if many > 1 else ''} cannot back 95%"
     assert (said in found.headline) == (grade == "moderate")
-
-
-@pytest.mark.parametrize(("many", "doubts"), [(38, 1), (8, 1), (7, 2), (4, 2)])
-def test_one_fact_is_one_doubt(numbers: dict[str, Any], many: int, doubts: int) -> None:
-    """From 8 placebos on Student's law asks for less room than "barely" does, and says nothing beside it."""
-    bounds = {"estimate": -5.1, "upper": -0.1, "lower": -10.1}
-    facts = numbers | {"donors": many, "backing": donors(many), "table": copy.deepcopy(numbers["table"])}
-    facts["table"][0] |= bounds
-    sides = take_apart(facts)
-    said = [doubt for doubt in judge(sides, answer_of(sides)).doubts if "barely" in doubt or "cannot back" in doubt]
-    assert len(said) == doubts
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,13 @@
 """Donor calibration: what the untreated units' own post-period gaps say about the model's intervals.
 
-Each donor in turn plays the treated unit (truth 0). Their fits teach four things:
+Each donor in turn plays the treated unit (truth 0). Their fits teach three things:
 
 - π, how common each form of drift is among units, when the model leaves it open: x_kc = π_c s_kc / Σ π s with
   s_kc the posterior probability of form c at even prior odds, π_c = (1 + Σ x_kc) / (C + J), iterated;
-- how far the counterfactual goes from the model's towards classical ones (`bsynth.calibration.blend`);
 - c, which scales the model's standard deviation, and d, the extrapolation error that no pre-period can
   show: e_k ~ t₈(0, √(c² s_k² + d²)), log c ~ N(0, 1), d ~ Exponential with a quarter of the root mean square of
-  the e_k as its mean, on a grid, where e_k and s_k are mean and sd of placebo k's average gap by the model in
-  pre-period standard deviations of unit k;
+  the e_k as its mean, on a grid, where e_k and s_k are mean and sd of placebo k's average gap in pre-period standard
+  deviations of unit k;
 - m, how far single periods scatter about their average beside what the model says (`bsynth.calibration.paths`).
 
 The calibrated interval of the treated unit's average is its mean plus t₈ · √(c² s² + d²), averaged over the
@@ -19,7 +18,6 @@ it (`bsynth.panel.groups`).
 """
 
 from bsynth.calibration.backing import Backing
-from bsynth.calibration.blend import OTHERS, Blend
 from bsynth.calibration.calibrate import calibrate, too_few
 from bsynth.calibration.components import component_of, factors, learn_shares, support
 from bsynth.calibration.donors import (
@@ -28,7 +26,6 @@ from bsynth.calibration.donors import (
     DonorFits,
     Lesson,
     at_shares,
-    blend_of,
     donor_fits,
     learn,
     players,
@@ -44,9 +41,7 @@ from bsynth.calibration.result import Calibration
 __all__ = [
     "MIN_PLACEBOS",
     "MOST_PLACEBOS",
-    "OTHERS",
     "Backing",
-    "Blend",
     "Calibration",
     "DonorFits",
     "Inflation",
@@ -54,7 +49,6 @@ __all__ = [
     "PlaceboFit",
     "Scatter",
     "at_shares",
-    "blend_of",
     "calibrate",
     "calibrated_paths",
     "component_of",

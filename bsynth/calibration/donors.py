@@ -10,7 +10,6 @@ import numpy as np
 from bsynth._base.brief import Brief
 from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.degenerate import unit_lacks
-from bsynth.calibration.blend import NO_BLEND, Blend, learn_blend
 from bsynth.calibration.components import factors, learn_shares
 from bsynth.calibration.groups import Group, draw_groups
 from bsynth.calibration.inflation import Inflation, learn_inflation
@@ -46,8 +45,6 @@ class Lesson(Brief):
         Posterior of how far periods scatter about their average.
     worth : float
         How many separate placebos they are worth; groups overlap (`bsynth.panel.groups.separate`).
-    blend : Blend
-        Posterior of how far the counterfactual goes towards classical ones.
     """
 
     shares: Mapping[str, float] | None
@@ -55,11 +52,6 @@ class Lesson(Brief):
     inflation: Inflation
     scatter: Scatter = field(default_factory=lambda: learn_scatter(np.empty((0, 0)), ()))
     worth: float = math.nan
-    blend: Blend = NO_BLEND
-
-    def of(self, placebo: PlaceboFit) -> PlaceboFit:
-        """A placebo with its draws where the blended counterfactual lies, as a treated unit's are moved."""
-        return placebo.towards(self.blend, self.factors)
 
     @property
     def drifting(self) -> float | None:
@@ -127,31 +119,16 @@ def _taught(
     placebos: Sequence[PlaceboFit], prior: Mapping[str, float] | None, shares: Mapping[str, float] | None
 ) -> Lesson:
     weights = factors(shares, prior)
-    worth = separate([p.members for p in placebos])
-    each = worth / max(len(placebos), 1)
-    blend = blend_of(placebos, weights, each)
     found = [p.reweighted(weights) for p in placebos]
     paths = [p.moments(weights) for p in placebos]
+    worth = separate([p.members for p in placebos])
+    each = worth / max(len(placebos), 1)
     return Lesson(
         shares,
         weights,
         learn_inflation([e for e, _ in found], [s for _, s in found], each=each),
         learn_scatter(np.array([m.mean for m in paths]), paths, each=each),
         worth,
-        blend,
-    )
-
-
-def blend_of(placebos: Sequence[PlaceboFit], weights: FloatArray, each: float, *, periods: int | None = None) -> Blend:
-    """What placebos teach about the blend by their errors over the first ``periods`` after the start, or all."""
-    errors = [
-        p.reweighted(weights)[0]
-        if periods is None
-        else float(np.average(p.path[:, :periods].mean(axis=1), weights=p.weights(weights)))
-        for p in placebos
-    ]
-    return learn_blend(
-        errors, [p.others[:, :periods].mean(axis=1) if p.others.size else p.others for p in placebos], each=each
     )
 
 

@@ -13,7 +13,6 @@ from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run
-from bsynth.calibration.blend import Blend, other_paths
 from bsynth.calibration.components import components_of
 from bsynth.calibration.groups import Group
 from bsynth.calibration.paths import PathMoments, path_moments
@@ -25,7 +24,7 @@ from bsynth.pieces import Record, Store, digest, run_pieces
 
 KEPT = 1000
 """Draws kept of each placebo's gaps."""
-_FORMAT = 6
+_FORMAT = 5
 """Of a store's lines. It is part of their key: lines of another format are computed again, not misread."""
 
 
@@ -51,7 +50,6 @@ class PlaceboFit(Brief):
     status : "ok" or "unreliable"
     seconds : float
     path : (n, n_post) draws of the predictive gap of each period; ``average`` is their mean over periods.
-    others : (R, n_post) gap of each period by each of `bsynth.calibration.blend.OTHERS`; empty where there is none.
     """
 
     unit: Label | Group
@@ -64,7 +62,6 @@ class PlaceboFit(Brief):
     status: str
     seconds: float
     path: FloatArray = field(default_factory=_no_path)
-    others: FloatArray = field(default_factory=_no_path)
 
     @property
     def name(self) -> Label:
@@ -85,20 +82,6 @@ class PlaceboFit(Brief):
         weights = self.weights(factors)
         mean = float(np.average(self.average, weights=weights))
         return mean, float(np.sqrt(np.average((self.average - mean) ** 2, weights=weights)))
-
-    def towards(self, blend: Blend, factors: FloatArray) -> "PlaceboFit":
-        """The same with every draw moved to where a counterfactual blended so lies; ``factors`` as in `reweighted`."""
-        if not self.others.size:
-            return self
-        weights, share = self.weights(factors), blend.draw(len(self.average))
-        average = self.average + share @ (self.others.mean(axis=1) - np.average(self.average, weights=weights))
-        if not self.path.size:
-            return replace(self, average=average)
-        return replace(
-            self,
-            average=average,
-            path=self.path + share @ (self.others - np.average(self.path, axis=0, weights=weights)),
-        )
 
     def moments(self, factors: FloatArray) -> PathMoments:
         """Of the gap of each period, when draws of each component weigh ``factors`` (C,)."""
@@ -197,20 +180,7 @@ def summarise_placebo(found: Fit, unit: Label | Group) -> PlaceboFit:
         status=found.status,
         seconds=found.provenance.seconds,
         path=path,
-        others=_other_gaps(found),
     )
-
-
-def _other_gaps(found: Fit) -> FloatArray:
-    """(R, H) gap of each period by each estimator that a calibration may go towards, units of `PlaceboFit`."""
-    if found.panel is None:
-        return _no_path()
-    forward, observed = found.spec.link.forward, found.observed.values
-    paths = other_paths(found.panel, found.spec)
-    if not paths.size:
-        return _no_path()
-    unit = float(forward(observed[: found.n_pre]).std(ddof=1))
-    return np.asarray((forward(observed[found.n_pre :]) - paths) / unit).round(5)
 
 
 def _key(panel: Panel, spec: ModelSpec, sampling: Sampling) -> str:

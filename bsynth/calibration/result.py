@@ -1,6 +1,5 @@
 """A fit beside its donors' placebo fits: the calibrated intervals, and what they rest on, in words."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +13,6 @@ from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration.backing import Backing, backing
-from bsynth.calibration.blend import other_paths
 from bsynth.calibration.donors import Lesson, learned
 from bsynth.calibration.inflation import Inflation
 from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii, profile_of
@@ -100,24 +98,7 @@ class Calibration(Pictured):
 
     @cached_property
     def _untreated(self) -> FloatArray:
-        """(S, H) draws of the blended untreated outcome of each treated period, noise and all, on the model's scale."""
-        found = self._model_alone
-        if self._others is None:
-            return found
-        return np.asarray(found + self.lesson.blend.draw(len(found)) @ (self._others - found.mean(axis=0)))
-
-    @cached_property
-    def _others(self) -> FloatArray | None:
-        """(R, H) the same by the classical estimators towards which the counterfactual goes; None when it does not."""
-        panel = self.fit.panel
-        if panel is None or not self.lesson.blend.mean.any():
-            return None
-        paths = other_paths(panel, self.fit.spec)
-        return paths if paths.size else None
-
-    @cached_property
-    def _model_alone(self) -> FloatArray:
-        """(S, H) draws of the untreated outcome by the model alone, on its scale."""
+        """(S, H) draws of the untreated outcome of each treated period, noise and all, on the scale of the model."""
         draws = self.fit.counterfactual("predictive").isel(time=slice(self.fit.n_pre, None))
         flat = draws.stack(sample=("chain", "draw")).transpose("sample", "time").to_numpy()
         # In one order in memory: sums of a calibration and of its copy from a file are the same to the last bit.
@@ -133,7 +114,7 @@ class Calibration(Pictured):
         forms = tuple(self.lesson.shares or ())
         rows = []
         for placebo in self.placebos:
-            error, sd = self.lesson.of(placebo).reweighted(self.lesson.factors)
+            error, sd = placebo.reweighted(self.lesson.factors)
             rows.append(
                 (placebo.name, error, sd, error / max(sd, FLOOR), placebo.status, *(placebo.support if forms else ()))
             )
@@ -141,13 +122,8 @@ class Calibration(Pictured):
 
     @property
     def average_sd(self) -> float:
-        """The sd of the treated unit's average effect before c and d, pre-period sd units."""
+        """The model's own sd of the treated unit's average effect, pre-period sd units."""
         return float(self._untreated.mean(axis=1).std()) / self.unit
-
-    @property
-    def centre(self) -> float:
-        """The calibrated average effect, pre-period sd units; on a log or logit scale not of the outcome."""
-        return (float(self._observed.mean()) - float(self._untreated.mean())) / self.unit
 
     def effects(self, level: float = 0.95, *, full: bool = False) -> pd.DataFrame:
         """Calibrated rows of average, cumulative and lift, in the columns of every effects table.
@@ -158,7 +134,6 @@ class Calibration(Pictured):
         base = self.fit.effects(level)
         bounds, positive = self._by_draws(level) if not self.fit.spec.link.is_linear else self._by_law(level)
         table = base[["estimand", "estimate"]].assign(
-            estimate=base["estimate"] if self._others is None else self._estimates(base["estimand"]),
             lower=[bounds[name][0] for name in base["estimand"]],
             upper=[bounds[name][1] for name in base["estimand"]],
             level=level,
@@ -170,17 +145,10 @@ class Calibration(Pictured):
         table = effects.refuse_lift(table)
         return effects.complete(table, method="bayes", model=self.fit.spec.name, seconds=self.seconds)
 
-    def _estimates(self, names: Iterable[str]) -> list[float]:
-        """The blended estimate of each estimand, outcome units: that of the mean of its draws, before c and d."""
-        average = float((self._observed - self.fit.spec.link.back(self._untreated)).mean())
-        found = effects.estimand_bounds(
-            average, average, observed=float(self._observed.mean()), periods=len(self._observed)
-        )
-        return [found[name][0] for name in names]
-
     def _by_law(self, level: float) -> tuple[dict[str, tuple[float, float]], float]:
         """Bounds of each estimand and the chance of an increase, from the distribution of the average effect."""
-        observed, centre = float(self._observed.mean()), self.centre
+        observed = float(self._observed.mean())
+        centre = (observed - float(self._untreated.mean())) / self.unit
         lower, upper = (self.unit * bound for bound in self.inflation.interval(level, centre, self.average_sd))
         bounds = effects.estimand_bounds(lower, upper, observed=observed, periods=len(self._observed))
         return bounds, 1 - self.inflation.cdf(0.0, centre, self.average_sd)
@@ -208,9 +176,6 @@ class Calibration(Pictured):
         (radius,) = path_radii([level], found, self.inflation, self.lesson.scatter)
         back = self.fit.spec.link.back
         lower, upper = (back(self.unit * (found.mean + sign * radius)) for sign in (-1, 1))
-        if self._others is not None:
-            middle = back(self._untreated).mean(axis=0)
-            table = table.assign(counterfactual=middle, gap=self._observed - middle)
         found_path = table.assign(
             lower=lower,
             upper=upper,
@@ -226,8 +191,7 @@ class Calibration(Pictured):
         The last row is the cumulative effect of `effects`, with its interval.
         """
         level = check_level(level)
-        gap = self._observed - self.fit.spec.link.back(self._untreated).mean(axis=0)
-        table = self.fit.cumulative(level).assign(cumulative=gap.cumsum())
+        table = self.fit.cumulative(level)
         if not self.fit.spec.link.is_linear:
             tail, sums = (1 - level) / 2, self.paths().cumsum(axis=1)
             lower, upper = np.quantile(sums, [tail, 1 - tail], axis=0)
@@ -289,9 +253,8 @@ class Calibration(Pictured):
         c, d = self.inflation.c_mean, self.inflation.d_mean
         words = [
             f"Calibrated on {self.backing.words()}, each in the place of the treated unit, where the effect is zero: "
-            f"{self.lesson.words()}{'' if self._others is None else self.lesson.blend.words()}{learned(c, d)}; "
-            f"single periods scatter {fixed(self.lesson.scatter.mean, 2)} times as far about their average as the "
-            "model says. So few cannot tell probabilities finer than "
+            f"{self.lesson.words()}{learned(c, d)}; single periods scatter {fixed(self.lesson.scatter.mean, 2)} times "
+            "as far about their average as the model says. So few cannot tell probabilities finer than "
             f"1/{self.backing.independent + 1} apart."
         ]
         treated = len(self.fit.provenance.panel["treated"])
@@ -367,7 +330,6 @@ class Calibration(Pictured):
             "d": self.inflation.d_mean,
             "d_interval": list(self.inflation.spread(self.inflation.d, level)),
             "scatter": self.lesson.scatter.mean,
-            "blend": None if self._others is None else self.lesson.blend.shares(),
             "donors": len(self.placebos),
             "backing": self.backing.to_dict(),
             "drawn_from": self.drawn_from,

@@ -269,8 +269,6 @@ def whole_paths_held(
 
 def null_band(own: PlaceboFit, lesson: Lesson, level: float, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """(H,) lower and upper bound of the calibrated band of a unit by what others teach, its pre-period sd units."""
-    draws = calibrated_paths(
-        lesson.of(own).path, own.weights(lesson.factors), lesson.inflation, lesson.scatter, rng, _CHECKED
-    )
+    draws = calibrated_paths(own.path, own.weights(lesson.factors), lesson.inflation, lesson.scatter, rng, _CHECKED)
     lower, upper, _, _ = _band(draws, level)
     return lower, upper

@@ -137,7 +137,8 @@ def law_of(result: Fit | Calibration, estimand: str) -> Law:
         drawn = result.effect_draws()
         return Drawn(units * drawn["cumulative" if estimand == "total" else estimand])
     post = fit.observed.isel(time=slice(fit.n_pre, None))
-    centre, sd = result.centre, result.average_sd
+    average = fit.effect_draws("predictive")["average"]
+    centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale
     if estimand != "lift":
         periods = 1 if estimand == "average" else post.sizes["time"]
         return Calibrated(result, centre, sd, result.scale * units * periods)

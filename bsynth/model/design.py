@@ -112,11 +112,6 @@ class Design(Brief):
         return self.center + self.scale * (level - weights @ (self.donor_center / self.donor_scale))
 
 
-def knows_cells(panel: Panel, spec: ModelSpec) -> bool:
-    """Whether the model takes the sampling variance of the panel's cells as known."""
-    return spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
-
-
 def make_design(
     panel: Panel, spec: ModelSpec, *, slots: int = 0, periods: int = 0, scale: float | None = None
 ) -> Design:
@@ -133,7 +128,7 @@ def make_design(
     """
     for name, room in (("slots", slots), ("periods", periods)):
         check_whole(room, name, 0, "what to make room for")
-    known = knows_cells(panel, spec)
+    known = spec.cells.variance == "known" or (spec.cells.variance == "auto" and panel.cells is not None)
     pre = slice(0, panel.n_pre)
     _check_outcomes(panel, spec)
     with np.errstate(divide="ignore", invalid="ignore"):  # the treated outcomes after the start are in no likelihood

@@ -20,9 +20,7 @@ from bsynth.calibration import (
     MIN_PLACEBOS,
     MOST_PLACEBOS,
     Inflation,
-    Lesson,
     PlaceboFit,
-    blend_of,
     factors,
     learn_inflation,
     learn_shares,
@@ -189,17 +187,15 @@ def _moments(placebo: PlaceboFit, weights: FloatArray, duration: int) -> tuple[f
     return mean, float(np.sqrt(np.average((draws - mean) ** 2, weights=each)))
 
 
-def _taught(others: Sequence[PlaceboFit], prior: Any, duration: int) -> Lesson:
+def _taught(others: Sequence[PlaceboFit], prior: Any, duration: int) -> tuple[Inflation, FloatArray]:
     """What some placebos teach about the average of the first ``duration`` periods of another unit."""
     shares = None
     if prior is not None:
         shares = dict(zip(prior, learn_shares([p.support for p in others]).tolist(), strict=True))
     weights = factors(shares, prior)
-    each = separate([p.members for p in others]) / len(others)
-    blend = blend_of(others, weights, each, periods=duration)
     found = [_moments(p, weights, duration) for p in others]
-    inflation = learn_inflation([e for e, _ in found], [s for _, s in found], each=each)
-    return Lesson(shares, weights, inflation, blend=blend)
+    each = separate([p.members for p in others]) / len(others)
+    return learn_inflation([e for e, _ in found], [s for _, s in found], each=each), weights
 
 
 def _radii(inflation: Inflation, sd: float, level: float) -> tuple[float, float]:
@@ -214,12 +210,12 @@ def window_rows(
 ) -> tuple[pd.DataFrame, Inflation]:
     """One row per unit, each by what the others teach, and what all donors teach."""
     rows, panel, prior, forward = [], window.panel, switch_prior(spec), spec.link.forward
-    all_taught = _taught(window.placebos, prior, duration)
+    all_taught, weights = _taught(window.placebos, prior, duration)
     for placebo, others in window.plays():
         treated = placebo is window.treated
-        lesson = all_taught if treated else _taught(others, prior, duration)
-        error, sd = _moments(lesson.of(placebo), lesson.factors, duration)
-        radius, one_sided = _radii(lesson.inflation, sd, level)
+        inflation, own = (all_taught, weights) if treated else _taught(others, prior, duration)
+        error, sd = _moments(placebo, own, duration)
+        radius, one_sided = _radii(inflation, sd, level)
         series = _series(window, placebo)
         rows.append(
             {
@@ -229,7 +225,7 @@ def window_rows(
                 "base": float(series[panel.n_pre : panel.n_pre + duration].mean()),
             }
         )  # fmt: skip
-    return pd.DataFrame(rows), all_taught.inflation
+    return pd.DataFrame(rows), all_taught
 
 
 def _own_rows(

@@ -14,7 +14,6 @@ import pytest
 
 import bsynth as bs
 from bsynth._base.versions import versions
-from bsynth.calibration import OTHERS
 from bsynth.evidence.placebos import SOURCES, never_treated
 from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.findings.bands import MEASURED, MEASURED_LEVEL, MEASURED_MODEL
@@ -47,7 +46,7 @@ def _summary(rows: list[Record]) -> dict[str, Any]:
 @pytest.mark.evidence
 def test_whole_paths(data_dir: Path) -> None:
     spec = bs.load_model(MEASURED_MODEL)
-    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"bands": list(LEVELS), "seed": 1, "others": list(OTHERS)}))
+    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"bands": list(LEVELS), "seed": 1}))
     found: dict[str, Any] = {"model": spec.name, "interval": "predictive", **SETTINGS.sampler(), "panels": {}}
     for name in PANELS:
         panel = never_treated(name, data_dir)

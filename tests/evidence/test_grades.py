@@ -16,7 +16,6 @@ import pytest
 
 import bsynth as bs
 from bsynth._base.versions import versions
-from bsynth.calibration import OTHERS
 from bsynth.evidence.grades import DONORS, SIZES, WORLDS, graded_panel, summarise
 from bsynth.evidence.grounds import GROUNDS, N_POST, N_PRE
 from bsynth.evidence.record import Settings, key_of, measure
@@ -53,12 +52,7 @@ def _summary(records: dict[str, Record]) -> dict[str, Any]:
 @pytest.mark.evidence
 def test_grades_mean_what_they_say() -> None:
     most = int(os.environ.get("BSYNTH_PANELS", PANELS))
-    store = Store(
-        WORK,
-        key_of(
-            bs.load_model(MODEL), SETTINGS.sampler() | {"methods": list(METHODS), "grades": 1, "others": list(OTHERS)}
-        ),
-    )
+    store = Store(WORK, key_of(bs.load_model(MODEL), SETTINGS.sampler() | {"methods": list(METHODS), "grades": 1}))
     # Panel by panel through all cells, so that a run that is cut short has as many of each.
     for k in range(min(most, PANELS)):
         pieces = {

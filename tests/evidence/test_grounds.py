@@ -17,7 +17,6 @@ import pytest
 
 import bsynth as bs
 from bsynth._base.versions import versions
-from bsynth.calibration import OTHERS
 from bsynth.evidence.grounds import GROUNDS, LEVELS, N_POST, N_PRE, ground_panel, score, summarise
 from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.worlds import draw_noise
@@ -40,9 +39,7 @@ def test_intervals_hold_known_truth() -> None:
     spec = bs.load_model(MODEL)
     most = int(os.environ.get("BSYNTH_PANELS", max(PANELS.values())))
     sizes = [int(j) for j in os.environ.get("BSYNTH_DONORS", ",".join(map(str, PANELS))).split(",")]
-    store = Store(
-        WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "grounds": 1, "others": list(OTHERS)})
-    )
+    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "grounds": 1}))
     # Panel by panel through all worlds, so that a run that is cut short has as many of each.
     for k in range(min(most, max(PANELS[j] for j in sizes))):
         pieces = {

@@ -47,8 +47,7 @@ def _piece(name: str, k: int) -> Record:
     unit = _unit(log, panel)
     effect = (panel.treated_series[log.n_pre :].mean() - design.to_outcome(found.predictive)) / unit
     tail = (1 - LEVEL) / 2
-    moments = float(effect.mean()), float(effect.std())
-    return _row(log, panel, moments, np.quantile(effect, [tail, 1 - tail]), found.healthy)
+    return _row(log, panel, effect, np.quantile(effect, [tail, 1 - tail]), found.healthy)
 
 
 def _calibrated_piece(k: int) -> Record:
@@ -62,20 +61,19 @@ def _calibrated_piece(k: int) -> Record:
         found = bs.calibrate(panel, "default", sampling=sampling, progress=False)
     average = found.effects(LEVEL).iloc[0]
     unit = _unit(log, panel)
-    estimate, sd = float(average["estimate"]) / unit, found.average_sd * found.scale / unit
-    return _row(log, panel, (estimate, sd), np.array([average["lower"], average["upper"]]) / unit, found.status == "ok")
+    effect = found.fit.effect_draws()["average"].to_numpy().ravel() / unit
+    return _row(log, panel, effect, np.array([average["lower"], average["upper"]]) / unit, found.status == "ok")
 
 
 def _unit(log: offsets.Log, panel: bs.Panel) -> float:
     return float(np.sqrt(panel.treated_cell_variance.mean() * (1 / log.n_pre + 1 / log.n_post)))
 
 
-def _row(log: offsets.Log, panel: bs.Panel, effect: tuple[float, float], bounds: FloatArray, healthy: bool) -> Record:
-    """Mean and sd of the ``effect``, its bounds, all in sampling sd of difference in differences, and the log."""
+def _row(log: offsets.Log, panel: bs.Panel, effect: FloatArray, bounds: FloatArray, healthy: bool) -> Record:
     gap = panel.treated_series - panel.donor_matrix.mean(axis=1)
     return {
-        "estimate": effect[0],
-        "sd": effect[1],
+        "estimate": float(effect.mean()),
+        "sd": float(effect.std()),
         "bounds": bounds.tolist(),
         "did": float(gap[log.n_pre :].mean() - gap[: log.n_pre].mean()) / _unit(log, panel),
         "offset": float(log.offset),

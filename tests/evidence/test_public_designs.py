@@ -18,7 +18,6 @@ import pytest
 
 import bsynth as bs
 from bsynth._base.versions import versions
-from bsynth.calibration import OTHERS
 from bsynth.evidence.designs import DESIGNS, autoregression, correlations, design_panel, parts
 from bsynth.evidence.geo import GEO_WORLDS, geo_panel
 from bsynth.evidence.grounds import LEVELS, score, summarise
@@ -54,9 +53,7 @@ def _rmse(values: list[float]) -> float:
 def test_intervals_and_errors_on_public_designs(data_dir: Path) -> None:
     spec = bs.load_model(MODEL)
     most = int(os.environ.get("BSYNTH_PANELS", DRAWS))
-    store = Store(
-        WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "designs": 1, "others": list(OTHERS)})
-    )
+    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "designs": 1}))
     for k in range(most):
         pieces: dict[str, Callable[[], Record]] = {}
         if k < PANELS:

@@ -91,7 +91,6 @@ def test_with_a_calibration_it_is_of_the_calibrated_paths(made, world: bs.Panel,
     held = whole_paths_held(placebos, prior, 0.9)
     assert (found.held, found.units) == (int(held.sum()), 6)
     assert f"held the whole path of {held.sum()}, each by what the others teach" in found.sentences()[-1]
-    first = placebos[0]
-    far = replace(first, path=first.path + 50.0, average=first.average + 50.0, others=first.others + 50.0)
+    far = replace(placebos[0], path=placebos[0].path + 50.0, average=placebos[0].average + 50.0)
     assert whole_paths_held((far, *placebos[1:]), prior, 0.9).tolist()[0] is False
     assert path_band(calibration, interval="mean").held is None

@@ -23,8 +23,7 @@ The answer's interval is the calibrated one where there is one. The doubts:
    moved against the treated series do;
 8. what the interval is calibrated on is too little to back it: with n independent placebos the size of an error is
    known as a standard deviation from n values is, so an interval that would hold zero if it were longer by the ratio of
-   Student's quantile with n degrees of freedom to the normal's is backed by too few. (7 placebos: by a fifth. With more
-   it asks for less room than the first doubt, which then says it alone: one fact is one doubt.) Donors
+   Student's quantile with n degrees of freedom to the normal's is backed by too few. (7 placebos: by a fifth.) Donors
    that play the treated unit one by one are independent; groups of them, which play a mean of several units, and
    placebo waves overlap, and count for what they are worth (`bsynth.panel.groups.separate`): 30 groups of 8 out of 25
    donors for 7.
@@ -180,9 +179,7 @@ def _few(s: Sides, answer: Answer) -> str:
         return ""
     many, tail = max(int(found["independent"]), 1), (1 + answer.level) / 2
     longer = float(special.stdtrit(many, tail) / special.ndtri(tail))
-    needed = (longer - 1) / 2
-    # An interval that barely excludes zero has said so where that asks for more.
-    if answer.clear is not None and (answer.clear >= needed or needed < BARELY):
+    if answer.clear is not None and answer.clear >= (longer - 1) / 2:
         return ""
     return f"{count(many, found['one'])} cannot back {percent(answer.level)}"
 

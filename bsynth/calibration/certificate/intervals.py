@@ -80,51 +80,40 @@ def window_tables(
         own = moments(draws[id(placebo)], placebo.weights(lesson.factors))
         taught = [moments(draws[id(o)], o.weights(lesson.factors)) for o in others]
         scores = np.abs([standardised(m.mean, m.sd) for m in taught])
-        blended = moments(columns_of(lesson.of(placebo)), placebo.weights(lesson.factors))
-        bounds = unit_bounds(own, blended, lesson, scores, levels)
+        bounds = unit_bounds(own, lesson, scores, levels)
         names = {"unit": placebo.name, "start": window.start, "window": number}
-        centres = {"calibrated": blended.mean}
-        tables.append(_long(own.mean, centres, bounds, window, levels).assign(**names))
-        pit = _pit(own, blended, lesson)
-        pits.append(names | pit | {"estimate": own.mean[-1], "sd": own.sd[-1], "status": placebo.status})
+        tables.append(_long(own, bounds, window, levels).assign(**names))
+        pits.append(names | _pit(own, lesson) | {"estimate": own.mean[-1], "sd": own.sd[-1], "status": placebo.status})
     first = ["unit", "start", "window"]
     table = pd.concat(tables, ignore_index=True)
     return table[[*first, *(c for c in table if c not in first)]], pd.DataFrame(pits)
 
 
 def unit_bounds(
-    own: Moments, blended: Moments, lesson: Lesson, scores: FloatArray, levels: Sequence[float]
+    own: Moments, lesson: Lesson, scores: FloatArray, levels: Sequence[float]
 ) -> dict[str, tuple[FloatArray, FloatArray]]:
-    """Lower and upper (levels, 2H) of each kind of interval; ``scores`` (m, 2H) are |mean|/sd of the other units.
-
-    ``own`` is by the model alone, ``blended`` where the lesson moves it.
-    """
+    """Lower and upper (levels, 2H) of each kind of interval; ``scores`` (m, 2H) are |mean|/sd of the other units."""
     tails = [(1 - level) / 2 for level in levels]
     found = weighted_quantiles(own.columns, own.weights, [*tails, *(1 - t for t in tails)])
-    calibrated = path_radii(levels, blended.path, lesson.inflation, lesson.scatter)
+    calibrated = path_radii(levels, own.path, lesson.inflation, lesson.scatter)
     conformal = conformal_quantiles(scores, levels) * own.sd
     return {
         "base": (found[: len(tails)], found[len(tails) :]),
-        "calibrated": (blended.mean - calibrated, blended.mean + calibrated),
+        "calibrated": (own.mean - calibrated, own.mean + calibrated),
         "conformal": (own.mean - conformal, own.mean + conformal),
     }
 
 
-def _pit(own: Moments, blended: Moments, lesson: Lesson) -> dict[str, float]:
+def _pit(own: Moments, lesson: Lesson) -> dict[str, float]:
     """Where the truth falls in each predictive distribution of the average effect."""
     below = float(own.weights[own.columns[:, -1] <= 0].sum() / own.weights.sum())
-    calibrated = lesson.inflation.cdf(0.0, float(blended.mean[-1]), float(blended.sd[-1]))
-    return {"base": below, "calibrated": calibrated}
+    return {"base": below, "calibrated": lesson.inflation.cdf(0.0, float(own.mean[-1]), float(own.sd[-1]))}
 
 
 def _long(
-    own: FloatArray,
-    centres: Mapping[str, FloatArray],
-    bounds: dict[str, tuple[FloatArray, FloatArray]],
-    window: PlaceboWindow,
-    levels: Sequence[float],
+    own: Moments, bounds: dict[str, tuple[FloatArray, FloatArray]], window: PlaceboWindow, levels: Sequence[float]
 ) -> pd.DataFrame:
-    """One row per estimand, period, level and kind, about ``own`` (2H,) or the kind's own centre."""
+    """One row per estimand, period, level and kind."""
     horizon = window.panel.n_post
     times = window.panel.period_labels()[window.panel.n_pre :]
     to_date = np.arange(1, horizon + 1)
@@ -146,7 +135,7 @@ def _long(
                             "time": pd.Series(labels, dtype=object),
                             "level": level,
                             "kind": kind,
-                            "estimate": factor * centres.get(kind, own)[at],
+                            "estimate": factor * own.mean[at],
                             "lower": factor * lower[row, at],
                             "upper": factor * upper[row, at],
                         }

@@ -32,7 +32,7 @@ def treated_table(calibration: Calibration, quantiles: FloatArray, levels: Seque
                 {
                     "estimand": "period",
                     "time": path["time"].to_numpy(dtype=object),
-                    "estimate": path["gap"].to_numpy(),
+                    "estimate": period,
                     "lower": path["gap_lower"].to_numpy(),
                     "upper": path["gap_upper"].to_numpy(),
                 }

@@ -14,7 +14,6 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "bayesian.forecast": ("Forecast",),
     "bayesian.result": ("Provenance",),
     "bayesian.waves.result": ("WavesFit",),
-    "calibration.blend": ("Blend",),
     "calibration.certificate.certificate": ("Certificate",),
     "calibration.certificate.windows": ("PlaceboWindow",),
     "calibration.donors": ("Lesson",),
