@@ -228,7 +228,7 @@ class MultiCellAnalysis(Pictured):
         ]
         if not posterior:
             words.append(
-                "Without a model an effect is calibrated on the same pairs; each cell's own analysis has its placebo test."
+                "Without a model an effect is calibrated on these pairs; each cell's own analysis has its placebo test."
             )
         if len({(each.start, each.end) for each in self.panel.panels.values()}) > 1:
             words.append("Cells have windows of their own, so that differences are also between times.")

@@ -8,9 +8,10 @@ from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.frozen import FrozenPlan, followed, frozen_plan
 from bsynth.analysis.multicell import MultiCellAnalysis, compare_cells
 from bsynth.analysis.outcomes import Outcomes
-from bsynth.analysis.plan import plan_analysis
+from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis
 from bsynth.analysis.run import run_analysis
+from bsynth.analysis.waves.plan import WavesPlan
 from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError
