@@ -41,7 +41,7 @@ def judged(name: object, row: Mapping[Any, Any]) -> str:
     --------
     >>> judged("a", {"estimate": 2.0, "lower": 0.5, "upper": 3.5, "joint_lower": -0.1, "joint_upper": 4.1,
     ...     "excludes_zero": False, "status": "ok"})
-    'a: +2.00 [−0.1, +4.1], which holds zero; by itself its interval has no zero, which asking several times may do.'
+    'a: +2.0 [−0.1, +4.1], which holds zero; by itself its interval has no zero, which asking several times may do.'
     """
     failed = f"{UNRELIABLE}: " if row["status"] != "ok" else ""
     estimate = numbers(row["estimate"], signed=True)[0]
@@ -49,7 +49,8 @@ def judged(name: object, row: Mapping[Any, Any]) -> str:
         return f"{failed}{name}: {estimate}, and there is no interval."
     if math.isinf(row["joint_lower"]) and math.isinf(row["joint_upper"]):
         return f"{failed}{name}: {estimate}; at that level its interval has no ends, so nothing is excluded."
-    inside = bracket(numbers(row["joint_lower"], row["joint_upper"], signed=True))
+    estimate, *ends = numbers(row["estimate"], row["joint_lower"], row["joint_upper"], signed=True)
+    inside = bracket(ends)
     said = "without zero, also beside the others" if row["excludes_zero"] else "which holds zero"
     alone = row["lower"] > 0 or row["upper"] < 0
     only = "; by itself its interval has no zero, which asking several times may do" if alone else ""

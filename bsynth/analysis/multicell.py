@@ -22,7 +22,7 @@ from bsynth.frequentist.estimators import demeaned
 from bsynth.model.link import IDENTITY, Link
 from bsynth.panel import MultiCellPanel, Panel
 from bsynth.text.marks import mark, status_of
-from bsynth.text.numbers import bracket, count, fixed, numbers, percent
+from bsynth.text.numbers import bracket, count, fixed, number, percent
 from bsynth.text.result import Pictured
 
 MINUS = " − "
@@ -83,7 +83,7 @@ class MultiCellAnalysis(Pictured):
     @property
     def title(self) -> str:
         """The outcome, and the cells."""
-        return f"{self.panel.labels.outcome} of {len(self.analyses)} cells: {', '.join(self.analyses)}"
+        return f"{self.panel.labels.outcome} of {len(self.analyses)} cells: {'; '.join(self.analyses)}"
 
     @cached_property
     def cells(self) -> dict[str, CellEffect]:
@@ -259,10 +259,8 @@ def _correlated(row: Mapping[Any, Any], level: float) -> str:
     )
     if row["width"] != row["width"]:
         return f"{said}."
-    width, apart = numbers(row["width"], row["width_at_zero"])
-    return (
-        f"{said}; the {percent(level)} interval of the difference is {width} wide, and at a correlation of 0 {apart}."
-    )
+    width, apart = number(row["width"]), number(row["width_at_zero"])
+    return f"{said}; the {percent(level)} interval of the difference is {width} wide, and would be {apart} without it."
 
 
 def compare_cells(panel: MultiCellPanel[Panel], analyses: Mapping[str, Analysis]) -> MultiCellAnalysis:
