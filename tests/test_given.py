@@ -31,6 +31,7 @@ PANEL = bs.Panel.from_long(FRAME, **ROLES)
 STUB: Any = bs.Fit(None, None, None, None, PANEL)  # type: ignore[arg-type]
 """Of the right type, and of a panel."""
 WAVES = bs.Panel.from_long(FRAME, unit="unit", time="time", outcome="outcome", start={0: 30, 1: 32})
+CELLS: Any = bs.Panel.from_long(FRAME, unit="unit", time="time", outcome="outcome", treated={"A": 0, "B": 1}, start=30)
 WAVES_STUB: Any = bs.WavesFit(WAVES, *[None] * 10)  # type: ignore[arg-type]
 """Of the right type: what is wrong beside it is refused before it is looked at."""
 
@@ -146,6 +147,7 @@ BESIDE: dict[str, dict[str, Any]] = {
     "decide": {"cost": 1.0, "value_per_unit": 1.0, "estimand": "total"},
     "plot_bootstrap": {"boot": bs.bootstrap(PANEL, cluster="time", replicates=20, progress=False)},
     "plot_calendar": {"panel": WAVES},
+    "plot_cells": {"analysis": bs.analyse(CELLS, models=["none"], methods=["did"], progress=False)},
     "plot_checks": {"report": CheckReport("level", ())},
     "plot_comparison": {"comparison": bs.compare(PANEL, ["sc", "did"], progress=False)},
     "plot_donor_audit": {"audit": bs.audit_donors(PANEL, progress=False)},

@@ -21,7 +21,8 @@ from matplotlib.axes import Axes
 
 import bsynth as bs
 from bsynth._base.brief import LINE, Brief
-from bsynth.analysis import Analysis, Comparison, PlanReview, WavesAnalysis
+from bsynth.analysis import Analysis, Comparison, MultiCellAnalysis, Outcomes, PlanReview, WavesAnalysis
+from bsynth.analysis.multicell import compare_cells
 from bsynth.analysis.review import review
 from bsynth.calibration.waves import calibrate_waves
 from bsynth.checks import CheckReport, LeaveFutureOut
@@ -41,6 +42,7 @@ from bsynth.frequentist import (
     StaggeredEstimate,
 )
 from bsynth.model.scales import ScaleChoice
+from bsynth.panel import MultiCellPanel
 from bsynth.panel.quality import DataQuality
 from bsynth.panel.simulate import simulate_factor
 from bsynth.planning import MMMPrior, RankedUnits, Rehearsal, RolloutPlan
@@ -90,6 +92,13 @@ def _waves(given: Given) -> bs.StaggeredPanel:
     return bs.Panel.from_long(frame, **roles, start={0: 14, 1: 16})
 
 
+def _cells(given: Given) -> MultiCellAnalysis:
+    """The panel's own fit as that of two cells."""
+    panel = MultiCellPanel({"A": given.panel, "B": given.panel})
+    analysis = Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0)
+    return compare_cells(panel, {"A": analysis, "B": analysis})
+
+
 MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     bs.Calibration: lambda given: given.calibration,
     bs.Certificate: lambda given: given.certificate,
@@ -134,6 +143,10 @@ MAKERS: dict[type[Result], Callable[[Given], Result]] = {
     PredictionInterval: lambda given: bs.prediction_interval(given.panel, seed=1),
     WavesAnalysis: lambda given: WavesAnalysis(
         given.waves.fit.panel, (given.waves.fit,), {}, {}, 0.95, 0, calibration=given.waves
+    ),
+    MultiCellAnalysis: _cells,
+    Outcomes: lambda given: Outcomes(
+        {name: Analysis(given.panel, (given.fit,), {}, {}, 0.95, 0) for name in ("one", "two")}
     ),
     bs.WavesFit: lambda given: given.waves.fit,
     bs.WavesCalibration: lambda given: given.waves,

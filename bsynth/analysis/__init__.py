@@ -5,6 +5,8 @@ from bsynth.analysis.comparison import Comparison
 from bsynth.analysis.findings import FINDINGS
 from bsynth.analysis.frozen import FrozenPlan, followed, freeze, frozen_plan
 from bsynth.analysis.methods import METHODS, REFERENCE, STANDARD, choose_methods
+from bsynth.analysis.multicell import MultiCellAnalysis, compare_cells
+from bsynth.analysis.outcomes import Outcomes
 from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis, Finding
 from bsynth.analysis.review import PlanReview
@@ -30,6 +32,8 @@ __all__ = [
     "Fact",
     "Finding",
     "FrozenPlan",
+    "MultiCellAnalysis",
+    "Outcomes",
     "PlanReview",
     "Verdict",
     "WavesAnalysis",
@@ -37,6 +41,7 @@ __all__ = [
     "analyse",
     "choose_methods",
     "compare",
+    "compare_cells",
     "followed",
     "freeze",
     "frozen_plan",

@@ -6,14 +6,18 @@ from typing import Any, overload
 
 from bsynth._base.request import check_flags, check_number, hinted
 from bsynth.analysis.frozen import FrozenPlan, followed, frozen_plan
-from bsynth.analysis.plan import plan_analysis
+from bsynth.analysis.multicell import MultiCellAnalysis, compare_cells
+from bsynth.analysis.outcomes import Outcomes
+from bsynth.analysis.plan import AnalysisPlan, plan_analysis
 from bsynth.analysis.result import Analysis
 from bsynth.analysis.run import run_analysis
+from bsynth.analysis.waves.plan import WavesPlan
 from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.engines.sampling import Sampling
+from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
-from bsynth.panel import Panel, StaggeredPanel
+from bsynth.panel import MultiCellPanel, Panel, StaggeredPanel
 
 
 @overload
@@ -54,9 +58,45 @@ def analyse(
     plan: FrozenPlan | str | Path | None = None,
     progress: bool = True,
 ) -> WavesAnalysis: ...
+@overload
+def analyse(
+    panel: MultiCellPanel[Panel],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    plan: FrozenPlan | str | Path | None = None,
+    progress: bool = True,
+) -> MultiCellAnalysis: ...
+@overload
+def analyse(
+    panel: Mapping[str, Panel | StaggeredPanel[Panel]],
+    *,
+    models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
+    scale: str | None = None,
+    methods: str | Sequence[str] = "standard",
+    findings: str | Sequence[str] = "standard",
+    questions: Mapping[str, Any] | None = None,
+    calibrated: bool = True,
+    draws: int | None = None,
+    replicates: int = 1000,
+    level: float = 0.95,
+    seed: int | None = None,
+    sampling: Sampling | None = None,
+    plan: FrozenPlan | str | Path | None = None,
+    progress: bool = True,
+) -> Outcomes: ...
 @hinted
 def analyse(
-    panel: Panel | StaggeredPanel[Panel],
+    panel: Panel | StaggeredPanel[Panel] | MultiCellPanel[Panel] | Mapping[str, Panel | StaggeredPanel[Panel]],
     *,
     models: Sequence[str | Path | ModelSpec] = (DEFAULT,),
     scale: str | None = None,
@@ -72,16 +112,19 @@ def analyse(
     truth: float | None = None,
     plan: FrozenPlan | str | Path | None = None,
     progress: bool = True,
-) -> Analysis | WavesAnalysis:
-    """Fit the models and run the classical path on one panel.
+) -> Analysis | WavesAnalysis | MultiCellAnalysis | Outcomes:
+    """Fit the models and run the classical path on one panel, or on several that belong together.
 
     What cannot be had on this panel costs itself alone: it stands with its reason in ``unavailable`` of the analysis.
 
     Parameters
     ----------
-    panel : Panel or StaggeredPanel
+    panel : Panel, StaggeredPanel or MultiCellPanel, or mapping of outcome to the first two
         Of one whose units start at different times a `WavesAnalysis` comes: every unit's own fit, effects pooled by
-        time since the start, stacked classical estimators and ``multisynth``, and placebo waves.
+        time since the start, stacked classical estimators and ``multisynth``, and placebo waves. Of several cells a
+        `MultiCellAnalysis`: each cell's analysis, and the differences of their effects. Of several outcomes, as
+        ``Panel.from_long(..., outcome=["orders", "revenue"])`` gives them, `Outcomes`: an analysis each, judged
+        together.
     models : sequence of str, path or ModelSpec
         Bayesian models, the main one first; ``["none"]`` for none.
     scale : {"treated", "each", "log", "logit", "auto"}, optional
@@ -132,19 +175,23 @@ def analyse(
     if frozen is not None:
         asked = {"models": models, "methods": methods, "calibrated": calibrated, "level": level}
         models, methods, calibrated, level = followed(frozen, asked).values()
-    request = plan_analysis(
-        panel,
-        models=models,
-        scale=scale,
-        methods=methods,
-        findings=findings,
-        questions=questions,
-        calibrated=calibrated,
-        draws=draws,
-        replicates=replicates,
-        level=level,
-        seed=seed,
-        sampling=sampling,
-    ).against(frozen)
+    settings: dict[str, Any] = {
+        "models": models, "scale": scale, "methods": methods, "findings": findings, "questions": questions,
+        "calibrated": calibrated, "draws": draws, "replicates": replicates, "level": level, "seed": seed,
+        "sampling": sampling,
+    }  # fmt: skip
     check_flags(progress=progress)
-    return run_analysis(request, truth=None if truth is None else check_number(truth, "truth"), progress=progress)
+    known = None if truth is None else check_number(truth, "truth")
+    if isinstance(panel, MultiCellPanel) or (isinstance(panel, Mapping) and panel):
+        named: Mapping[str, Any] = panel.panels if isinstance(panel, MultiCellPanel) else panel
+        if known is not None:
+            raise SpecError(f"truth is {truth!r}, and {len(named)} panels came; it is of one, so leave it out")
+        if len(named) < 2:
+            raise SpecError(f"a mapping of one panel came, {next(iter(named))!r}; give the panel itself")
+        # A mistake in the last one is not found after an hour of the others.
+        plans = {str(name): plan_analysis(each, **settings).against(frozen) for name, each in named.items()}
+        found = {name: run_analysis(each, progress=progress) for name, each in plans.items()}
+        return compare_cells(panel, found) if isinstance(panel, MultiCellPanel) else Outcomes(found)
+    one: Any = panel
+    request: AnalysisPlan | WavesPlan = plan_analysis(one, **settings).against(frozen)
+    return run_analysis(request, truth=known, progress=progress)

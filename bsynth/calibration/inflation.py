@@ -84,9 +84,18 @@ class Inflation(Brief):
 
     def nodes(self, many: int) -> tuple[FloatArray, FloatArray]:
         """(many,) equally probable pairs of c and d, evenly spread over the posterior in the order of c."""
-        at = np.searchsorted(np.cumsum(self.weight), (np.arange(many) + 0.5) / many)
+        return self.at((np.arange(many) + 0.5) / many)
+
+    def at(self, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The pairs (S,) of c and d below which lie these shares (S,) of the posterior, in the order of c."""
+        at = np.searchsorted(np.cumsum(self.weight), shares)
         at = np.minimum(at, len(self.weight) - 1)
         return self.c[at], self.d[at]
+
+    def scales(self, shares: FloatArray, sd: float) -> FloatArray:
+        """√(c² sd² + d²) (S,) at these shares (S,) of the posterior: the calibrated law is t₈ with them."""
+        c, d = self.at(shares)
+        return np.sqrt((c * sd) ** 2 + d**2)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """(size,) draws of c and of d."""

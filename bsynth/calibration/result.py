@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from bsynth import effects
+from bsynth._base.laws import t_cdf
 from bsynth._base.plain import records
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration.backing import Backing, backing
 from bsynth.calibration.donors import Lesson, learned
-from bsynth.calibration.inflation import Inflation
+from bsynth.calibration.inflation import DEGREES, Inflation
 from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii, profile_of
 from bsynth.calibration.placebos import PlaceboFit
 from bsynth.calibration.scores import FLOOR
@@ -162,6 +163,17 @@ class Calibration(Pictured):
     def effect_draws(self, size: int = PATHS) -> dict[str, FloatArray]:
         """(size,) draws of each estimand of the calibrated distribution, outcome units."""
         return effects.estimands(self._observed, self._observed - self.paths(size))
+
+    def average_at(self, deviates: FloatArray, shares: FloatArray) -> FloatArray:
+        """(S,) average effects of the calibrated distribution, outcome units, at t₈ ``deviates`` (S,).
+
+        ``shares`` (S,) of the posterior of c and d say which pairs of these stand behind each. Several cells that are
+        given deviates that depend on each other have effects that do, and each its own distribution.
+        """
+        if not self.fit.spec.link.is_linear:
+            return np.quantile(self.effect_draws()["average"], t_cdf(deviates, DEGREES))
+        centre = float(self._observed.mean() - self._untreated.mean())
+        return centre + self.unit * self.inflation.scales(shares, self.average_sd) * deviates
 
     def path(self, level: float = 0.95) -> pd.DataFrame:
         """One row per treated period with the calibrated interval of its gap, in the columns of `Fit.path`.

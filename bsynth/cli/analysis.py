@@ -1,6 +1,7 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from bsynth.text.numbers import count, exact
 
 if TYPE_CHECKING:
     from bsynth.analysis import AnalysisPlan, AnyAnalysis, FrozenPlan, WavesPlan
+    from bsynth.panel import MultiCellPanel, Panel
 
 
 @click.command()
@@ -116,12 +118,19 @@ def run(
         settings |= followed(plan, settings)
     beside = Beside(formats, slides, notebook)
     names = request.outcomes()
-    if len(names) == 1:
-        analysis = _run(request, settings, beside, out, stage, plan)
-        _finish(ctx, analysis, out, stage)
+    if len(names) > 1 and request.cell:
+        raise SpecError(f"--outcome names {len(names)} outcomes and --cell several cells; run one outcome at a time")
+    asked = {name: replace(request, outcome=name).resolved() for name in names}
+    # A mistake in the last one is not found after an hour of the others.
+    panels: dict[str, Any] = {name: each.read() for name, each in asked.items()}
+    one = partial(_run, settings=settings, beside=beside, stage=stage, plan=plan)
+    if len(names) > 1:
+        _run_several(ctx, panels, lambda name, at: one(panels[name], asked[name], out=at), out, stage)
+    elif request.cell:
+        whole, own = panels[names[0]], asked[names[0]]
+        _run_several(ctx, whole, lambda name, at: one(whole.panels[name], own, out=at), out, stage)
     else:
-        requests = {name: replace(request, outcome=name) for name in names}
-        _run_several(ctx, requests, settings, beside, out, stage, plan)
+        _finish(ctx, one(panels[names[0]], asked[names[0]], out=out), out, stage)
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,7 @@ class Beside:
 
 
 def _run(
+    panel: Any,
     request: PanelRequest,
     settings: dict[str, Any],
     beside: Beside,
@@ -141,7 +151,7 @@ def _run(
     stage: Stages,
     plan: "FrozenPlan | None" = None,
 ) -> "AnyAnalysis":
-    """Read, analyse and write one outcome."""
+    """Analyse and write one panel, which ``request`` has read."""
     from bsynth.analysis import plan_analysis
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import export
@@ -150,8 +160,7 @@ def _run(
     from bsynth.reporting.slide import FILES as SLIDES
     from bsynth.reporting.slide import slide
 
-    request = request.resolved()
-    planned = plan_analysis(request.read(), **settings).against(plan)
+    planned = plan_analysis(panel, **settings).against(plan)
     analysis = _carry_out(planned, out, stage, truth=None)
     steps = Steps(analysis.unavailable)
     if beside.formats:
@@ -171,26 +180,26 @@ def _run(
 
 def _run_several(
     ctx: click.Context,
-    requests: dict[str, PanelRequest],
-    settings: dict[str, Any],
-    beside: Beside,
+    panels: "dict[str, Any] | MultiCellPanel[Panel]",
+    one: Callable[[str, Path], Any],
     out: Path,
     stage: Stages,
-    plan: "FrozenPlan | None",
 ) -> None:
-    """Each outcome in its own folder, and one page about all of them."""
-    from bsynth.reporting.outcomes import Outcomes, folder_of, write_outcomes
+    """Each outcome or cell in its own folder, and one page about all of them."""
+    from bsynth.analysis import Outcomes, compare_cells
+    from bsynth.reporting.run import note_written
+    from bsynth.reporting.together import folders, write_together
 
-    # A mistake in the last one is not found after an hour of the others.
-    for request in requests.values():
-        request.resolved().read()
-    one = partial(_run, settings=settings, beside=beside, stage=stage, plan=plan)
-    found = Outcomes({name: one(each, out=out / folder_of(name)) for name, each in requests.items()})
-    write_outcomes(found, out)
+    cells = None if isinstance(panels, dict) else panels
+    at = folders(list(panels if isinstance(panels, dict) else panels.panels))
+    analyses = {name: one(name, out / folder) for name, folder in at.items()}
+    found = Outcomes(analyses) if cells is None else compare_cells(cells, analyses)
+    note_written(out, write_together(found, out))
     stage("done")
     for sentence in found.sentences():
         click.echo("\n" + wrapped(sentence))
-    click.echo("\n" + wrapped(f"written to {out}; open {out / 'index.html'}, and a folder for each outcome"))
+    each = "cell" if cells is not None else "outcome"
+    click.echo("\n" + wrapped(f"written to {out}; open {out / 'index.html'}, and a folder for each {each}"))
     if found.status != "ok":
         ctx.exit(UNRELIABLE)
 

@@ -110,6 +110,11 @@ _PANEL = (
         "--treated", multiple=True, callback=typed,
         help="Treated unit, or several separated by commas that start together; they are averaged. " + _COMMAS,
     ),
+    click.option(
+        "--cell", multiple=True, callback=typed,
+        help="Instead of --treated, once for each of several treatments: a name and its units, A=chicago,boston. "
+        "bsynth run compares their effects.",
+    ),
     click.option("--start", default=None, help="First treated period, as in the data or as 2024-01-31."),
     click.option(
         "--start-column", default=None,

@@ -1,8 +1,7 @@
 """What a command was asked about: DATA, its columns and roles, and the panel that they give."""
 
 import csv
-import functools
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bsynth.errors import SpecError
 
 if TYPE_CHECKING:
-    from bsynth.panel import Panel, StaggeredPanel
+    from bsynth.panel import MultiCellPanel, Panel, StaggeredPanel
 
 
 def split(text: str, known: Collection[str] = ()) -> list[str]:
@@ -30,7 +29,7 @@ def split(text: str, known: Collection[str] = ()) -> list[str]:
 
 
 COLUMNS = ("start-column", "treatment-column")
-_WAYS = "--treated with --start, or --start-column, or --treatment-column"
+_WAYS = "--treated with --start, --cell twice or more with --start, --start-column, or --treatment-column"
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,7 @@ class PanelRequest:
     donor_kind: Any = None
     horizon: int | None = None
     settled: int | None = None
+    cell: list[str] = field(default_factory=list)
     history: bool = False
     """Whether nothing need have started."""
 
@@ -99,6 +99,24 @@ class PanelRequest:
             "higher_is": self.higher_is,
         }  # fmt: skip
 
+    def cells(self) -> dict[str, list[str]]:
+        """The units of each cell, of texts such as ``A=chicago`` and ``B="St. Louis",boston``.
+
+        Raises
+        ------
+        SpecError
+            A text without a name and units, or a name that comes twice.
+        """
+        found: dict[str, list[str]] = {}
+        for text in self.cell:
+            name, equals, units = (part.strip() for part in text.partition("="))
+            if not (name and equals and units):
+                raise SpecError(f'--cell is {text!r}; give a name and its units, such as --cell "A=chicago,boston"')
+            if name in found:
+                raise SpecError(f"--cell {name!r} is given twice; name all of its units in one")
+            found[name] = self._several([units])
+        return found
+
     def timing(self) -> dict[str, Any]:
         """Return who is treated when where columns say it, and the rules on time, as `Panel.from_events` takes them."""
         return {
@@ -115,9 +133,12 @@ class PanelRequest:
         SpecError
             They are said by a column or with rules on time, which its cells do not take.
         """
-        if given := [f"--{name.replace('_', '-')}" for name, value in self.timing().items() if value]:
+        if given := [f"--{name.replace('_', '-')}" for name, value in self._beyond().items() if value]:
             raise SpecError(f"a notebook takes --treated and --start, not {', '.join(given)}")
         return self.roles()
+
+    def _beyond(self) -> dict[str, Any]:
+        return self.timing() | {"cell": self.cell}
 
     def _check_roles(self) -> None:
         """Refuse what does not say, in exactly one way, who is treated when.
@@ -127,7 +148,11 @@ class PanelRequest:
         SpecError
         """
         columns = [f"--{n}" for n, v in zip(COLUMNS, (self.start_column, self.treatment_column), strict=True) if v]
-        named = ["--treated"] * bool(self.treated) + ["--start"] * (self.start is not None)
+        if self.cell and self.treated:
+            raise SpecError("--treated and --cell say who is treated; give one of them")
+        named = (
+            ["--treated"] * bool(self.treated) + ["--cell"] * bool(self.cell) + ["--start"] * (self.start is not None)
+        )
         if len(columns) > 1 or (columns and named):
             raise SpecError(f"{' and '.join([*named, *columns])} say who is treated when; give one of them: {_WAYS}")
         if self.history and named == ["--treated"]:
@@ -142,37 +167,39 @@ class PanelRequest:
         A text that stands in the data as it was typed is one label, whatever commas and spaces are in it; any
         other is split at its commas, where quotes protect one.
         """
-        from bsynth.panel import column_names, unit_names
-
-        def several(typed: list[str], names: Callable[[], Collection[str]]) -> list[str]:
-            if all(text == text.strip() and not {",", '"'} & set(text) for text in typed):
-                return [text for text in typed if text]
-            known = names()
-            return [name for text in typed for name in ([text] if text in known else split(text, known))]
-
-        units = functools.cache(lambda: unit_names(self.data, self.unit))
         return replace(
             self,
-            treated=several(self.treated, units),
-            donors=several(self.donors, units) if self.donors else None,
-            exclude=several(self.exclude, units),
-            covariates=several(self.covariates, lambda: column_names(self.data)),
+            treated=self._several(self.treated),
+            donors=self._several(self.donors) if self.donors else None,
+            exclude=self._several(self.exclude),
+            covariates=self._several(self.covariates, columns=True),
         )
 
-    def read(self) -> "Panel | StaggeredPanel[Panel]":
-        """Read and validate the panel; one of several starts where the units' starts differ."""
+    def _several(self, typed: list[str], *, columns: bool = False) -> list[str]:
+        """The labels in texts: of units, or of columns."""
+        from bsynth.panel import column_names, unit_names
+
+        if all(text == text.strip() and not {",", '"'} & set(text) for text in typed):
+            return [text for text in typed if text]
+        known: Collection[str] = column_names(self.data) if columns else unit_names(self.data, self.unit)
+        return [name for text in typed for name in ([text] if text in known else split(text, known))]
+
+    def read(self) -> "Panel | StaggeredPanel[Panel] | MultiCellPanel[Panel]":
+        """Read and validate the panel; one of several starts where the units' starts differ, or of several cells."""
         from bsynth.panel import Panel
 
         self._check_roles()
         roles = self.roles() | self.rows() | self.timing()
-        if not self.treated:
+        if self.cell:
+            roles["treated"] = self.cells()
+        elif not self.treated:
             del roles["treated"]
         if self.cluster is None:
             if self.resamples is not None:
                 raise SpecError("--resamples are of users; name their column with --cluster")
             del roles["cluster"]
         build = Panel.from_long if self.cluster is None else Panel.from_events
-        made: Panel | StaggeredPanel[Panel] = build(self.data, **roles)
+        made: Panel | StaggeredPanel[Panel] | MultiCellPanel[Panel] = build(self.data, **roles)
         return made
 
     def read_one(self) -> "Panel":

@@ -103,7 +103,7 @@ def never_treated(name: str, data: Path, *, covariates: bool = False) -> Panel:
     if name == "turnout":
         frame = frame[~frame["unit"].isin(frame.loc[frame["treated"] > 0, "unit"].unique())]
     units = sorted(frame["unit"].unique())
-    return Panel.from_long(
+    panel: Panel = Panel.from_long(
         frame,
         unit="unit",
         time="time",
@@ -112,6 +112,7 @@ def never_treated(name: str, data: Path, *, covariates: bool = False) -> Panel:
         start=times[source.start],
         covariates=source.covariates if covariates else (),
     )
+    return panel
 
 
 def run(spec: ModelSpec, data: Path, work: Path, settings: Settings, *, seed: int = 1, quick: bool = False) -> Record:

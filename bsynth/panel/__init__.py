@@ -3,6 +3,7 @@
 from bsynth.panel.cells import Cells, Clusters, Covariates, Resamples
 from bsynth.panel.given import require_panel
 from bsynth.panel.labels import MIN_DONORS
+from bsynth.panel.multicell import MultiCellPanel
 from bsynth.panel.panel import Panel
 from bsynth.panel.provenance import Source
 from bsynth.panel.read import column_names, unit_names
@@ -16,6 +17,7 @@ __all__ = [
     "Clusters",
     "Covariates",
     "Labels",
+    "MultiCellPanel",
     "Panel",
     "Resamples",
     "Source",

@@ -1,13 +1,16 @@
 """From a table of cells and the roles of its units to a panel: the part that all constructors share."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Self
 
-from bsynth._base.types import Missing
+from bsynth._base.types import Label, Missing
 from bsynth.errors import PanelError
 from bsynth.panel.cells import CellTable
 from bsynth.panel.data import PanelData
+from bsynth.panel.labels import ordered
 from bsynth.panel.missing import complete
+from bsynth.panel.multicell import MultiCellPanel
 from bsynth.panel.roles import Roles
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.panel.timing import Timing
@@ -20,8 +23,48 @@ class Assembled(PanelData):
     @classmethod
     def _assemble(
         cls, table: CellTable, roles: Roles, timing: Timing, missing: Missing, labels: Labels
-    ) -> Self | StaggeredPanel[Self]:
+    ) -> Self | StaggeredPanel[Self] | MultiCellPanel[Self]:
+        if isinstance(roles.treated, Mapping):
+            return cls._of_cells(table, roles, timing, missing, labels)
         starts, pool, last = roles.resolve(table)
+        whole, donors = cls._whole(table, starts, pool, last, missing, labels)
+        if len(set(starts.values())) == 1:
+            return whole._around(timing, donors)
+        used = whole._select(whole.treated, donors, slice(None), whole.start)
+        return StaggeredPanel(used, {unit: table.times[at] for unit, at in starts.items()}, timing)
+
+    @classmethod
+    def _of_cells(
+        cls, table: CellTable, roles: Roles, timing: Timing, missing: Missing, labels: Labels
+    ) -> MultiCellPanel[Self]:
+        """A panel of each cell, all cleaned at once, so that they share their donors."""
+        if given := [name for name in ("donor_kind", "horizon", "settled") if getattr(timing, name) is not None]:
+            raise PanelError(
+                f"{table.source.name}: {given[0]} is given beside cells, whose donors are never treated; leave it out"
+            )
+        cells = roles.cells(table)
+        every = ordered(unit for units, _ in cells.values() for unit in units)
+        found = {cell: roles.of(every, start).resolve(table) for cell, (_, start) in cells.items()}
+        firsts = {unit: found[cell][0][unit] for cell, (units, _) in cells.items() for unit in units}
+        _, pool, last = next(iter(found.values()))
+        whole, donors = cls._whole(table, {unit: firsts[unit] for unit in every}, pool, last, missing, labels)
+        panels = {}
+        for cell, (units, _) in cells.items():
+            own = whole._select(units, donors, slice(None), table.times[firsts[units[0]]])
+            panels[cell] = own._around(timing, donors)
+        return MultiCellPanel(panels)
+
+    @classmethod
+    def _whole(
+        cls,
+        table: CellTable,
+        starts: Mapping[Label, int],
+        pool: tuple[Label, ...],
+        last: int,
+        missing: Missing,
+        labels: Labels,
+    ) -> tuple[Self, tuple[Label, ...]]:
+        """All units of a panel as if treated ones had the first start, and the donors without holes."""
         asked = table.take(last + 1, (*starts, *pool))
         done = complete(asked, list(starts.values()), missing)
         whole = cls(
@@ -38,11 +81,7 @@ class Assembled(PanelData):
             calendar=asked.calendar,
             labels=labels,
         )
-        donors = tuple(u for u in pool if u not in done.dropped)
-        if len(set(starts.values())) == 1:
-            return whole._around(timing, donors)
-        used = whole._select(whole.treated, donors, slice(None), whole.start)
-        return StaggeredPanel(used, {unit: asked.times[at] for unit, at in starts.items()}, timing)
+        return whole, tuple(u for u in pool if u not in done.dropped)
 
 
 def adoption(start_column: str | None, treatment_column: str | None) -> dict[str, str]:

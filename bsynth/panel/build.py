@@ -1,21 +1,55 @@
-"""How a panel is built: from long or wide data, or from a log of users or events."""
+"""How a panel is built from long data: one row per unit and period."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self, overload
 
 from bsynth._base.types import Label, Missing
 from bsynth.panel.assemble import adoption
-from bsynth.panel.events import FromEvents
-from bsynth.panel.read import read_long, read_wide
+from bsynth.panel.multicell import MultiCellPanel
+from bsynth.panel.read import read_long
 from bsynth.panel.roles import Roles
 from bsynth.panel.rows import Agg, Duplicates, Freq, Rows, Weekday
+from bsynth.panel.several import each_outcome
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.panel.timing import DonorKind, Timing
+from bsynth.panel.wide import FromWide
 from bsynth.panel.wording import Labels
 
 
-class Constructors(FromEvents):
-    """The ways to build a `Panel`, or a `StaggeredPanel` where starts differ."""
+class Constructors(FromWide):
+    """The ways to build a `Panel`, a `StaggeredPanel` where starts differ, or a `MultiCellPanel`."""
+
+    @overload
+    @classmethod
+    def from_long(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: Mapping[str, Label | Iterable[Label]],
+        start: Label | Mapping[str, Label],
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        missing: Missing = "error",
+        covariates: str | Iterable[str] | None = (),
+        anticipation: int = 0,
+        washout: int = 0,
+        date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
+    ) -> MultiCellPanel[Self]: ...
 
     @overload
     @classmethod
@@ -85,7 +119,45 @@ class Constructors(FromEvents):
         duplicates: Duplicates | None = None,
     ) -> Self | StaggeredPanel[Self]: ...
 
+    @overload
     @classmethod
+    def from_long(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: list[str] | tuple[str, ...],
+        treated: Label | Iterable[Label] | None = None,
+        start: Label | Mapping[Label, Label] | None = None,
+        start_column: str | None = None,
+        treatment_column: str | None = None,
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        missing: Missing = "error",
+        covariates: str | Iterable[str] | None = (),
+        anticipation: int = 0,
+        washout: int = 0,
+        donor_kind: DonorKind | None = None,
+        horizon: int | None = None,
+        settled: int | None = None,
+        date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
+    ) -> dict[str, Any]: ...
+
+    @classmethod
+    @each_outcome
     def from_long(
         cls,
         data: Any,
@@ -119,11 +191,12 @@ class Constructors(FromEvents):
         denominator: str | None = None,
         key: str | Iterable[str] | None = (),
         duplicates: Duplicates | None = None,
-    ) -> Self | StaggeredPanel[Self]:
+    ) -> Self | StaggeredPanel[Self] | MultiCellPanel[Self]:
         """Build a panel from one row per unit and period.
 
         Who is treated from when is said by ``treated`` and ``start`` (one start), by a mapping, by a column of starts
-        or by a column of 0 and 1. Where units start at different times a `StaggeredPanel` comes.
+        or by a column of 0 and 1. Where units start at different times a `StaggeredPanel` comes, of several cells a
+        `MultiCellPanel`, and of several outcomes a panel each, by name: `bsynth.analyse` takes whatever comes.
 
         Parameters
         ----------
@@ -132,10 +205,11 @@ class Constructors(FromEvents):
             a folder of them (hive partitions are columns) or a pattern; a table of any Ibis backend.
         unit, time, outcome : str
             Column names. ``time`` may hold whole numbers, dates, or text and codes that read as days, months,
-            quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25).
-        treated : label or collection of labels
-            One treated unit, or several that start together and are averaged.
-        start : label, or mapping of unit to label
+            quarters, weeks or years (2024-01-31, 202401, 2024Q1, 2024-W05, 1990.25). ``outcome`` may be a list.
+        treated : label or collection of labels, or mapping of cell to labels
+            One treated unit, or several that start together and are averaged; a mapping where there are several
+            treatments, such as ``{"A": ["chicago"], "B": ["portland", "boston"]}``.
+        start : label, or mapping of unit, or of cell, to label
             With ``treated`` and no start nothing has started yet: the panel is a history to plan with
             (`bsynth.plan_rollout`), and whatever needs periods after a start refuses it.
             First treated period, written as in the data or as an ISO date; of each treated unit in a mapping, which
@@ -197,94 +271,5 @@ class Constructors(FromEvents):
         table = read_long(data, **columns, **further, adoption=adoption(start_column, treatment_column), rows=rows)
         roles = Roles(treated, start, end, donors, exclude)
         labels = Labels.given(outcome_label, unit_label, higher_is, column=rows.named(outcome))
-        timing = Timing.given(anticipation, washout, donor_kind, horizon, settled)
-        return cls._assemble(table, roles, timing, missing, labels)
-
-    @overload
-    @classmethod
-    def from_wide(
-        cls,
-        data: Any,
-        *,
-        time: str | None = None,
-        outcome: str = "outcome",
-        treated: Label | Iterable[Label],
-        start: Label,
-        end: Label | None = None,
-        donors: Label | Iterable[Label] | None = None,
-        exclude: Label | Iterable[Label] | None = (),
-        missing: Missing = "error",
-        anticipation: int = 0,
-        washout: int = 0,
-        date_format: str | None = None,
-        outcome_label: str | None = None,
-        unit_label: str | None = None,
-        higher_is: Literal["better", "worse"] | None = None,
-    ) -> Self: ...
-
-    @overload
-    @classmethod
-    def from_wide(
-        cls,
-        data: Any,
-        *,
-        time: str | None = None,
-        outcome: str = "outcome",
-        start: Mapping[Label, Label] | None = None,
-        end: Label | None = None,
-        donors: Label | Iterable[Label] | None = None,
-        exclude: Label | Iterable[Label] | None = (),
-        missing: Missing = "error",
-        anticipation: int = 0,
-        washout: int = 0,
-        donor_kind: DonorKind | None = None,
-        horizon: int | None = None,
-        settled: int | None = None,
-        date_format: str | None = None,
-        outcome_label: str | None = None,
-        unit_label: str | None = None,
-        higher_is: Literal["better", "worse"] | None = None,
-    ) -> Self | StaggeredPanel[Self]: ...
-
-    @classmethod
-    def from_wide(
-        cls,
-        data: Any,
-        *,
-        time: str | None = None,
-        outcome: str = "outcome",
-        treated: Label | Iterable[Label] | None = None,
-        start: Label | Mapping[Label, Label] | None = None,
-        end: Label | None = None,
-        donors: Label | Iterable[Label] | None = None,
-        exclude: Label | Iterable[Label] | None = (),
-        missing: Missing = "error",
-        anticipation: int = 0,
-        washout: int = 0,
-        donor_kind: DonorKind | None = None,
-        horizon: int | None = None,
-        settled: int | None = None,
-        date_format: str | None = None,
-        outcome_label: str | None = None,
-        unit_label: str | None = None,
-        higher_is: Literal["better", "worse"] | None = None,
-    ) -> Self | StaggeredPanel[Self]:
-        """Build a panel from one row per period and one column per unit.
-
-        ``time`` names the column of periods; with None the DataFrame's index is used. The other
-        parameters are those of `from_long`, and so are the errors.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> from bsynth.panel import Panel
-        >>> wide = pd.DataFrame({"a": [1., 2, 4, 9], "b": [1., 2, 4, 5], "c": [0., 2, 3, 4]},
-        ...                     index=[1, 2, 3, 4])
-        >>> Panel.from_wide(wide, treated="a", start=4)
-        Panel(a against 2 donors, 1 to 4, start 4: 3 pre + 1 post)
-        """
-        table = read_wide(data, time=time, outcome=outcome, date_format=date_format)
-        roles = Roles(treated, start, end, donors, exclude)
-        labels = Labels.given(outcome_label, unit_label, higher_is, column=outcome)
         timing = Timing.given(anticipation, washout, donor_kind, horizon, settled)
         return cls._assemble(table, roles, timing, missing, labels)

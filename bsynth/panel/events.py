@@ -5,10 +5,12 @@ from typing import Any, Literal, Self, overload
 
 from bsynth._base.types import Label, Missing
 from bsynth.panel.assemble import Assembled, adoption
+from bsynth.panel.multicell import MultiCellPanel
 from bsynth.panel.read import read_events
 from bsynth.panel.resample import Resampling
 from bsynth.panel.roles import Roles
 from bsynth.panel.rows import Agg, Duplicates, Freq, Rows, Weekday
+from bsynth.panel.several import each_outcome
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.panel.timing import DonorKind, Timing
 from bsynth.panel.wording import Labels
@@ -16,6 +18,41 @@ from bsynth.panel.wording import Labels
 
 class FromEvents(Assembled):
     """Building a panel from one row per user or event."""
+
+    @overload
+    @classmethod
+    def from_events(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: str,
+        treated: Mapping[str, Label | Iterable[Label]],
+        start: Label | Mapping[str, Label],
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        cluster: str | None = None,
+        missing: Missing = "error",
+        covariates: str | Iterable[str] | None = (),
+        anticipation: int = 0,
+        washout: int = 0,
+        date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
+        resamples: int | None = None,
+        resample_seed: int = 0,
+    ) -> MultiCellPanel[Self]: ...
 
     @overload
     @classmethod
@@ -91,7 +128,48 @@ class FromEvents(Assembled):
         resample_seed: int = 0,
     ) -> Self | StaggeredPanel[Self]: ...
 
+    @overload
     @classmethod
+    def from_events(
+        cls,
+        data: Any,
+        *,
+        unit: str,
+        time: str,
+        outcome: list[str] | tuple[str, ...],
+        treated: Label | Iterable[Label] | None = None,
+        start: Label | Mapping[Label, Label] | None = None,
+        start_column: str | None = None,
+        treatment_column: str | None = None,
+        end: Label | None = None,
+        donors: Label | Iterable[Label] | None = None,
+        exclude: Label | Iterable[Label] | None = (),
+        cluster: str | None = None,
+        missing: Missing = "error",
+        covariates: str | Iterable[str] | None = (),
+        anticipation: int = 0,
+        washout: int = 0,
+        donor_kind: DonorKind | None = None,
+        horizon: int | None = None,
+        settled: int | None = None,
+        date_format: str | None = None,
+        outcome_label: str | None = None,
+        unit_label: str | None = None,
+        higher_is: Literal["better", "worse"] | None = None,
+        where: str | None = None,
+        freq: Freq | None = None,
+        time_zone: str | None = None,
+        week_start: Weekday | None = None,
+        agg: Agg | None = None,
+        denominator: str | None = None,
+        key: str | Iterable[str] | None = (),
+        duplicates: Duplicates | None = None,
+        resamples: int | None = None,
+        resample_seed: int = 0,
+    ) -> dict[str, Any]: ...
+
+    @classmethod
+    @each_outcome
     def from_events(
         cls,
         data: Any,
@@ -128,7 +206,7 @@ class FromEvents(Assembled):
         duplicates: Duplicates | None = None,
         resamples: int | None = None,
         resample_seed: int = 0,
-    ) -> Self | StaggeredPanel[Self]:
+    ) -> Self | StaggeredPanel[Self] | MultiCellPanel[Self]:
         """Build a panel of cell means from one row per user or event.
 
         Only cell sums leave the query engine; the panel keeps n, Σy and Σy² of each cell, so the

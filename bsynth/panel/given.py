@@ -1,10 +1,14 @@
 """What a verb was given where a panel, or a result of one, belongs."""
 
+from collections.abc import Mapping
+
 from bsynth._base.plain import show
 from bsynth.errors import PanelError, came
 from bsynth.panel.archive import fingerprint
+from bsynth.panel.multicell import MultiCellPanel
 from bsynth.panel.panel import Panel
 from bsynth.panel.staggered import StaggeredPanel
+from bsynth.text.numbers import count
 
 _BUILD = (
     "Panel.from_long(data, unit=..., time=..., outcome=..., treated=..., start=...), from_wide (a column per unit) or "
@@ -37,6 +41,16 @@ def require_panel(panel: object, *, history: bool = False) -> None:
         raise PanelError(
             "a Panel of one start is needed and one of several came; give panel.unit_panel(unit) or "
             "panel.wave_panel(start), or ask bsynth.analyse, fit or classical, which take it as it is"
+        )
+    if isinstance(panel, MultiCellPanel):
+        raise PanelError(
+            f"a Panel of one treatment is needed and one of {count(len(panel.panels), 'cell')} came; give "
+            f"panel.panels[{panel.names[0]!r}], or ask bsynth.analyse, which takes it as it is"
+        )
+    if isinstance(panel, Mapping) and panel and all(isinstance(each, Panel) for each in panel.values()):
+        raise PanelError(
+            f"a Panel is needed and {count(len(panel), 'panel')} came by name; give one of them, or ask "
+            "bsynth.analyse, which takes them as they are"
         )
     if isinstance(getattr(panel, "panel", None), Panel):
         raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")

@@ -65,9 +65,11 @@ def separate(members: Sequence[Sequence[Hashable]]) -> float:
     >>> round(separate([("a", "b"), ("a", "b"), ("a", "c")]), 2)
     1.5
     """
-    total = 0.0
-    for i, one in enumerate(members):
-        for j, other in enumerate(members):
-            shared = len(set(one) & set(other)) / np.sqrt(len(one) * len(other)) if one and other else float(i == j)
-            total += shared**2
-    return float(len(members) ** 2 / total) if members else 0.0
+    # A unit without members is one by itself.
+    groups = [tuple(one) or ((number, "alone"),) for number, one in enumerate(members)]
+    place = {unit: k for k, unit in enumerate(dict.fromkeys(unit for one in groups for unit in one))}
+    holds = np.zeros((len(groups), len(place)))
+    for number, one in enumerate(groups):
+        holds[number, [place[unit] for unit in one]] = 1
+    size = holds.sum(axis=1)
+    return float(len(groups) ** 2 / ((holds @ holds.T) ** 2 / np.outer(size, size)).sum()) if groups else 0.0

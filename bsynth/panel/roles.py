@@ -1,13 +1,14 @@
 """Who is treated from when, and who is a donor: what the user said, held against the data."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bsynth._base.plain import show
 from bsynth._base.types import Label
 from bsynth.errors import PanelError
 from bsynth.panel.cells import CellTable
 from bsynth.panel.labels import MIN_PRE, as_labels, match_units, ordered, some_labels
+from bsynth.panel.multicell import check_cells
 from bsynth.panel.starts import given_starts
 from bsynth.text.numbers import count
 
@@ -39,6 +40,36 @@ class Roles:
             raise PanelError(f"{name}: {some_labels(both)} is treated and excluded; take it out of one of them")
         first, last = window(table, self.start, self.end)
         return dict.fromkeys(treated, first), pool, last
+
+    def cells(self, table: CellTable) -> dict[str, tuple[tuple[Label, ...], Label]]:
+        """Units and start of each cell, where ``treated`` maps names of cells to units.
+
+        Raises
+        ------
+        PanelError
+            A single cell, one without units, a unit in two or in none of the data, or starts of other cells.
+        """
+        name, named = table.source.name, self.treated
+        assert isinstance(named, Mapping)
+        cells = {str(cell): match_units(table.units, as_labels(units), f"unit of cell {str(cell)!r}", name)
+                 for cell, units in named.items()}  # fmt: skip
+        check_cells(cells, name)
+        if self.start is None or table.starts is not None:
+            other = "and no start" if self.start is None else "beside a column that says who starts when"
+            raise PanelError(f"{name}: treated names cells {other}; give start=, of all or as {{cell: period}}")
+        starts = dict.fromkeys(cells, self.start)
+        if isinstance(self.start, Mapping):
+            starts = {str(cell): start for cell, start in self.start.items()}
+            if odd := sorted(set(starts) ^ set(cells)):
+                raise PanelError(
+                    f"{name}: cell {odd[0]!r} has {'no start' if odd[0] in cells else 'a start and no units'}; "
+                    "treated and start name the same cells"
+                )
+        return {cell: (units, starts[cell]) for cell, units in cells.items()}
+
+    def of(self, treated: tuple[Label, ...], start: Label) -> "Roles":
+        """The same of other treated units and another start."""
+        return replace(self, treated=treated, start=start)
 
     def _by_unit(self, table: CellTable) -> tuple[dict[Label, int], tuple[Label, ...], int]:
         """Roles where a mapping or a column says when each unit starts; who is excluded is in neither role."""

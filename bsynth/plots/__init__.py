@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth.analysis import Analysis, Comparison, WavesAnalysis
+from bsynth.analysis import Analysis, Comparison, MultiCellAnalysis, WavesAnalysis
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
@@ -41,6 +41,7 @@ from bsynth.plots.future import plot_leave_future_out
 from bsynth.plots.gap import plot_gap
 from bsynth.plots.impact import plot_impact
 from bsynth.plots.leave_out import plot_leave_one_out
+from bsynth.plots.multicell import plot_cells
 from bsynth.plots.panel import plot_panel
 from bsynth.plots.placebo import plot_placebo
 from bsynth.plots.power import plot_power
@@ -95,6 +96,7 @@ PICTURES: Mapping[type, Draw] = {
     LeaveFutureOut: plot_leave_future_out,
     LeaveOneOut: plot_leave_one_out,
     LeaveTwoOut: plot_leave_two_out,
+    MultiCellAnalysis: plot_cells,
     PathBand: plot_path_band,
     PlaceboSpace: plot_placebo,
     PlaceboTime: plot_placebo_time,
@@ -128,6 +130,7 @@ __all__ = [
     "plot_answer",
     "plot_bootstrap",
     "plot_calendar",
+    "plot_cells",
     "plot_certificate",
     "plot_checks",
     "plot_comparison",

@@ -71,11 +71,20 @@ def plot_effects(
 
 
 def forest(
-    effects: pd.DataFrame, *, ax: Axes | None, estimand: str, truth: float | None, with_p: bool, say: str, reason: str
+    effects: pd.DataFrame,
+    *,
+    ax: Axes | None,
+    estimand: str,
+    truth: float | None,
+    with_p: bool,
+    say: str,
+    reason: str,
+    by: str = "method",
 ) -> Axes:
     """Draw `plot_effects`, with p or P(> 0) beside each row when asked, and what to ``say`` in the subtitle.
 
-    ``reason`` is why rows are unreliable, where it is known; the rows themselves do not tell whose gate failed.
+    ``reason`` is why rows are unreliable, where it is known; the rows themselves do not tell whose gate failed. With
+    ``by`` "of" a row is called by the cell or difference that it is of.
     """
     if estimand not in ESTIMANDS:
         raise PanelError(f"estimand {estimand!r}{nearest(estimand, ESTIMANDS)}; it can be {some_of(ESTIMANDS)}")
@@ -94,14 +103,14 @@ def forest(
         ax.axvline(0, color=style.INK, linewidth=0.9, zorder=1.5, gid="zero")
         if truth is not None:
             ax.axvline(truth, color=VERMILION, linewidth=1.5, linestyle=(0, (5, 1.5)), zorder=1.6, gid="truth")
-        style.row_axis(ax, [_name(row) for _, row in rows.iterrows()])
+        style.row_axis(ax, [_name(row, by) for _, row in rows.iterrows()])
         for tick, marked in zip(ax.get_yticklabels(), bad, strict=True):
             tick.set_color(RED if marked else style.INK)
-        _name_axes(ax, estimand, truth, say=say, reason=(reason or OF_ROWS) if bad.any() else "")
+        _name_axes(ax, estimand, truth, say=say, reason=(reason or OF_ROWS) if bad.any() else "", by=by)
     return ax
 
 
-def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, reason: str) -> None:
+def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, reason: str, by: str) -> None:
     """Axis label, title, and what the dashed line and arrows mean, where there are any."""
     name = "lift" if estimand == "lift" else f"{estimand} effect"
     ax.set_xlabel(name, color=style.INK)
@@ -110,7 +119,8 @@ def _name_axes(ax: Axes, estimand: str, truth: float | None, *, say: str, reason
     known = "" if truth is None else f"Dashed line: truth, {_format(estimand, truth)[0]}. "
     cut = any(line.get_gid() == "cut" for line in ax.get_lines())
     arrows = "Arrow: the interval goes on; its bounds are at the right" if cut else ""
-    style.heading(ax, f"{name[:1].upper()}{name[1:]} by method", [say, known + arrows], reason=reason)
+    title = f"{name[:1].upper()}{name[1:]} by {'cell, and differences' if by == 'of' else by}"
+    style.heading(ax, title, [say, known + arrows], reason=reason)
 
 
 def _words(row: pd.Series, *, with_p: bool) -> str:
@@ -168,12 +178,15 @@ def _draw(ax: Axes, y: int, row: pd.Series, text: str, *, bad: bool) -> None:
     )
 
 
-def _name(row: pd.Series) -> str:
-    """Method, model and solver on one line, kind of interval on the next."""
+def _name(row: pd.Series, by: str) -> str:
+    """Method, model and solver on one line, or what the row is of, and the kind of interval on the next."""
+    kind = interval_words(row["interval"], float(row["level"]))
+    if by == "of":
+        return f"{drawn(str(row['of']), 44)}\n{kind}"
     name = METHODS.get(row["method"], str(row["method"]))
     extra = [row.get("model"), row.get("solver")]
     named = ", ".join([name, *(str(e) for e in extra if isinstance(e, str) and e and e != "exact")])
-    return f"{drawn(named, 44)}\n{interval_words(row['interval'], float(row['level']))}"
+    return f"{drawn(named, 44)}\n{kind}"
 
 
 def _unreliable(rows: pd.DataFrame) -> pd.Series:

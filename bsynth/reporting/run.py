@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bsynth._base.request import check_file, check_output, writing
-from bsynth.analysis import AnyAnalysis
+from bsynth.analysis import AnyAnalysis, MultiCellAnalysis, Outcomes
 from bsynth.analysis.concluded import Concluded
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
@@ -19,6 +19,7 @@ from bsynth.reporting.figures import drawings, picture_name, save_figure
 from bsynth.reporting.helper import drawn_by_two, second_process
 from bsynth.reporting.html import write_report
 from bsynth.reporting.slide import FILES as SLIDES
+from bsynth.reporting.together import Together, render_together
 
 SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html", "figures", "notebook.ipynb"
 TABLES = "tables"
@@ -158,12 +159,13 @@ def _remove_earlier(out: Path) -> None:
             folder.rmdir()
 
 
-def report(analysis: AnyAnalysis, path: str | Path = "report.html") -> Path:
+def report(analysis: AnyAnalysis | Together, path: str | Path = "report.html") -> Path:
     """Write a self-contained HTML report and return its path.
 
     Parameters
     ----------
     analysis : Analysis
+        Of several outcomes or cells the page has one table and a section of each.
     path : path
         File to write.
 
@@ -183,10 +185,13 @@ def report(analysis: AnyAnalysis, path: str | Path = "report.html") -> Path:
     ...     page.read_text(encoding="utf-8").startswith("<!doctype html>")
     True
     """
-    if not isinstance(analysis, Concluded):
+    if not isinstance(analysis, Concluded | Outcomes | MultiCellAnalysis):
         raise SpecError(f"an Analysis is needed and {came(analysis)} came; bsynth.analyse(panel) returns one")
     file = check_file(path, "path")
     with writing(file, "path"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_report(analysis, file)
+        if isinstance(analysis, Outcomes | MultiCellAnalysis):
+            file.write_text(render_together(analysis), encoding="utf-8", newline="\n")
+        else:
+            write_report(analysis, file)
     return file
