@@ -108,8 +108,10 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
         table = data if whole else _labelled(data, columns, "table")
         run = _runner(lambda expression: expression.execute(), "table")
         return Opened(table, "table", "", run, in_rows=False, dialect=_dialect(table))
-    if isinstance(data, str) and (not data or "://" in data):
-        raise PanelError(f"data is {data!r}; give the path of a CSV or Parquet file on this machine, not an address")
+    if (isinstance(data, str) and not data) or _is_address(data):
+        raise PanelError(
+            f"data is {os.fspath(data)!r}; give the path of a CSV or Parquet file on this machine, not an address"
+        )
     if isinstance(data, str | os.PathLike):
         return _open_file(Path(data), columns, whole=whole)
     if is_relation(data):
@@ -125,6 +127,12 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
             "or Parquet file, or an Ibis table"
         )
     return _open_native(frame, columns, whole=whole)
+
+
+def _is_address(data: Any) -> bool:
+    """Whether a text or path is an address; as a path it has lost one of its slashes."""
+    text = os.fspath(data) if isinstance(data, str | os.PathLike) else ""
+    return isinstance(text, str) and re.match(r"[a-z][a-z0-9+.-]+:/", text) is not None and not os.path.exists(text)
 
 
 def _open_native(frame: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:

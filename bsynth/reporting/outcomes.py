@@ -13,6 +13,7 @@ import pandas as pd
 
 from bsynth._base.brief import Brief
 from bsynth._base.plain import records
+from bsynth._base.request import whole
 from bsynth._base.types import Status
 from bsynth.analysis import AnyAnalysis
 from bsynth.errors import SpecError
@@ -129,8 +130,10 @@ def folder_of(outcome: str) -> str:
 def write_outcomes(found: Outcomes, out: Path) -> None:
     """Write the page with the table and each outcome's own report, and the summary."""
     out.mkdir(parents=True, exist_ok=True)
-    (out / SUMMARY).write_text(json.dumps(found.to_dict(), indent=1, ensure_ascii=False), encoding="utf-8")
-    (out / INDEX).write_text(page(found), encoding="utf-8")
+    texts = {SUMMARY: json.dumps(found.to_dict(), indent=1, ensure_ascii=False), INDEX: page(found)}
+    for name, text in texts.items():
+        with whole(out / name) as part:
+            part.write_text(text, encoding="utf-8")
     note_written(out, [out / INDEX, out / SUMMARY])
 
 

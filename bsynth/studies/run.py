@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import check_flags, check_folder, check_jobs, hinted, writing
+from bsynth._base.request import check_flags, check_folder, check_jobs, hinted, whole, writing
 from bsynth.errors import BsynthError, SpecError, came
 from bsynth.pieces import Record, Store, run_pieces
 from bsynth.studies.result import SPEC, STORE, STORE_KEY, Study
@@ -87,10 +87,8 @@ def _store(where: Path, spec: StudySpec, jobs: Mapping[str, Unit]) -> Store:
     """The folder's finished fits, beside which stands of what study they are and what they depend on."""
     where.mkdir(parents=True, exist_ok=True)
     told = {"spec": spec.to_dict(), "keys": sorted({name.rpartition("|")[2] for name in jobs})}
-    with writing(where / SPEC, "study"):
-        part = where / f".{SPEC}.part"
+    with writing(where / SPEC, "study"), whole(where / SPEC) as part:
         part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        part.replace(where / SPEC)
     return Store(where / STORE, STORE_KEY)
 
 
