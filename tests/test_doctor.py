@@ -66,7 +66,12 @@ def test_machine_code_says_whether_it_is_there(monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize(
     ("given", "mark"),
-    [({}, "slow"), ({"OMP_NUM_THREADS": "8"}, "slow"), ({"OMP_NUM_THREADS": "1"}, "ok"), ({"MKL_NUM_THREADS": "1"}, "ok")],
+    [
+        ({}, "slow"),
+        ({"OMP_NUM_THREADS": "8"}, "slow"),
+        ({"OMP_NUM_THREADS": "1"}, "ok"),
+        ({"MKL_NUM_THREADS": "1"}, "ok"),
+    ],
 )
 def test_threads_of_linear_algebra(given: dict[str, str], mark: str) -> None:
     assert doctor.threads(given).mark == mark

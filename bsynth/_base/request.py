@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -31,6 +32,8 @@ def check_seed(seed: object) -> int:
 
 MOST = 1_000_000
 """Of what is drawn and kept, one by one: more is a slip of the hand, and no memory holds it."""
+PATIENCE = 10.0
+"""Seconds for which a folder is waited for that another command holds."""
 MOST_JOBS = 1024
 """Fits side by side: each has a thread from the beginning."""
 
@@ -234,6 +237,40 @@ def whole(file: Path) -> Iterator[Path]:
         part.replace(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Fill a folder that no other command fills meanwhile; one that is about to end is waited for.
+
+    Raises
+    ------
+    SpecError
+        Another command holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # where folders cannot be held
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise SpecError(
+                        f"{what} {str(folder)!r} is being filled by another command; wait for it, or give another"
+                    ) from None
+                time.sleep(0.1)
+            except OSError:  # a file system without
+                break
+        yield
+    finally:
+        os.close(held)
 
 
 def check_file(path: object, what: str) -> Path:

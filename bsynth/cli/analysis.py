@@ -1,6 +1,7 @@
 """``bsynth run`` and ``bsynth demo``: the main job, into a run folder."""
 
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bsynth._base.request import alone
 from bsynth.cli import options
 from bsynth.cli.base import PATH, UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
@@ -256,18 +258,16 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         store = waiting / "calibration.jsonl"
         goes_on(f"finished fits are in {waiting}, and the same command again goes on from them")
         try:
-            analysis: AnyAnalysis = run_analysis(
-                request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
-            )
+            with alone(waiting, "the folder of finished fits"):
+                analysis: AnyAnalysis = run_analysis(
+                    request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
+                )
+                stage("writing")
+                analysis = write_run(analysis, out, tell=stage)
+                store.unlink(missing_ok=True)
         finally:
-            if not any(waiting.iterdir()):
+            with suppress(OSError):  # it holds finished fits, or files of the user's
                 waiting.rmdir()
-    stage("writing")
-    analysis = write_run(analysis, out, tell=stage)
-    # A folder of that name may hold files of the user's.
-    store.unlink(missing_ok=True)
-    if waiting.is_dir() and not any(waiting.iterdir()):
-        waiting.rmdir()
     return analysis
 
 

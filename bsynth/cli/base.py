@@ -107,11 +107,12 @@ class Group(click.Group):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command line and leave with its exit code; no traceback reaches whoever called it."""
+        run: Any = super().main
         if not standalone_mode:
-            return super().main(*args, standalone_mode=False, **extra)
+            return run(*args, standalone_mode=False, **extra)
         with heeding_terminate():
             try:
-                code = super().main(*args, standalone_mode=False, **extra)
+                code = run(*args, standalone_mode=False, **extra)
             except click.exceptions.NoArgsIsHelpError as error:
                 error.show()
                 code = BAD_INPUT
@@ -119,7 +120,9 @@ class Group(click.Group):
                 click.echo(f"bsynth: {_usage(error)}", err=True)
                 code = BAD_INPUT
             except (click.Abort, Terminated) as error:
-                code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+                by_key = isinstance(error, click.Abort)
+                click.echo(f"bsynth: {'interrupted' if by_key else 'asked to end'}; nothing was written", err=True)
+                code = INTERRUPTED if by_key else TERMINATED
             except OSError as error:
                 click.echo(f"bsynth: {_of_the_machine(error)}", err=True)
                 code = BAD_INPUT

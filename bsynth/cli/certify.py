@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bsynth._base.request import check_output, whole, writing
+from bsynth._base.request import alone, check_output, whole, writing
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
@@ -76,9 +76,11 @@ def certify(
         created = not out.is_dir()
         out.mkdir(parents=True, exist_ok=True)
         try:
-            certificate = certifying.certify(
-                panel, model, sampling=sampling, windows=windows, levels=levels, store=out / STORE, progress=not quiet
-            )
+            with alone(out, "--out"):
+                certificate = certifying.certify(
+                    panel, model, sampling=sampling, windows=windows, levels=levels, store=out / STORE,
+                    progress=not quiet,
+                )  # fmt: skip
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
             if created and not any(out.iterdir()):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsynth._base.request import check_output, whole, writing
+from bsynth._base.request import alone, check_output, whole, writing
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
@@ -95,10 +95,12 @@ def power(
         # The words and the exit code say it.
         warnings.simplefilter("ignore", UnreliableWarning)
         try:
-            found = plan_rollout(
-                panel, durations=durations, effects=effects or None, kind=kind, ramp=ramp, power=target, level=level,
-                windows=windows, model=model, scale=scale, sampling=sampling, store=out / STORE, progress=not quiet,
-            )  # fmt: skip
+            with alone(out, "--out"):
+                found = plan_rollout(
+                    panel, durations=durations, effects=effects or None, kind=kind, ramp=ramp, power=target,
+                    level=level, windows=windows, model=model, scale=scale, sampling=sampling, store=out / STORE,
+                    progress=not quiet,
+                )  # fmt: skip
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
             if created and not any(out.iterdir()):

@@ -151,7 +151,7 @@ def _pictures(pictures: Iterator[tuple[str, Callable[[], Drawing]]], folder: Pat
 def _remove_earlier(out: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
     for file in written_in(out):
-        (out / file).unlink()
+        (out / file).unlink(missing_ok=True)
     (out / WRITTEN).unlink(missing_ok=True)
     for folder in (out / FIGURES, out / TABLES):
         if folder.is_dir() and not any(folder.iterdir()):

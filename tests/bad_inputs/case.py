@@ -1,5 +1,6 @@
 """What a case of the atlas is, the plain panel that each of them spoils, and how options are made of roles."""
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ FRAME = pd.DataFrame(rows(), columns=["unit", "time", "y"])
 TEXT = FRAME.to_csv(index=False)
 LIVELY = FRAME.assign(y=FRAME.y + [_own(place) for place in range(len(FRAME))])
 """The same with noise, for what is refused of a model that could be fitted."""
+LIVELY_TEXT = LIVELY.to_csv(index=False)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ class Case:
 
 
 type Content = bytes | str | pd.DataFrame | Callable[[Path], object]
+
+
+@functools.cache
+def lively() -> bs.Panel:
+    """The panel of `LIVELY`."""
+    return bs.Panel.from_long(LIVELY, **ROLES)
 
 
 def put(content: Content, file: Path) -> Path:

@@ -20,7 +20,9 @@ def days(first: str, freq: str, **more: Any) -> list[str]:
     return [str(each) for each in pd.date_range(first, periods=12, freq=freq, **more)]
 
 
-def renamed(name: str, units: dict[str, str], treated: str, *says: str, gives: float | None = None, **more: Any) -> Case:
+def renamed(
+    name: str, units: dict[str, str], treated: str, *says: str, gives: float | None = None, **more: Any
+) -> Case:
     return data_case(name, FRAME.assign(unit=FRAME.unit.replace(units)), *says, gives=gives, treated=treated, **more)
 
 
@@ -30,7 +32,9 @@ def cell(name: str, unit: str, year: int, value: Any, *says: str, gives: float |
     return data_case(name, frame, *says, gives=gives, **more)
 
 
-def on(name: str, treated: dict[str, list[int]], *says: str, gives: float | None = None, values: Any = (0, 1), **more: Any) -> Case:
+def on(
+    name: str, treated: dict[str, list[int]], *says: str, gives: float | None = None, values: Any = (0, 1), **more: Any
+) -> Case:
     """A column of treatment that is 1 in the years of a unit."""
     flags = [values[year in treated.get(unit, [])] for unit, year in zip(FRAME.unit, FRAME.time, strict=True)]
     roles = {"treatment_column": "d", "treated": None, "start": None} | more
@@ -126,7 +130,7 @@ CASES: list[Case] = [
     on("never on", {}, "no unit starts by 2012"),
     on("always on", {"Ohio": [*range(2001, 2013)]}, "Ohio"),
     on("on and off again", {"Ohio": [2008, 2009]}, "Ohio"),
-    on("all units on", {u: LATE for u in ("Iowa", "Maine", "Ohio", "Texas", "Utah")}, "donor"),
+    on("all units on", dict.fromkeys(("Iowa", "Maine", "Ohio", "Texas", "Utah"), LATE), "donor"),
     on("as it should be", {"Ohio": LATE}, gives=EFFECT),
     on("true and false", {"Ohio": LATE}, gives=EFFECT, values=("false", "true")),
     on("yes and no", {"Ohio": LATE}, "'d'", values=("no", "yes")),

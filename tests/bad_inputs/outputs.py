@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bad_inputs.case import LIVELY, ROLES, Case, command, put
+from bad_inputs.case import LIVELY, LIVELY_TEXT, ROLES, Case, command, lively, put
 
 import bsynth as bs
 
@@ -14,18 +14,16 @@ SEEDS = '[worlds.factor]\n[methods.did]\nestimator = "did"\n'
 
 @functools.cache
 def analysis() -> Any:
-    return bs.analyse(
-        bs.Panel.from_long(LIVELY, **ROLES), models="none", methods="did", findings="none", progress=False
-    )
+    return bs.analyse(lively(), models="none", methods="did", findings="none", progress=False)
 
 
 PYTHON: dict[str, Callable[[Any], object]] = {
     "report": lambda out: bs.report(analysis(), out),
     "save": lambda out: analysis().save(out),
     "export": lambda out: bs.export(analysis(), out),
-    "freeze": lambda out: bs.freeze(bs.Panel.from_long(LIVELY, **ROLES), out),
+    "freeze": lambda out: bs.freeze(lively(), out),
     "study": lambda out: bs.study({"worlds": {"factor": {}}, "methods": {"d": {"estimator": "did"}}}, out, progress=False),
-    "calibrate": lambda out: bs.calibrate(bs.Panel.from_long(LIVELY, **ROLES), store=out, progress=False),
+    "calibrate": lambda out: bs.calibrate(lively(), store=out, progress=False),
 }  # fmt: skip
 FOLDERS, FILES = ("run", "certify", "power", "study", "demo"), ("plan", "simulate", "check")
 
@@ -37,13 +35,15 @@ def words(verb: str, folder: Path, out: object) -> list[object]:
         return ["simulate", "rollout", "--users", 100, "--out", out]
     if verb == "demo":
         return ["demo", "--quiet", "--out", out]
-    data = put(LIVELY, folder / "sales.csv")
+    data = put(LIVELY_TEXT, folder / "sales.csv")
     if verb == "check":
         return [*command("check", data, ROLES, folder), "--json", out]
     return [*command(verb, data, ROLES, folder)[:-1], out]
 
 
-def out(name: str, verb: str, prepare: Callable[[Path], object], path: str, *says: str, python: str | None = None) -> Case:
+def out(
+    name: str, verb: str, prepare: Callable[[Path], object], path: str, *says: str, python: str | None = None
+) -> Case:
     """What a command, and a verb of Python, say of a path; "{}" in it is the case's folder."""
 
     def given(folder: Path) -> str:

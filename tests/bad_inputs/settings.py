@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bad_inputs.case import LIVELY, ROLES, Case, command, put
+from bad_inputs.case import LIVELY, LIVELY_TEXT, ROLES, Case, command, lively, put
 
 import bsynth as bs
 
@@ -18,17 +18,19 @@ ZERO, MINUS, HALF, NAN, INF, WORD, NOTHING = (
 ONE, NINETY_FIVE, HUGE = ("1", 1), ("95", 95), (str(BIG), BIG)
 
 
-def panel() -> bs.Panel:
-    return bs.Panel.from_long(LIVELY, **ROLES)
-
-
 def case(
-    name: str, verb: str, typed: list[str], python: Callable[[], Any] | None, *says: str, roles: Any = None, late: Any = ()
+    name: str,
+    verb: str,
+    typed: list[str],
+    python: Callable[[], Any] | None,
+    *says: str,
+    roles: Any = None,
+    late: Any = (),
 ) -> Case:
     """Options of a command that reads the plain panel, and what Python is asked instead."""
 
     def shell(folder: Path) -> list[object]:
-        words = command(verb, put(LIVELY, folder / "sales.csv"), ROLES if roles is None else roles, folder)
+        words = command(verb, put(LIVELY_TEXT, folder / "sales.csv"), ROLES if roles is None else roles, folder)
         return [*words, *typed, *late]
 
     return Case(name, None if python is None else lambda folder: python(), shell, says)
@@ -49,15 +51,15 @@ def sampling(name: str) -> Callable[[Any], Any]:
 
 
 def analyse(name: str) -> Callable[[Any], Any]:
-    return lambda value: bs.analyse(panel(), models="none", progress=False, **{name: value})
+    return lambda value: bs.analyse(lively(), models="none", progress=False, **{name: value})
 
 
 def power(name: str) -> Callable[[Any], Any]:
-    return lambda value: bs.plan_rollout(panel(), progress=False, **{name: value})
+    return lambda value: bs.plan_rollout(lively(), progress=False, **{name: value})
 
 
 def decided(name: str) -> Callable[[Any], Any]:
-    return lambda value: bs.analyse(panel(), progress=False, questions={name: value})
+    return lambda value: bs.analyse(lively(), progress=False, questions={name: value})
 
 
 WHOLE = [MINUS, HALF, NAN, INF, WORD, NOTHING]
@@ -70,14 +72,14 @@ CASES: list[Case] = [
     *numbers("--seed", "certify", WHOLE, sampling("seed")),
     *numbers("--jobs", "run", [ZERO, ("-2", -2), HALF, WORD, HUGE], sampling("n_jobs"), "jobs"),
     *numbers("--level", "run", [ZERO, ONE, MINUS, NINETY_FIVE, NAN, INF, WORD], analyse("level")),
-    *numbers("--level", "plan", [ZERO, NAN, WORD], lambda value: bs.freeze(panel(), level=value)),
+    *numbers("--level", "plan", [ZERO, NAN, WORD], lambda value: bs.freeze(lively(), level=value)),
     *numbers("--replicates", "run", [ZERO, ONE, *WHOLE, HUGE], analyse("replicates")),
     *numbers("--threshold", "run", [NAN, INF, WORD], decided("threshold")),
     *numbers("--rope", "run", [MINUS, NAN, INF, WORD], decided("rope")),
-    *numbers("--windows", "certify", [MINUS, HALF, NAN, WORD], lambda value: bs.certify(panel(), windows=value, progress=False)),
-    *numbers("--levels", "certify", [ZERO, ONE, NINETY_FIVE, NAN, WORD], lambda value: bs.certify(panel(), levels=[value], progress=False), "level"),
-    *numbers("--durations", "power", [ZERO, MINUS, HALF, NAN, INF, WORD, ("99", 99)], lambda value: bs.plan_rollout(panel(), durations=[value], progress=False), "duration"),
-    *numbers("--effects", "power", [NAN, INF, WORD], lambda value: bs.plan_rollout(panel(), effects=[value], progress=False), "effect"),
+    *numbers("--windows", "certify", [MINUS, HALF, NAN, WORD], lambda value: bs.certify(lively(), windows=value, progress=False)),
+    *numbers("--levels", "certify", [ZERO, ONE, NINETY_FIVE, NAN, WORD], lambda value: bs.certify(lively(), levels=[value], progress=False), "level"),
+    *numbers("--durations", "power", [ZERO, MINUS, HALF, NAN, INF, WORD, ("99", 99)], lambda value: bs.plan_rollout(lively(), durations=[value], progress=False), "duration"),
+    *numbers("--effects", "power", [NAN, INF, WORD], lambda value: bs.plan_rollout(lively(), effects=[value], progress=False), "effect"),
     *numbers("--ramp", "power", [MINUS, HALF, NAN, WORD, HUGE], power("ramp")),
     *numbers("--power", "power", [ZERO, ONE, MINUS, NAN, WORD], power("power"), "power"),
     *numbers("--windows", "power", [ZERO, MINUS, HALF, WORD], power("windows")),
@@ -85,21 +87,21 @@ CASES: list[Case] = [
     *numbers("--horizon", "run", [ZERO, MINUS, NAN, WORD], lambda value: bs.Panel.from_long(LIVELY, **ROLES, horizon=value)),
     *numbers("--resamples", "run", [ZERO, MINUS, HALF, WORD], lambda value: bs.Panel.from_events(LIVELY, **ROLES, cluster="unit", resamples=value)),
     # Names that nothing has.
-    case("a model", "run", ["--model", "defualt"], lambda: bs.analyse(panel(), models="defualt"), "'defualt'", "did you mean 'default'"),
-    case("a model for a certificate", "certify", ["--model", "lvel"], lambda: bs.certify(panel(), "lvel"), "did you mean 'level'"),
-    case("a model to plan with", "plan", ["--model", "rolout"], lambda: bs.freeze(panel(), model="rolout"), "did you mean 'rollout'"),
-    case("a method", "run", ["--methods", "placeb"], lambda: bs.analyse(panel(), methods="placeb"), "did you mean 'placebo'"),
-    case("a verb for a method", "run", ["--methods", "placebo_space"], lambda: bs.analyse(panel(), methods="placebo_space"), "'placebo_space'", "did you mean"),
-    case("none beside another", "run", ["--methods", "none,sc"], lambda: bs.analyse(panel(), methods=["none", "sc"]), "'none' stands alone"),
-    case("a finding", "run", ["--findings", "decison"], lambda: bs.analyse(panel(), findings="decison"), "did you mean 'decision'"),
-    case("a scale", "run", ["--scale", "lgo"], lambda: bs.analyse(panel(), scale="lgo"), "'lgo'", "log"),
-    case("a format", "run", ["--export", "exel"], lambda: bs.export(bs.classical(panel()), "tables", formats="exel"), "'exel'", "csv"),
-    case("a kind of effect", "power", ["--kind", "lfit"], lambda: bs.plan_rollout(panel(), kind="lfit", progress=False), "'lift'"),
+    case("a model", "run", ["--model", "defualt"], lambda: bs.analyse(lively(), models="defualt"), "'defualt'", "did you mean 'default'"),
+    case("a model for a certificate", "certify", ["--model", "lvel"], lambda: bs.certify(lively(), "lvel"), "did you mean 'level'"),
+    case("a model to plan with", "plan", ["--model", "rolout"], lambda: bs.freeze(lively(), model="rolout"), "did you mean 'rollout'"),
+    case("a method", "run", ["--methods", "placeb"], lambda: bs.analyse(lively(), methods="placeb"), "did you mean 'placebo'"),
+    case("a verb for a method", "run", ["--methods", "placebo_space"], lambda: bs.analyse(lively(), methods="placebo_space"), "'placebo_space'", "did you mean"),
+    case("none beside another", "run", ["--methods", "none,sc"], lambda: bs.analyse(lively(), methods=["none", "sc"]), "'none' stands alone"),
+    case("a finding", "run", ["--findings", "decison"], lambda: bs.analyse(lively(), findings="decison"), "did you mean 'decision'"),
+    case("a scale", "run", ["--scale", "lgo"], lambda: bs.analyse(lively(), scale="lgo"), "'lgo'", "log"),
+    case("a format", "run", ["--export", "exel"], lambda: bs.export(bs.classical(lively()), "tables", formats="exel"), "'exel'", "csv"),
+    case("a kind of effect", "power", ["--kind", "lfit"], lambda: bs.plan_rollout(lively(), kind="lfit", progress=False), "'lift'"),
     case("a direction", "run", ["--higher-is", "good"], lambda: bs.Panel.from_long(LIVELY, **ROLES, higher_is="good"), "'better'"),
     case("a period to count in", "run", ["--freq", "wek"], lambda: bs.Panel.from_long(LIVELY, **ROLES, freq="wek"), "'week'"),
     case("a kind of donors", "run", ["--donor-kind", "nevr"], lambda: bs.Panel.from_long(LIVELY, **ROLES, donor_kind="nevr"), "'never'"),
     case("an estimand", "run", ["--estimand", "averge", "--threshold", "1"], None, "'average'"),
-    Case("an estimator", lambda f: bs.classical(panel(), "demaened"), None, ("'demaened'", "did you mean 'demeaned'")),
+    Case("an estimator", lambda f: bs.classical(lively(), "demaened"), None, ("'demaened'", "did you mean 'demeaned'")),
     case("one outcome of several", "run", [], None, "'z'", roles=ROLES | {"outcome": "y,z"}),
     case("nobody treated", "run", [], None, "who is treated", roles={k: v for k, v in ROLES.items() if k not in ("treated", "start")}),
     case("treated and no start", "run", [], None, "--treated", roles={k: v for k, v in ROLES.items() if k != "start"}),
@@ -109,7 +111,7 @@ CASES: list[Case] = [
     case("a word too many", "run", ["else.csv"], None, "else.csv"),
     case("a value without a cost", "run", ["--value", "3"], None, "cost"),
     case("resamples of nobody", "run", ["--resamples", "9"], None, "--cluster"),
-    case("bootstrap without users", "run", ["--methods", "bootstrap"], lambda: bs.analyse(panel(), methods="bootstrap"), "no sums per user"),
+    case("bootstrap without users", "run", ["--methods", "bootstrap"], lambda: bs.analyse(lively(), methods="bootstrap"), "no sums per user"),
     Case("a command", None, lambda f: ["rnu", "sales.csv"], ("'rnu'", "'run'")),
     Case("an option of no command", None, lambda f: ["--quiet"], ("'--quiet'",)),
     Case("a card", lambda f: bs.load_model("levl"), lambda f: ["models", "levl"], ("'levl'", "did you mean 'level'")),

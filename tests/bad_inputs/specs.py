@@ -1,9 +1,11 @@
 """Files of settings: model.toml, study.toml and plan.toml, misspelt, of another kind, or meant to do harm."""
 
+import functools
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bad_inputs.case import LIVELY, ROLES, Case, Content, command, put
+from bad_inputs.case import LIVELY_TEXT, ROLES, Case, Content, command, lively, put
 
 import bsynth as bs
 
@@ -17,7 +19,7 @@ LATIN = 'title = "Québec"'.encode("latin-1")
 def model(name: str, content: Content, *says: str, file: str = "model.toml") -> Case:
     def shell(folder: Path) -> list[object]:
         spec = put(content, folder / file)
-        return [*command("run", put(LIVELY, folder / "sales.csv"), ROLES, folder), "--model", f"{spec}"]
+        return [*command("run", put(LIVELY_TEXT, folder / "sales.csv"), ROLES, folder), "--model", f"{spec}"]
 
     return Case(f"model, {name}", lambda folder: bs.load_model(put(content, folder / file)), shell, says)
 
@@ -31,14 +33,17 @@ def study(name: str, content: Content, *says: str) -> Case:
     )
 
 
-def _frozen(change: Callable[[str], str]) -> str:
-    panel = bs.Panel.from_long(LIVELY, **ROLES)
-    file = Path("frozen.toml")
-    bs.freeze(panel, file, model="level")
-    text = file.read_text(encoding="utf-8")
-    file.unlink()
-    changed = change(text)
-    assert changed != text
+@functools.cache
+def _frozen() -> str:
+    """The text of a good plan."""
+    with tempfile.TemporaryDirectory() as folder:
+        bs.freeze(lively(), Path(folder) / "plan.toml", model="level")
+        return (Path(folder) / "plan.toml").read_text(encoding="utf-8")
+
+
+def _edited(change: Callable[[str], str]) -> str:
+    changed = change(_frozen())
+    assert changed != _frozen()
     return changed
 
 
@@ -46,13 +51,13 @@ def plan(name: str, content: Content | Callable[[str], str], *says: str, edited:
     """A plan as it stands, or as it is after a change of one that was frozen."""
 
     def made(folder: Path) -> Path:
-        return put(_frozen(content) if edited else content, folder / "plan.toml")  # type: ignore[arg-type]
+        return put(_edited(content) if edited else content, folder / "plan.toml")  # type: ignore[arg-type]
 
     def python(folder: Path) -> object:
-        return bs.analyse(bs.Panel.from_long(LIVELY, **ROLES), plan=made(folder), models="none", progress=False)
+        return bs.analyse(lively(), plan=made(folder), models="none", progress=False)
 
     def shell(folder: Path) -> list[object]:
-        return [*command("run", put(LIVELY, folder / "sales.csv"), ROLES, folder), "--plan", made(folder)]
+        return [*command("run", put(LIVELY_TEXT, folder / "sales.csv"), ROLES, folder), "--plan", made(folder)]
 
     return Case(f"plan, {name}", python, shell, says)
 

@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import xarray as xr
-from bad_inputs.case import LIVELY, ROLES, Case
+from bad_inputs.case import LIVELY, Case, lively
 
 import bsynth as bs
 
@@ -17,7 +17,7 @@ DATA = Path(__file__).parent.parent / "data"
 
 
 def _saved(file: Path) -> None:
-    bs.classical(bs.Panel.from_long(LIVELY, **ROLES), "did").save(file)
+    bs.classical(lively(), "did").save(file)
 
 
 def loaded(name: str, make: Callable[[Path], object], *says: str) -> Case:

@@ -4,7 +4,6 @@ The tables beside this file are the atlas. A case that is refused leaves no file
 """
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,9 @@ def one_line(text: str, case: Case) -> None:
 
 
 @pytest.fixture(autouse=True)
-def stays_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def stays_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is given without a folder is written where it is seen."""
     monkeypatch.chdir(tmp_path)
-    yield
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -17,8 +17,10 @@ PATIENCE = 540.0
 """Seconds in which any command ends on a crowded machine."""
 
 
-def _command(words: Sequence[str], log: str, largest: int | None) -> None:
+def _command(words: Sequence[str], log: str, largest: int | None, cache: str | None) -> None:
     """In the other process: run a command with its output in a file, and files of at most ``largest`` bytes."""
+    if cache is not None:
+        os.environ["BSYNTH_CACHE"] = cache
     said = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(said, 1)
     os.dup2(said, 2)
@@ -30,11 +32,12 @@ def _command(words: Sequence[str], log: str, largest: int | None) -> None:
     main([str(word) for word in words])
 
 
-def begun(words: Sequence[object], log: Path, largest: int | None = None) -> BaseProcess:
+def begun(words: Sequence[object], log: Path, largest: int | None = None, cache: Path | None = None) -> BaseProcess:
     """Begin a command."""
     context: Any = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
-    process = context.Process(target=_command, args=([str(word) for word in words], str(log), largest))
+    given = ([str(word) for word in words], str(log), largest, None if cache is None else str(cache))
+    process = context.Process(target=_command, args=given)
     process.start()
     return process  # type: ignore[no-any-return]
 
@@ -46,9 +49,9 @@ def ended(process: BaseProcess) -> int:
     return process.exitcode
 
 
-def done(words: Sequence[object], log: Path, largest: int | None = None) -> int:
-    """Carry a command out; return its exit code."""
-    return ended(begun(words, log, largest))
+def done(words: Sequence[object], log: Path, largest: int | None = None, cache: Path | None = None) -> int:
+    """Carry a command out, with machine code in another ``cache``; return its exit code."""
+    return ended(begun(words, log, largest, cache))
 
 
 def sent(number: int, process: BaseProcess, when: Callable[[], bool], chance: random.Random) -> int:

@@ -30,7 +30,19 @@ def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(csv: Path, out: Path) -> list[object]:
     """A classical run: half a minute less than a posterior, by the same road."""
-    return ["run", csv, *options(ROLES), "--model", "none", "--methods", "did,placebo", "--findings", "none", "--out", out]
+    return [
+        "run",
+        csv,
+        *options(ROLES),
+        "--model",
+        "none",
+        "--methods",
+        "did,placebo",
+        "--findings",
+        "none",
+        "--out",
+        out,
+    ]
 
 
 def study(folder: Path, out: Path, seeds: int = 40) -> list[object]:
@@ -119,7 +131,9 @@ def test_a_disk_that_holds_no_answer_is_said_in_one_line(csv: Path, tmp_path: Pa
 
 
 @pytest.fixture
-def breaking(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[[], Any]], Result]]:
+def breaking(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[], Any]], Result]]:
     """Has a run do something else where it would analyse."""
 
     def broken_by(what: Callable[[], Any]) -> Result:
