@@ -26,7 +26,7 @@ TRACEBACK = "BSYNTH_TRACEBACK"
 SWEPT = 100_000
 """New objects from which a command looks for those that nothing reaches: each look costs a command that imports and
 draws as much as it makes, and takes a tenth of its time at Python's own 700."""
-_GOES_ON = f"{__name__}.goes_on"
+_GOES_ON, _ASKED = f"{__name__}.goes_on", f"{__name__}.asked"
 
 
 class _Path(click.Path):
@@ -64,6 +64,8 @@ def heeding_terminate() -> Iterator[None]:
         return
 
     def end(number: int, frame: FrameType | None) -> Never:
+        if (ctx := click.get_current_context(silent=True)) is not None:
+            ctx.meta[_ASKED] = True
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, end)
@@ -100,7 +102,8 @@ class Group(click.Group):
             click.echo(f"bsynth: {as_typed(str(error), command)}", err=True)
             ctx.exit(BAD_INPUT)
         except (KeyboardInterrupt, Terminated) as error:
-            by_key = isinstance(error, KeyboardInterrupt)
+            # An engine that is stopped says nothing of the signal that did it.
+            by_key = isinstance(error, KeyboardInterrupt) and not ctx.find_root().meta.get(_ASKED)
             how = "interrupted" if by_key else "asked to end"
             click.echo(f"bsynth: {how}; {ctx.meta.get(_GOES_ON, 'nothing was written')}", err=True)
             ctx.exit(INTERRUPTED if by_key else TERMINATED)

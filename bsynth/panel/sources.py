@@ -29,6 +29,8 @@ CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 SHARED = ("where ", "key ")
 """Start of the roles of columns that may have another role too."""
+INTERRUPTED = ("Query interrupted", "Interrupted")
+"""What DuckDB says where a signal has stopped it."""
 HASHED = 1 << 28
 """Bytes up to which a file's own digest is taken; of more, and of many files, the digest is of the cell sums."""
 
@@ -173,6 +175,8 @@ def foreign(told: Callable[[Exception], PanelError]) -> Iterator[None]:
     except (BsynthError, MemoryError, Warning):
         raise
     except Exception as error:
+        if re.sub(r"^INTERRUPT Error: |!$", "", str(error)) in INTERRUPTED:
+            raise KeyboardInterrupt from error
         raise told(error) from error
 
 

@@ -80,7 +80,7 @@ CASES: list[Case] = [
     times("a number to start dates", days("2024-01-01", "D"), 9, "start"),
     times("a date to start numbers", range(2001, 2013), "2010-01-01", "2010-01-01"),
     times("a format that does not fit", days("2024-01-01", "D"), "2024-01-10", "'%d/%m/%Y'", date_format="%d/%m/%Y"),
-    times("a format that is none", days("2024-01-01", "D"), "2024-01-10", "date_format", date_format="day"),
+    times("a format that is none", days("2024-01-01", "D"), "2024-01-10", "'day'", date_format="day"),
     data_case("a zone that is none", TEXT, "'Mars/Base'", time_zone="Mars/Base", freq="day"),
     data_case("a weekday that is none", TEXT, "'someday'", week_start="someday", freq="week"),
     # Units.

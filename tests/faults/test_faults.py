@@ -144,8 +144,8 @@ def breaking(
     assert list(tmp_path.iterdir()) == []
 
 
-def _raises(error: BaseException) -> Callable[[], Any]:
-    def broken_off() -> Any:
+def _raises(error: BaseException) -> Callable[..., Any]:
+    def broken_off(*_: object, **__: object) -> Any:
         raise error
 
     return broken_off
@@ -174,3 +174,15 @@ def test_whatever_ends_a_command_is_one_line(what: Callable[[], Any], code: int,
 def test_whoever_looks_for_a_fault_is_shown_where(breaking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRACEBACK, "1")
     assert "broken_off" in breaking(_raises(RuntimeError("odd"))).stderr
+
+
+@pytest.mark.parametrize("said", ["Query interrupted", "INTERRUPT Error: Interrupted!"])
+def test_a_query_that_was_interrupted_is_no_damaged_file(
+    said: str, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB answers a signal with an error of its own."""
+    monkeypatch.setattr("bsynth.panel.sources._csv", _raises(RuntimeError(said)))
+    with pytest.raises(KeyboardInterrupt):
+        bs.Panel.from_long(csv, **ROLES)
+    found = CliRunner().invoke(main, [str(word) for word in [*run(csv, tmp_path / "run"), "--quiet"]])
+    assert (found.exit_code, found.stderr) == (INTERRUPTED, "bsynth: interrupted; nothing was written\n")

@@ -107,7 +107,7 @@ def load(path: str | Path) -> Any:
         reason = "is a folder" if os.path.isdir(file) else "does not exist"
         raise PanelError(f"{shown(str(path))} {reason}; {_INSTEAD}")
     try:
-        with xr.open_datatree(file, engine="h5netcdf") as stored:
+        with xr.open_datatree(file, engine="h5netcdf", phony_dims="access") as stored:
             tree = stored.load()
         if tree.attrs.get("bsynth_format") in READ:
             return unpack_fit(tree)
