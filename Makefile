@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test notebooks browser postgres cluster lint evidence bench lock dist clean
+.PHONY: setup demo pictures test notebooks browser postgres cluster lint evidence bench lock dist wheel-test lowest-test clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -87,7 +87,30 @@ bench: setup
 	$(PYTHON) tests/benchmarks/bench_report.py
 
 dist: setup
+	rm -rf dist
 	$(PYTHON) -m hatchling build
+
+# What needs neither real panels nor a browser, and samples little; for environments that are not ours.
+SMOKE := tests/test_import.py tests/test_datasets.py tests/test_spec.py tests/test_panel.py tests/test_doctor.py \
+	tests/test_export.py tests/test_archive.py tests/bad_inputs
+APART = CI= OMP_NUM_THREADS=1 $(CURDIR)/.build/$(1)/bin/pytest -q -p no:cacheprovider -m "not evidence and not bench" $(SMOKE)
+
+# The wheel as a user has it: in an environment of its own, with nothing of this folder on the path.
+wheel-test: dist
+	@$(GET_UV); rm -rf .build/bare; "$$uv" venv -q --python '>=3.12' .build/bare; \
+	"$$uv" pip install -q --python .build/bare/bin/python dist/*.whl "pytest>=8.3" "hypothesis>=6.100" "polars>=1.20"
+	cd .build && bare/bin/python -c "import bsynth; assert 'site-packages' in bsynth.__file__, bsynth.__file__"
+	cd .build && bare/bin/bsynth --version && bare/bin/bsynth doctor
+	cd .build && bare/bin/bsynth demo --draws 200 --replicates 50 --out bare/demo; [ $$? = 0 -o $$? = 3 ]
+	test -s .build/bare/demo/summary.json && test -s .build/bare/demo/report.html
+	$(call APART,bare)
+
+# The oldest versions that pyproject.toml allows: a bound that is too low is found here.
+lowest-test:
+	@$(GET_UV); [ -x .build/lowest/bin/python ] || "$$uv" venv -q --python 3.12 .build/lowest; \
+	"$$uv" pip install -q --resolution lowest-direct --python .build/lowest/bin/python . \
+	  "pytest>=8.3" "hypothesis>=6.100" "polars>=1.20"
+	$(call APART,lowest)
 
 lock:
 	@$(GET_UV); \

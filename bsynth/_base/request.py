@@ -3,6 +3,7 @@
 import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
@@ -25,11 +26,19 @@ def check_seed(seed: object) -> int:
     1
     """
     if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
-        raise SpecError(f"seed is {_brief(seed)}; give a whole number from 0, such as 1")
+        raise SpecError(f"seed is {shown(seed)}; give a whole number from 0, such as 1")
     return int(seed)
 
 
-def check_whole(value: object, name: str, least: int, why: str) -> int:
+MOST = 1_000_000
+"""Of what is drawn and kept, one by one: more is a slip of the hand, and no memory holds it."""
+PATIENCE = 10.0
+"""Seconds for which a folder is waited for that another command holds."""
+MOST_JOBS = 1024
+"""Fits side by side: each has a thread from the beginning."""
+
+
+def check_whole(value: object, name: str, least: int, why: str, most: int | None = None) -> int:
     """Return a whole number of at least ``least`` as a plain one and refuse all else; ``why`` ends the message.
 
     Examples
@@ -38,7 +47,9 @@ def check_whole(value: object, name: str, least: int, why: str) -> int:
     100
     """
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise SpecError(f"{name} is {_brief(value)}; give at least {least}, {why}; whole numbers only")
+        raise SpecError(f"{name} is {shown(value)}; give at least {least}, {why}; whole numbers only")
+    if most is not None and value > most:
+        raise SpecError(f"{name} is {shown(value)}; give at most {most}: memory holds no more")
     return int(value)
 
 
@@ -51,7 +62,7 @@ def check_between(value: object, name: str, least: int, most: int, error: type[B
     Traceback (most recent call last):
     bsynth.errors.SpecError: last is True; give 3 to 49, a whole number
     """
-    instead = f"{name} is {_brief(value)}; give {least} to {most}, a whole number"
+    instead = f"{name} is {shown(value)}; give {least} to {most}, a whole number"
     if not isinstance(value, int | np.integer) or isinstance(value, bool):
         raise SpecError(instead)
     if not least <= value <= most:
@@ -68,7 +79,7 @@ def check_number(value: object, name: str, instead: str = "a finite number") -> 
     2.5
     """
     if not isinstance(value, Real) or isinstance(value, bool | np.bool) or not math.isfinite(value):
-        raise SpecError(f"{name} is {_brief(value)}; give {instead}")
+        raise SpecError(f"{name} is {shown(value)}; give {instead}")
     return float(value)
 
 
@@ -108,7 +119,7 @@ def check_level(level: object) -> float:
     instead = "a probability between 0 and 1, such as 0.95"
     found = check_number(level, "level", instead)
     if not 0 < found < 1:
-        raise SpecError(f"level is {_brief(int(found) if found.is_integer() else found)}; give {instead}")
+        raise SpecError(f"level is {shown(int(found) if found.is_integer() else found)}; give {instead}")
     return found
 
 
@@ -123,7 +134,7 @@ def check_flags(**flags: object) -> None:
     """
     for name, value in flags.items():
         if not isinstance(value, bool | np.bool):
-            raise SpecError(f"{name} is {_brief(value)}; give True or False")
+            raise SpecError(f"{name} is {shown(value)}; give True or False")
 
 
 def check_kind(value: object, kind: type | tuple[type, ...], name: str, instead: str) -> None:
@@ -150,7 +161,7 @@ def names_in(given: object, what: str, kinds: str) -> list[Any]:
     if isinstance(given, str | os.PathLike):
         return [given]
     if not isinstance(given, Iterable):
-        raise SpecError(f"{what} is {_brief(given)}; give {kinds}")
+        raise SpecError(f"{what} is {shown(given)}; give {kinds}")
     return list(given)
 
 
@@ -184,13 +195,13 @@ def check_jobs(n_jobs: object) -> int | None:
     """Return a number of parallel jobs and refuse all else; None and −1 take every core."""
     if n_jobs is None or (isinstance(n_jobs, int | np.integer) and n_jobs == -1):
         return None if n_jobs is None else -1
-    return check_whole(n_jobs, "n_jobs", 1, "or leave it out for all cores")
+    return check_whole(n_jobs, "n_jobs", 1, "or leave it out for all cores", MOST_JOBS)
 
 
 def as_path(path: object, what: str) -> Path:
     """Return a path that the user gave; anything else than text or a path is refused."""
     if not isinstance(path, str | os.PathLike) or not str(path) or "\0" in str(path):
-        raise SpecError(f"{what} is {_brief(path)}; give a path")
+        raise SpecError(f"{what} is {shown(path)}; give a path")
     return Path(path)
 
 
@@ -202,8 +213,64 @@ def writing(path: str | os.PathLike[str], what: str) -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or str(error).split("\n")[0]).lower()
         raise SpecError(
-            f"{what} {_brief(str(path))} cannot be written ({reason}); give one in a folder where files can be made"
+            f"{what} {shown(str(path))} cannot be written ({reason}); give one in a folder where files can be made"
         ) from error
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """Where to write what becomes ``file`` once all of it is there; what stops it leaves ``file`` as it was.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "answer.txt"
+    ...     with whole(file) as part:
+    ...         _ = part.write_text("42")
+    ...     file.read_text(), len(os.listdir(folder))
+    ('42', 1)
+    """
+    # Of each process its own: two runs into one folder do not write into each other's.
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        yield part
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path, what: str) -> Iterator[None]:
+    """Fill a folder that no other command fills meanwhile; one that is about to end is waited for.
+
+    Raises
+    ------
+    SpecError
+        Another command holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # where folders cannot be held
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise SpecError(
+                        f"{what} {str(folder)!r} is being filled by another command; wait for it, or give another"
+                    ) from None
+                time.sleep(0.1)
+            except OSError:  # a file system without
+                break
+        yield
+    finally:
+        os.close(held)
 
 
 def check_file(path: object, what: str) -> Path:
@@ -237,13 +304,13 @@ def check_output(path: object, what: str, ours: str, files: Sequence[str] = (), 
     may have their names.
     """
     folder = check_folder(path, what)
-    shown = f"{what} {str(path)!r}"
+    named = f"{what} {str(path)!r}"
     if folder.is_dir() and any(folder.iterdir()) and not (folder / ours).is_file():
-        raise SpecError(f"{shown} is not empty and not a run folder; give a new folder")
+        raise SpecError(f"{named} is not empty and not a run folder; give a new folder")
     for name in (*files, *folders):
         if os.path.lexists(folder / name) and (folder / name).is_dir() != (name in folders):
             kinds = ("file", "folder") if name in folders else ("folder", "file")
-            raise SpecError(f"{shown} holds a {kinds[0]} {name!r} where a {kinds[1]} is written; give a new folder")
+            raise SpecError(f"{named} holds a {kinds[0]} {name!r} where a {kinds[1]} is written; give a new folder")
     return folder
 
 
@@ -261,7 +328,14 @@ def _try(path: Path, what: str) -> None:
         (Path(scratch) / rest.parent / f".{rest.name}.unfinished").mkdir(parents=True)
 
 
-def _brief(value: object) -> str:
+def shown(value: object) -> str:
+    """A value that came, for a message: as it is written where that is short, else by its kind.
+
+    Examples
+    --------
+    >>> shown(-1), shown("many"), shown([1] * 99)
+    ('-1', "'many'", 'a list')
+    """
     text = repr(value)
     if isinstance(value, str):
         return text if len(text) <= 200 else f"{text[:80]}…{text[-20:]}"

@@ -6,14 +6,24 @@ departure in words; nothing keeps anybody from departing, and a re-analysis neve
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_file, check_flags, check_kind, check_level, hinted, writing
+from bsynth._base.request import (
+    as_path,
+    check_file,
+    check_flags,
+    check_kind,
+    check_level,
+    hinted,
+    shown,
+    whole,
+    writing,
+)
+from bsynth._base.toml import parse_toml, read_settings
 from bsynth.analysis.methods import choose_methods
 from bsynth.errors import SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
@@ -23,6 +33,7 @@ from bsynth.panel.given import require_panel
 from bsynth.text.numbers import count, percent
 
 SCHEMA = 1
+_LISTS = ("treated", "donors", "methods")
 LEVEL = 0.95
 """Of an analysis that names none."""
 
@@ -100,8 +111,8 @@ class FrozenPlan:
         SpecError
             When no file can be written there.
         """
-        with writing(path, "the plan"):
-            Path(path).write_text(_toml(self), encoding="utf-8")
+        with writing(path, "the plan"), whole(Path(path)) as part:
+            part.write_text(_toml(self), encoding="utf-8")
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -112,27 +123,17 @@ class FrozenPlan:
         SpecError
             A file that cannot be read, or is no plan.
         """
-        try:
-            data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, TypeError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
-            raise SpecError(f"plan {str(path)!r} cannot be read ({why}); bsynth plan or bs.freeze writes one") from None
-        except tomllib.TOMLDecodeError as error:
-            raise SpecError(f"plan {str(path)!r} is not valid TOML: {error}") from None
+        text = read_settings(as_path(path, "plan"), "plan", "one that bsynth plan or bs.freeze wrote")
+        data = parse_toml(text, f"plan {str(path)!r}")
         known = {each.name for each in fields(cls)}
         odd, lacking = sorted(set(data) - known), sorted(known - set(data))
         if odd or lacking:
             what = f"has no {some_of(map(repr, lacking))}" if lacking else f"holds {some_of(map(repr, odd))}"
             raise SpecError(f"plan {str(path)!r} {what}; bsynth plan or bs.freeze writes one")
-        found: dict[str, Any] = {k: tuple(map(str, v)) if isinstance(v, list) else v for k, v in data.items()}
         try:
-            plan = cls(**found)
-            _ = plan.models
-            check_level(plan.level)
-        except (ValueError, TypeError) as error:
-            reason = str(error).splitlines()[0]
-            raise SpecError(f"plan {str(path)!r} cannot be followed: {reason}; mend it or freeze another") from None
-        return plan
+            return cls(**{name: _checked(name, value) for name, value in data.items()})
+        except SpecError as error:
+            raise SpecError(f"plan {str(path)!r} cannot be followed: {error}") from None
 
     def sentences(self) -> tuple[str, ...]:
         """What is planned, in words."""
@@ -148,6 +149,28 @@ class FrozenPlan:
 
     def __repr__(self) -> str:
         return f"<FrozenPlan {self.frozen}: {some_of(self.treated, 2)} from {self.start}, {self.model}>"
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A value of the file as the plan has it; raise `SpecError` for one that no plan holds."""
+    if name in _LISTS:
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise SpecError(f"{name} is {shown(value)}; give a list of texts")
+        return tuple(value)
+    if name == "level":
+        return check_level(value)
+    if name == "calibrated":
+        check_flags(calibrated=value)
+    elif name == "schema":
+        if value != SCHEMA:
+            raise SpecError(f"schema is {shown(value)}, and this version of bsynth reads {SCHEMA}; freeze another")
+    elif name == "spec":
+        check_kind(value, Mapping, name, "a table of the model's settings")  # type: ignore[type-abstract]
+        if value:
+            ModelSpec.from_dict(value, source=name)
+    else:
+        check_kind(value, str, name, "a text")
+    return value
 
 
 def _toml(plan: FrozenPlan) -> str:

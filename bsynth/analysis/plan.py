@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self, overload
 
 from bsynth._base.brief import LINE
-from bsynth._base.request import check_flags, check_kind, check_level, check_whole, names_in
+from bsynth._base.request import MOST, check_flags, check_kind, check_level, check_whole, names_in
 from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choose_findings
 from bsynth.analysis.frozen import FrozenPlan
 from bsynth.analysis.methods import ESTIMATORS, REFERENCE, choose_methods, lacking_methods
@@ -191,7 +191,7 @@ def plan_analysis(
     check_flags(calibrated=calibrated)
     level = check_level(level)
     how = resolve(sampling, draws, seed)
-    replicates = check_whole(replicates, "replicates", 2, "better 500 or more")
+    replicates = check_whole(replicates, "replicates", 2, "better 500 or more", MOST)
     if questions is not None:
         check_kind(questions, Mapping, "questions", "a mapping of names to values, as bsynth.decide takes them")
     chosen = choose_methods(methods, panel)

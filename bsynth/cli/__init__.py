@@ -1,7 +1,8 @@
 """The command line: ``bsynth demo``, ``check``, ``plan``, ``power``, ``run``, ``certify``, ``study``, ``simulate``,
-``models``, ``warm``.
+``models``, ``warm``, ``doctor``.
 
-Exit codes: 0 done; 2 bad input (one line on stderr); 3 done, but a fit failed its convergence gate.
+Exit codes: 0 done; 1 broke down, which is a fault of bsynth or lack of memory; 2 bad input; 3 done, but a fit failed
+its convergence gate; 130 interrupted (Ctrl-C); 143 asked to end (SIGTERM). All but 0 come with a line on stderr.
 """
 
 import click
@@ -11,6 +12,7 @@ from bsynth.cli.base import Group
 from bsynth.cli.catalogue import models, simulate
 from bsynth.cli.certify import certify
 from bsynth.cli.check import check
+from bsynth.cli.doctor import doctor
 from bsynth.cli.plan import plan
 from bsynth.cli.power import power
 from bsynth.cli.study import study
@@ -18,10 +20,10 @@ from bsynth.cli.warm import warm
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="bsynth")
+@click.version_option(package_name="bsynth", prog_name="bsynth")
 def main() -> None:
     """Bayesian synthetic control with intervals that are tested, and the classical answer beside it."""
 
 
-for _command in (demo, check, plan, power, run, certify, study, simulate, models, warm):
+for _command in (demo, check, plan, power, run, certify, study, simulate, models, warm, doctor):
     main.add_command(_command)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bsynth._base.request import alone
 from bsynth.cli import options
-from bsynth.cli.base import UNRELIABLE
+from bsynth.cli.base import PATH, UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import (
     Stages,
@@ -23,7 +25,7 @@ from bsynth.cli.terminal import (
     wrapped,
 )
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import SpecError, UnreliableWarning, some_of
+from bsynth.errors import PanelError, SpecError, UnreliableWarning, some_of
 from bsynth.text.marks import marked
 from bsynth.text.numbers import count, exact
 
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.planned_options
 @click.option(
-    "--plan", "frozen", type=click.Path(path_type=Path), default=None,
+    "--plan", "frozen", type=PATH, default=None,
     help="A plan.toml that bsynth plan wrote: what is not given comes from it, and departures are said.",
 )  # fmt: skip
 @click.option(
@@ -212,9 +214,7 @@ def _run_several(
 @click.option("--replicates", type=int, default=500, show_default=True, help="Bootstrap replicates.")
 @options.level
 @options.quiet
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
-)
+@click.option("--out", type=PATH, default=Path("demo"), show_default=True, help="Folder to write.")
 @click.pass_context
 def demo(
     ctx: click.Context,
@@ -236,10 +236,14 @@ def demo(
     from bsynth.reporting.run import check_run_folder
 
     check_run_folder(out, "--out")
+    sampling = Sampling(draws=draws, seed=seed)
     stage(f"true effect {exact(ROLLOUT_EFFECT)}")
     log = simulate_rollout(users=users, seed=log_seed)
-    panel = Panel.from_events(log, **rollout_panel_arguments())
-    request = plan_analysis(panel, draws=draws, replicates=replicates, level=level, seed=seed)
+    try:
+        panel = Panel.from_events(log, **rollout_panel_arguments())
+    except PanelError:
+        raise SpecError(f"--users {users} leaves workspaces and weeks without anybody; give 50000 or more") from None
+    request = plan_analysis(panel, sampling=sampling, replicates=replicates, level=level)
     _finish(ctx, _carry_out(request, out, stage, truth=ROLLOUT_EFFECT), out, stage)
 
 
@@ -261,15 +265,18 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         waiting = out.absolute().parent / f".{out.name}.unfinished"
         waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
-        analysis: AnyAnalysis = run_analysis(
-            request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
-        )
-    stage("writing")
-    analysis = write_run(analysis, out, tell=stage)
-    # A folder of that name may hold files of the user's.
-    store.unlink(missing_ok=True)
-    if not any(waiting.iterdir()):
-        waiting.rmdir()
+        goes_on(f"finished fits are in {waiting}, and the same command again goes on from them")
+        try:
+            with alone(waiting, "the folder of finished fits"):
+                analysis: AnyAnalysis = run_analysis(
+                    request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
+                )
+                stage("writing")
+                analysis = write_run(analysis, out, tell=stage)
+                store.unlink(missing_ok=True)
+        finally:
+            with suppress(OSError):  # it holds finished fits, or files of the user's
+                waiting.rmdir()
     return analysis
 
 

@@ -1,19 +1,48 @@
-"""What every command shares: the group, its exit codes, and the rule about folders that hold something else."""
+"""What every command shares: the group, its exit codes, and that whatever happens is told in one line."""
 
 import gc
+import os
+import re
+import signal
+import sys
+import threading
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from types import FrameType
+from typing import Any, Never
 
 import click
 
 from bsynth.errors import BsynthError, EngineWarning
 
-DONE, BAD_INPUT, UNRELIABLE = 0, 2, 3
+DONE, BROKEN, BAD_INPUT, UNRELIABLE = 0, 1, 2, 3
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+"""As shells count what a signal has ended."""
+TRACEBACK = "BSYNTH_TRACEBACK"
+"""Set in the environment, it has what breaks down show where."""
 SWEPT = 100_000
 """New objects from which a command looks for those that nothing reaches: each look costs a command that imports and
 draws as much as it makes, and takes a tenth of its time at Python's own 700."""
+_GOES_ON, _ASKED = f"{__name__}.goes_on", f"{__name__}.asked"
+
+
+class _Path(click.Path):
+    """A path, which an empty text is not: it would be the folder one happens to be in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            self.fail("it is empty; give a path", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _Path(path_type=Path)
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM): it does, after what it holds is put away."""
 
 
 @contextmanager
@@ -27,8 +56,32 @@ def seldom_swept() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
+@contextmanager
+def heeding_terminate() -> Iterator[None]:
+    """Have SIGTERM end a command as Ctrl-C does: what it holds is put away, and it says so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> Never:
+        if (ctx := click.get_current_context(silent=True)) is not None:
+            ctx.meta[_ASKED] = True
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def goes_on(words: str) -> None:
+    """Say, from within a command, how it goes on after it is stopped."""
+    click.get_current_context().meta[_GOES_ON] = words
+
+
 class Group(click.Group):
-    """Turns every error of the package into one line on stderr and exit code 2."""
+    """Tells whatever ends a command in one line on stderr, with an exit code of its own."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a warning that fits take longer is one line, too."""
@@ -45,5 +98,97 @@ class Group(click.Group):
                 warnings.showwarning = one_line
                 return super().invoke(ctx)
         except BsynthError as error:
-            click.echo(f"bsynth: {error}", err=True)
+            command = self.get_command(ctx, ctx.invoked_subcommand or "")
+            click.echo(f"bsynth: {as_typed(str(error), command)}", err=True)
             ctx.exit(BAD_INPUT)
+        except (KeyboardInterrupt, Terminated) as error:
+            # An engine that is stopped says nothing of the signal that did it.
+            by_key = isinstance(error, KeyboardInterrupt) and not ctx.find_root().meta.get(_ASKED)
+            how = "interrupted" if by_key else "asked to end"
+            click.echo(f"bsynth: {how}; {ctx.meta.get(_GOES_ON, 'nothing was written')}", err=True)
+            ctx.exit(INTERRUPTED if by_key else TERMINATED)
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the command line and leave with its exit code; no traceback reaches whoever called it."""
+        run: Any = super().main
+        if not standalone_mode:
+            return run(*args, standalone_mode=False, **extra)
+        with heeding_terminate():
+            try:
+                code = run(*args, standalone_mode=False, **extra)
+            except click.exceptions.NoArgsIsHelpError as error:
+                error.show()
+                code = BAD_INPUT
+            except click.ClickException as error:
+                click.echo(f"bsynth: {_usage(error)}", err=True)
+                code = BAD_INPUT
+            except (click.Abort, Terminated) as error:
+                by_key = isinstance(error, click.Abort)
+                click.echo(f"bsynth: {'interrupted' if by_key else 'asked to end'}; nothing was written", err=True)
+                code = INTERRUPTED if by_key else TERMINATED
+            except OSError as error:
+                click.echo(f"bsynth: {_of_the_machine(error)}", err=True)
+                code = BAD_INPUT
+            except MemoryError:
+                click.echo(f"bsynth: out of memory; {_LESS}", err=True)
+                code = BROKEN
+            # Whatever it is, whoever runs a night's job is told in one line.
+            except Exception as error:  # noqa: BLE001
+                click.echo(f"bsynth: {_broken(error)}", err=True)
+                code = BROKEN
+        sys.exit(code if isinstance(code, int) else DONE)
+
+
+_SETTING = re.compile(r"\b(?P<name>[a-z_]+)=(?:'(?P<value>[\w-]+)'|(?=[\s,;)]|$))")
+"""A setting as Python has it, with a value or alone."""
+
+
+def as_typed(text: str, command: click.Command | None) -> str:
+    """A message in the words of a command's options.
+
+    Examples
+    --------
+    >>> as_typed("fill it, or pass missing='drop-units', or end before it with end=", click.Command("run", params=[
+    ...     click.Option(["--missing"]), click.Option(["--end"])]))
+    'fill it, or pass --missing drop-units, or end before it with --end'
+    """
+    options = [] if command is None else [option for each in command.params for option in each.opts]
+
+    def typed(found: re.Match[str]) -> str:
+        option = f"--{found['name'].replace('_', '-')}"
+        return " ".join(filter(None, [option, found["value"]])) if option in options else found[0]
+
+    return _SETTING.sub(typed, text)
+
+
+_LESS = "give fewer --draws or --jobs, or a smaller panel (--where, --donors, --freq)"
+
+
+def _usage(error: click.ClickException) -> str:
+    """What is wrong with the options, and which command tells all of them."""
+    ctx = error.ctx if isinstance(error, click.UsageError) else None
+    words = " ".join(error.format_message().split()).rstrip(".")
+    return f"{words}; {'bsynth' if ctx is None else _named(ctx)} --help says what can be given"
+
+
+def _named(ctx: click.Context) -> str:
+    """The command as one types it, however it was called."""
+    names = []
+    while ctx.parent is not None:
+        names.append(ctx.info_name or "")
+        ctx = ctx.parent
+    return " ".join(["bsynth", *reversed(names)])
+
+
+def _of_the_machine(error: OSError) -> str:
+    """What the operating system refuses, and of what."""
+    what = f"{error.filename!r} cannot be used" if error.filename else "a file cannot be used"
+    return f"{what} ({(error.strerror or type(error).__name__).lower()}); make room or give another place"
+
+
+def _broken(error: Exception) -> str:
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    lines = str(error).strip().splitlines()
+    said = ": ".join([type(error).__name__, *lines[:1]])[:300]
+    return f"this is a fault of bsynth and not of your data: {said}; {TRACEBACK}=1 shows where, please report it"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from bsynth._base.request import check_file, writing
+from bsynth._base.request import check_file, whole, writing
+from bsynth.cli.base import PATH
 from bsynth.errors import PanelError
 from bsynth.text.numbers import count
 
@@ -17,7 +18,7 @@ def simulate() -> None:
 @simulate.command()
 @click.option("--users", type=int, default=50_000, show_default=True, help="Rows of the log.")
 @click.option("--seed", type=int, default=42, show_default=True, help="Seed; it names one log, bit for bit.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="CSV file to write.")
+@click.option("--out", type=PATH, required=True, help="CSV file to write.")
 def rollout(users: int, seed: int, out: Path) -> None:
     """A user log of a product upgraded in two waves; the true effect is +0.05."""
     from bsynth.panel.simulate import simulate_rollout
@@ -26,10 +27,8 @@ def rollout(users: int, seed: int, out: Path) -> None:
         raise PanelError(f"folder {str(out.parent)!r} does not exist; create it or give another --out")
     check_file(out, "--out")
     log = simulate_rollout(users=users, seed=seed)
-    part = out.with_name(out.name + ".part")
-    with writing(out, "--out"):
+    with writing(out, "--out"), whole(out) as part:
         log.to_csv(part, index=False, lineterminator="\n")
-        part.replace(out)
     click.echo(f"{out}: {count(len(log), 'user')}, seed {seed}")
 
 

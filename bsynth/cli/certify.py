@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bsynth._base.request import check_output
+from bsynth._base.request import alone, check_output, whole, writing
 from bsynth.cli import options
-from bsynth.cli.base import UNRELIABLE
+from bsynth.cli.base import UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import panel_words
 from bsynth.engines.sampling import Sampling
@@ -60,6 +60,7 @@ def certify(
     from bsynth.calibration import certificate as certifying
 
     check_output(out, "--out", STORE, (JSON, UNITS), (FIGURES,))
+    goes_on(f"finished fits are in {out / STORE}, and the same command again goes on from them")
     panel = request.resolved().read_one()
     began = time.perf_counter()
 
@@ -75,9 +76,11 @@ def certify(
         created = not out.is_dir()
         out.mkdir(parents=True, exist_ok=True)
         try:
-            certificate = certifying.certify(
-                panel, model, sampling=sampling, windows=windows, levels=levels, store=out / STORE, progress=not quiet
-            )
+            with alone(out, "--out"):
+                certificate = certifying.certify(
+                    panel, model, sampling=sampling, windows=windows, levels=levels, store=out / STORE,
+                    progress=not quiet,
+                )  # fmt: skip
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
             if created and not any(out.iterdir()):
@@ -102,7 +105,8 @@ def _write(certificate: "Certificate", out: Path) -> dict[str, str]:
     from bsynth.analysis.steps import Steps
 
     steps = Steps()
-    certificate.units.to_csv(out / UNITS, index=False)
+    with writing(out, "--out"), whole(out / UNITS) as part:
+        certificate.units.to_csv(part, index=False)
     _write_json(certificate, out, steps.unavailable)
     for kind in ("png", "svg"):
         (out / FIGURES / f"certificate.{kind}").unlink(missing_ok=True)
@@ -115,9 +119,8 @@ def _write(certificate: "Certificate", out: Path) -> dict[str, str]:
 def _write_json(certificate: "Certificate", out: Path, unavailable: dict[str, str]) -> None:
     found = certificate.to_dict() | {"unavailable": unavailable}
     text = json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
-    part = out / f"{JSON}.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(out / JSON)
+    with writing(out, "--out"), whole(out / JSON) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def _draw(certificate: "Certificate", folder: Path) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bsynth._base.request import writing
+from bsynth._base.request import check_file, whole, writing
 from bsynth.cli import options
+from bsynth.cli.base import PATH
 from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import wrapped
 from bsynth.errors import PanelError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.history_options
-@click.option("--json", "written", type=click.Path(path_type=Path), default=None, help="Also write it as JSON there.")
+@click.option("--json", "written", type=PATH, default=None, help="Also write it as JSON there.")
 def check(request: PanelRequest, written: Path | None) -> None:
     """Say what is odd in DATA before anything is fitted.
 
@@ -32,6 +33,8 @@ def check(request: PanelRequest, written: Path | None) -> None:
     """
     from bsynth.panel.quality import data_quality
 
+    if written is not None:
+        check_file(written, "--json")
     panel, refused = _read(request.resolved())
     found = data_quality(panel)
     if refused:
@@ -42,9 +45,9 @@ def check(request: PanelRequest, written: Path | None) -> None:
     for sentence in rest:
         click.echo(wrapped(sentence, head="- "))
     if written is not None:
-        with writing(written, "--json"):
-            text = json.dumps(found.to_dict() | {"refused": refused}, indent=1, ensure_ascii=False, allow_nan=False)
-            written.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(found.to_dict() | {"refused": refused}, indent=1, ensure_ascii=False, allow_nan=False)
+        with writing(written, "--json"), whole(written) as part:
+            part.write_text(text + "\n", encoding="utf-8")
 
 
 def _read(request: PanelRequest) -> "tuple[Panel, str]":

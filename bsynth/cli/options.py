@@ -3,11 +3,11 @@
 import functools
 from collections.abc import Callable, Collection
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import click
 
+from bsynth.cli.base import PATH
 from bsynth.cli.request import PanelRequest, split
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError
@@ -59,7 +59,7 @@ def findings() -> tuple[str, ...]:
     return tuple(FINDINGS)
 
 
-out = click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+out = click.option("--out", type=PATH, required=True, help="Folder to write.")
 draws = click.option("--draws", type=int, default=1000, show_default=True, help="Draws kept per chain.")
 scale = click.option(
     "--scale", type=click.Choice(["treated", "each", "log", "logit", "auto"]), default=None,
@@ -102,7 +102,7 @@ _COMMAS = (
     "in double quotes ('\"Washington, DC\",Maine'). May be repeated."
 )
 _PANEL = (
-    click.argument("data", type=click.Path(path_type=Path)),
+    click.argument("data", type=PATH),
     click.option("--unit", required=True, help="Column of units."),
     click.option("--time", "time_", required=True, help="Column of periods."),
     click.option("--outcome", required=True, help="Column of the outcome, or several, separated by commas."),

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
+from bsynth._base.request import check_file
 from bsynth.cli import options
+from bsynth.cli.base import PATH
 from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import wrapped
 
@@ -26,7 +28,7 @@ from bsynth.cli.terminal import wrapped
 )  # fmt: skip
 @click.option("--last", default=None, help="Last period that will be used, where it is settled.")
 @options.level
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write, such as plan.toml.")
+@click.option("--out", type=PATH, required=True, help="File to write, such as plan.toml.")
 def plan(
     request: PanelRequest,
     model: str,
@@ -47,6 +49,7 @@ def plan(
     """
     from bsynth.analysis import freeze
 
+    check_file(out, "--out")
     panel = request.resolved().read_one()
     frozen = freeze(
         panel, out, model=model, scale=scale, methods=methods, calibrated=calibrated, level=level, end=last

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsynth._base.request import check_output
+from bsynth._base.request import alone, check_output, whole, writing
 from bsynth.cli import options
-from bsynth.cli.base import UNRELIABLE
+from bsynth.cli.base import UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
 from bsynth.cli.terminal import Stages, width, wrapped
 from bsynth.engines.sampling import Sampling
@@ -85,6 +85,7 @@ def power(
 
     stage = Stages(quiet=quiet)
     check_output(out, "--out", STORE, (JSON, CURVE), (FIGURES,))
+    goes_on(f"finished fits are in {out / STORE}, and the same command again goes on from them")
     panel = request.resolved().read_one()
     stage(str(panel))
     stage("every unit plays the treated one in windows of the past (the first fit on a machine compiles)")
@@ -94,10 +95,12 @@ def power(
         # The words and the exit code say it.
         warnings.simplefilter("ignore", UnreliableWarning)
         try:
-            found = plan_rollout(
-                panel, durations=durations, effects=effects or None, kind=kind, ramp=ramp, power=target, level=level,
-                windows=windows, model=model, scale=scale, sampling=sampling, store=out / STORE, progress=not quiet,
-            )  # fmt: skip
+            with alone(out, "--out"):
+                found = plan_rollout(
+                    panel, durations=durations, effects=effects or None, kind=kind, ramp=ramp, power=target,
+                    level=level, windows=windows, model=model, scale=scale, sampling=sampling, store=out / STORE,
+                    progress=not quiet,
+                )  # fmt: skip
         finally:
             # Bad input leaves nothing behind; a run that was killed leaves its finished fits.
             if created and not any(out.iterdir()):
@@ -118,9 +121,12 @@ def _write(found: "RolloutPlan", out: Path) -> dict[str, str]:
     """Write the tables, then the picture; return what could not be had, each with its reason."""
     from bsynth.analysis.steps import Steps
 
-    found.table.to_csv(out / CURVE, index=False)
     text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    (out / JSON).write_text(text + "\n", encoding="utf-8")
+    with writing(out, "--out"):
+        with whole(out / CURVE) as part:
+            found.table.to_csv(part, index=False)
+        with whole(out / JSON) as part:
+            part.write_text(text + "\n", encoding="utf-8")
     steps = Steps()
     steps.attempt("picture power", lambda: _draw(found, out / FIGURES))
     return steps.unavailable

@@ -8,7 +8,7 @@ import click
 
 from bsynth._base.request import check_output
 from bsynth.cli import options
-from bsynth.cli.base import UNRELIABLE
+from bsynth.cli.base import PATH, UNRELIABLE, goes_on
 from bsynth.cli.terminal import Stages, width, wrapped
 from bsynth.errors import SpecError
 from bsynth.text.numbers import count, number, percent
@@ -20,7 +20,7 @@ FIGURES = "figures"
 
 
 @click.command()
-@click.argument("specification", metavar="STUDY.toml", type=click.Path(path_type=Path))
+@click.argument("specification", metavar="STUDY.toml", type=PATH)
 @options.out
 @click.option("--resume", is_flag=True, help="Go on with what an earlier, interrupted run has finished in --out.")
 @click.option("--jobs", type=int, default=None, help="Fits side by side; all cores by default.")
@@ -61,6 +61,7 @@ def study(
     check_output(out, "--out", SPEC, (MEASURES, STORE), (FIGURES,))
     if (out / STORE).is_file() and not resume:
         raise SpecError(f"--out {str(out)!r} has finished fits of a study; give --resume to go on, or a new folder")
+    goes_on(f"finished fits are in {out / STORE}, and the same command with --resume goes on from them")
     total = spec.seeds * len(spec.worlds) * len(spec.methods)
     stage(f"{spec.title}: {count(total, 'fit')}")
     chosen = backend or ("dask" if scheduler else "processes")

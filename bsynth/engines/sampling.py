@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bsynth._base.request import check_jobs, check_number, check_seed, check_whole
+from bsynth._base.request import MOST, check_jobs, check_number, check_seed, check_whole
 from bsynth.errors import SpecError, came, nearest, some_of
 
 ENGINES = ("auto", "pymc")
@@ -11,6 +11,7 @@ FIRST_DRAWS, FIRST_TUNE, ROUNDS = 300, 300, 4
 """Of fits that are sampled only as far as they are needed: up to sixteen times the draws of the first round."""
 CAREFUL = (0.98, 0.99, 0.995, 0.998)
 """Acceptance aimed at after divergences, attempt by attempt."""
+MOST_CHAINS = 1000
 _WHY = "the convergence gate needs them"
 
 
@@ -21,9 +22,9 @@ class Sampling:
     Attributes
     ----------
     draws, tune : int
-        Draws kept and discarded per chain, at least 100 each.
+        Draws kept and discarded per chain, 100 to 1,000,000 each.
     chains : int
-        At least 2.
+        2 to 1,000.
     target_accept : float
         Acceptance rate that step-size adaptation aims at, from 0.5 to below 1.
     seed : int
@@ -59,8 +60,8 @@ class Sampling:
     engine: str = "auto"
 
     def __post_init__(self) -> None:
-        for name, least in (("draws", 100), ("tune", 100), ("chains", 2)):
-            object.__setattr__(self, name, check_whole(getattr(self, name), name, least, _WHY))
+        for name, least, most in (("draws", 100, MOST), ("tune", 100, MOST), ("chains", 2, MOST_CHAINS)):
+            object.__setattr__(self, name, check_whole(getattr(self, name), name, least, _WHY, most))
         object.__setattr__(self, "target_accept", check_number(self.target_accept, "target_accept"))
         if not 0.5 <= self.target_accept < 1:
             raise SpecError(f"target_accept is {self.target_accept}; give a number from 0.5 to below 1, such as 0.9")

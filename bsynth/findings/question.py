@@ -84,7 +84,7 @@ def ask(
 def _region(rope: float | tuple[float, float]) -> tuple[float, float]:
     bounds = tuple(rope) if isinstance(rope, tuple | list) else (rope, rope)
     bounds = tuple(check_number(bound, "rope") for bound in bounds)
-    low, high = bounds if isinstance(rope, tuple | list) and len(bounds) == 2 else (-abs(bounds[0]), abs(bounds[0]))
+    low, high = bounds if isinstance(rope, tuple | list) and len(bounds) == 2 else (-bounds[0], bounds[0])
     if len(bounds) != 2 or low >= high:
         raise SpecError(f"rope is {rope!r}; give a positive half-width, or (low, high) with low below high")
     return low, high

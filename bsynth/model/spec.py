@@ -5,7 +5,6 @@ the treated series, so a specification means the same whatever the units of the 
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +13,8 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bsynth._base.brief import LINE
+from bsynth._base.request import shown
+from bsynth._base.toml import parse_toml, read_settings
 from bsynth.errors import SpecError, came, nearest
 from bsynth.model.link import LINKS, Link
 from bsynth.text.card import html_card
@@ -287,27 +288,21 @@ class ModelSpec(_Piece):
     @classmethod
     def from_toml(cls, text: str, *, name: str = "custom", source: str = "model.toml") -> Self:
         """Read a specification; raise `SpecError` naming the line and what is allowed there."""
+        return cls.from_dict({"name": name} | parse_toml(text, source), source=source, text=text)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, source: str, text: str = "") -> Self:
+        """Check plain data, of which ``text`` may tell the lines; raise `SpecError` naming what is allowed."""
         try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SpecError(f"{source} is not valid TOML: {error}") from error
-        try:
-            return cls.model_validate({"name": name} | data)
+            return cls.model_validate(dict(data))
         except ValidationError as error:
-            raise SpecError(_explain(error, data, text, source)) from error
+            raise SpecError(_explain(error, text, source)) from error
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read ``path``, or ``path/model.toml`` when it is a folder; the folder's name is the model's."""
         file = path / "model.toml" if path.is_dir() else path
-        try:
-            text = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SpecError(
-                f"model file {str(file)!r} cannot be read ({error.strerror}); give a model.toml or its folder"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise SpecError(f"model file {str(file)!r} is not UTF-8; save it as UTF-8") from error
+        text = read_settings(file, "model file", "a model.toml or its folder")
         name = file.resolve().parent.name if file.name == "model.toml" else file.stem
         return cls.from_toml(text, name=name, source=str(file))
 
@@ -352,7 +347,7 @@ def _word(value: object) -> str:
     return exact(value) if isinstance(value, float) else repr(value)
 
 
-def _explain(error: ValidationError, data: dict[str, Any], text: str, source: str) -> str:
+def _explain(error: ValidationError, text: str, source: str) -> str:
     """Turn the first validation error into one line: where, what came, what is allowed."""
     first = error.errors()[0]
     if not first["loc"]:  # a combination of pieces, not one key
@@ -368,9 +363,9 @@ def _explain(error: ValidationError, data: dict[str, Any], text: str, source: st
         return f"{where}: unknown key {dotted!r}{hint}; allowed: {', '.join(allowed)}{more}"
     came = first["input"]
     if first["type"] == "literal_error":
-        return f"{where}: {dotted} = {came!r} is not allowed; it is one of {first['ctx']['expected']}{more}"
+        return f"{where}: {dotted} = {shown(came)} is not allowed; it is one of {first['ctx']['expected']}{more}"
     reason = first["msg"].removeprefix("Input should be ")
-    return f"{where}: {dotted} = {came!r} is not allowed; it should be {reason}{more}"
+    return f"{where}: {dotted} = {shown(came)} is not allowed; it should be {reason}{more}"
 
 
 def _keys_at(path: list[str]) -> list[str]:

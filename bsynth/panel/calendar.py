@@ -190,7 +190,10 @@ class Calendar:
         # Times that came with offsets are kept in UTC, and are shown so beside a label with another one.
         zone = "+00:00" if self.spelling.clock in ("utc", "offsets") else ""
         if at == len(times):
-            raise PanelError(f"{name}: {role} {said} is after the last period {show(times[-1])}{zone}")
+            raise PanelError(
+                f"{name}: {role} {said} is after the last period {show(times[-1])}{zone}; "
+                "give one up to it, or add later rows"
+            )
         around = [f"{show(t)}{zone}" for t in times[max(at - 2, 0) : at + 2]]
         raise PanelError(f"{name}: {role} {said} is not a period of the data; near it are {some_of(around)}")
 

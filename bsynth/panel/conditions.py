@@ -5,6 +5,7 @@ number is read as one, since a text file has nothing else.
 """
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +50,8 @@ def _parsed(where: str) -> Any:
     try:
         found = sqlglot.parse(where, dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        said = " ".join(str(error).replace("\033[4m", "").replace("\033[0m", "").split())[:120]
+        said = " ".join(str(error).replace("\033[4m", "").replace("\033[0m", "").split())
+        said = re.sub(r"Required keyword: '\w+' missing for <class '[\w.]+'>", "something is missing", said)[:120]
         raise PanelError(f"where is {where!r}, which cannot be read: {said}") from error
     if len(found) != 1 or found[0] is None:
         raise PanelError(f"where is {where!r}; give one condition")

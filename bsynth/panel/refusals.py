@@ -11,7 +11,7 @@ NAME = (
     r"|nov(ember)?|dec(ember)?)\.?"
 )
 SHORT = re.compile(rf"{NAME}[-/ ']*(?P<yy>\d{{2}})", re.IGNORECASE)
-FLAG = "date_format= (--date-format)"
+FLAG = "date_format="
 _ALLOWED = "give whole numbers, ISO dates (2024-01-31), months (2024-01), quarters (2024Q1) or weeks (2024-W05)"
 _DAY_MONTH = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})\b.*")
 _PART_YEAR = re.compile(r"\d{1,2}([-/ ])\d{4}")

@@ -29,6 +29,8 @@ CSV_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 SHARED = ("where ", "key ")
 """Start of the roles of columns that may have another role too."""
+INTERRUPTED = ("Query interrupted", "Interrupted")
+"""What DuckDB says where a signal has stopped it."""
 HASHED = 1 << 28
 """Bytes up to which a file's own digest is taken; of more, and of many files, the digest is of the cell sums."""
 
@@ -108,8 +110,10 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
         table = data if whole else _labelled(data, columns, "table")
         run = _runner(lambda expression: expression.execute(), "table")
         return Opened(table, "table", "", run, in_rows=False, dialect=_dialect(table))
-    if isinstance(data, str) and (not data or "://" in data):
-        raise PanelError(f"data is {data!r}; give the path of a CSV or Parquet file on this machine, not an address")
+    if (isinstance(data, str) and not data) or _is_address(data):
+        raise PanelError(
+            f"data is {os.fspath(data)!r}; give the path of a CSV or Parquet file on this machine, not an address"
+        )
     if isinstance(data, str | os.PathLike):
         return _open_file(Path(data), columns, whole=whole)
     if is_relation(data):
@@ -125,6 +129,12 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
             "or Parquet file, or an Ibis table"
         )
     return _open_native(frame, columns, whole=whole)
+
+
+def _is_address(data: Any) -> bool:
+    """Whether a text or path is an address; as a path it has lost one of its slashes."""
+    text = os.fspath(data) if isinstance(data, str | os.PathLike) else ""
+    return isinstance(text, str) and re.match(r"[a-z][a-z0-9+.-]+:/", text) is not None and not os.path.exists(text)
 
 
 def _open_native(frame: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
@@ -165,6 +175,8 @@ def foreign(told: Callable[[Exception], PanelError]) -> Iterator[None]:
     except (BsynthError, MemoryError, Warning):
         raise
     except Exception as error:
+        if re.sub(r"^INTERRUPT Error: |!$", "", str(error)) in INTERRUPTED:
+            raise KeyboardInterrupt from error
         raise told(error) from error
 
 

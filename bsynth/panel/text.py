@@ -17,7 +17,11 @@ from bsynth.text.numbers import count
 _HEAD = 1 << 20
 """Bytes among which the header must lie."""
 _BLANK = " \t,;|\"'"
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_OTHER = {
+    codecs.BOM_UTF32_LE: "UTF-32", codecs.BOM_UTF32_BE: "UTF-32", codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}  # fmt: skip
+"""How files of other encodings begin; the longer mark of those that begin alike stands first."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,9 @@ def _lines(path: Path) -> list[str]:
             head = file.read(_HEAD)
     except (OSError, EOFError, zlib.error) as error:
         raise unreadable(path, error) from error
-    if head.startswith(_UTF16):
+    if (other := next((name for mark, name in _OTHER.items() if head.startswith(mark)), None)) is not None:
         raise PanelError(
-            f"file {path.name!r} is UTF-16 text and not UTF-8; save it as UTF-8 ('CSV UTF-8' in a spreadsheet)"
+            f"file {path.name!r} is {other} text and not UTF-8; save it as UTF-8 ('CSV UTF-8' in a spreadsheet)"
         )
     text: list[str] = []
     for line in re.findall(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z", head):

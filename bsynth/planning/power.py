@@ -14,8 +14,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from bsynth._base.request import check_whole
 from bsynth._base.types import FloatArray
 from bsynth.calibration.certificate.summary import share_interval
+from bsynth.errors import SpecError
 from bsynth.model.link import Link
 from bsynth.planning.plays import Played
 
@@ -26,6 +28,24 @@ TITLES = {
     "probability": "P(effect in its direction) above 95%",
     "placebo": "placebo test rejects",
 }
+
+
+def check_ramp(ramp: object, duration: int) -> int:
+    """Return how many periods an effect grows as a plain number; raise `SpecError` where it never comes to its size.
+
+    Examples
+    --------
+    >>> check_ramp(9, 8)
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: ramp is 9 and the longest duration 8, in which no effect grows to its size; ...
+    """
+    found = check_whole(ramp, "ramp", 0, "periods in which the effect grows; 0 for at once")
+    if found > duration:
+        raise SpecError(
+            f"ramp is {found} and the longest duration {duration}, in which no effect grows to its size; "
+            "give a shorter one"
+        )
+    return found
 
 
 def ramp_share(duration: int, ramp: int) -> float:

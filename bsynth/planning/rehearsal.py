@@ -20,6 +20,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.planning.plays import history_of, past_windows
+from bsynth.planning.power import check_ramp
 from bsynth.planning.rollout import kind_of
 from bsynth.text.labels import interval_words
 from bsynth.text.marks import mark
@@ -185,10 +186,10 @@ def rehearse(
     check_flags(progress=progress, calibrated=calibrated)
     check_store(store)
     size = check_number(effect, "effect", "its size, such as 0.05 for +5%")
-    ramp = check_whole(ramp, "ramp", 0, "periods in which the effect grows; 0 for at once")
     history = history_of(panel)
     lasting = duration if duration is not None else panel.n_post or max(history.n_pre // 4, 1)
     lasting = check_whole(lasting, "duration", 1, "the periods of the window")
+    ramp = check_ramp(ramp, lasting)
     window = past_windows(history, lasting, 1)[0]
     chosen = kind_of(kind, history)
     if chosen == "lift" and size <= -1:

@@ -22,7 +22,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.planning.plays import Played, history_of, past_windows, play
-from bsynth.planning.power import RULES, TITLES, Errors, Rule, Size, errors_of, mde_table, power_table
+from bsynth.planning.power import RULES, TITLES, Errors, Rule, Size, check_ramp, errors_of, mde_table, power_table
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count, lift_words, number, percent, percents
 from bsynth.text.result import Pictured
@@ -284,7 +284,7 @@ def plan_rollout(
     level, power = check_level(level), check_power(power)
     lasting = _durations(durations, history)
     chosen = kind_of(kind, history)
-    ramp = check_whole(ramp, "ramp", 0, "periods in which the effect grows; 0 for at once")
+    ramp = check_ramp(ramp, lasting[-1])
     sizes = None if effects is None else _effects(effects)
     first = past_windows(history, lasting[-1], 1)[0]
     request = plan(first, model, scale=scale, sampling=how)

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_folder, check_kind, names_in, writing
+from bsynth._base.request import check_folder, check_kind, names_in, whole, writing
 from bsynth.bayesian.result import Fit
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
@@ -142,11 +142,10 @@ def export(result: object, folder: str | Path, *, formats: Sequence[str] = ("csv
         for kind in wanted:
             ending, write = WRITERS[kind]
             file = target / f"{prefix}{name}.{ending}"
-            part = file.with_name(file.name + ".part")
             with writing(file, "table"):
                 target.mkdir(parents=True, exist_ok=True)
-                write(table, part)
-                part.replace(file)
+                with whole(file) as part:
+                    write(table, part)
             written.append(file)
     return written
 

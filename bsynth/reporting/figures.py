@@ -3,6 +3,7 @@
 import inspect
 import io
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from bsynth._base.request import whole
 from bsynth.analysis import Analysis, AnyAnalysis, Finding, WavesAnalysis
 from bsynth.analysis.steps import Steps
 from bsynth.bayesian.result import Fit
@@ -127,8 +129,9 @@ def save_figure(drawing: Drawing, key: str, folder: Path) -> list[Path]:
     """Write one picture to ``folder`` as PNG and SVG, both or none, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     made = {folder / f"{key}.png": drawing.png, folder / f"{key}.svg": drawing.svg}
-    for file, content in made.items():
-        file.write_bytes(content)
+    with ExitStack() as both:
+        for file, content in made.items():
+            both.enter_context(whole(file)).write_bytes(content)
     return list(made)
 
 

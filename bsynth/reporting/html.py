@@ -8,6 +8,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
+from bsynth._base.request import whole
 from bsynth.analysis import AnyAnalysis
 from bsynth.analysis.steps import Steps
 from bsynth.errors import some_of
@@ -85,10 +86,9 @@ def write_report(
     steps: Steps | None = None,
 ) -> None:
     """Write the page of `render` to ``path``, whole or not at all."""
-    path = Path(path)
-    part = path.with_name(path.name + ".part")
-    part.write_text(render(analysis, drawn=drawn, steps=steps), encoding="utf-8", newline="\n")
-    part.replace(path)
+    page = render(analysis, drawn=drawn, steps=steps)
+    with whole(Path(path)) as part:
+        part.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _tall(part: Section, shown: Mapping[str, Picture]) -> bool:

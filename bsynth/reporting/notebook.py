@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from bsynth._base.plain import show
-from bsynth._base.request import check_file, check_flags, writing
+from bsynth._base.request import check_file, check_flags, whole, writing
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import BsynthError, SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, list_models
@@ -139,11 +139,9 @@ def write_notebook(
     folder.mkdir(parents=True, exist_ok=True)
     if execute:
         execute_notebook(notebook, folder)
-    part = path.with_name(path.name + ".part")
     written = nbformat.writes(notebook)  # type: ignore[no-untyped-call]
-    with writing(path, "path"):
+    with writing(path, "path"), whole(path) as part:
         part.write_text(written + "\n", encoding="utf-8", newline="\n")
-        part.replace(path)
     return path
 
 

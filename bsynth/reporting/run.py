@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bsynth._base.request import check_file, check_output, writing
+from bsynth._base.request import check_file, check_output, whole, writing
 from bsynth.analysis import AnyAnalysis, MultiCellAnalysis, Outcomes
 from bsynth.analysis.concluded import Concluded
 from bsynth.analysis.steps import Steps
@@ -125,9 +125,9 @@ def note_unavailable(analysis: AnyAnalysis, out: str | Path, steps: Steps) -> An
 def write_summary(analysis: AnyAnalysis, folder: Path) -> Path:
     """Write ``summary.json``, whole or not at all."""
     text = json.dumps(analysis.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-    part = folder / f"{SUMMARY}.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    return part.replace(folder / SUMMARY)
+    with whole(folder / SUMMARY) as part:
+        part.write_text(text + "\n", encoding="utf-8")
+    return folder / SUMMARY
 
 
 def _saved(fit: Fit | WavesFit, file: Path) -> Path:
@@ -152,7 +152,7 @@ def _pictures(pictures: Iterator[tuple[str, Callable[[], Drawing]]], folder: Pat
 def _remove_earlier(out: Path) -> None:
     """Remove what an earlier run wrote, and nothing else."""
     for file in written_in(out):
-        (out / file).unlink()
+        (out / file).unlink(missing_ok=True)
     (out / WRITTEN).unlink(missing_ok=True)
     for folder in (out / FIGURES, out / TABLES):
         if folder.is_dir() and not any(folder.iterdir()):

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 
-from bsynth._base.request import check_file, writing
+from bsynth._base.request import check_file, whole, writing
 from bsynth.analysis import AnyAnalysis
 from bsynth.analysis.concluded import Concluded
 from bsynth.errors import SpecError, came, some_of
@@ -64,8 +64,8 @@ def slide(analysis: AnyAnalysis, path: str | Path = "slide.pdf") -> Path:
     nothing = {"Software": None} if file.suffix.lower() == ".png" else {"CreationDate": None, "Producer": None}
     with writing(file, "path"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with style.house():
-            figure.savefig(file, dpi=DPI, metadata=nothing)
+        with style.house(), whole(file) as part:
+            figure.savefig(part, format=file.suffix[1:].lower(), dpi=DPI, metadata=nothing)
     return file
 
 

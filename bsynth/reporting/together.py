@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from bsynth._base.request import whole
 from bsynth.analysis import AnyAnalysis, MultiCellAnalysis, Outcomes
 from bsynth.analysis.steps import Steps
 from bsynth.plots import picture_of, style
@@ -45,20 +46,24 @@ def write_together(found: Together, out: Path) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     at = folders(list(found.analyses))
     summary = found.to_dict() | {"folders": at}
-    (out / SUMMARY).write_text(json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False), encoding="utf-8")
-    text = page(found, lambda name: f'loading=lazy src="{html.escape(at[name])}/{REPORT}"')
-    (out / INDEX).write_text(text, encoding="utf-8")
+    texts = {
+        SUMMARY: json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False),
+        INDEX: page(found, lambda name: f'loading=lazy src="{html.escape(at[name])}/{REPORT}"'),
+    }
+    for name, text in texts.items():
+        with whole(out / name) as part:
+            part.write_text(text, encoding="utf-8")
     return [out / INDEX, out / SUMMARY]
 
 
 def render_together(found: Together) -> str:
     """The page with every report in itself, so that it is one file."""
 
-    def whole(name: str) -> str:
+    def inside(name: str) -> str:
         analysis: AnyAnalysis = found.analyses[name]  # type: ignore[assignment]
         return f'srcdoc="{html.escape(render(analysis))}"'
 
-    return page(found, whole)
+    return page(found, inside)
 
 
 def page(found: Together, source: Callable[[str], str]) -> str:

@@ -15,7 +15,9 @@ from bsynth.calibration import Calibration, calibrate
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import SpecError
 from bsynth.frequentist import classical, placebo_waves
+from bsynth.frequentist.estimators import find
 from bsynth.frequentist.inference import INFERENCES, Settings
+from bsynth.frequentist.staggered import multisynth
 from bsynth.model.catalogue import load_model
 from bsynth.panel import Panel, StaggeredPanel
 from bsynth.studies.peers import PEERS, Peer, ask
@@ -173,7 +175,9 @@ class OfClassical(Method):
         return self.inference == NO_INTERVAL or (self.inference == PLACEBO_WAVES) == several
 
     def check(self, folder: Path) -> None:
-        """Refuse an unknown inference; what an estimator can do is said by its fits."""
+        """Refuse unknown names; what an estimator can do is said by its fits."""
+        if self.estimator != multisynth.NAME:
+            find(self.estimator)
         allowed = (*INFERENCES, PLACEBO_WAVES)
         if self.inference and self.inference not in allowed:
             raise SpecError(f"inference {self.inference!r} is unknown; it can be {', '.join(allowed)}, or left out")

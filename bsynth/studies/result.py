@@ -10,6 +10,7 @@ from typing import Any, Self
 import pandas as pd
 
 from bsynth._base.plain import clean, records
+from bsynth._base.request import whole, writing
 from bsynth._base.types import Status
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.pieces import Record, Store
@@ -143,9 +144,8 @@ class Study(Pictured):
             SECONDS: lambda path: spent.to_csv(path, index=False, lineterminator="\n"),
         }
         for name, write in made.items():
-            part = folder / f".{name}.part"
-            write(part)
-            part.replace(folder / name)
+            with writing(folder / name, "study"), whole(folder / name) as part:
+                write(part)
         return [folder / name for name in made]
 
     @classmethod

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from bsynth._base.request import check_flags, check_folder, check_jobs, hinted, writing
+from bsynth._base.request import alone, check_flags, check_folder, check_jobs, hinted, whole, writing
 from bsynth.errors import BsynthError, SpecError, came
 from bsynth.pieces import Record, Store, run_pieces
 from bsynth.studies.result import SPEC, STORE, STORE_KEY, Study
@@ -77,7 +78,11 @@ def study(
     # What is wrong with a world's data is said before a folder is made.
     for unit in {unit.world_name: unit for unit in jobs.values() if unit.k == 0}.values():
         drawn(unit)
-    with running(backend, n_jobs, scheduler):
+    with ExitStack() as held:
+        held.enter_context(running(backend, n_jobs, scheduler))
+        if where is not None:
+            where.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(where, "out"))
         store = None if where is None else _store(where, chosen, jobs)
         found: list[Record] = run_pieces(jobs, work, title=chosen.title, store=store, n_jobs=n_jobs, progress=progress)
     return Study.from_records(chosen, dict(zip(jobs, found, strict=True)))
@@ -85,12 +90,9 @@ def study(
 
 def _store(where: Path, spec: StudySpec, jobs: Mapping[str, Unit]) -> Store:
     """The folder's finished fits, beside which stands of what study they are and what they depend on."""
-    where.mkdir(parents=True, exist_ok=True)
     told = {"spec": spec.to_dict(), "keys": sorted({name.rpartition("|")[2] for name in jobs})}
-    with writing(where / SPEC, "study"):
-        part = where / f".{SPEC}.part"
+    with writing(where / SPEC, "study"), whole(where / SPEC) as part:
         part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        part.replace(where / SPEC)
     return Store(where / STORE, STORE_KEY)
 
 

@@ -1,12 +1,14 @@
 """What a study is made of: worlds, methods, seeds; read from ``study.toml`` and checked on the way in."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
+from bsynth._base.request import MOST, shown
+from bsynth._base.toml import parse_toml, read_settings
+from bsynth.engines.sampling import MOST_CHAINS
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.studies.methods import KINDS as METHODS
 from bsynth.studies.methods import Method
@@ -53,12 +55,12 @@ class StudySpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = "Study"
-    seeds: Annotated[int, Field(ge=1, strict=True)] = 100
+    seeds: Annotated[int, Field(ge=1, le=MOST, strict=True)] = 100
     seed: Annotated[int, Field(ge=0, strict=True)] = 0
     levels: tuple[Level, ...] = LEVELS
-    draws: Annotated[int, Field(ge=100, strict=True)] = 500
-    tune: Annotated[int, Field(ge=100, strict=True)] = 500
-    chains: Annotated[int, Field(ge=2, strict=True)] = 4
+    draws: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 500
+    tune: Annotated[int, Field(ge=100, le=MOST, strict=True)] = 500
+    chains: Annotated[int, Field(ge=2, le=MOST_CHAINS, strict=True)] = 4
     worlds: dict[str, SerializeAsAny[World]]
     methods: dict[str, SerializeAsAny[Method]]
 
@@ -97,22 +99,12 @@ class StudySpec(BaseModel):
     @classmethod
     def from_toml(cls, text: str, *, source: str = "study.toml") -> Self:
         """Read a study; raise `SpecError` in one line."""
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise SpecError(f"{source} is not valid TOML: {error}") from None
-        return cls.from_dict(data, source=source)
+        return cls.from_dict(parse_toml(text, source), source=source)
 
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """Read a file; paths in it are relative to its folder."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SpecError(f"study {str(path)!r} cannot be read ({error.strerror}); give a study.toml") from None
-        except UnicodeDecodeError:
-            raise SpecError(f"study {str(path)!r} is not UTF-8; save it as UTF-8") from None
-        return cls.from_toml(text, source=str(path))
+        return cls.from_toml(read_settings(path, "study", "a study.toml"), source=str(path))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -179,4 +171,4 @@ def _explain(error: ValidationError, model: type[BaseModel] = StudySpec) -> str:
         allowed = list(model.model_fields)
         return f"unknown key {key!r}{nearest(key, allowed)}; allowed: {', '.join(allowed)}"
     reason = first["msg"].removeprefix("Input should be ")
-    return f"{key} = {first['input']!r} is not allowed; it should be {reason}"
+    return f"{key} = {shown(first['input'])} is not allowed; it should be {reason}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bsynth._base.brief import LINE
-from bsynth._base.request import check_flags, check_level, check_whole, choose_names, names_in
+from bsynth._base.request import MOST, check_flags, check_level, check_whole, choose_names, names_in
 from bsynth.analysis.findings import FINDINGS
 from bsynth.analysis.frozen import FrozenPlan
 from bsynth.bayesian.plan import plan
@@ -106,7 +106,7 @@ def plan_waves(
     """Validate a request, as `analyse` takes it; nothing is fitted. ``replicates`` are placebo assignments at most."""
     check_flags(calibrated=calibrated)
     level, how = check_level(level), resolve(sampling, draws, seed)
-    replicates = check_whole(replicates, "replicates", 2, "better 500 or more")
+    replicates = check_whole(replicates, "replicates", 2, "better 500 or more", MOST)
     chosen = _methods(methods)
     listed = [models] if isinstance(models, ModelSpec) else names_in(models, "models", "names or folders, or 'none'")
     wanted = [MODEL if each == DEFAULT else each for each in listed if each != "none"]

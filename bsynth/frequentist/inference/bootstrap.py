@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from bsynth._base.request import check_flags, check_level, check_seed, check_whole
+from bsynth._base.request import MOST, check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
@@ -287,7 +287,7 @@ def check_bootstrap(panel: Panel, *, cluster: str = "user", replicates: int) -> 
     """Check the request and return the sums per user, when users are resampled."""
     if cluster not in CLUSTERS:
         raise SpecError(f"cluster {cluster!r} is unknown{nearest(cluster, CLUSTERS)}; it can be {some_of(CLUSTERS)}")
-    check_whole(replicates, "replicates", 2, "better 500 or more")
+    check_whole(replicates, "replicates", 2, "better 500 or more", MOST)
     if cluster != "user":
         return None
     if panel.clusters is None and panel.source.cluster is not None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_flags, check_level, check_seed, check_whole
+from bsynth._base.request import MOST, check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.effects import lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -288,7 +288,7 @@ def _check(estimator: str, permutations: str, proxy: str, q: float, replicates: 
         )
     if not isinstance(q, Real) or not q >= 1:
         raise SpecError(f"q is {q!r}; give a norm of at least 1, such as 1, 2 or math.inf")
-    check_whole(replicates, "replicates", 19, "better 1000 or more")
+    check_whole(replicates, "replicates", 19, "better 1000 or more", MOST)
 
 
 def _orders(panel: Panel, permutations: str, replicates: int, seed: int) -> IntArray:

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from bsynth._base.plain import records, show
-from bsynth._base.request import check_flags, check_level, check_number, check_seed, check_whole
+from bsynth._base.request import MOST, check_flags, check_level, check_number, check_seed, check_whole
 from bsynth._base.types import FloatArray, Label, PlaceboPool
 from bsynth.effects import at_least, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
@@ -287,7 +287,7 @@ def _groups(panel: Panel, groups: int | None, seed: int) -> list[tuple[int, ...]
     """Places of the donors in each group; empty where single donors play the treated series."""
     if groups is None:
         return []
-    many = check_whole(groups, "groups", 1, "how many groups of donors to draw")
+    many = check_whole(groups, "groups", 1, "how many groups of donors to draw", MOST)
     size = group_size(panel.n_treated, panel.n_donors)
     if size == 1:
         raise SpecError(

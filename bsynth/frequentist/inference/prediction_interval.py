@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from bsynth._base.request import check_flags, check_level, check_seed, check_whole
+from bsynth._base.request import MOST, check_flags, check_level, check_seed, check_whole
 from bsynth._base.types import FloatArray
 from bsynth.effects import estimand_bounds, gap_of, lift_notes, refuse_lift
 from bsynth.errors import PanelError, SpecError, nearest, some_of
@@ -311,7 +311,7 @@ def _check(panel: Panel, estimator: Method, errors: str, draws: int) -> None:
         raise SpecError(f"estimator is {estimator!r}; prediction intervals are built on simplex weights: give 'sc'")
     if errors not in ERROR_MODELS:
         raise SpecError(f"errors is {errors!r}{nearest(errors, ERROR_MODELS)}; it can be {some_of(ERROR_MODELS)}")
-    check_whole(draws, "draws", 20, "better 500 or more")
+    check_whole(draws, "draws", 20, "better 500 or more", MOST)
     check(panel)
 
 

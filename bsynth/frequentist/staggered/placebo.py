@@ -13,7 +13,7 @@ import pandas as pd
 from bsynth import effects
 from bsynth._base.plain import show
 from bsynth._base.progress import progress_bar
-from bsynth._base.request import check_flags, check_level, check_seed, check_whole, hinted
+from bsynth._base.request import MOST, check_flags, check_level, check_seed, check_whole, hinted
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.effects import at_least
 from bsynth.errors import PanelError, SpecError
@@ -171,7 +171,7 @@ def placebo_waves(
     """
     require_staggered(panel)
     check_flags(progress=progress)
-    seed, many = check_seed(seed), check_whole(assignments, "assignments", 19, "so that 95% can be reached")
+    seed, many = check_seed(seed), check_whole(assignments, "assignments", 19, "so that 95% can be reached", MOST)
     began = time.perf_counter()
     estimate = stacked(panel, estimator)
     donors, treated = len(panel.never_treated), panel.n_treated

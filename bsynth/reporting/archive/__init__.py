@@ -25,7 +25,7 @@ import numpy as np
 import xarray as xr
 
 from bsynth import __version__
-from bsynth._base.request import as_path, check_file, writing
+from bsynth._base.request import as_path, check_file, shown, whole, writing
 from bsynth.bayesian.archive import READ, pack_fit, read_text, text_bytes, unpack_fit
 from bsynth.bayesian.result import Fit
 from bsynth.errors import PanelError
@@ -42,11 +42,10 @@ def save(result: Any, path: str | Path) -> None:
     """Write a result, whole or not at all; what `bsynth.text.result.Result.save` does."""
     file = check_file(path, "path")
     tree = pack_fit(result) if isinstance(result, Fit) else pack_result(result)
-    part = file.with_name(file.name + ".part")
     with writing(file, "path"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        tree.to_netcdf(part, engine="h5netcdf")
-        part.replace(file)
+        with whole(file) as part:
+            tree.to_netcdf(part, engine="h5netcdf")
 
 
 def pack_result(result: Any) -> xr.DataTree:
@@ -106,9 +105,9 @@ def load(path: str | Path) -> Any:
     file = as_path(path, "path")
     if not os.path.isfile(file):
         reason = "is a folder" if os.path.isdir(file) else "does not exist"
-        raise PanelError(f"{str(path)!r} {reason}; {_INSTEAD}")
+        raise PanelError(f"{shown(str(path))} {reason}; {_INSTEAD}")
     try:
-        with xr.open_datatree(file, engine="h5netcdf") as stored:
+        with xr.open_datatree(file, engine="h5netcdf", phony_dims="access") as stored:
             tree = stored.load()
         if tree.attrs.get("bsynth_format") in READ:
             return unpack_fit(tree)
@@ -117,6 +116,8 @@ def load(path: str | Path) -> Any:
         raise PanelError(_unknown(path, tree.attrs))
     except PanelError:
         raise
+    except MemoryError:
+        raise PanelError(f"{str(path)!r} says that it holds more than memory does; {_INSTEAD}") from None
     # What HDF5, xarray and JSON raise over bytes of another kind or a file cut short.
     except (OSError, ValueError, TypeError, LookupError, RuntimeError, AttributeError) as error:
         reason = " ".join(str(error).split())[:120]

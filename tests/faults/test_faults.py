@@ -1,0 +1,188 @@
+"""A night's job that breaks: killed, interrupted, out of disk, or twice in one folder. Files are whole or absent."""
+
+import errno
+import json
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bad_inputs.case import LIVELY, ROLES, options
+from click.testing import CliRunner, Result
+from faults.commands import answer, begun, broken, done, ended, sent, told
+
+import bsynth as bs
+from bsynth.cli import main
+from bsynth.cli.base import BAD_INPUT, BROKEN, INTERRUPTED, TERMINATED, TRACEBACK
+
+KILLS = 3
+
+
+@pytest.fixture(scope="module")
+def csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("faults") / "sales.csv"
+    LIVELY.to_csv(file, index=False)
+    return file
+
+
+def run(csv: Path, out: Path) -> list[object]:
+    """A classical run: half a minute less than a posterior, by the same road."""
+    return [
+        "run",
+        csv,
+        *options(ROLES),
+        "--model",
+        "none",
+        "--methods",
+        "did,placebo",
+        "--findings",
+        "none",
+        "--out",
+        out,
+    ]
+
+
+def study(folder: Path, out: Path, seeds: int = 40) -> list[object]:
+    file = folder / "study.toml"
+    file.write_text(
+        f'seeds = {seeds}\n[worlds.factor]\n[methods.did]\nestimator = "did"\ninference = "placebo"\n', encoding="utf-8"
+    )
+    return ["study", file, "--jobs", 1, "--backend", "threads", "--out", out]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(csv: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    assert done(run(csv, out), out.with_name("log")) == 0
+    assert broken(out) == []
+    return answer(out)
+
+
+def test_a_run_that_was_killed_leaves_whole_files_and_comes_to_the_same_answer(
+    csv: Path, undisturbed: str, tmp_path: Path
+) -> None:
+    chance, out, log = random.Random(3), tmp_path / "run", tmp_path / "log"
+    for _ in range(KILLS):
+        log.unlink(missing_ok=True)
+        stage = chance.randint(1, 6)
+        code = sent(signal.SIGKILL, begun(run(csv, out), log), lambda stage=stage: told(log) >= stage, chance)
+        assert code in (-signal.SIGKILL, 0)
+        if out.is_dir():
+            assert broken(out) == []
+            assert not (out / "summary.json").is_file() or answer(out) == undisturbed
+    assert done(run(csv, out), log) == 0
+    assert broken(out) == []
+    assert answer(out) == undisturbed
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, TERMINATED)])
+def test_a_study_that_is_stopped_says_how_it_goes_on(number: int, code: int, tmp_path: Path) -> None:
+    out, log = tmp_path / "study", tmp_path / "log"
+    words = study(tmp_path, out)
+    begins = lambda: (out / "fits.jsonl").is_file() and told(out / "fits.jsonl") > 2  # noqa: E731
+    assert sent(number, begun(words, log), begins, random.Random(number)) in (code, 0)
+    if "--resume" in (said := log.read_text()):
+        assert f"finished fits are in {out / 'fits.jsonl'}, and the same command with --resume goes on" in said
+    assert "Traceback" not in said
+    before = (out / "fits.jsonl").read_text().splitlines()
+    assert done([*words, "--resume"], log) == 0
+    assert (out / "fits.jsonl").read_text().splitlines()[: len(before)] == before
+    whole = tmp_path / "whole"
+    assert done(study(tmp_path, whole), log) == 0
+    for name in ("measures.csv", "fits.parquet", "summary.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_two_runs_into_one_folder_leave_one_whole_answer(csv: Path, undisturbed: str, tmp_path: Path) -> None:
+    out, logs = tmp_path / "run", [tmp_path / "one", tmp_path / "other"]
+    codes = [ended(each) for each in [begun(run(csv, out), log) for log in logs]]
+    assert 0 in codes
+    assert set(codes) <= {0, BAD_INPUT}
+    assert all("Traceback" not in log.read_text() for log in logs)
+    assert broken(out) == []
+    assert answer(out) == undisturbed
+
+
+def test_a_full_disk_costs_the_page_and_not_the_answer(csv: Path, undisturbed: str, tmp_path: Path) -> None:
+    """No file may have more bytes than the summary needs: as on a disk that is full after it."""
+    out, log = tmp_path / "run", tmp_path / "log"
+    assert done(run(csv, out), log, largest=60_000) == 0, log.read_text()
+    summary = json.loads((out / "summary.json").read_text())
+    assert "report" in summary["unavailable"]
+    assert not (out / "report.html").exists()
+    assert broken(out) == []
+    assert [file for file in out.rglob(".*") if file.name != ".written"] == []
+    expected = json.loads(undisturbed)
+    assert summary["verdict"] == expected["verdict"]
+
+
+def test_a_disk_that_holds_no_answer_is_said_in_one_line(csv: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "run", tmp_path / "log"
+    assert done([*run(csv, out), "--quiet"], log, largest=2_000) == BAD_INPUT
+    assert len(log.read_text().splitlines()) == 1
+    assert "file too large" in log.read_text().lower()
+    assert not out.exists() or broken(out) == []
+
+
+# What ends a command from within, in this process.
+
+
+@pytest.fixture
+def breaking(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Callable[[], Any]], Result]]:
+    """Has a run do something else where it would analyse."""
+
+    def broken_by(what: Callable[[], Any]) -> Result:
+        monkeypatch.setattr("bsynth.analysis.run_analysis", lambda *_, **__: what())
+        return CliRunner().invoke(main, [str(word) for word in [*run(csv, tmp_path / "run"), "--quiet"]])
+
+    yield broken_by
+    assert list(tmp_path.iterdir()) == []
+
+
+def _raises(error: BaseException) -> Callable[..., Any]:
+    def broken_off(*_: object, **__: object) -> Any:
+        raise error
+
+    return broken_off
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "says"),
+    [
+        (_raises(KeyboardInterrupt()), INTERRUPTED, "interrupted; finished fits are in"),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), TERMINATED, "asked to end; finished fits are in"),
+        (_raises(OSError(errno.ENOSPC, "No space left on device", "fit.nc")), BAD_INPUT, "'fit.nc' cannot be used (no space"),
+        (_raises(MemoryError()), BROKEN, "out of memory; give fewer"),
+        (_raises(RuntimeError("odd\nand long")), BROKEN, "a fault of bsynth and not of your data: RuntimeError: odd;"),
+        (_raises(bs.PanelError("no good")), BAD_INPUT, "no good"),
+    ],
+)  # fmt: skip
+def test_whatever_ends_a_command_is_one_line(what: Callable[[], Any], code: int, says: str, breaking: Any) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    found = breaking(what)
+    assert (found.exit_code, len(found.stderr.splitlines()), found.stdout) == (code, 1, "")
+    assert found.stderr.startswith("bsynth: ")
+    assert says in found.stderr
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_whoever_looks_for_a_fault_is_shown_where(breaking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TRACEBACK, "1")
+    assert "broken_off" in breaking(_raises(RuntimeError("odd"))).stderr
+
+
+@pytest.mark.parametrize("said", ["Query interrupted", "INTERRUPT Error: Interrupted!"])
+def test_a_query_that_was_interrupted_is_no_damaged_file(
+    said: str, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DuckDB answers a signal with an error of its own."""
+    monkeypatch.setattr("bsynth.panel.sources._csv", _raises(RuntimeError(said)))
+    with pytest.raises(KeyboardInterrupt):
+        bs.Panel.from_long(csv, **ROLES)
+    found = CliRunner().invoke(main, [str(word) for word in [*run(csv, tmp_path / "run"), "--quiet"]])
+    assert (found.exit_code, found.stderr) == (INTERRUPTED, "bsynth: interrupted; nothing was written\n")

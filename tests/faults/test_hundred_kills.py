@@ -1,0 +1,76 @@
+"""A hundred kills over run, certify and study, at moments of chance: nothing is lost beyond the piece in flight."""
+
+import random
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from bad_inputs.case import LIVELY, ROLES, options
+from faults.commands import answer, begun, broken, done, sent
+
+KILLS = 34
+"""Of each command."""
+FEW = ["--draws", 100, "--tune", 100, "--chains", 2, "--seed", 1, "--quiet"]
+
+pytestmark = pytest.mark.evidence
+
+
+def _run(folder: Path, out: Path) -> list[object]:
+    return ["run", _csv(folder), *options(ROLES), *FEW, "--methods", "did,placebo", "--findings", "none", "--out", out]
+
+
+def _certify(folder: Path, out: Path) -> list[object]:
+    return ["certify", _csv(folder), *options(ROLES), *FEW, "--windows", 0, "--out", out]
+
+
+def _study(folder: Path, out: Path) -> list[object]:
+    file = folder / "study.toml"
+    text = 'seeds = 30\n[worlds.factor]\n[methods.d]\nestimator = "demeaned"\ninference = "placebo"\n'
+    file.write_text(text, encoding="utf-8")
+    return ["study", file, "--jobs", 1, "--backend", "threads", "--quiet", "--resume", "--out", out]
+
+
+def _csv(folder: Path) -> Path:
+    file = folder / "sales.csv"
+    LIVELY.to_csv(file, index=False)
+    return file
+
+
+def _lines(file: Path) -> list[str]:
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
+@pytest.mark.parametrize(
+    ("words", "store", "summary"),
+    [
+        (_run, "../.out.unfinished/calibration.jsonl", "summary.json"),
+        (_certify, "placebos.jsonl", "certificate.json"),
+        (_study, "fits.jsonl", "summary.json"),
+    ],
+)
+def test_killed_at_any_moment(
+    words: Callable[[Path, Path], Sequence[object]], store: str, summary: str, tmp_path: Path
+) -> None:
+    chance, log = random.Random(18), tmp_path / "log"
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert done(words(tmp_path, whole), log) in (0, 3), log.read_text()
+    kept: list[str] = []
+    killed = 0
+    for _ in range(KILLS):
+        wanted = len(kept) + chance.randint(0, 2)
+        process = begun(words(tmp_path, out), log)
+        code = sent(signal.SIGKILL, process, lambda wanted=wanted: len(_lines(out / store)) > wanted, chance)
+        assert code in (-signal.SIGKILL, 0, 3), log.read_text()
+        killed += code == -signal.SIGKILL
+        assert not out.is_dir() or broken(out) == []
+        now = _lines(out / store)
+        if code == -signal.SIGKILL and now:
+            assert now[: len(kept)] == kept, "what was finished stays"
+        kept = now
+    assert killed > KILLS / 2
+    assert done(words(tmp_path, out), log) in (0, 3)
+    assert broken(out) == []
+    assert answer(out, summary) == answer(whole, summary)
+    print(f"{killed} kills of {words.__name__.strip('_')}: every file whole, the same answer")

@@ -1,0 +1,88 @@
+"""`bsynth doctor`: one line for each thing, and what is slow or wrong says what to do."""
+
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bsynth.cli import doctor as command  # the command
+from bsynth.cli import main
+
+doctor: Any = sys.modules["bsynth.cli.doctor"]
+assert command is doctor.doctor
+
+
+def test_a_line_for_each_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    done = CliRunner().invoke(main, ["doctor"])
+    assert done.exit_code == 0, done.output
+    marks = [line[:6].strip() for line in done.stdout.splitlines()]
+    assert set(marks) <= {"ok", "slow"}
+    whats = [line[6:].split(":")[0] for line in done.stdout.splitlines()]
+    assert whats == [
+        "bsynth", "packages", "sampler", "machine code", "byte code", "cores", "linear algebra", "temporary files",
+        "this folder",
+    ]  # fmt: skip
+
+
+def test_a_package_outside_of_its_range_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.metadata.version
+    monkeypatch.setattr(doctor, "version", lambda name: "0.99.1" if name == "nutpie" else real(name))
+    line = doctor.packages()
+    assert line.mark == "wrong"
+    assert "nutpie is 0.99.1, and bsynth takes <0.17,>=0.16" in line.words
+    assert CliRunner().invoke(main, ["doctor"]).exit_code == 1
+
+
+def test_a_package_that_is_missing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "requires", lambda name: ["numpy>=2", "no-such-thing>=1", "dask; extra == 'dask'"])
+    assert doctor.packages() == doctor.Line(
+        "wrong", "packages", "no-such-thing is not installed. Install bsynth anew, in an environment of its own"
+    )
+
+
+def test_a_density_that_cannot_be_used_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bsynth.engines.kernels import nuts
+
+    monkeypatch.setattr(nuts, "lacks", lambda: "nutpie 0.99 has no LogpFunc")
+    assert doctor.engine().mark == "slow"
+    assert doctor.engine().words.endswith("of a model: nutpie 0.99 has no LogpFunc")
+
+
+def test_machine_code_says_whether_it_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BSYNTH_CACHE", str(tmp_path / "new"))
+    line = doctor.machine_code()
+    assert (line.mark, "bsynth warm" in line.words) == ("slow", True)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").write_text("mine")
+    monkeypatch.setenv("BSYNTH_CACHE", str(tmp_path / "file"))
+    line = doctor.machine_code()
+    assert (line.mark, "cannot be written" in line.words) == ("slow", True)
+
+
+@pytest.mark.parametrize(
+    ("given", "mark"),
+    [
+        ({}, "slow"),
+        ({"OMP_NUM_THREADS": "8"}, "slow"),
+        ({"OMP_NUM_THREADS": "1"}, "ok"),
+        ({"MKL_NUM_THREADS": "1"}, "ok"),
+    ],
+)
+def test_threads_of_linear_algebra(given: dict[str, str], mark: str) -> None:
+    assert doctor.threads(given).mark == mark
+
+
+def test_a_crowded_machine_and_a_full_disk_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 0.0, 0.0))
+    assert doctor.cores().mark == "slow"
+    assert "99.0 processes wait" in doctor.cores().words
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
+    assert doctor.cores().mark == "ok"
+    monkeypatch.setattr(doctor, "LEAST_ROOM", 1 << 60)
+    assert doctor.room(tmp_path, "this folder").mark == "slow"
+    assert doctor.room(Path("/proc/nowhere"), "this folder").mark == "wrong"
