@@ -4,6 +4,7 @@ Cells of the pages are run by the build itself (`make docs`); here are the comma
 """
 
 import ast
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
+from numpydoc.validate import validate
 
 import bsynth as bs
 from bsynth.cli import main
@@ -63,7 +65,9 @@ def blocks() -> dict[str, list[str]]:
     texts = {"README": readme} | {p.relative_to(ROOT).as_posix(): p.read_text(encoding="utf-8") for p in PAGES}
     for name, text in texts.items():
         for n, (kind, fence) in enumerate(re.findall(r"^```(.*?)\n(.*?)^```$", text, flags=re.S | re.M)):
-            told[f"{name}, {n}"] = [line for line in fence.splitlines() if line.startswith("bsynth ") and kind in ("", "sh")]
+            told[f"{name}, {n}"] = [
+                line for line in fence.splitlines() if line.startswith("bsynth ") and kind in ("", "sh")
+            ]
     # In running text a command without arguments only names it.
     short = re.findall(r"`(bsynth [^`]+ [^`]+)`|in a shell: (bsynth .+)", readme)
     told |= {f"README: {one or other}": [one or other] for one, other in short}
@@ -116,12 +120,20 @@ def test_every_snippet_is_run() -> None:
     assert plain == {"index.md"}
 
 
+@pytest.mark.parametrize("name", [name for name in bs.__all__ if inspect.isfunction(getattr(bs, name))])
+def test_docstring_has_every_parameter(name: str) -> None:
+    """By numpydoc: none is missing or unknown, and they stand in the order of the call."""
+    wrong = [text for code, text in validate(f"bsynth.{name}")["errors"] if code in ("PR01", "PR02", "PR03")]
+    assert wrong == []
+
+
 @pytest.fixture(scope="module")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that commands name, small."""
     folder = tmp_path_factory.mktemp("ground")
     markets = ["Columbus", "Albany", "Boston", "Detroit", "Houston", "Fresno", "Cleveland"]
-    frame = bs.datasets.make_geo(as_frame=True).query("market in @markets and week >= '2023-10-01'")
+    frame = bs.datasets.make_geo(as_frame=True)
+    frame = frame[frame["market"].isin(markets) & (frame["week"] >= "2023-10-01")]
     for name in ("sales.csv", "sales-later.csv"):
         frame[["market", "week", "sales"]].to_csv(folder / name, index=False)
     shop = frame.assign(orders=(frame["sales"] / 25).round(), revenue=frame["sales"])

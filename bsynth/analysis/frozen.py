@@ -209,10 +209,12 @@ def freeze(
         One without a start is planned to start at its next period.
     path : path, optional
         Where ``plan.toml`` is written.
-    model, scale, calibrated, level
+    model, scale
         As `bsynth.analyse`; ``model="none"`` for the classical path alone.
     methods : "standard", "all", "none" or names
         As `bsynth.analyse`; a set stands for what this panel can have.
+    calibrated, level
+        As `bsynth.analyse`.
     end : str, optional
         Last period that will be used, where it is settled; by default that of the panel.
 
