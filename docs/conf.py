@@ -1,6 +1,5 @@
 """Configuration of the documentation site; `make docs` builds it, without network."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -36,13 +35,8 @@ numpydoc_class_members_toctree = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
 myst_heading_anchors = 4
-# Cells are run where their files do not stay. BSYNTH_DOCS=cache runs the changed pages alone: for whoever writes them,
-# since outputs of a package that has changed since would stand.
-nb_execution_mode = os.environ.get("BSYNTH_DOCS", "force")
-nb_execution_excludepatterns = ["gallery/*.ipynb"]
-nb_execution_in_temp = True
-nb_execution_raise_on_error = True
-nb_execution_timeout = 600
+# Notebooks of the gallery are executed already; cells of pages are run by `cells.py`.
+nb_execution_mode = "off"
 nb_output_stderr = "remove"
 nb_merge_streams = True
 

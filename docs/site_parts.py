@@ -1,6 +1,7 @@
 """What the site is made of beside its pages: the gallery, the model cards, the commands, formulas, and ``llms.txt``."""
 
 import inspect
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ import click
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
+
+from cells import CELL, KEPT, shown
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -87,6 +90,12 @@ def command_pages() -> None:
         _write(HERE / "cli" / f"{name.replace(' ', '-')}.md", _command_page(name, command))
 
 
+def run_cells(app: Sphinx, name: str, source: list[str]) -> None:
+    """Run the cells of a page. With BSYNTH_DOCS=cache only of those that have changed, for whoever writes pages."""
+    if CELL.search(source[0]):
+        source[0] = shown(source[0], KEPT, kept=os.environ.get("BSYNTH_DOCS") == "cache")
+
+
 def _inline(writer: Any, node: Any) -> None:
     writer.body.append(tex2mathml(node.astext()))
     raise nodes.SkipNode
@@ -131,5 +140,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     cards()
     command_pages()
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("source-read", run_cells)
     app.connect("build-finished", write_llms)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": False, "parallel_write_safe": True}

@@ -4,6 +4,7 @@ Cells of the pages are run by the build itself (`make docs`); here are the comma
 """
 
 import ast
+import importlib.util
 import inspect
 import re
 import shlex
@@ -89,6 +90,14 @@ def words_of(line: str) -> list[str]:
     return words if "out" not in required or "--out" in words else [*words, "--out", "out"]
 
 
+def _module(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 @pytest.mark.parametrize("words", list(COMMANDS), ids=" ".join)
 def test_help_has_an_example(words: tuple[str, ...]) -> None:
     name = f"bsynth {' '.join(words)}"
@@ -118,6 +127,19 @@ def test_every_snippet_is_run() -> None:
     """Python stands in cells, which the build runs, or in pages that `test_python_runs` names."""
     plain = {page.name for page in PAGES if re.search(r"^```(?:python|py)\n", page.read_text(encoding="utf-8"), re.M)}
     assert plain == {"index.md"}
+
+
+def test_a_cell_shows_what_it_prints_returns_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = _module("cells")
+    monkeypatch.setattr(cells, "HERE", tmp_path)
+    page = "```{code-cell} python\na = 1\nprint('one')\na + 1\n```\n\nText.\n\n```{code-cell} python\na = a + 2\na\n```\n"
+    text = cells.shown(page, tmp_path / "kept")
+    assert text.index("one") < text.index("```text\n2\n```") < text.index("Text.") < text.index("```text\n3\n```")
+    draws = "```{code-cell} python\nimport matplotlib.pyplot as plt\nax = plt.subplots()[1]\n```\n"
+    (name,) = re.findall(r"\]\(/(.*\.png)\)", cells.shown(draws, tmp_path / "kept"))
+    assert (tmp_path / name).is_file()
+    with pytest.raises(ZeroDivisionError):
+        cells.shown("```{code-cell} python\n1 / 0\n```\n", tmp_path / "kept")
 
 
 @pytest.mark.parametrize("name", [name for name in bs.__all__ if inspect.isfunction(getattr(bs, name))])
