@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test notebooks browser postgres cluster lint evidence bench lock dist wheel-test lowest-test clean
+.PHONY: setup demo pictures test notebooks docs browser postgres cluster lint evidence bench lock dist wheel-test lowest-test clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -35,7 +35,7 @@ demo: setup
 
 # Two processes; tests of one file stay together and share its fits.
 test: setup lint browser postgres cluster
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks"
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks and not docs"
 
 # The README's pictures, from a demo run.
 pictures: demo
@@ -44,6 +44,13 @@ pictures: demo
 # The gallery with few draws.
 notebooks: setup
 	$(PYTHON) -m pytest -m notebooks tests/test_notebooks.py
+
+# The site in docs/_build/html, without network. Cells of its pages are run by the build, commands before it.
+docs: setup
+	$(PYTHON) -m pytest -m docs tests/test_documented.py
+	rm -rf docs/_build docs/api/generated docs/models docs/gallery/*.ipynb docs/cli/bsynth-*.md
+	$(PYTHON) -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
+	$(PYTHON) -m sphinx -W --keep-going -q -b text -d docs/_build/doctrees docs docs/_build/text
 
 # The report is tested in Chromium. On a bare Debian machine it is installed, where we may.
 browser:
@@ -118,4 +125,4 @@ lock:
 	  --python-version 3.12 --no-emit-index-url --no-header -o requirements.lock
 
 clean:
-	rm -rf .venv .build dist demo
+	rm -rf .venv .build dist demo docs/_build

@@ -165,7 +165,7 @@ def _checked(name: str, value: Any) -> Any:
         if value != SCHEMA:
             raise SpecError(f"schema is {shown(value)}, and this version of bsynth reads {SCHEMA}; freeze another")
     elif name == "spec":
-        check_kind(value, Mapping, name, "a table of the model's settings")  # type: ignore[type-abstract]
+        check_kind(value, Mapping, name, "a table of the model's settings")
         if value:
             ModelSpec.from_dict(value, source=name)
     else:
@@ -232,10 +232,12 @@ def freeze(
         One without a start is planned to start at its next period.
     path : path, optional
         Where ``plan.toml`` is written.
-    model, scale, calibrated, level
+    model, scale
         As `bsynth.analyse`; ``model="none"`` for the classical path alone.
     methods : "standard", "all", "none" or names
         As `bsynth.analyse`; a set stands for what this panel can have.
+    calibrated, level
+        As `bsynth.analyse`.
     end : str, optional
         Last period that will be used, where it is settled; by default that of the panel.
 

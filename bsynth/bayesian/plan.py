@@ -92,8 +92,14 @@ def plan(
 ) -> Plan:
     """Validate a request and return what `fit` would do; nothing is sampled.
 
-    Parameters as `fit`; ``slots`` and ``periods`` make room for more donors and periods than the panel has, so that
-    plans for panels that differ by a few share one compiled model.
+    Parameters
+    ----------
+    panel : Panel
+    model, scale, draws, seed, sampling
+        As `fit`.
+    slots, periods : int
+        Room for more donors and periods than the panel has, so that plans for panels that differ by a few share one
+        compiled model.
     """
     require_panel(panel)
     chosen = resolve(sampling, draws, seed)

@@ -131,7 +131,7 @@ class Fit(Pictured):
             ``predictive`` adds the noise of the periods seen; ``mean`` is the uncertainty of the
             counterfactual mean alone.
         rope : float, optional
-            Adds P(|average effect| > rope), outcome units; not negative.
+            Adds ``P(|average effect| > rope)``, outcome units; not negative.
         full : bool
             A plain DataFrame, which prints every column; else one that has them and prints estimate and interval.
         """

@@ -95,6 +95,9 @@ def run(
 
     Without --cluster DATA has one row per unit and period; with it, one row per user or event. Where a column says
     that units start at different times, each is fitted by itself and their effects are pooled.
+
+    \b
+    bsynth run sales.csv --unit market --time week --outcome sales --treated Columbus --start 2024-11-04 --out run
     """
     stage = Stages(quiet=quiet)
     stage(f"reading {request.data.name}")
@@ -227,7 +230,11 @@ def demo(
     quiet: bool,
     out: Path,
 ) -> None:
-    """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth."""
+    """Simulate the upgrade of a product with 50,000 users, analyse it, and compare with the truth.
+
+    \b
+    bsynth demo --out demo
+    """
     stage = Stages(quiet=quiet)
     stage(f"simulating {count(users, 'user')}")
     from bsynth.analysis import plan_analysis

@@ -12,7 +12,11 @@ from bsynth.text.numbers import count
 
 @click.group()
 def simulate() -> None:
-    """Simulate data with a known truth."""
+    """Simulate data with a known truth.
+
+    \b
+    bsynth simulate rollout --out log.csv
+    """
 
 
 @simulate.command()
@@ -20,7 +24,11 @@ def simulate() -> None:
 @click.option("--seed", type=int, default=42, show_default=True, help="Seed; it names one log, bit for bit.")
 @click.option("--out", type=PATH, required=True, help="CSV file to write.")
 def rollout(users: int, seed: int, out: Path) -> None:
-    """A user log of a product upgraded in two waves; the true effect is +0.05."""
+    """A user log of a product upgraded in two waves; the true effect is +0.05.
+
+    \b
+    bsynth simulate rollout --users 50000 --seed 42 --out log.csv
+    """
     from bsynth.panel.simulate import simulate_rollout
 
     if not out.parent.is_dir():
@@ -49,7 +57,12 @@ class _Models(click.Group):
 @click.group(cls=_Models, invoke_without_command=True, subcommand_metavar="[NAME | evidence NAME...]")
 @click.pass_context
 def models(ctx: click.Context) -> None:
-    """List the catalogue of models, show the card of one, or measure it."""
+    """List the catalogue of models, show the card of one, or measure it.
+
+    \b
+    bsynth models
+    bsynth models default
+    """
     if ctx.invoked_subcommand is not None:
         return
     from rich.console import Console

@@ -56,6 +56,9 @@ def certify(
 
     Writes certificate.json, certificate.csv (one row per unit, estimand, level and kind of interval) and figures/.
     Finished fits are kept in placebos.jsonl: the same command again goes on where it stopped.
+
+    \b
+    bsynth certify sales.csv --unit market --time week --outcome sales --treated Columbus --start 2024-11-04 --out held
     """
     from bsynth.calibration import certificate as certifying
 

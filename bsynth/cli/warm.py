@@ -14,6 +14,9 @@ def warm(quiet: bool) -> None:
 
     For images and build machines. It is kept in the folder BSYNTH_CACHE, else in bsynth within the user's folder for
     caches, and is made once for each version of bsynth and of numba.
+
+    \b
+    bsynth warm
     """
     from bsynth.engines.kernels import nuts
     from bsynth.engines.kernels.compiled import cache_folder

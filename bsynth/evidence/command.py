@@ -49,6 +49,9 @@ def evidence_command(
     """Measure models (catalogue NAMES or folders): evidence.json and the tables of card.md.
 
     Hours for the whole catalogue; every finished fit is kept, so it may be stopped at any time.
+
+    \b
+    bsynth models evidence level --part sbc --quick
     """
     from bsynth.evidence.card import render
     from bsynth.evidence.record import Settings

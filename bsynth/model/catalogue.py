@@ -34,6 +34,11 @@ def list_models() -> list[str]:
 def load_model(model: str | Path | ModelSpec) -> ModelSpec:
     """Return a specification: from the catalogue by name, or from a file or folder.
 
+    Parameters
+    ----------
+    model : str, path or ModelSpec
+        A name of the catalogue, a ``model.toml`` or its folder; a specification is returned as it is.
+
     Raises
     ------
     SpecError
@@ -61,6 +66,10 @@ def load_model(model: str | Path | ModelSpec) -> ModelSpec:
 
 def model_card(name: str) -> str:
     """Return the card of a catalogue model, Markdown.
+
+    Parameters
+    ----------
+    name : str
 
     Examples
     --------

@@ -166,10 +166,11 @@ def rehearse(
         Periods of the window; by default as many as the panel has after its start, or a quarter of the history.
     ramp : int
         Periods in which it grows evenly to its full size; 0 for at once.
-    models, scale, methods, calibrated, level, draws, seed, sampling, progress
+    models, scale, methods, calibrated, level, draws, seed, sampling
         As `bsynth.analyse`.
     store : path, optional
         Keeps finished placebo fits.
+    progress : bool
 
     Returns
     -------

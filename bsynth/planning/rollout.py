@@ -252,10 +252,12 @@ def plan_rollout(
     windows : int
         Windows of the past at most: they do not overlap and are as long as the longest duration. Each costs a fit a
         unit.
-    model, scale, draws, seed, sampling, store, progress
+    model
         As `bsynth.calibrate`.
     estimator : str or estimator
         Of the placebo test.
+    scale, draws, seed, sampling, store, progress
+        As `bsynth.calibrate`.
 
     Returns
     -------

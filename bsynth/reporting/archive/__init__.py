@@ -84,6 +84,10 @@ def load(path: str | Path) -> Any:
 
     Sums per user, which `bsynth.bootstrap` draws from, are in no file: the panel within has none.
 
+    Parameters
+    ----------
+    path : str or path
+
     Raises
     ------
     PanelError
