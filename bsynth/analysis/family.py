@@ -35,13 +35,13 @@ def how_judged(looked_at: str, level: float, many: int) -> str:
 
 
 def judged(name: object, row: Mapping[Any, Any]) -> str:
-    """One answer in words, by its joint interval: what it excludes, and what it would by itself.
+    r"""One answer in words, by its joint interval: what it excludes, and what it would by itself.
 
     Examples
     --------
-    >>> judged("a", {"estimate": 2.0, "lower": 0.5, "upper": 3.5, "joint_lower": -0.1, "joint_upper": 4.1,
-    ...     "excludes_zero": False, "status": "ok"})
-    'a: +2.0 [−0.1, +4.1], which holds zero; by itself its interval has no zero, which asking several times may do.'
+    >>> judged("a", {"estimate": 2.0, "lower": 0.5, "upper": 3.5, "joint_lower": 0.1, "joint_upper": 4.1,
+    ...     "excludes_zero": True, "status": "ok"}).replace("\xa0", " ")
+    'a: +2.0 [+0.1, +4.1], without zero, also beside the others.'
     """
     failed = f"{UNRELIABLE}: " if row["status"] != "ok" else ""
     estimate = numbers(row["estimate"], signed=True)[0]

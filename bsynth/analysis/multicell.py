@@ -83,7 +83,7 @@ class MultiCellAnalysis(Pictured):
     @property
     def title(self) -> str:
         """The outcome, and the cells."""
-        return f"{self.panel.labels.outcome} of {len(self.analyses)} cells: {'; '.join(self.analyses)}"
+        return f"{self.panel.labels.outcome} of {count(len(self.analyses), 'cell')}: {'; '.join(self.analyses)}"
 
     @cached_property
     def cells(self) -> dict[str, CellEffect]:

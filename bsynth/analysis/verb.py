@@ -18,6 +18,7 @@ from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import MultiCellPanel, Panel, StaggeredPanel
+from bsynth.text.numbers import count
 
 
 @overload
@@ -185,7 +186,7 @@ def analyse(
     if isinstance(panel, MultiCellPanel) or (isinstance(panel, Mapping) and panel):
         named: Mapping[str, Any] = panel.panels if isinstance(panel, MultiCellPanel) else panel
         if known is not None:
-            raise SpecError(f"truth is {truth!r}, and {len(named)} panels came; it is of one, so leave it out")
+            raise SpecError(f"truth is {truth!r}, and {count(len(named), 'panel')} came; it is of one, so leave it out")
         if len(named) < 2:
             raise SpecError(f"a mapping of one panel came, {next(iter(named))!r}; give the panel itself")
         # A mistake in the last one is not found after an hour of the others.

@@ -7,7 +7,7 @@ distributions. The posterior of c and d, which the same donors teach both, is dr
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -70,7 +70,7 @@ def of_calibration(calibration: Calibration) -> CellEffect:
 def of_fit(fit: Fit) -> CellEffect:
     """The effect by the model's own posterior, noise and all."""
     draws = np.sort(np.asarray(fit.effect_draws("predictive")["average"]).ravel())
-    return _of(fit, "predictive", lambda deviates, _: np.quantile(draws, t_cdf(deviates, DEGREES)))
+    return _of(fit, "predictive", partial(_at_draws, draws))
 
 
 def of_estimate(estimate: Estimate, inflation: Inflation | None) -> CellEffect:
@@ -79,14 +79,21 @@ def of_estimate(estimate: Estimate, inflation: Inflation | None) -> CellEffect:
     before = panel.treated_series[: panel.n_pre]
     unit = float(before.std(ddof=1))
     average = float(estimate.gap[panel.n_pre :].mean())
-
-    def at(deviates: FloatArray, shares: FloatArray) -> FloatArray:
-        assert inflation is not None
-        return average + unit * inflation.scales(shares, estimate.pre_rmspe / unit) * deviates
-
     observed = float(panel.treated_series[panel.n_pre :].mean())
-    known = inflation is not None
-    return CellEffect(average, observed, panel.n_post, "calibrated" if known else "point", at if known else None)
+    if inflation is None:
+        return CellEffect(average, observed, panel.n_post, "point", None)
+    at = partial(_at_scales, average, unit, estimate.pre_rmspe / unit, inflation)
+    return CellEffect(average, observed, panel.n_post, "calibrated", at)
+
+
+def _at_draws(draws: FloatArray, deviates: FloatArray, _: FloatArray) -> FloatArray:
+    return np.quantile(draws, t_cdf(deviates, DEGREES))
+
+
+def _at_scales(
+    centre: float, unit: float, sd: float, inflation: Inflation, deviates: FloatArray, shares: FloatArray
+) -> FloatArray:
+    return np.asarray(centre + unit * inflation.scales(shares, sd) * deviates)
 
 
 def _of(fit: Fit, kind: str, at: Callable[[FloatArray, FloatArray], FloatArray]) -> CellEffect:
