@@ -130,8 +130,8 @@ def _drawn(found: MultiCellAnalysis) -> tuple[str, str]:
 
 _STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0}main{max-width:1100px;"
-    "margin:auto;padding:1.5rem}h1{ font-size: 1.5rem; overflow-wrap:anywhere;}.wide{overflow-x:auto}.bad{color:#b00020;"
-    "font-weight:600}.note{ opacity: 0.75; font-size: 0.9rem }img{ max-width: 100%; background:white;}"
+    "margin:auto;padding:1.5rem}h1{ font-size: 1.5rem;overflow-wrap:anywhere;}.wide{overflow-x:auto}.bad{"
+    "color:#b00020;font-weight:600}.note{ opacity: 0.75; font-size: 0.9rem }img{ max-width: 100%; background:white;}"
     "table{border-collapse:collapse;}td,th{padding: 5px 14px 5px 0;text-align:left;border-bottom:1px solid #8885;"
     "font-variant-numeric:tabular-nums}summary{cursor:pointer;font-weight:600;padding: 8px 0}"
     "iframe{width: 100%; height: 80vh;border:1px solid #8885}"
