@@ -74,4 +74,4 @@ def _value(value: Any) -> str:
         return f"```text\n{value!r}\n```\n"
     lines = "\n".join(line for line in value._repr_html_().splitlines() if line.strip())
     words = "\n".join(value.sentences()) if hasattr(value, "sentences") else repr(value)
-    return f"````{{only}} html\n```{{raw}} html\n<div class=\"shown\">\n{lines}\n</div>\n```\n````\n\n````{{only}} text\n```text\n{words}\n```\n````\n"
+    return f"````{{only}} html\n```{{raw}} html\n<div class=\"shown\" tabindex=\"0\">\n{lines}\n</div>\n```\n````\n\n````{{only}} text\n```text\n{words}\n```\n````\n"
