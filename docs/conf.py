@@ -23,6 +23,8 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 
+# Two hyphens before an option are two hyphens.
+smartquotes = False
 # Single backticks in docstrings name things of the package.
 default_role = "py:obj"
 autosummary_generate = True

@@ -92,7 +92,8 @@ def words_of(line: str) -> list[str]:
 
 def _module(name: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -132,7 +133,9 @@ def test_every_snippet_is_run() -> None:
 def test_a_cell_shows_what_it_prints_returns_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = _module("cells")
     monkeypatch.setattr(cells, "HERE", tmp_path)
-    page = "```{code-cell} python\na = 1\nprint('one')\na + 1\n```\n\nText.\n\n```{code-cell} python\na = a + 2\na\n```\n"
+    page = (
+        "```{code-cell} python\na = 1\nprint('one')\na + 1\n```\n\nText.\n\n```{code-cell} python\na = a + 2\na\n```\n"
+    )
     text = cells.shown(page, tmp_path / "kept")
     assert text.index("one") < text.index("```text\n2\n```") < text.index("Text.") < text.index("```text\n3\n```")
     draws = "```{code-cell} python\nimport matplotlib.pyplot as plt\nax = plt.subplots()[1]\n```\n"
