@@ -72,7 +72,7 @@ lint: setup
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/codespell bsynth models tests README.md .github
+	.venv/bin/codespell bsynth models tests README.md .github docs/*.md docs/*.py docs/guides
 
 # Hours for everything; finished pieces are kept in .evidence/ and an interrupted run goes on from them.
 evidence: setup

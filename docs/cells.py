@@ -13,6 +13,21 @@ from typing import Any
 
 HERE = Path(__file__).parent
 KEPT = HERE / "_build" / "cells"
+SHOWN = """````{{only}} html
+```{{raw}} html
+<div class="shown" tabindex="0">
+{lines}
+</div>
+```
+````
+
+````{{only}} text
+```text
+{words}
+```
+````
+"""
+"""A value in either kind of site; what is wider than a phone is moved by keys too."""
 CELL = re.compile(r"^```\{code-cell\} python\n(.*?)^```$", flags=re.S | re.M)
 
 
@@ -74,4 +89,4 @@ def _value(value: Any) -> str:
         return f"```text\n{value!r}\n```\n"
     lines = "\n".join(line for line in value._repr_html_().splitlines() if line.strip())
     words = "\n".join(value.sentences()) if hasattr(value, "sentences") else repr(value)
-    return f'````{{only}} html\n```{{raw}} html\n<div class="shown">\n{lines}\n</div>\n```\n````\n\n````{{only}} text\n```text\n{words}\n```\n````\n'
+    return SHOWN.format(lines=lines, words=words)

@@ -23,6 +23,8 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 
+# Two hyphens before an option are two hyphens.
+smartquotes = False
 # Single backticks in docstrings name things of the package.
 default_role = "py:obj"
 autosummary_generate = True
@@ -46,6 +48,8 @@ html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_copy_source = False
 html_show_sourcelink = False
+# These have no pages below them.
+html_sidebars = {name: [] for name in ("index", "quickstart", "method", "evidence", "coming-from", "faq", "changelog")}
 html_math_renderer = "mathml"
 html_theme_options = {
     "navbar_end": ["theme-switcher"],

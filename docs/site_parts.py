@@ -41,13 +41,14 @@ def cards() -> None:
     """Write a page for each model of the catalogue: its card and its specification."""
     from bsynth.model.catalogue import list_models, load_model, model_card, models_folder
 
-    lines = ["| model | what it is |", "|---|---|"]
+    lines = ["# Models", "", "| model | what it is |", "|---|---|"]
     for name in list_models():
         toml = (models_folder() / name / "model.toml").read_text(encoding="utf-8")
         card = re.sub(r"\]\((?!http)[^)]*\)", "]", model_card(name))
         _write(HERE / "models" / f"{name}.md", f"{card}\n## Specification\n\n```toml\n{toml}```\n")
-        lines.append(f"| [{name}](../models/{name}.md) | {load_model(name).title} |")
-    _write(HERE / "models" / "table.txt", "\n".join(lines) + "\n")
+        lines.append(f"| [{name}]({name}.md) | {load_model(name).title} |")
+    lines += ["", "```{toctree}", ":hidden:", ":glob:", "", "*", "```"]
+    _write(HERE / "models" / "index.md", "\n".join(lines) + "\n")
 
 
 def commands(group: click.Group, above: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
