@@ -22,8 +22,8 @@ def test_a_line_for_each_thing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.exit_code == 0, done.output
     marks = [line[:6].strip() for line in done.stdout.splitlines()]
     assert set(marks) <= {"ok", "slow"}
-    whats = [line[6:].split(":")[0] for line in done.stdout.splitlines()]
-    assert whats == [
+    things = [line[6:].split(":")[0] for line in done.stdout.splitlines()]
+    assert things == [
         "bsynth", "packages", "sampler", "machine code", "byte code", "cores", "linear algebra", "temporary files",
         "this folder",
     ]  # fmt: skip

@@ -165,7 +165,7 @@ def _checked(name: str, value: Any) -> Any:
         if value != SCHEMA:
             raise SpecError(f"schema is {shown(value)}, and this version of bsynth reads {SCHEMA}; freeze another")
     elif name == "spec":
-        check_kind(value, Mapping, name, "a table of the model's settings")  # type: ignore[type-abstract]
+        check_kind(value, Mapping, name, "a table of the model's settings")
         if value:
             ModelSpec.from_dict(value, source=name)
     else:
