@@ -208,10 +208,10 @@ def test_pictures_take_an_analysis(analysis: bs.Analysis) -> None:
         "plot_specification_curve": "SpecificationCurve",
     }  # fmt: skip
     for name in plots.__all__:
-        # Of several fits, of several starts, of a plan, or of a study.
+        # Of several fits, of several starts, of several cells, of a plan, or of a study.
         if name in (
             "plot_leave_future_out", "plot_stack", "plot_calendar", "plot_event_study", "plot_units",
-            "plot_waves_answer", "plot_power", "plot_study", "plot_zipper",
+            "plot_waves_answer", "plot_power", "plot_study", "plot_zipper", "plot_cells",
         ):  # fmt: skip
             continue
         draw = getattr(plots, name)

@@ -243,7 +243,7 @@ def test_a_column_with_one_start_is_the_analysis_of_one(csv: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("", "who is treated from when must be said and nothing came; give --treated with --start, or --start-column"),
+        ("", "who is treated from when must be said and nothing came; give --treated with --start, --cell "),
         ("--treated A", "only --treated came"),
         ("--treatment-column treated --start 2010", "--start and --treatment-column say who is treated when"),
         ("--treatment-column nope", "there is no column 'nope'"),
