@@ -54,11 +54,13 @@ def done(words: Sequence[object], log: Path, largest: int | None = None, cache: 
     return ended(begun(words, log, largest, cache))
 
 
-def sent(number: int, process: BaseProcess, when: Callable[[], bool], chance: random.Random) -> int:
-    """Send a signal at a random moment after ``when`` holds; return the exit code."""
+def sent(
+    number: int, process: BaseProcess, when: Callable[[], bool], chance: random.Random, longest: float = 0.1
+) -> int:
+    """Send a signal at a random moment, ``longest`` seconds at most, after ``when`` holds; return the exit code."""
     while process.is_alive() and not when():
         time.sleep(0.005)
-    time.sleep(chance.uniform(0.0, 0.1))
+    time.sleep(chance.uniform(0.0, longest))
     if process.is_alive() and process.pid is not None:
         os.kill(process.pid, number)
     return ended(process)

@@ -1,6 +1,7 @@
 """A hundred kills over run, certify and study, at moments of chance: nothing is lost beyond the piece in flight."""
 
 import random
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,18 +59,28 @@ def test_killed_at_any_moment(
     assert done(words(tmp_path, whole), log) in (0, 3), log.read_text()
     kept: list[str] = []
     killed = 0
-    for _ in range(KILLS):
-        wanted = len(kept) + chance.randint(0, 2)
+    while killed < KILLS:
         process = begun(words(tmp_path, out), log)
-        code = sent(signal.SIGKILL, process, lambda wanted=wanted: len(_lines(out / store)) > wanted, chance)
+        # After some further fits; or at any time, be it while tables are written or pictures drawn.
+        wanted = len(kept) + chance.randint(0, 2)
+        after = chance.random() < 0.6
+        code = sent(
+            signal.SIGKILL,
+            process,
+            lambda wanted=wanted, after=after: not after or len(_lines(out / store)) > wanted,
+            chance,
+            longest=0.1 if after else 3.0,
+        )
         assert code in (-signal.SIGKILL, 0, 3), log.read_text()
-        killed += code == -signal.SIGKILL
         assert not out.is_dir() or broken(out) == []
         now = _lines(out / store)
-        if code == -signal.SIGKILL and now:
-            assert now[: len(kept)] == kept, "what was finished stays"
-        kept = now
-    assert killed > KILLS / 2
+        if code == -signal.SIGKILL:
+            killed += 1
+            assert now[: len(kept)] == kept or (out / summary).is_file(), "what was finished stays"
+            kept = now
+        else:
+            shutil.rmtree(out)
+            kept = []
     assert done(words(tmp_path, out), log) in (0, 3)
     assert broken(out) == []
     assert answer(out, summary) == answer(whole, summary)

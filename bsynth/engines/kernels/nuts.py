@@ -49,8 +49,17 @@ def lacks() -> str | None:
     if tuple(int(part) for part in found.split(".")[:2]) != SERVED:
         served = ".".join(map(str, SERVED))
         return f"the compiled density is known to work with nutpie {served}, and {found} is installed"
-    missing = [name for name in ("LogpFunc", "ExpandFunc", "PyMcModel", "PySampler") if not hasattr(_library(), name)]
+    parts = ("LogpFunc", "ExpandFunc", "PyMcModel", "PySampler", "PyNutsSettings.update")
+    missing = [name for name in parts if not _has(name)]
     return f"nutpie {found} has no {', '.join(missing)}" if missing else None
+
+
+def _has(name: str) -> bool:
+    """Whether nutpie's compiled part has something, by its name with dots."""
+    found: Any = _library()
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is not None
 
 
 def note() -> str | None:
