@@ -5,12 +5,13 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 import bsynth as bs
 from bsynth.analysis import Analysis, analyse
@@ -121,9 +122,22 @@ def chromium() -> str:
     return found
 
 
+PATIENCE = 600_000
+"""Milliseconds."""
+
+
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        opened = browser.new_context
+
+        def patient(**options: Any) -> BrowserContext:
+            # No test is on the clock: a machine that is busy with other things loads a page late.
+            context = opened(**options)
+            context.set_default_timeout(PATIENCE)
+            return context
+
+        browser.new_context = patient  # type: ignore[method-assign]
         yield browser
         browser.close()

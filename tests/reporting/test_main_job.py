@@ -109,7 +109,7 @@ def test_the_whole_run_folder_is_there(kind: str, cells: str, browser: Browser, 
 def _opens(browser: Browser, page: Path, start: str) -> None:
     """The report opens without an error or a request, and names the start."""
     trouble: list[str] = []
-    opened = browser.new_page()
+    opened = browser.new_context().new_page()
     opened.on("console", lambda message: trouble.append(message.text))
     opened.on("pageerror", lambda error: trouble.append(str(error)))
     opened.on(
