@@ -16,7 +16,7 @@ from typing import Any, Never
 
 import click
 
-from bsynth.errors import BsynthError, EngineWarning
+from bsynth.errors import BsynthError, EngineWarning, nearest
 
 DONE, BROKEN, BAD_INPUT, UNRELIABLE = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -107,6 +107,15 @@ class Group(click.Group):
             how = "interrupted" if by_key else "asked to end"
             click.echo(f"bsynth: {how}; {ctx.meta.get(_GOES_ON, 'nothing was written')}", err=True)
             ctx.exit(INTERRUPTED if by_key else TERMINATED)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; say the nearest one where there is none."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            ctx.fail(f"there is no command {name!r}{nearest(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command line and leave with its exit code; no traceback reaches whoever called it."""

@@ -73,7 +73,7 @@ CASES: list[Case] = [
     column("periods that are complex", "time", time * 1j, "complex", by_file=False),
     column("periods that are durations", "time", pd.to_timedelta(time, unit="D"), "'time'"),
     column("periods that are times of day", "time", pd.Timestamp("2020-01-01 10:00").time(), "'time'"),
-    column("an integer beyond all numbers", "y", [10**400] * len(y), "cannot be read", by_file=False),
+    column("an integer beyond all numbers", "y", pd.Series([10**400] * len(y), dtype=object), "cannot be read", by_file=False),
     Case("two levels of names", lambda f: _panel(pd.concat({"a": FRAME}, axis=1)), None, ("2 levels of names",)),
     Case("columns in the index", lambda f: _panel(FRAME.set_index(["unit", "time"])), None, ("level of the index",)),
     Case("no columns", lambda f: _panel(pd.DataFrame()), None, ("its columns are none",)),
