@@ -4,6 +4,7 @@ It is forked from this one where the pictures are to be drawn, so that it has th
 and is sent nothing. Where there is no fork, or only one core, this process draws alone.
 """
 
+import ctypes
 import logging
 import multiprocessing
 import os
@@ -27,6 +28,8 @@ _log = logging.getLogger(__name__)
 type Makers = Mapping[str, Callable[[], Drawing]]
 CROWDED = 2
 """Processes at work for each core from which another one would only take time from this one."""
+PR_SET_PDEATHSIG = 1
+"""What Linux's prctl takes for the signal that a process gets when its parent ends."""
 PATIENCE = 30.0
 """Seconds that this process waits at most for the one picture that the other has not finished."""
 
@@ -39,7 +42,7 @@ class Second:
         context = multiprocessing.get_context("fork")
         self._found: queue.SimpleQueue[tuple[str, Drawing | None] | None] = queue.SimpleQueue()
         here, there = context.Pipe(duplex=False)
-        self._process = context.Process(target=_draw_all, args=(there, makers), daemon=True)
+        self._process = context.Process(target=_draw_all, args=(here, there, makers), daemon=True)
         with warnings.catch_warnings():
             # Python warns where there are further threads, which may hold what the other process waits for: those of
             # engines that have done their work do not, and it is not waited for without end.
@@ -72,8 +75,11 @@ class Second:
         self._process.join()
 
 
-def _draw_all(connection: Any, makers: Makers) -> None:
+def _draw_all(first: Any, connection: Any, makers: Makers) -> None:
     """In the other process: draw from the last picture on."""
+    _end_with_the_first()
+    # With its own copy of the end that is read from, it would wait for ever for a first process that is gone.
+    first.close()
     # Whoever interrupts both is answered by the first, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError):  # the first is gone
@@ -84,6 +90,12 @@ def _draw_all(connection: Any, makers: Makers) -> None:
                 _log.debug("the second process could not draw %s: %s", key, error)
                 drawing = None
             connection.send((key, drawing))
+
+
+def _end_with_the_first() -> None:
+    """Have the kernel end this process with the one it was forked from, be that killed: it holds what that held."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def room() -> bool:

@@ -2,8 +2,11 @@
 
 import os
 import queue
+import signal
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -145,3 +148,25 @@ def test_pictures_that_cannot_even_be_listed_cost_no_answer(
     written = run_module.write_run(analysis, tmp_path / "run")
     assert written.unavailable["pictures"] == "ValueError: no list"
     assert {"summary.json", "fit.nc", "report.html"} <= {file.name for file in (tmp_path / "run").iterdir()}
+
+
+def test_it_ends_with_the_process_that_it_helps() -> None:
+    """Killed, that one cannot end it, and what it held, such as a run's folder, would stay held."""
+    if sys.platform != "linux":
+        pytest.skip("elsewhere a fork is not safe")
+    script = (
+        "import os, signal, time\n"
+        "from bsynth.reporting import helper\n"
+        "helper.room = lambda: True\n"
+        "with helper.second_process({name: lambda: time.sleep(600) for name in 'ab'}) as second:\n"
+        "    print(second._process.pid, flush=True)\n"
+        "    time.sleep(1)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL
+    other = Path("/proc") / done.stdout.strip()
+    until = time.monotonic() + 60
+    while other.exists() and "\nState:\tZ" not in (other / "status").read_text() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not other.exists() or "\nState:\tZ" in (other / "status").read_text()
