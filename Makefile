@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test notebooks docs browser postgres cluster lint evidence bench lock dist wheel-test lowest-test clean
+.PHONY: setup demo pictures test notebooks docs browser postgres cluster lint evidence bench fuzz lock dist wheel-test lowest-test clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -92,6 +92,14 @@ bench: setup
 	$(PYTHON) tests/benchmarks/bench_ingest.py --rows 20000000 --resamples 2
 	$(PYTHON) tests/benchmarks/bench_many_fits.py
 	$(PYTHON) tests/benchmarks/bench_report.py
+
+# Readers of settings, tables and results, given what a fuzzer makes up, half an hour each; what crashes becomes a file of
+# tests/fuzz/corpus, which `make test` reads.
+fuzz: setup
+	@$(GET_UV); [ -d .build/atheris/atheris ] \
+	  || "$$uv" pip install -q --python $(PYTHON) --target .build/atheris "atheris>=3"
+	for target in settings table result; do \
+	  PYTHONPATH=.build/atheris $(PYTHON) tests/fuzz/run.py $$target $(or $(SECONDS_EACH),1800) || exit 1; done
 
 dist: setup
 	rm -rf dist

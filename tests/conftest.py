@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 # Scripts, some of which run in environments of other packages.
-collect_ignore = ["benchmarks"]
+collect_ignore = ["benchmarks", "fuzz/run.py"]
 
 
 class Figures:
