@@ -75,15 +75,35 @@ def test_every_prior_of_the_forms_can_be_taught(probability: float, walk: float,
 
 
 def test_inflation_matches_importance_sampling(rng: np.random.Generator) -> None:
-    errors, sds = rng.normal(0, 0.8, 12), rng.uniform(0.2, 0.6, 12)
+    errors, sds = rng.normal(0, 0.8, 12), np.exp(rng.normal(-1, 0.5, 12))
     found = learn_inflation(errors, sds)
-    typical = np.sqrt(np.mean(errors**2))
+    typical, centre = np.sqrt(np.mean(errors**2)), np.exp(np.log(sds).mean())
     c, d = np.exp(rng.normal(0, 1.0, 400_000)), rng.exponential(typical / 4, 400_000)
-    scale = np.sqrt((c[:, None] * sds) ** 2 + d[:, None] ** 2)
+    power = rng.integers(5, size=400_000) / 4
+    believed = np.minimum(sds, centre) * np.maximum(sds / centre, 1) ** power[:, None]
+    scale = np.sqrt((c[:, None] * believed) ** 2 + d[:, None] ** 2)
     log_weight = (stats.t.logpdf(errors / scale, 8) - np.log(scale)).sum(axis=1)
     weight = np.exp(log_weight - log_weight.max())
     assert found.c_mean == pytest.approx(np.average(c, weights=weight), rel=0.02)
     assert found.d_mean == pytest.approx(np.average(d, weights=weight), rel=0.02)
+    assert found.power_mean == pytest.approx(np.average(power, weights=weight), rel=0.02)
+    of_one = c * centre * (1.5 / centre) ** power / 1.5
+    assert found.of(1.5).c_mean == pytest.approx(np.average(of_one, weights=weight), rel=0.02)
+    assert found.of(0.1).c_mean == pytest.approx(found.c_mean)
+
+
+def test_a_fit_is_believed_as_far_as_donors_bear_it_out(rng: np.random.Generator) -> None:
+    """What a unit says beyond the typical donor counts where donors that say so err so, and else hardly."""
+    sds = np.exp(rng.normal(0, 0.8, 200))
+    borne_out, not_so = learn_inflation(sds * rng.normal(0, 1, 200), sds), learn_inflation(rng.normal(0, 1, 200), sds)
+    assert not_so.power_mean < 0.25 < 0.6 < borne_out.power_mean
+    assert borne_out.interval(0.9, 0.0, 5.0)[1] > 1.5 * not_so.interval(0.9, 0.0, 5.0)[1]
+    for found in (borne_out, not_so):
+        lengths = [found.interval(0.9, 0.0, sd)[1] for sd in (0.1, 0.5, 1.0, 2.0, 5.0)]
+        assert lengths == sorted(lengths)
+        below = found.cdf(found.interval(0.9, 0.0, 5.0)[0], 0.0, 5.0)
+        assert below == pytest.approx(found.of(5.0).cdf(found.interval(0.9, 0.0, 5.0)[0], 0.0, 5.0))
+        assert below == pytest.approx(0.05, abs=1e-9)
     lower, upper = found.interval(0.9, 1.0, 0.4)
     assert found.cdf(lower, 1.0, 0.4) == pytest.approx(0.05, abs=1e-9)
     assert found.cdf(upper, 1.0, 0.4) == pytest.approx(0.95, abs=1e-9)

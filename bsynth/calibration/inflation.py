@@ -1,10 +1,16 @@
-"""What the placebos teach about the average effect: c and d, which widen or narrow its interval."""
+"""What the placebos teach about the average effect: c, d and γ, which widen or narrow its interval.
+
+A unit of model sd s errs by t₈ with scale √(c² s² + d²) while s is at most s̄, the geometric mean of the placebos'
+own; beyond it s̄ (s/s̄)^γ stands for s. γ says how far a fit that is less sure than most is to be believed: with γ = 1
+its interval is as much longer as it says, with γ = 0 it errs like the others. Without it a treated unit far from its
+donors, whose fit says that it may drift away, has an interval that nothing on the donors bears out.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from bsynth._base.brief import Brief
 from bsynth._base.laws import normal_logpdf, t_cdf, t_logpdf
@@ -17,27 +23,62 @@ LOG_C_SD = 1.0
 D_MEAN = 0.25
 """Prior mean of d, in units of the placebos' own root mean square error."""
 C_GRID = np.exp(np.linspace(-4.0, 4.0, 81))
-D_GRID = np.concatenate([[0.0], np.geomspace(1e-2, 10.0, 72)])
+D_GRID = np.concatenate([[0.0], np.geomspace(1e-2, 10.0, 48)])
 """Of d in units of the placebos' own root mean square error: a scale-free grid has no cap that could bind."""
+POWER_GRID = np.linspace(0.0, 1.0, 5)
+"""Of γ, each as probable as the others beforehand."""
+NOWHERE = 1e-9
+"""Posterior density, of the highest, below which a point of the grid is left out."""
 AT_EDGE = 0.01
 """Posterior probability of the outermost values from which a grid is too short."""
 _BINS = 160
 """Of the mixture's scales in `mixture_radii`: 6% wide at most, so that its quantiles hold to four digits."""
 _NEWTON = 40
+_POLISH = 2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Inflation(Brief):
-    """Posterior of (c, d) on a grid: ``c``, ``d`` and ``weight`` are (G,), weights sum to 1."""
+    """Posterior of (c, d, γ) on a grid.
+
+    Attributes
+    ----------
+    c, d, weight : (G,)
+        Weights sum to 1.
+    power : (G,) or None
+        γ; None where it is 1, so that c multiplies the sd of any unit.
+    centre : float
+        s̄, up to which c multiplies a unit's own sd at every γ.
+    """
 
     c: FloatArray
     d: FloatArray
     weight: FloatArray
+    power: FloatArray | None = None
+    centre: float = 1.0
+
+    def of(self, sd: float) -> "Inflation":
+        """What is taught about one unit, of model sd ``sd``: γ is in c then, and no longer beside it."""
+        if self.power is None:
+            return self
+        c = self.c * _believed(sd, self.power, self.centre) / max(sd, FLOOR)
+        order = np.argsort(c, kind="stable")
+        return Inflation(c[order], self.d[order], self.weight[order])
+
+    def scale(self, sd: float) -> FloatArray:
+        """(G,) scales of the error of a unit of model sd ``sd``."""
+        own = sd if self.power is None else _believed(sd, self.power, self.centre)
+        return np.sqrt((self.c * own) ** 2 + self.d**2)
 
     @property
     def c_mean(self) -> float:
         """Posterior mean of c."""
         return float(self.c @ self.weight)
+
+    @property
+    def power_mean(self) -> float:
+        """Posterior mean of γ."""
+        return 1.0 if self.power is None else float(self.power @ self.weight)
 
     @property
     def d_mean(self) -> float:
@@ -67,20 +108,29 @@ class Inflation(Brief):
 
         A scale of 0 is a point at ``mean``, which counts half at ``mean`` itself.
         """
-        scale = np.sqrt((self.c * sd) ** 2 + self.d**2)
+        scale = self.scale(sd)
         far = np.full(scale.shape, np.inf * np.sign(x - mean) if x != mean else 0.0)
         return float(self.weight @ t_cdf(np.divide(x - mean, scale, out=far, where=scale > 0), DEGREES))
 
     def quantile(self, q: float, mean: float, sd: float) -> float:
         """Inverse of `cdf`."""
-        reach = float(np.sqrt((self.c.max() * sd) ** 2 + self.d.max() ** 2)) * 200
-        root = optimize.brentq(lambda x: self.cdf(x, mean, sd) - q, mean - reach, mean + reach, xtol=1e-13 * reach)
-        return float(root)
+        radius = self._radius(abs(2 * q - 1), sd)
+        return mean + (radius if q > 0.5 else -radius)
 
     def interval(self, level: float, mean: float, sd: float) -> tuple[float, float]:
         """Equal-tailed calibrated interval: as far below the mean as above it, since every law mixed here is."""
-        lower = self.quantile((1 - level) / 2, mean, sd)
-        return lower, mean + (mean - lower)
+        radius = self._radius(level, sd)
+        return mean - radius, mean + radius
+
+    def _radius(self, level: float, sd: float) -> float:
+        """How far about the mean lies ``level`` of the distribution: from binned scales, then on all of them."""
+        scale = np.maximum(self.scale(sd), FLOOR)
+        (x,) = mixture_radii([level], scale, self.weight)
+        for _ in range(_POLISH):
+            z = x / scale
+            short = (1 + level) / 2 - self.weight @ t_cdf(z, DEGREES)
+            x = x + short / (np.exp(t_logpdf(z, DEGREES)) @ (self.weight / scale))
+        return float(x)
 
     def nodes(self, many: int) -> tuple[FloatArray, FloatArray]:
         """(many,) equally probable pairs of c and d, evenly spread over the posterior in the order of c."""
@@ -94,13 +144,19 @@ class Inflation(Brief):
 
     def scales(self, shares: FloatArray, sd: float) -> FloatArray:
         """√(c² sd² + d²) (S,) at these shares (S,) of the posterior: the calibrated law is t₈ with them."""
-        c, d = self.at(shares)
+        c, d = self.of(sd).at(shares)
         return np.sqrt((c * sd) ** 2 + d**2)
 
     def draw(self, size: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """(size,) draws of c and of d."""
         at = rng.choice(len(self.weight), size=size, p=self.weight)
         return self.c[at], self.d[at]
+
+
+def _believed(sd: float | FloatArray, power: FloatArray, centre: float) -> FloatArray:
+    """What stands for a model's ``sd`` at powers γ: itself up to ``centre``, and the less beyond it."""
+    sd = np.maximum(sd, FLOOR)
+    return np.asarray(np.minimum(sd, centre) * np.maximum(sd / centre, 1.0) ** power)
 
 
 def mixture_radii(
@@ -139,20 +195,25 @@ def _binned(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatAr
 def learn_inflation(
     errors: Sequence[float] | FloatArray, sds: Sequence[float] | FloatArray, *, each: float = 1.0
 ) -> Inflation:
-    """Return the posterior of (c, d) given placebo errors e_k and model sds s_k, both (J,) in sd units.
+    """Return the posterior of (c, d, γ) given placebo errors e_k and model sds s_k, both (J,) in sd units.
 
-    e_k ~ t₈(0, √(c² s_k² + d²)), log c ~ N(0, 1), d ~ Exponential of mean r/4, where r is the root mean square of
-    the errors: errors and sds of k times the size teach the same c and k times the d. ``each`` is what one of
-    them counts where they are not separate.
+    e_k ~ t₈(0, √(c² s² + d²)) with s = min(s_k, s̄) max(s_k/s̄, 1)^γ, log c ~ N(0, 1), d ~ Exponential of mean r/4, where
+    r is the root mean square of the errors, γ uniform on 0, ¼, …, 1: errors and sds of k times the size teach the same
+    c and γ and k times the d. ``each`` is what one of them counts where they are not separate.
     """
-    e, s = np.asarray(errors, dtype=float), np.asarray(sds, dtype=float)
+    e, s = np.asarray(errors, dtype=float), np.maximum(np.asarray(sds, dtype=float), FLOOR)
     unit = max(float(np.sqrt(np.mean(e**2))), FLOOR)
-    c, d = (grid.ravel() for grid in np.meshgrid(C_GRID, D_GRID, indexing="ij"))
+    centre = float(np.exp(np.log(s).mean()))
+    c, d, power = (grid.ravel() for grid in np.meshgrid(C_GRID, D_GRID, POWER_GRID, indexing="ij"))
     # The d axis is not evenly spaced, so each point carries the width of its cell.
     edges = np.concatenate([[0.0], 0.5 * (D_GRID[1:] + D_GRID[:-1]), [D_GRID[-1]]])
-    width = np.tile(np.diff(edges), len(C_GRID))
-    scale = np.maximum(np.sqrt((c[:, None] * s) ** 2 + (unit * d[:, None]) ** 2), FLOOR)
+    width = np.tile(np.repeat(np.diff(edges), len(POWER_GRID)), len(C_GRID))
+    own = _believed(s, power[:, None], centre)
+    scale = np.maximum(np.sqrt((c[:, None] * own) ** 2 + (unit * d[:, None]) ** 2), FLOOR)
     log_posterior = t_logpdf(e / scale, DEGREES).sum(axis=1) - np.log(scale).sum(axis=1)
     log_posterior = each * log_posterior + normal_logpdf(np.log(c), LOG_C_SD) - d / D_MEAN + np.log(width)
     weight = np.exp(log_posterior - log_posterior.max())
-    return Inflation(c, unit * d, weight / weight.sum())
+    # Most of the grid is nowhere near what was seen; an end of it that is, stays.
+    near = weight > NOWHERE
+    c, d, power, weight = c[near], d[near], power[near], weight[near]
+    return Inflation(c, unit * d, weight / weight.sum(), power, centre)

@@ -150,6 +150,7 @@ def path_radii(levels: Sequence[float], moments: PathMoments, inflation: Inflati
     That of the average is the one of `Inflation.interval`; elsewhere t₈ is a mixture of normal laws, since only the
     error of the average has it.
     """
+    inflation = inflation.of(float(np.sqrt(moments.average)))
     c, d = (values[:, None, None] for values in inflation.nodes(_PAIRS))
     m, tail = scatter.nodes()[:, None], _TAIL
     even = np.full(_PAIRS * m.size * tail.size, 1 / (_PAIRS * m.size * tail.size))
@@ -182,7 +183,7 @@ def calibrated_paths(
     mean = share @ draws
     away = draws - mean
     average = away.mean(axis=1)
-    c, d = inflation.draw(size, rng)
+    c, d = inflation.of(float(np.sqrt(share @ average**2))).draw(size, rng)
     tail = np.sqrt(DEGREES / rng.chisquare(DEGREES, size))
     level = tail * (c * average[at] + d * rng.standard_normal(size))
     left = scatter.draw(size, rng)[:, None] * (away - average[:, None] * profile)[at]

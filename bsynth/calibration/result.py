@@ -73,10 +73,10 @@ class Calibration(Pictured):
         """π, the share of units that drift; None when the model has no drift switch."""
         return self.lesson.drifting
 
-    @property
+    @cached_property
     def inflation(self) -> Inflation:
-        """Posterior of c and d."""
-        return self.lesson.inflation
+        """Posterior of c and d for the treated unit, in whose c γ is."""
+        return self.lesson.inflation.of(self.average_sd)
 
     @cached_property
     def scale(self) -> float:
@@ -282,7 +282,7 @@ class Calibration(Pictured):
                 f"{mean}, and {count(len(self.placebos), 'donor')} are too few for groups, so single ones stand beside "
                 "it, which err more than a mean does."
             )
-        if self.inflation.at_edge:
+        if self.lesson.inflation.at_edge:
             words.append(
                 "The donors' errors are so unlike what their fits expect that the widening lies at the end of what "
                 "was tried, and the interval may be too narrow: look at the donors."
@@ -341,6 +341,7 @@ class Calibration(Pictured):
             "c_interval": list(self.inflation.spread(self.inflation.c, level)),
             "d": self.inflation.d_mean,
             "d_interval": list(self.inflation.spread(self.inflation.d, level)),
+            "power": self.lesson.inflation.power_mean,
             "scatter": self.lesson.scatter.mean,
             "donors": len(self.placebos),
             "backing": self.backing.to_dict(),

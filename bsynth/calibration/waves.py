@@ -123,7 +123,7 @@ class WavesCalibration(Pictured):
         base = self.fit.effects(level, over="overall", full=True).iloc[0]
         estimate, *bounds = numbers(row["estimate"], row["lower"], row["upper"])
         own = numbers(base["lower"], base["upper"])
-        learned = self.inflation["overall"]
+        learned = self.inflation["overall"].of(float(base["sd"]))
         spread, expected = (float(np.sqrt((self.table[name] ** 2).mean())) for name in ("effect", "sd"))
         erred, said = numbers(spread, expected)
         return (

@@ -86,6 +86,6 @@ def calibrated_p(calibration: Calibration, panel: Panel) -> list[float]:
     """Two-sided p of each donor's gap under the calibrated distribution; NaN for donors that could not play."""
     found = {}
     for row in calibration.table.to_dict("records"):
-        below = calibration.inflation.cdf(row["error"], 0.0, row["sd"])
+        below = calibration.lesson.inflation.cdf(row["error"], 0.0, row["sd"])
         found[str(row["unit"])] = 2 * min(below, 1 - below)
     return [found.get(str(unit), np.nan) for unit in panel.donors]

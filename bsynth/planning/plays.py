@@ -200,8 +200,7 @@ def _taught(others: Sequence[PlaceboFit], prior: Any, duration: int) -> tuple[In
 
 def _radii(inflation: Inflation, sd: float, level: float) -> tuple[float, float]:
     """Half-width of the calibrated interval, and how far from zero P(effect > 0) is `SURE`; pre-sd units."""
-    scale = np.sqrt((inflation.c * sd) ** 2 + inflation.d**2)
-    two, one = mixture_radii([level, 2 * SURE - 1], scale, inflation.weight)
+    two, one = mixture_radii([level, 2 * SURE - 1], inflation.scale(sd), inflation.weight)
     return float(two), float(one)
 
 

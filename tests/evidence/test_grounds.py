@@ -39,7 +39,7 @@ def test_intervals_hold_known_truth() -> None:
     spec = bs.load_model(MODEL)
     most = int(os.environ.get("BSYNTH_PANELS", max(PANELS.values())))
     sizes = [int(j) for j in os.environ.get("BSYNTH_DONORS", ",".join(map(str, PANELS))).split(",")]
-    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "grounds": 1}))
+    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "grounds": 2}))
     # Panel by panel through all worlds, so that a run that is cut short has as many of each.
     for k in range(min(most, max(PANELS[j] for j in sizes))):
         pieces = {

@@ -53,7 +53,7 @@ def _rmse(values: list[float]) -> float:
 def test_intervals_and_errors_on_public_designs(data_dir: Path) -> None:
     spec = bs.load_model(MODEL)
     most = int(os.environ.get("BSYNTH_PANELS", DRAWS))
-    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "designs": 1}))
+    store = Store(WORK, key_of(spec, SETTINGS.sampler() | {"levels": list(LEVELS), "designs": 2}))
     for k in range(most):
         pieces: dict[str, Callable[[], Record]] = {}
         if k < PANELS:
