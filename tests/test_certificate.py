@@ -98,7 +98,7 @@ def test_radii_are_those_of_the_exact_quantiles(rng: np.random.Generator) -> Non
     inflation = learn_inflation(rng.normal(0, 0.6, 20), rng.uniform(0.1, 0.5, 20))
     for sd in (0.05, 0.3, 1.2):
         exact = [inflation.interval(level, 0.0, sd)[1] for level in LEVELS]
-        scale = np.sqrt((inflation.c * sd) ** 2 + inflation.d**2)
+        scale = inflation.scale(sd)
         np.testing.assert_allclose(mixture_radii(LEVELS, scale, inflation.weight), exact, rtol=4e-4)
 
 
