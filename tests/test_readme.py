@@ -155,8 +155,8 @@ def speed_table(file: Path = RESULTS) -> str:
     return "\n".join([*lines, "", f"On {results['processor']}; Python {results['python']}, {versions}."])
 
 
-OWN = "default, calibrated"
-"""The method that a run reports: others are told in its units."""
+OWN = "default"
+"""The method in whose units others are told."""
 
 
 def study_table(file: Path = ROOT / "tests" / "evidence" / "study.csv") -> str:

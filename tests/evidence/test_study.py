@@ -1,4 +1,4 @@
-"""The study of ``study.toml`` beside this file: twelve methods in ten worlds of known effect.
+"""The study of ``study.toml`` beside this file: eleven methods in ten worlds of known effect.
 
 By the protocol beside this file. Writes ``study.csv``, one row per world and method in units of the treated series' sd
 before the start; finished fits are kept in ``.evidence/study``, so an interrupted run goes on where it stopped.
