@@ -154,7 +154,7 @@ class Inflation(Brief):
 
 
 def _believed(sd: float | FloatArray, power: FloatArray, centre: float) -> FloatArray:
-    """What stands for a model's ``sd`` at powers γ: itself up to ``centre``, and the less beyond it."""
+    """What stands for a model's ``sd`` at powers γ: itself up to ``centre``, less beyond it."""
     sd = np.maximum(sd, FLOOR)
     return np.asarray(np.minimum(sd, centre) * np.maximum(sd / centre, 1.0) ** power)
 
