@@ -48,7 +48,8 @@ def analysed(name: str, folder: Path, rollout: bs.Panel, basque: bs.Panel) -> bs
 
 SAID = {
     "demo": ("strong", r"^Task completion rose by 0\.0\d+ \(\+\d\.\d%\), an improvement, 95% interval \+0"),
-    "prop99": ("moderate", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
+    # An end of its interval lies within Monte-Carlo error of where so many placebos are too few to back it, a third doubt.
+    "prop99": ("moderate or weak", r"^Cigarette sales fell by 1\d\.\d \(−2\d%\), an improvement, 95% interval −3"),
     "basque": (
         "inconclusive",
         r"^Inconclusive: −0\.6\d \(−\d\.\d%\), 95% interval −1\.\d+ to \+0\.\d+; chance of a de",
@@ -76,7 +77,7 @@ def test_the_answer_in_eighty_words(
     analysis = analysed(name, data_dir, rollout_panel, basque_panel)
     verdict, summary = analysis.verdict, analysis.to_dict()
     grade, headline = SAID[name]
-    assert verdict.grade == grade, str(verdict)
+    assert verdict.grade in grade.split(" or "), str(verdict)
     assert pd.Series([verdict.headline]).str.contains(headline).all(), verdict.headline
     assert str(verdict).splitlines()[0] == verdict.headline
     assert len(str(verdict).split()) <= 80, str(verdict)
@@ -93,7 +94,7 @@ def test_the_answer_in_eighty_words(
         backing, donors = summary["comparison"]["backing"], summary["comparison"]["donors"]
         many = donors if backing is None else backing["independent"]
         assert answer["chance_limit"] == chance_limit(many)
-    if grade not in ("unreliable", "inconclusive") and analysis.panel.n_treated == 1:
+    if verdict.grade not in ("unreliable", "inconclusive") and analysis.panel.n_treated == 1:
         assert answer["lift_lower"] < answer["lift"] < answer["lift_upper"]
         # Where eighty words have room for it: "; lift +5% to +11%" are four.
         assert "; lift " in verdict.bullets[0] or len(str(verdict).split()) + 4 > 80
