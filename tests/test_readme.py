@@ -8,8 +8,6 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 
 import bsynth as bs
@@ -155,36 +153,11 @@ def speed_table(file: Path = RESULTS) -> str:
     return "\n".join([*lines, "", f"On {results['processor']}; Python {results['python']}, {versions}."])
 
 
-OWN = "default"
-"""The method in whose units others are told."""
-
-
-def study_table(file: Path = ROOT / "tests" / "evidence" / "study.csv") -> str:
-    """The README's table of methods, from the committed study."""
-    if not file.is_file():
-        return "Not run yet: `pytest -m evidence tests/evidence/test_study.py` writes the table."
-    rows = pd.read_csv(file)
-    head = "| method | RMSE | 95% intervals held the truth | least | mean width | interval score |"
-    lines = [head, "|---|---|---|---|---|---|"]
-    by_world = {name: cells.set_index("world") for name, cells in rows.groupby("method", sort=False)}
-    for name, cells in sorted(by_world.items(), key=lambda item: item[0] != OWN):
-        rmse, width, score = (
-            f"{math.exp(np.log(cells[key] / by_world[OWN][key]).mean()):.2f}"
-            for key in ("rmse", "width_95%", "score_95%")
-        )
-        held = cells["covered_95%"]
-        lines.append(f"| {name} | {rmse} | {held.mean():.1%} | {held.min():.1%}, {held.idxmin()} | {width} | {score} |")
-    panels = int((rows["panels"] + rows["failed"]).max())
-    lost = int(rows["failed"].sum())
-    return "\n".join([*lines, "", f"{rows['world'].nunique()} worlds, {panels} panels each; {lost} fits failed."])
-
-
 TABLES = {
     "rollout-log": rollout_table,
     "grounds": grounds_table,
     "grades": grades_table,
     "certificates": certificate_table,
-    "study": study_table,
     "speed": speed_table,
 }
 
