@@ -16,7 +16,8 @@ TITLE = "Does the prior decide the effect?"
 THRESHOLD = 0.05
 """Kallioinen et al. 2024: above it the component matters."""
 NOISE = 2.0
-"""Times what draws show by chance: a sensitivity has its own error, which falls with the number of draws."""
+"""Times what draws show by chance: a sensitivity has its own error, which falls with the number of draws. What it shows
+by chance comes on top of the threshold too, so that no warning comes and goes with the seed near it."""
 SHIFT = 0.5
 """Posterior sd that the effect moves when one prior's precision or concentration is halved or doubled."""
 
@@ -60,7 +61,7 @@ def _words(case: Case, values: dict[str, float], pieces: list[str]) -> Check:
         f"{number(values['likelihood'], 2)} to the pre-period; the prior of the {strongest} weighs most, doubling its "
         f"strength moves the effect by {number(moved, 2)} posterior sd"
     )
-    strong = values["prior"] >= max(THRESHOLD, NOISE * values["chance"])
+    strong = values["prior"] >= max(THRESHOLD + values["chance"], NOISE * values["chance"])
     decides = strong and (values["likelihood"] < THRESHOLD or values["prior"] > values["likelihood"])
     if not decides and not (strong and abs(moved) > SHIFT):
         return Check(NAME, TITLE, values, "ok", f"{_calm(values)}: {figures}.")
