@@ -240,10 +240,12 @@ def test_what_is_said_of_the_certificates_holds() -> None:
         for title, kinds in _scores_at_the_real_start().items()
     }
     others = {title: kind for title, kind in best.items() if kind != "calibrated"}
-    assert others == {"Germany": "demeaned-placebo", "Basque, 1975": "demeaned-conformal", "Turnout": "base"}
+    assert others == {
+        "Germany": "demeaned-placebo", "Basque, 1975": "demeaned-conformal", "Prop 99": "base", "Turnout": "base",
+    }  # fmt: skip
     assert (
-        "three of the five: demeaned SC with placebo quantiles on Germany, with conformal inference on Basque, and the "
-        "model's interval without calibration on Turnout" in words
+        "four of the five: demeaned SC with placebo quantiles on Germany, with conformal inference on Basque, and the "
+        "model's interval without calibration on Prop 99 and Turnout" in words
     )
 
 
