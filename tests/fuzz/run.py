@@ -36,7 +36,11 @@ def fuzz(name: str, seconds: int, folder: Path) -> None:
     crashed = f"-artifact_prefix={folder}{os.sep}{name}-"
     # A corpus of one's own first, where what is new is kept; then the committed one, if there is any.
     known = [str(place) for place in (work, HERE / "corpus" / name) if place.is_dir()]
-    atheris.Setup([sys.argv[0], *known, *options, crashed], TARGETS[name])
+
+    def once(data: bytes) -> None:
+        TARGETS[name](data)
+
+    atheris.Setup([sys.argv[0], *known, *options, crashed], once)
     atheris.Fuzz()
 
 

@@ -1,4 +1,4 @@
-"""What is fuzzed: readers of settings, of tables and of results, given any bytes.
+"""What is fuzzed: readers of settings, of tables and of results, given any bytes; None is what was refused.
 
 Whatever comes is read, or refused by one of bsynth's own errors in one line. Anything else that is raised is a fault.
 """
@@ -23,20 +23,22 @@ type Target = Callable[[bytes], object]
 REFUSED = bs.BsynthError
 
 
-def settings(data: bytes) -> None:
-    """A model, a study and a plan: TOML text."""
+def settings(data: bytes) -> object:
+    """A model, a study and a plan: TOML text. Returns whichever of them it is."""
     text = data.decode("utf-8", "replace")
     refused(lambda: parse_toml(text, "settings"))
-    refused(lambda: bs.ModelSpec.from_toml(text))
-    refused(lambda: StudySpec.from_toml(text))
+    found = refused(lambda: bs.ModelSpec.from_toml(text)) or refused(lambda: StudySpec.from_toml(text))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "plan.toml"
         file.write_bytes(data)
-        refused(lambda: frozen_plan(file))
+        return refused(lambda: frozen_plan(file)) or found
 
 
-def table(data: bytes) -> None:
-    """A CSV file, by both ways in; its first byte says which columns, start and treated unit are asked for."""
+def table(data: bytes) -> object:
+    """A CSV file, by both ways in; its first byte says which columns, start and treated unit are asked for.
+
+    Returns what is estimated of it.
+    """
     choice, data = (data[0], data[1:]) if data else (0, data)
     unit, time, outcome = (("unit", "time", "outcome"), ("a", "b", "c"), ("market", "week", "sales"))[choice % 3]
     start: Any = (5, "2023-03-06", "2023-03", 3.5)[choice // 3 % 4]
@@ -47,11 +49,10 @@ def table(data: bytes) -> None:
         asked = {"unit": unit, "time": time, "outcome": outcome, "treated": treated, "start": start}
         panel = refused(lambda: bs.Panel.from_long(file, **asked))
         refused(lambda: bs.Panel.from_events(file, **asked))
-        if panel is not None:
-            refused(lambda: bs.classical(panel, "did").sentences())
+        return None if panel is None else refused(lambda: bs.classical(panel, "did").sentences())
 
 
-def result(data: bytes) -> None:
+def result(data: bytes) -> object:
     """The text of a saved result, and the file as a whole: its first byte says which."""
     whole, data = (data[0] % 2 == 0, data[1:]) if data else (True, data)
     with tempfile.TemporaryDirectory() as folder:
@@ -63,7 +64,7 @@ def result(data: bytes) -> None:
             content = tree["content"].to_dataset().drop_vars("text").drop_dims("byte", errors="ignore")
             tree["content"] = content.assign(text=("byte", np.frombuffer(data, np.uint8)))
             tree.to_netcdf(file, engine="h5netcdf")
-        refused(lambda: bs.load(file))
+        return refused(lambda: bs.load(file))
 
 
 @cache
