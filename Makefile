@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test notebooks docs browser postgres cluster lint evidence bench fuzz lock dist wheel-test lowest-test clean
+.PHONY: setup demo pictures test coverage notebooks docs browser postgres cluster lint evidence bench fuzz lock dist wheel-test lowest-test clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -36,6 +36,11 @@ demo: setup
 # Two processes; tests of one file stay together and share its fits.
 test: setup lint browser postgres cluster
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks and not docs"
+
+# Which branches of the package no test takes; half an hour.
+coverage: setup
+	$(PYTHON) -m pytest -n 2 --dist loadfile -q --cov --cov-report=json:.build/coverage.json \
+	  --cov-report=term:skip-covered -m "not evidence and not bench and not notebooks and not docs"
 
 # The README's pictures, from a demo run.
 pictures: demo

@@ -178,6 +178,52 @@ def test_density_is_the_graphs_with_own_terms(
     _judge(_with_own_terms(_some_missing(design), rng), spec, rng, points=50)
 
 
+INTERPRETED = """
+import sys
+import numpy as np
+from bsynth.engines.kernels.density import log_density
+with np.load(sys.argv[1]) as asked:
+    many = len(asked.files) // 2
+    given = [(asked[f"x{k}"], asked[f"data{k}"]) for k in range(many)]
+found = []
+for x, data in given:
+    gradient = np.zeros_like(x)
+    found.append(np.append(log_density(x, gradient, data), gradient))
+np.savez(sys.argv[1], *found)
+"""
+
+
+def test_interpreted_the_density_is_the_same(
+    prop99_panel: bs.Panel, rollout_panel: bs.Panel, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    """Machine code reads beyond an array's end without a word; the interpreter stops there. All forms, in one process."""
+    given = []
+    for name in [*list_models(), *BEYOND, *ON_A_LOG]:
+        spec, use = _model(name.removesuffix("-known")), "none"
+        known = name.endswith("-known") or spec.cells.variance == "known"
+        bare = (_known(spec) if known else spec).model_copy(update={"covariates": load_model("level").covariates})
+        design = _some_missing(make_design(rollout_panel if known else prop99_panel, bare))
+        if not name.endswith("-known"):
+            use = ("time-varying", "predictors")[len(given) % 2]
+            design = _with_own_terms(_with_covariates(design, use, rng), rng)
+        bare = bare.model_copy(update={"covariates": bare.covariates.model_copy(update={"use": use, "sd": 0.7})})
+        size = sum(block.size for block in layout.blocks(design, bare))
+        given.append((rng.uniform(-1, 1, size), layout.pack(design, bare)))
+    file = tmp_path / "points.npz"
+    np.savez(
+        file,
+        **{f"x{k}": x for k, (x, _) in enumerate(given)},
+        **{f"data{k}": data for k, (_, data) in enumerate(given)},
+    )
+    done = _script(INTERPRETED, str(file), NUMBA_DISABLE_JIT="1")
+    assert done.returncode == 0, done.stderr
+    with np.load(file) as found:
+        for (x, data), other in zip(given, found.values(), strict=True):
+            gradient = np.empty_like(x)
+            value = _log_density(x, gradient, data)
+            np.testing.assert_allclose(other, np.append(value, gradient), rtol=1e-9, atol=1e-9 * np.abs(other).max())
+
+
 def test_gradient_is_that_of_differences(rollout_panel: bs.Panel, rng: np.random.Generator) -> None:
     """Independent of the graph: central differences along random directions."""
     spec = load_model("default")
@@ -223,9 +269,9 @@ def test_structures_of_the_catalogue_are_all_served() -> None:
     }  # fmt: skip
 
 
-def _script(text: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _script(text: str, *given: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(text)],
+        [sys.executable, "-c", textwrap.dedent(text), *given],
         capture_output=True,
         text=True,
         env=os.environ | environment,
