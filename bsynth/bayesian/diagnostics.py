@@ -48,7 +48,7 @@ class Diagnostics:
     bfmi_min : float
         Smallest Bayesian fraction of missing information over the chains.
     retried : bool
-        Whether this is the stricter second attempt.
+        Whether it was sampled further after a failed gate.
     bound_error : float
         Monte-Carlo standard error of the bounds of the average effect's predictive 95% interval, the larger of the
         two, as a share of its width. No gate: where it is above 2% more draws are taken.

@@ -14,7 +14,7 @@ from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.tree import assemble, judge
 from bsynth.engines import bayes, predict
 from bsynth.engines.draws import Draws, State
-from bsynth.engines.sampling import Sampling
+from bsynth.engines.sampling import RETRIES, Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.pieces import run_pieces
 
@@ -27,7 +27,7 @@ def with_choice(found: Fit, chosen: str) -> Fit:
     return replace(found, provenance=replace(found.provenance, chosen=chosen))
 
 
-def run(request: Plan, *, progress: bool = True, rounds: int = 1) -> Fit:
+def run(request: Plan, *, progress: bool = True, rounds: int = RETRIES) -> Fit:
     """Carry out a plan; while the fit fails its gate it is sampled further, ``rounds`` times at most."""
     started = time.perf_counter()
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
@@ -59,6 +59,8 @@ def _gated(request: Plan, *, progress: bool, rounds: int) -> Fit:
         if result.status == "ok":
             break
         if draws.state is None:
+            if attempt > 1:
+                break
             settings = request.sampling.stricter()
             draws = _draw(request, settings, None, attempt, progress)
         else:

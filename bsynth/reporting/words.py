@@ -146,7 +146,7 @@ def gate_words(model: dict[str, Any]) -> list[str]:
         return [f"The sampler passed its convergence gate for model {name}: {worst}."]
     failures = "; ".join(model["failures"])
     return [
-        f"{UNRELIABLE}: the fit of model {name} did not pass its convergence gate, also on the stricter second attempt "
+        f"{UNRELIABLE}: the fit of model {name} did not pass its convergence gate, also when it was sampled further "
         f"({worst}). Do not use its numbers. "
         f"What failed: {failures}."
     ]

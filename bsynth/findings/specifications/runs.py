@@ -15,6 +15,7 @@ from bsynth.bayesian.forecast import forecast_of, score_forecast
 from bsynth.bayesian.plan import plan as plan_fit
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.run import run as run_fit
+from bsynth.engines.sampling import RETRIES
 from bsynth.engines.structure import structure
 from bsynth.findings.specifications.grid import CurvePlan, Specification
 from bsynth.model.design import make_design
@@ -39,11 +40,11 @@ class SpecificationRun(Brief):
     log_density : (m,) log density of each held-out pre-period under the forecast from the periods before it, in
         outcome units whatever the specification's own scale.
     status : {"ok", "unreliable"}
-        Of the fit behind ``average``, after one stricter attempt.
+        Of the fit behind ``average``, sampled further where it was not met.
     failures : tuple of str
         What the convergence gate found.
     unreliable_forecasts : int
-        Forecasts whose refit did not pass the gate; they have no second attempt.
+        Forecasts whose refit did not pass the gate; they are not sampled further.
     pre_rmspe : float
         Of the pre-periods that were fitted, outcome units.
     effective_donors : float
@@ -128,7 +129,7 @@ def _kept(draws: FloatArray) -> FloatArray:
 
 
 def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int | None) -> Fit:
-    """Fit ``panel`` under a specification; the forecast of a period ``t`` has no stricter second attempt."""
+    """Fit ``panel`` under a specification; the forecast of a period ``t`` is not sampled further."""
     # A seed of its own: a specification gives the same draws in whatever list it stands.
     entropy = [plan.sampling.seed, crc32(str(specification).encode()), 0 if t is None else t]
     request = plan_fit(
@@ -139,7 +140,7 @@ def _fit(plan: CurvePlan, specification: Specification, panel: Panel, *, t: int 
         slots=plan.panel.n_donors,
         periods=len(plan.panel.times),
     )
-    return run_fit(request, progress=False, rounds=int(t is None))
+    return run_fit(request, progress=False, rounds=RETRIES if t is None else 0)
 
 
 def _key(plan: CurvePlan) -> str:
