@@ -95,6 +95,22 @@ def test_what_keeps_to_no_calendar_is_counted_one_by_one(times: Any) -> None:
     assert "keep to no regular calendar" in panel.notes()[0]
 
 
+@pytest.mark.parametrize(
+    ("times", "following"),
+    [
+        (pd.date_range("2024-01-01 06:00", periods=5, freq="6h"), pd.Timestamp("2024-01-02 12:00")),
+        (pd.date_range("2024-03-08", periods=6, freq="B"), pd.Timestamp("2024-03-18")),
+        (pd.date_range("2024-01-31", periods=3, freq="ME"), pd.Timestamp("2024-04-30")),
+        (pd.DatetimeIndex(["2024-01-01", "2024-02-17", "2024-02-18", "2024-08-01", "2025-03-03"]), None),
+        (pd.Index([1, 17, 21, 400]), 416),
+    ],
+)
+def test_the_period_after_the_last(times: Any, following: Any) -> None:
+    """Irregular dates go on by their median distance."""
+    expected = times[-1] + pd.Series(times).diff().median() if following is None else following
+    assert Calendar.of(times).after(times) == expected
+
+
 def test_places_survive_every_way_a_panel_is_derived() -> None:
     panel = bs.Panel.from_long(frame([1, 2, 3, 6, 7, 8, 10, 11]), **ROLES, start=10)
     assert panel.positions.tolist() == [0, 1, 2, 5, 6, 7, 9, 10]

@@ -1,7 +1,9 @@
 """Power, ranking, rehearsal and what is handed on: on panels whose errors are known."""
 
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -131,12 +133,66 @@ def test_a_placebo_test_of_few_donors_sees_nothing(plan: RolloutPlan) -> None:
         ({"kind": "lfit"}, "did you mean 'lift'"),
         ({"effects": ["much"]}, "an effect is 'much'"),
         ({"ramp": -1}, "ramp is -1"),
+        ({"effects": []}, "effects is empty"),
+        ({"kind": "lift", "shift": -100}, "the treated series is not positive"),
     ],
 )
-def test_bad_requests_get_one_line(settings: dict[str, object], says: str) -> None:
+def test_bad_requests_get_one_line(settings: dict[str, Any], says: str) -> None:
+    panel = _panel(_wide() + settings.pop("shift", 0))
     with pytest.raises(bs.BsynthError, match=says) as refused:
-        bs.plan_rollout(_panel(_wide()), **settings)  # type: ignore[arg-type]
+        bs.plan_rollout(panel, **settings)
     assert "\n" not in str(refused.value)
+
+
+def test_a_plan_has_the_rules_and_durations_that_were_planned(plan: RolloutPlan) -> None:
+    with pytest.raises(bs.SpecError, match="rule 'intervl' is unknown, did you mean 'interval'"):
+        plan.mde(rule="intervl")  # type: ignore[arg-type]
+    with pytest.raises(bs.SpecError, match="duration 7 was not planned; planned are 5, 10"):
+        plan.mde(7)
+
+
+def test_a_plan_of_failed_fits_is_unreliable_and_names_who_could_not_play(plan: RolloutPlan) -> None:
+    assert plan.status == "ok"
+    failed = plan.played.table.assign(status="unreliable")
+    skipped = [("u03", 40, "it does not move before 40")]
+    others = replace(plan, played=replace(plan.played, table=failed, skipped=skipped))
+    first = failed[failed["duration"] == 5]
+    assert others.reason == f"{len(first)} of {len(first)} pseudo-treated fits did not pass the convergence gate"
+    assert others.sentences()[0].startswith("UNRELIABLE")
+    assert others.sentences()[-1] == "1 could not play, the first u03 at 40: it does not move before 40."
+    own = replace(plan, played=replace(plan.played, own=plan.played.own.assign(status="unreliable")))
+    assert own.reason.startswith("the fit of the treated unit's history")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"candidates": []}, "candidates is empty"),
+        ({"candidates": [[f"u{k:02}" for k in range(11)]]}, "11 units of 12 leave fewer than 2 donors"),
+        ({"duration": 25}, "60 periods leave no two windows of 25 periods in each half"),
+        ({"by": "mdee"}, "did you mean 'mde'"),
+    ],
+)
+def test_bad_rankings_get_one_line(settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(bs.BsynthError, match=says) as refused:
+        bs.rank_treated(_panel(_wide()), **{"duration": 6, "progress": False} | settings)
+    assert "\n" not in str(refused.value)
+
+
+def test_of_many_sets_some_are_tried_and_the_ranking_says_so() -> None:
+    settings = {"duration": 6, "size": 3, "most": 7, "estimator": "did", "progress": False}
+    found, again, other = (bs.rank_treated(_panel(_wide()), seed=seed, **settings) for seed in (0, 0, 1))
+    assert len(set(found.table["units"])) == 7
+    assert all(units.count(" + ") == 2 for units in found.table["units"])
+    assert found.table.equals(again.table)
+    assert set(found.table["units"]) != set(other.table["units"])
+    assert "7 candidates of 220 that there are were tried." in found.sentences()
+
+
+def test_two_candidates_have_no_correlation_of_rankings() -> None:
+    found = bs.rank_treated(_panel(_wide()), duration=6, candidates=["u01", "u02"], estimator="did", progress=False)
+    assert np.isnan(found.agreement)
+    assert not any("correlate" in said for said in found.sentences())
 
 
 def test_ranking_prefers_the_quiet_unit_and_reports_the_other_half() -> None:
@@ -193,6 +249,10 @@ def test_a_lift_test_has_the_moments_of_the_draws() -> None:
     assert mean == pytest.approx(prior.roi.mean(), rel=1e-9)
     assert mean * np.sqrt(np.exp(sigma**2) - 1) == pytest.approx(prior.roi.std(ddof=1), rel=1e-9)
     assert prior.per_money.mean() == pytest.approx(2.0, rel=0.01)
+    assert any(said.startswith("Meridian: roi_m ~ LogNormal(") for said in prior.sentences())
+    assert not any("not positive" in said for said in prior.notes())
+    doubtful = replace(prior, draws=draws - 150)
+    assert any("10% of the draws are not positive" in said for said in doubtful.notes())
 
 
 def test_a_loss_has_no_log_normal_prior() -> None:
@@ -201,6 +261,14 @@ def test_a_loss_has_no_log_normal_prior() -> None:
         prior.log_normal()
     assert prior.to_dict()["roi_m"] is None
     assert any("Meridian: none" in said for said in prior.sentences())
+    assert any("refuses a lift test whose delta_y has another sign" in said for said in prior.notes())
+
+
+def test_money_that_was_not_spent_buys_nothing() -> None:
+    fit = bs.fit(_panel(_wide(30, 6), start=20), "level", draws=200, progress=False)
+    for settings, says in (({"spend": 0}, "spend is 0"), ({"spend": 9.0, "channel": ""}, "channel is ''")):
+        with pytest.raises(bs.SpecError, match=says):
+            bs.mmm_prior(fit, **{"channel": "tv"} | settings)
 
 
 def test_the_command_line_writes_curve_and_picture(tmp_path: Path) -> None:
