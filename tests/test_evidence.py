@@ -15,7 +15,7 @@ from bsynth.errors import PanelError, SpecError
 from bsynth.evidence import card, placebos, published, sbc, worlds
 from bsynth.evidence.command import evidence_command
 from bsynth.evidence.record import Settings, key_of, measure
-from bsynth.evidence.run import Request, folder_of, measure_model
+from bsynth.evidence.run import PARTS, Request, folder_of, measure_model
 from bsynth.evidence.scores import LEVELS, Scored, rounded
 from bsynth.model.catalogue import list_models, load_model, models_folder
 from bsynth.pieces import Store
@@ -254,6 +254,28 @@ def test_own_folder_is_measured(tmp_path: Path) -> None:
     assert set(evidence["sbc"]["runs"][0]["quantities"]) >= {"effect", "sigma", "level", "largest weight"}
     assert card.BEGIN in (folder / "card.md").read_text()
     assert len((tmp_path / "work" / "sbc-exact.jsonl").read_text().splitlines()) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bsynth.errors.UnreliableWarning")
+def test_every_part_in_small(tmp_path: Path, data_dir: Path) -> None:
+    """A trial run: six of everything, nothing written beside the model, finished pieces used again."""
+    small = Settings(draws=150, tune=200, chains=2, n_jobs=1, progress=False)
+    before = (models_folder() / "switched" / "evidence.json").read_bytes()
+    request = Request(data=data_dir, work=tmp_path, only=("factor",), quick=True, settings=small)
+    found = measure_model("switched", request)
+    assert (models_folder() / "switched" / "evidence.json").read_bytes() == before
+    assert set(found) == {"schema", "model", "specification", "versions", *PARTS}
+    panels = found["placebos"]["panels"]
+    assert all(panel["units"] == 6 for panel in panels.values())
+    for kind in ("base", "learned", "calibrated"):
+        assert found["placebos"]["pooled"][kind].keys() == panels["prop99"][kind].keys()
+    assert list(found["worlds"]["worlds"]) == ["factor"]
+    assert found["published"]["studies"] == []
+    assert [run["simulations"] for run in found["sbc"]["runs"]] == [6, 6]
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "switched").iterdir()}
+    assert measure_model("switched", request) | {"versions": 0} == found | {"versions": 0}
+    assert {file.name: file.read_bytes() for file in (tmp_path / "switched").iterdir()} == kept
 
 
 # What the evidence must show. Prototypes' coverage of the average effect's base interval, 90% and 95%.
