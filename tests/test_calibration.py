@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +214,27 @@ def test_single_periods_are_calibrated_about_the_same_gap(basque: tuple[bs.Calib
 
 
 @pytest.mark.slow
+def test_what_is_rare_is_said_when_it_happens(basque: tuple[bs.Calibration, Path]) -> None:
+    """Errors beyond the grid, a draw of many donors, many that could not play, and a few fits that failed."""
+    found, _ = basque
+    plain = " ".join(found.notes())
+    assert not any(
+        words in plain for words in ("at the end of what was tried", "drawn at random with seed", "could not")
+    )
+    edge = Inflation(np.array([20.0, 30.0, 40.0]), np.zeros(3), np.full(3, 1 / 3))
+    skipped = tuple((f"unit {k}", "it does not move") for k in range(9))
+    failed = tuple(replace(p, status="unreliable" if k == 0 else "ok") for k, p in enumerate(found.placebos))
+    rare = replace(found, lesson=replace(found.lesson, inflation=edge), drawn_from=99, skipped=skipped, placebos=failed)
+    assert found.status == rare.status == "ok"
+    words = " ".join(rare.notes())
+    assert "the widening lies at the end of what was tried" in words
+    assert f"They are {len(found.placebos)} of 99 donors, drawn at random with seed {found.seed}" in words
+    assert "9 could not play the treated unit: unit 0" in words
+    assert f"1 of {len(found.placebos)} placebo fits did not pass" in words
+    few = " ".join(replace(found, skipped=skipped[:1]).notes())
+    assert "As if treated could not be unit 0: it does not move." in few
+
+
 def test_finished_placebos_are_not_computed_again(
     basque: tuple[bs.Calibration, Path], basque_panel: bs.Panel, tmp_path: Path
 ) -> None:
