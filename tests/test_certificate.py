@@ -297,6 +297,20 @@ def test_overconfident_model_is_named(found: Certificate) -> None:
     assert odd.own["estimate"].iloc[0] == pytest.approx(odd.pit[own]["estimate"].iloc[0] * odd.windows[1].treated.scale)
     marks = {line.get_gid(): line for line in plot_certificate(odd).child_axes[1].get_lines()}
     assert marks["own"].get_xdata()[0] == pytest.approx(0.001)
+    assert "Report the calibrated interval, which allows for it" in odd.sentences()[0]
+    worse = replace(found, pit=odd.pit.assign(calibrated=odd.pit["calibrated"].where(~own, 1e-6)))
+    assert "the treated unit is not like its donors" in worse.sentences()[0]
+    # Both at once: the donors first, then the treated unit.
+    second = pd.concat([pit, odd.pit[odd.pit["window"] == 1]])
+    units = pd.concat([table, found.units[found.units["window"] == 1]])
+    both = replace(wrong, windows=(window, found.windows[1]), pit=second, units=units)
+    assert both.donors_narrow
+    assert any(said.startswith("The treated unit itself contradicts it too") for said in both.sentences())
+    skipped = replace(found, skipped=((3, 12, "it does not move"),))
+    assert "1 unit could not play the treated unit: 3 from 12 (it does not move)." in skipped.sentences()
+    one = found.pit.assign(status=["unreliable", *["ok"] * (len(found.pit) - 1)])
+    told = " ".join(replace(found, pit=one).sentences())
+    assert f"1 of {len(one)} pseudo-treated fits did not pass the convergence gate" in told
     failed = replace(found, pit=found.pit.assign(status="unreliable"))
     assert failed.status == "unreliable"
     assert failed.sentences()[0].startswith("UNRELIABLE")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import bsynth as bs
 from bsynth.cli import doctor as command  # the command
 from bsynth.cli import main
 
@@ -62,6 +63,48 @@ def test_machine_code_says_whether_it_is_there(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("BSYNTH_CACHE", str(tmp_path / "file"))
     line = doctor.machine_code()
     assert (line.mark, "cannot be written" in line.words) == ("slow", True)
+
+
+def test_machine_code_that_lies_there_need_not_be_writable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from bsynth.engines.kernels.compiled import cache_folder
+
+    monkeypatch.setenv("BSYNTH_CACHE", str(tmp_path))
+    cache_folder().mkdir(parents=True)
+    (cache_folder() / "density.log_density-1.py312.nbi").write_bytes(b"")
+    assert doctor.machine_code().words.startswith("compiled (1 function), in ")
+    monkeypatch.setattr(doctor, "check_folder", _refused)
+    line = doctor.machine_code()
+    assert (line.mark, "which cannot be written and need not be" in line.words) == ("ok", True)
+
+
+def _refused(*_: object) -> None:
+    raise bs.SpecError("it cannot be written")
+
+
+def test_byte_code_is_kept_or_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    assert doctor.byte_code(tmp_path).words == "kept from the first import on"
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert (doctor.byte_code(tmp_path).mark, "PYTHONDONTWRITEBYTECODE" in doctor.byte_code(tmp_path).words) == (
+        "slow",
+        True,
+    )
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / "a.pyc").write_bytes(b"")
+    assert doctor.byte_code(tmp_path).words.startswith("kept in ")
+
+
+def test_warm_says_where_or_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bsynth.engines.kernels import nuts
+
+    monkeypatch.setattr(nuts, "lacks", lambda: None)
+    monkeypatch.setattr(nuts, "note", lambda: None)
+    done = CliRunner().invoke(main, ["warm"])
+    assert (done.exit_code, "is compiled and kept in" in done.stdout) == (0, True)
+    assert CliRunner().invoke(main, ["warm", "--quiet"]).stdout == ""
+    monkeypatch.setattr(nuts, "lacks", lambda: "nutpie 0.99 has no LogpFunc")
+    done = CliRunner().invoke(main, ["warm", "--quiet"])
+    assert (done.exit_code != 0, done.stderr) == (True, "bsynth: nothing is kept: nutpie 0.99 has no LogpFunc\n")
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,18 @@ def test_another_model_is_named(history: pd.DataFrame, tmp_path: Path) -> None:
     assert "The interval is not calibrated; planned was calibrated on the donors." in said
 
 
+def test_another_outcome_unit_and_setting_are_named(history: pd.DataFrame, tmp_path: Path) -> None:
+    file = tmp_path / "plan.toml"
+    bs.freeze(_panel(history, None), file, model="level", methods=["did"])
+    frame = _sales().rename(columns={"sales": "orders"})
+    other = bs.Panel.from_long(frame, unit="market", time="week", outcome="orders", treated=["B"], start=LAUNCH)
+    mine = bs.load_model("level").model_copy(update={"weights": bs.load_model("sparse").weights})
+    said = " ".join(_review(other, file, models=[mine], draws=300, calibrated=False))
+    assert "The outcome is 'orders'; planned was 'sales'." in said
+    assert "Treated is B; planned was Erie, PA." in said
+    assert "The model 'level' has another weights.alpha than planned." in said
+
+
 def test_a_history_that_was_restated_is_named(plan: Path) -> None:
     frame = _sales()
     frame.loc[3, "sales"] += 1

@@ -179,8 +179,10 @@ def test_density_is_the_graphs_with_own_terms(
 
 
 INTERPRETED = """
+import ctypes
 import sys
 import numpy as np
+from bsynth.engines.kernels import compiled, layout
 from bsynth.engines.kernels.density import log_density
 with np.load(sys.argv[1]) as asked:
     many = len(asked.files) // 2
@@ -188,7 +190,24 @@ with np.load(sys.argv[1]) as asked:
 found = []
 for x, data in given:
     gradient = np.zeros_like(x)
-    found.append(np.append(log_density(x, gradient, data), gradient))
+    value = log_density(x, gradient, data)
+    found.append(np.append(value, gradient))
+
+    def pointed(array):
+        return array.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+
+    # What nutpie calls, in other units: the gradient in these, the same value; no density where it is not finite.
+    units = np.linspace(0.5, 2.0, len(x))
+    whitened, at, out = layout.whiten(data, units), x / units, np.zeros(1)
+    ours = np.zeros_like(x)
+    assert compiled._log_density(len(x), pointed(at), pointed(ours), pointed(out), pointed(whitened)) == 0
+    assert np.isclose(out[0], value, rtol=1e-9)
+    assert np.allclose(ours, gradient * units, rtol=1e-6, atol=1e-9 * np.abs(gradient * units).max())
+    with np.errstate(all="ignore"):
+        assert compiled._log_density(len(x), pointed(at * np.nan), pointed(ours), pointed(out), pointed(whitened)) == 1
+    kept = np.zeros_like(x)
+    assert compiled._expand(len(x), len(x), x, kept, None) == 0
+    assert (kept == x).all()
 np.savez(sys.argv[1], *found)
 """
 
