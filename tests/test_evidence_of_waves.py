@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bsynth.evidence import staggered, waves, waves_sbc
+from bsynth.evidence import run, staggered, waves, waves_sbc
 from bsynth.evidence.record import Settings
+from bsynth.evidence.run import Request, measure_model
 from bsynth.model.catalogue import load_model
 
 QUIET = Settings(progress=False, n_jobs=1)
@@ -24,7 +25,8 @@ def test_simulated_waves_are_measured_once(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(waves, "DRAWS", SMALL)
     monkeypatch.setattr(waves, "TUNE", 100)
     spec = load_model("waves")
-    found = waves.run(spec, tmp_path, QUIET, seeds=2)
+    monkeypatch.setattr(run, "QUICK", 2)
+    found = measure_model("waves", Request(parts=("worlds",), work=tmp_path, quick=True, settings=QUIET))["worlds"]
     assert found["seeds"] == 2
     pooled, unpooled = found["kinds"]["pooled"], found["kinds"]["unpooled"]
     for kind in (pooled, unpooled):
@@ -34,7 +36,7 @@ def test_simulated_waves_are_measured_once(tmp_path: Path, monkeypatch: pytest.M
     assert pooled["unit"]["rmse"] < unpooled["unit"]["rmse"]
     assert 0.02 < found["reassigned_width"] < 0.1
     monkeypatch.setattr(waves, "_piece", _fail)
-    assert waves.run(spec, tmp_path, QUIET, seeds=9, minutes=-1.0) == found
+    assert waves.run(spec, tmp_path / spec.name, QUIET, seeds=9, minutes=-1.0) == found
 
 
 @pytest.mark.slow
@@ -43,7 +45,11 @@ def test_ranks_of_pooled_effects_are_drawn_once(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(waves_sbc, "FITS", SMALL)
     monkeypatch.setattr(waves_sbc, "POOL", {"draws": 200, "tune": 100, "chains": 2})
     spec = load_model("waves")
-    found = waves_sbc.run(spec, tmp_path, QUIET, simulations=4)
+    monkeypatch.setattr(run, "QUICK", 4)
+    asked = Request(parts=("placebos", "sbc"), data=tmp_path, work=tmp_path, quick=True, settings=QUIET)
+    measured = measure_model("waves", asked)
+    assert "placebos" not in measured
+    (found,) = measured["sbc"]["runs"]
     assert (found["simulations"], found["n_pre"], found["n_post"]) == (4, 20, 8)
     assert set(found["quantities"]) == {
         "overall effect", "effect of a unit", "omega", "nu", "step of tau", "correlation",
@@ -51,7 +57,7 @@ def test_ranks_of_pooled_effects_are_drawn_once(tmp_path: Path, monkeypatch: pyt
     # Four ranks out of a hundred lie within any envelope unless they are all alike.
     assert found["quantities"]["overall effect"]["inside"]
     monkeypatch.setattr(waves_sbc, "_piece", _fail)
-    assert waves_sbc.run(spec, tmp_path, QUIET, simulations=9, minutes=-1.0) == found
+    assert waves_sbc.run(spec, tmp_path / spec.name, QUIET, simulations=9, minutes=-1.0) == found
 
 
 def test_a_drawn_series_has_the_form_that_was_drawn() -> None:

@@ -129,6 +129,20 @@ def test_what_no_curve_can_be_made_of(settings: dict[str, Any], says: str) -> No
     assert "\n" not in str(refused.value)
 
 
+def test_a_pool_of_all_is_the_panel_itself() -> None:
+    assert len(plan_curve(_panel(30, 6, 20), pools=["all", "top-3"], last=3).values("pool")) >= 2
+
+
+# Several cells.
+
+
+def test_cells_with_windows_of_their_own_say_so() -> None:
+    long = _wide(24, 10).rename_axis("time").reset_index().melt("time", var_name="unit", value_name="y")
+    panel = bs.Panel.from_long(long, **ROLES, treated={"A": ["a"], "B": ["b"]}, start={"A": 16, "B": 18})
+    found = bs.analyse(panel, models="none", methods=["did"], findings="none", progress=False)
+    assert any("Cells have windows of their own" in note for note in found.notes())
+
+
 # The command line.
 
 
