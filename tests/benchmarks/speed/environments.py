@@ -1,5 +1,7 @@
 """The other packages, each in an environment of its own, made when it is first needed."""
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,17 +18,19 @@ class Unavailable(Exception):
 
 @dataclass(frozen=True)
 class Other:
-    """Another package: its title in tables, what is installed, and the script that runs it."""
+    """Another package: its title in tables, what is installed, the script that runs it, and the module it imports."""
 
     title: str
     packages: tuple[str, ...]
     script: str
+    module: str
 
 
 PACKAGES: Mapping[str, Other] = {
-    "causalpy": Other("CausalPy, newest stable", ("CausalPy", "nutpie"), "causalpy_prop99.py"),
-    "causalpy-rc": Other("CausalPy 1.0.0rc1", ("CausalPy==1.0.0rc1", "nutpie"), "causalpy_prop99.py"),
-    "pysyncon": Other("pysyncon", ("pysyncon>=1.7",), "pysyncon_prop99.py"),
+    # Its ArviZ imports what NumPy 2.5 no longer has.
+    "causalpy": Other("CausalPy, newest stable", ("CausalPy", "nutpie", "numpy<2.5"), "causalpy_prop99.py", "causalpy"),
+    "causalpy-rc": Other("CausalPy 1.0.0rc1", ("CausalPy==1.0.0rc1", "nutpie"), "causalpy_prop99.py", "causalpy"),
+    "pysyncon": Other("pysyncon", ("pysyncon>=1.7",), "pysyncon_prop99.py", "pysyncon"),
 }
 _failed: dict[str, str] = {}
 
@@ -46,12 +50,20 @@ def interpreter(name: str) -> Path:
     if name not in _failed:
         tell(f"  setting up {PACKAGES[name].title} ...")
         reason = _run(sys.executable, "-m", "venv", "--clear", str(folder))
-        reason = reason or _run(str(python), "-m", "pip", "install", "-q", *PACKAGES[name].packages)
+        reason = reason or _run(*_installer(python), *PACKAGES[name].packages)
+        reason = reason or _run(str(python), "-c", f"import {PACKAGES[name].module}")
         if reason is None:
             ready.touch()
             return python
         _failed[name] = f"{PACKAGES[name].title} cannot be installed: {reason}"
     raise Unavailable(_failed[name])
+
+
+def _installer(python: Path) -> tuple[str, ...]:
+    """The words of the installer: uv where there is one, which takes seconds for what pip takes minutes."""
+    if uv := shutil.which("uv", path=os.pathsep.join([os.environ.get("PATH", ""), str(BUILD.parent / "uv" / "bin")])):
+        return uv, "pip", "install", "-q", "--python", str(python)
+    return str(python), "-m", "pip", "install", "-q"
 
 
 def _run(*command: str) -> str | None:
