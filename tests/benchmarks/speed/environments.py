@@ -27,8 +27,8 @@ class Other:
 
 
 PACKAGES: Mapping[str, Other] = {
-    # Its ArviZ imports what NumPy 2.5 no longer has.
-    "causalpy": Other("CausalPy, newest stable", ("CausalPy", "nutpie", "numpy<2.5"), "causalpy_prop99.py", "causalpy"),
+    # Its ArviZ imports what NumPy no longer has.
+    "causalpy": Other("CausalPy, newest stable", ("CausalPy", "nutpie", "numpy<2.4"), "causalpy_prop99.py", "causalpy"),
     "causalpy-rc": Other("CausalPy 1.0.0rc1", ("CausalPy==1.0.0rc1", "nutpie"), "causalpy_prop99.py", "causalpy"),
     "pysyncon": Other("pysyncon", ("pysyncon>=1.7",), "pysyncon_prop99.py", "pysyncon"),
 }
