@@ -34,13 +34,13 @@ demo: setup
 	.venv/bin/bsynth demo --out demo
 
 # Two processes; tests of one file stay together and share its fits.
+SUITE := pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks and not docs"
 test: setup lint browser postgres cluster
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not evidence and not bench and not notebooks and not docs"
+	$(PYTHON) -m $(SUITE)
 
 # Which branches of the package no test takes; half an hour.
 coverage: setup
-	$(PYTHON) -m pytest -n 2 --dist loadfile -q --cov --cov-report=json:.build/coverage.json \
-	  --cov-report=term:skip-covered -m "not evidence and not bench and not notebooks and not docs"
+	$(PYTHON) -m $(SUITE) -q --cov --cov-report=json:.build/coverage.json --cov-report=term:skip-covered
 
 # The README's pictures, from a demo run.
 pictures: demo
