@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from bsynth.engines.kernels import layout as at
 from bsynth.engines.kernels.common import logistic, softplus, table, vector
 from bsynth.engines.kernels.forms import (
@@ -74,6 +72,7 @@ def normal(
     g_r: Array,
     g_v: Array,
     g_kappa: Array,
+    room: Array,
 ) -> tuple[float, float, float, float, float]:
     """Log density of the residuals with level and drift integrated out; gradients by total2, share, ρ and slope.
 
@@ -82,7 +81,9 @@ def normal(
     """
     T0 = len(r)
     seen, level2 = vector(data, at.SEEN, T0), data[at.LEVEL_SD] ** 2
-    v, g_still = np.empty(T0), np.zeros(T0)
+    g_still, g_noise, v, room = room[:T0], room[T0 : 2 * T0], room[2 * T0 : 3 * T0], room[3 * T0 :]
+    g_still[:] = 0.0
+    g_noise[:] = 0.0
     variances_forward(total2, kappa, known, v)
     value, mean, variance = still_forward(r, v, seen, level2)
     off, g_total, g_share, g_rho, g_slope = 1.0, 0.0, 0.0, 0.0, 0.0
@@ -93,15 +94,18 @@ def normal(
         if rho > 0.0:
             phi, step = phi.copy(), step.copy()
             powers_of(rho, vector(data, at.LAG, T0), phi, step)
-        q2, terms, means, variances, g_q2 = np.empty(G), np.empty(G), np.empty(G), np.empty(G), np.zeros(G)
-        # At least as many columns as running sums are kept in its last row.
-        work = np.empty((0, 0, 0)) if trend else np.empty((ROWS + 1, max(T0, 8), G))
-        inverse, solved = np.empty((T0 if trend else 0, T0)), np.empty(T0)
-        sigma2, noise, g_noise = (1.0 - share) * total2, np.empty(T0), np.zeros(T0)
+        noise, solved, room = room[:T0], room[T0 : 2 * T0], room[2 * T0 :]
+        q2, terms, means, room = room[:G], room[G : 2 * G], room[2 * G : 3 * G], room[3 * G :]
+        variances, g_q2, room = room[:G], room[G : 2 * G], room[2 * G :]
+        g_q2[:] = 0.0
+        sigma2 = (1.0 - share) * total2
         variances_forward(sigma2, kappa, known, noise)
         reach = vector(data, at.REACH, G)
         for g in range(G):
             q2[g] = share * total2 / reach[g]
+        rows, columns = columns_of_filter(T0), 0 if trend else G
+        work = room[: (ROWS + 1) * rows * columns].reshape((ROWS + 1, rows, columns))
+        inverse = room[: T0 * T0].reshape((T0, T0)) if trend else room[:0].reshape((0, T0))
         if trend:
             terms[0] = trend_forward(data, r, noise, seen, q2[0], slope, level2, inverse, solved)
         else:
@@ -207,13 +211,28 @@ def scales_of_periods(x: Array, g: Array, degrees: float, kappa: Array) -> float
 
 
 @piece
+def columns_of_filter(T0: int) -> int:
+    """Periods that the filter has room for: at least as many as running sums are kept in its last row."""
+    return max(T0, 8)
+
+
+@piece
+def room_of_treated(data: Array) -> int:
+    """How many numbers `treated` needs room for."""
+    T0, G = int(data[at.PRE]), int(data[at.FORMS])
+    largest = T0 * T0 if data[at.TREND] > 0.0 else (ROWS + 1) * columns_of_filter(T0) * G
+    return 7 * T0 + 5 * G + largest
+
+
+@piece
 def treated(
-    x: Array, g: Array, data: Array, r: Array, known: Array, total2: float, g_r: Array, g_v: Array
+    x: Array, g: Array, data: Array, r: Array, known: Array, total2: float, g_r: Array, g_v: Array, room: Array
 ) -> tuple[float, float]:
     """Log density of the residuals and of the priors of their own part of the vector, and the gradient by total2.
 
     The part is empty without a drift, else the share and with it ρ or the slope's scale where they are sampled; then
-    come the precisions of single periods. With the density of Student-t noise it is the level alone.
+    come the precisions of single periods. With the density of Student-t noise it is the level alone. ``room`` has
+    `room_of_treated` numbers.
     """
     if data[at.STUDENT] > 0.0:
         value, by_level, g_total2 = student(data, r, x[0], total2, g_r)
@@ -234,10 +253,11 @@ def treated(
         prior += x[1] - 0.5 * slope * slope
         g[1] = 1.0 - slope * slope
     own = len(r) if data[at.MIXTURE] > 0.0 else 0
-    kappa, g_kappa, k = np.empty(own), np.zeros(own), len(x) - own
+    kappa, g_kappa, room, k = room[:own], room[own : 2 * own], room[2 * own :], len(x) - own
+    g_kappa[:] = 0.0
     prior += scales_of_periods(x[k:], g[k:], data[at.DEGREES], kappa)
     value, g_total2, g_share, g_rho, g_slope = normal(
-        data, r, known, kappa, total2, share, rho, slope, g_r, g_v, g_kappa
+        data, r, known, kappa, total2, share, rho, slope, g_r, g_v, g_kappa, room
     )
     for t in range(own):
         g[k + t] -= g_kappa[t] * kappa[t]
