@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ import joblib
 
 from bsynth._base.progress import progress_bar
 from bsynth._base.request import as_path, check_file, check_jobs, writing
-from bsynth.errors import SpecError, UnreliableWarning
+from bsynth.errors import FitError, SpecError, UnreliableWarning
 
 type Record = dict[str, Any]
 """What a finished piece is on disk: plain JSON data."""
+WORKER_LOST = "a worker process was ended from outside, as systems do where memory runs out; let fewer run side by side"
 CHAINS = 4
 """Cores that one piece mostly keeps at work."""
 _BEGINS = b'{"key": "", "piece": "'
@@ -149,6 +151,8 @@ def run_pieces[J, R](
     ------
     SpecError
         When ``n_jobs`` is no number of jobs, or the store cannot be written.
+    FitError
+        When a worker process is ended from outside, as by the system where memory runs out.
     Exception
         What ``work`` raises; pieces that have finished are in the store.
 
@@ -177,7 +181,10 @@ def run_pieces[J, R](
         collect(_piece(name, jobs[name], work) for name in missing if name in alone)
         # Not before: joblib starts work when it is called, not when its results are read.
         parallel = joblib.Parallel(n_jobs=side_by_side(n_jobs), prefer="threads", return_as="generator_unordered")
-        collect(parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone))
+        try:
+            collect(parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone))
+        except BrokenProcessPool:
+            raise FitError(WORKER_LOST) from None
     return [done[name] for name in jobs]
 
 

@@ -1,8 +1,8 @@
 """The command line: ``bsynth demo``, ``check``, ``plan``, ``power``, ``run``, ``certify``, ``study``, ``simulate``,
 ``models``, ``warm``, ``doctor``.
 
-Exit codes: 0 done; 1 broke down, which is a fault of bsynth or lack of memory; 2 bad input; 3 done, but a fit failed
-its convergence gate; 130 interrupted (Ctrl-C); 143 asked to end (SIGTERM). All but 0 come with a line on stderr.
+Exit codes: 0 done; 1 broke down: no memory, a sampler that stopped, a fault of bsynth; 2 bad input; 3 done, but a fit
+failed its convergence gate; 130 interrupted (Ctrl-C); 143 asked to end (SIGTERM). All but 0 come with a line on stderr.
 """
 
 import click

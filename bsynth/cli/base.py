@@ -16,7 +16,7 @@ from typing import Any, Never
 
 import click
 
-from bsynth.errors import BsynthError, EngineWarning, nearest
+from bsynth.errors import BsynthError, EngineWarning, FitError, nearest
 
 DONE, BROKEN, BAD_INPUT, UNRELIABLE = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
@@ -97,10 +97,17 @@ class Group(click.Group):
 
                 warnings.showwarning = one_line
                 return super().invoke(ctx)
+        except FitError as error:
+            click.echo(f"bsynth: {error}{_more(ctx)}", err=True)
+            ctx.exit(BROKEN)
         except BsynthError as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
             click.echo(f"bsynth: {as_typed(str(error), command)}", err=True)
             ctx.exit(BAD_INPUT)
+        except (MemoryError, OSError) as error:
+            words, code = _of_the_machine(error)
+            click.echo(f"bsynth: {words}{_more(ctx)}", err=True)
+            ctx.exit(code)
         except (KeyboardInterrupt, Terminated) as error:
             # An engine that is stopped says nothing of the signal that did it.
             by_key = isinstance(error, KeyboardInterrupt) and not ctx.find_root().meta.get(_ASKED)
@@ -135,12 +142,9 @@ class Group(click.Group):
                 by_key = isinstance(error, click.Abort)
                 click.echo(f"bsynth: {'interrupted' if by_key else 'asked to end'}; nothing was written", err=True)
                 code = INTERRUPTED if by_key else TERMINATED
-            except OSError as error:
-                click.echo(f"bsynth: {_of_the_machine(error)}", err=True)
-                code = BAD_INPUT
-            except MemoryError:
-                click.echo(f"bsynth: out of memory; {_LESS}", err=True)
-                code = BROKEN
+            except (MemoryError, OSError) as error:
+                words, code = _of_the_machine(error)
+                click.echo(f"bsynth: {words}", err=True)
             # Whatever it is, whoever runs a night's job is told in one line.
             except Exception as error:  # noqa: BLE001
                 click.echo(f"bsynth: {_broken(error)}", err=True)
@@ -189,10 +193,17 @@ def _named(ctx: click.Context) -> str:
     return " ".join(["bsynth", *reversed(names)])
 
 
-def _of_the_machine(error: OSError) -> str:
-    """What the operating system refuses, and of what."""
+def _more(ctx: click.Context) -> str:
+    """What remains of a long command that ended, and how it goes on."""
+    return f"; {ctx.meta[_GOES_ON]}" if _GOES_ON in ctx.meta else ""
+
+
+def _of_the_machine(error: OSError | MemoryError) -> tuple[str, int]:
+    """What the operating system refuses, and of what; and the exit code."""
+    if isinstance(error, MemoryError):
+        return f"out of memory; {_LESS}", BROKEN
     what = f"{error.filename!r} cannot be used" if error.filename else "a file cannot be used"
-    return f"{what} ({(error.strerror or type(error).__name__).lower()}); make room or give another place"
+    return f"{what} ({(error.strerror or type(error).__name__).lower()}); make room or give another place", BAD_INPUT
 
 
 def _broken(error: Exception) -> str:

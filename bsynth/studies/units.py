@@ -13,8 +13,8 @@ import numpy as np
 
 from bsynth._base.types import FloatArray
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import BsynthError, PanelError, SpecError, came, nearest, some_of
-from bsynth.pieces import Record, digest
+from bsynth.errors import BsynthError, FitError, PanelError, SpecError, came, nearest, some_of
+from bsynth.pieces import WORKER_LOST, Record, digest
 from bsynth.studies.methods import Answer, Method
 from bsynth.studies.spec import StudySpec
 from bsynth.studies.worlds import Drawn, World
@@ -168,7 +168,7 @@ def backend(name: str, n_jobs: int | None, scheduler: str | None) -> Iterator[No
             yield
         return
     try:
-        from dask.distributed import Client
+        from dask.distributed import Client, KilledWorker
     except ImportError:
         raise SpecError("backend 'dask' needs dask.distributed; install bsynth[dask]") from None
     try:
@@ -178,4 +178,7 @@ def backend(name: str, n_jobs: int | None, scheduler: str | None) -> Iterator[No
             f"no Dask scheduler answers at {scheduler} ({error}); start one, and give its address"
         ) from None
     with client, joblib.parallel_config(backend="dask", n_jobs=n_jobs or -1):
-        yield
+        try:
+            yield
+        except KilledWorker:
+            raise FitError(WORKER_LOST) from None

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,36 @@ def test_a_study_that_is_stopped_says_how_it_goes_on(number: int, code: int, tmp
     assert done(study(tmp_path, whole), log) == 0
     for name in ("measures.csv", "fits.parquet", "summary.json"):
         assert (out / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_worker_that_the_system_ends_costs_what_is_in_flight(tmp_path: Path) -> None:
+    """As where memory runs out: the kernel's way to end a process is this signal."""
+    out, log = tmp_path / "study", tmp_path / "log"
+    alone = study(tmp_path, out, seeds=200)
+    process = begun([*alone[:2], "--jobs", 2, "--backend", "processes", "--out", out], log)
+    while process.is_alive() and told(out / "fits.jsonl") < 3:
+        time.sleep(0.005)
+    os.kill(next(iter(_workers(process.pid))), signal.SIGKILL)
+    assert ended(process) == BROKEN
+    told_last = log.read_text().splitlines()[-1]
+    assert told_last.startswith(
+        "bsynth: a worker process was ended from outside, as systems do where memory runs out; let"
+    )
+    assert f"finished fits are in {out / 'fits.jsonl'}, and the same command with --resume goes on" in told_last
+    assert "Traceback" not in log.read_text()
+    before = (out / "fits.jsonl").read_bytes().splitlines()
+    assert broken(out) == []
+    assert done([*alone, "--resume"], log) == 0
+    after = (out / "fits.jsonl").read_bytes().splitlines()
+    assert after[: len(before)] == before
+    assert len(after) == 200
+
+
+def _workers(pid: int | None) -> Iterator[int]:
+    """Worker processes that a process has begun."""
+    for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes():
+            yield child
 
 
 def test_two_runs_into_one_folder_leave_one_whole_answer(csv: Path, undisturbed: str, tmp_path: Path) -> None:
