@@ -15,7 +15,7 @@ GET_UV = set -euo pipefail; uv=$$(command -v uv || true); \
 	  if [ ! -x $$uv ]; then python3 -m venv .build/uv && .build/uv/bin/python -m pip install -q uv; fi; \
 	fi; export PATH="$(PYENVS):$$PATH"
 
-.PHONY: setup demo pictures test coverage notebooks docs browser postgres cluster lint evidence bench fuzz lock dist wheel-test lowest-test clean
+.PHONY: setup demo pictures test coverage notebooks docs browser postgres cluster lint evidence bench fuzz lock dist wheel-test bare-test lowest-test clean
 
 # Byte code is written here once, since where processes may not write it every one of them compiles all it imports. Set-up
 # ends with compiling the models' density, which every process then loads; without it fits take longer.
@@ -116,15 +116,26 @@ SMOKE := tests/test_import.py tests/test_datasets.py tests/test_spec.py tests/te
 APART = CI= OMP_NUM_THREADS=1 $(CURDIR)/.build/$(1)/bin/pytest -q -W default -p no:cacheprovider \
 	-m "not evidence and not bench" -k "not wheel$(2)" $(SMOKE)
 
-# The wheel as a user has it: in an environment of its own, with nothing of this folder on the path.
+# The wheel as a user has it: in environments of its own, with nothing of this folder on the path, with every Python of
+# these that is here.
+PYTHONS ?= 3.12 3.13 3.14
 wheel-test: dist
-	@$(GET_UV); rm -rf .build/bare; "$$uv" venv -q --python '>=3.12' .build/bare; \
-	"$$uv" pip install -q --python .build/bare/bin/python dist/*.whl "pytest>=8.3" "hypothesis>=6.100" "polars>=1.20"
-	cd .build && bare/bin/python -c "import bsynth; assert 'site-packages' in bsynth.__file__, bsynth.__file__"
-	cd .build && bare/bin/bsynth --version && bare/bin/bsynth doctor
-	cd .build && bare/bin/bsynth demo --draws 200 --replicates 50 --out bare/demo; [ $$? = 0 -o $$? = 3 ]
-	test -s .build/bare/demo/summary.json && test -s .build/bare/demo/report.html
-	$(call APART,bare,)
+	@$(GET_UV); tried=0; for version in $(PYTHONS); do \
+	  "$$uv" python find -q --no-python-downloads --system $$version >/dev/null 2>&1 \
+	    || { echo "Python $$version: not on this machine, not tried"; continue; }; \
+	  echo "Python $$version"; tried=1; \
+	  $(MAKE) --no-print-directory bare-test VERSION=$$version; \
+	done; [ $$tried = 1 ] || { echo "none of Python $(PYTHONS) is on this machine"; exit 1; }
+
+BARE = bare-$(VERSION)
+bare-test:
+	@$(GET_UV); rm -rf .build/$(BARE); "$$uv" venv -q --no-python-downloads --python $(VERSION) .build/$(BARE); \
+	"$$uv" pip install -q --python .build/$(BARE)/bin/python dist/*.whl "pytest>=8.3" "hypothesis>=6.100" "polars>=1.20"
+	cd .build && $(BARE)/bin/python -c "import bsynth; assert 'site-packages' in bsynth.__file__, bsynth.__file__"
+	cd .build && $(BARE)/bin/bsynth --version && $(BARE)/bin/bsynth doctor
+	cd .build && $(BARE)/bin/bsynth demo --draws 200 --replicates 50 --out $(BARE)/demo; [ $$? = 0 -o $$? = 3 ]
+	test -s .build/$(BARE)/demo/summary.json && test -s .build/$(BARE)/demo/report.html
+	$(call APART,$(BARE),)
 
 # The oldest versions that pyproject.toml allows: a bound that is too low is found here. Old readers of CSV round the last
 # digit in another way, so what compares to it is left out.
