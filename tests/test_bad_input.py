@@ -271,6 +271,35 @@ def test_holes_of_the_treated_unit_cannot_be_dropped() -> None:
     assert "only 'Iowa'" in failure(without(table(), "Utah", 1991), missing="drop-units", donors=["Iowa", "Utah"])
 
 
+@pytest.mark.parametrize("rule", ["error", "drop-units", "interpolate"])
+def test_no_rule_is_advised_for_a_hole_in_the_effect(rule: str) -> None:
+    said = failure(without(table(), "Ohio", 1995), missing=rule)
+    assert "complete the data or end before" in said
+    assert "missing=" not in said
+
+
+def test_a_column_of_numbers_that_no_table_holds_is_named() -> None:
+    large = set_cell(table(), "Utah", 1990, 2**70).assign(sales=lambda f: f.sales.astype(object))
+    large["sales"] = [2**70] * len(large)
+    assert "column 'sales'" in failure(large)
+
+
+@pytest.mark.parametrize(
+    ("freq", "inside", "last"), [("month", "2024-06-13", "2024-06-01"), ("week", "2024-06-26", "2024-06-24")]
+)
+def test_a_start_within_the_last_period_is_none_after_it(freq: str, inside: str, last: str) -> None:
+    days = pd.date_range("2024-01-01", "2024-06-30")
+    rng = np.random.default_rng(2)
+    log = pd.DataFrame(
+        [(s, d, rng.normal()) for s in ("Iowa", "Ohio", "Utah") for d in days], columns=["state", "day", "sales"]
+    )
+    roles = {"unit": "state", "time": "day", "outcome": "sales", "treated": "Ohio", "freq": freq}
+    with pytest.raises(PanelError, match=f"start {inside} is not a period of the data; near it are .*{last}$"):
+        Panel.from_events(log, **roles, start=inside)
+    with pytest.raises(PanelError, match=f"start 2024-07-01 is after the last period {last}"):
+        Panel.from_events(log, **roles, start="2024-07-01")
+
+
 @pytest.mark.parametrize("date_format", [None, "%Y-%m-%d"])
 def test_the_period_that_is_refused_is_the_first_of_the_rows(tmp_path: Path, date_format: str | None) -> None:
     frame = simulate_factor(donors=3, n_pre=6, n_post=2, seed=1)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 import bsynth as bs
 from bsynth.analysis import plan_analysis
 from bsynth.cli import main
+from bsynth.reporting.opening import quantities
 
 USUAL = ("--unit", "unit", "--time", "time", "--outcome", "y", "--treated", "T", "--start", "20")
 
@@ -142,3 +144,33 @@ def test_unused_covariates_are_said_everywhere(cases_dir: Path, tmp_path: Path) 
     assert said in " ".join(summary["verdict"]["details"])
     assert any(said in note for note in summary["notes"])
     assert said in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_copies_of_a_donor_raise_no_grade() -> None:
+    """Five copies say of the interval's width what one series does, which is nothing."""
+    days, rng = pd.date_range("2024-01-01", periods=20), np.random.default_rng(0)
+    shared = np.cumsum(rng.normal(size=20)) / 2
+    series = {"u0": 10 + shared + rng.normal(0, 0.5, 20), "u1": 10 + 1.1 * shared + rng.normal(0, 0.5, 20)}
+    series["u0"][14:] += 1
+    wide = pd.DataFrame(series | {f"c{k}": series["u1"] for k in range(4)}, index=days)
+    panel = bs.Panel.from_wide(wide, treated="u0", start="2024-01-15")
+    found = bs.analyse(panel, methods=["sc", "did"], sampling=bs.Sampling(200, 200), progress=False)
+    assert found.verdict.grade in ("inconclusive", "unreliable")
+    if found.verdict.grade == "inconclusive":
+        assert "5 donors of 1 series cannot show whether it is wide enough" in found.verdict.headline
+        assert "hance" not in found.verdict.headline
+
+
+def test_without_an_interval_none_is_shown_for_any_effect() -> None:
+    """Too few donors for a placebo test; a conformal interval beside it may have ends."""
+    days, rng = pd.date_range("2024-01-01", periods=20), np.random.default_rng(0)
+    shared = np.cumsum(rng.normal(size=20)) / 2
+    wide = pd.DataFrame({f"u{k}": 10 + (1 + 0.1 * k) * shared + rng.normal(0, 0.5, 20) for k in range(8)}, index=days)
+    wide.loc["2024-01-15":, "u0"] += 2
+    panel = bs.Panel.from_wide(wide, treated="u0", start="2024-01-15")
+    found = bs.analyse(panel, models=["none"], progress=False)
+    assert "without a placebo interval that has ends" in found.verdict.headline
+    assert "with 7 donors no placebo test can rule anything out" in found.verdict.bullets[0]
+    shown = quantities(found.to_dict())
+    assert set(shown["Interval"]) == {"none"}
+    assert "Lift" in " ".join(shown["Effect"])

@@ -410,7 +410,7 @@ def test_without_a_posterior_evidence_is_moderate_at_best(numbers: dict[str, Any
         each |= {"lower": "-inf", "upper": "inf", "p_min": 0.2, "p": 0.2}
     mute = verdict(numbers | {"checks": None, "calibrated": False, "donors": 4})
     assert mute.grade == "inconclusive"
-    assert "with 4 donors no test can rule anything out" in mute.bullets[0]
+    assert "with 4 donors no placebo test can rule anything out" in mute.bullets[0]
     assert "∞" not in str(mute)
 
 

@@ -336,6 +336,16 @@ BAD: dict[str, dict[str, Any]] = {
     r"'COUNT\(paid\)' in it cannot be used": {"where": "count(paid) > 1"},
     r"which is no condition": {"where": "paid + 1"},
     r"has no rows where paid > 5": {"where": "paid > 5"},
+    r"has no rows where paid > 6": {"where": "paid > 6", "freq": "day"},
+    r"\"paid = 'abc'\", which does not go with the types of its columns \('paid' holds numbers\)": {
+        "where": "paid = 'abc'"
+    },
+    r"does not go with the types": {"where": "paid IN ('a', 'b')"},
+    r"LIKE 'a%'\", which does not go": {"where": "paid LIKE 'a%'"},
+    r"'shop' holds text": {"where": "-shop > 2"},
+    r"does not go with .*'shop' holds text": {"where": "shop = 'a' OR shop"},
+    r"9999', which does not go": {"where": "paid > 99999999999999999999999999"},
+    r"one is 'shop' 'a' and 'at' '2024-01-01'": {"key": ["shop", "at"], "columns": {"at": "2024-01-01"}},
 }
 
 

@@ -264,3 +264,22 @@ def test_a_group_of_only_two_never_treated_is_enough_and_names_may_be_odd() -> N
     panel = bs.Panel.from_long(long.assign(unit=long["unit"].map(names)), **ROLES, treatment_column="d")
     assert panel.n_treated == 3
     assert all("\t" not in said for said in panel.sentences())
+
+
+@pytest.mark.parametrize("unit", ["a", "h"])
+def test_an_empty_cell_of_treatment_is_not_taken_for_none(unit: str) -> None:
+    """Taken for 0 it would move the start of a treated unit, or make one without a record of it a donor."""
+    frame = _long()
+    holes = (frame["unit"] == unit) & (frame["time"] == 6)
+    with pytest.raises(bs.PanelError, match=f"column 'd' is empty in 1 row, the first at '{unit}', 6; give 0 or 1"):
+        bs.Panel.from_long(frame.assign(d=frame["d"].where(~holes)), **ROLES, treatment_column="d")
+    whole = frame.assign(d=frame["d"].where(frame["unit"] != unit))
+    with pytest.raises(bs.PanelError, match=f"column 'd' is empty in 12 rows, the first at '{unit}', 0"):
+        bs.Panel.from_long(whole, **ROLES, treatment_column="d")
+
+
+def test_what_is_in_use_is_not_advised() -> None:
+    frame = _long(starts=dict.fromkeys("abcdefg", 3) | {"h": 6})
+    with pytest.raises(bs.PanelError, match=r"\(donor_kind 'both'\)") as caught:
+        bs.Panel.from_long(frame, **ROLES, treatment_column="d", donor_kind="both")
+    assert "use a shorter horizon=" in str(caught.value)

@@ -14,6 +14,7 @@ from bsynth._base.types import Status
 from bsynth.analysis import conditions
 from bsynth.analysis.choice import place
 from bsynth.analysis.verdict import LONGER, Verdict, answer_of, interval, take_apart, verdict, written
+from bsynth.bayesian.degenerate import copies
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import MIN_PLACEBOS, Backing, Calibration
 from bsynth.checks import CheckReport
@@ -225,6 +226,7 @@ def facts_of(
         "units_words": panel.labels.units(panel.n_treated),
         "periods_words": counted(panel.n_post, panel.frequency),
         "donors": panel.n_donors,
+        "donors_different": panel.n_donors - sum(len(group) - 1 for group in copies(panel)),
         "donors_needed": MIN_PLACEBOS,
         "backing": None if calibration is None else said_of(calibration.backing),
         "start": plain(labels[panel.n_pre]),

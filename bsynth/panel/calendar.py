@@ -189,7 +189,8 @@ class Calendar:
         said = show(label)
         # Times that came with offsets are kept in UTC, and are shown so beside a label with another one.
         zone = "+00:00" if self.spelling.clock in ("utc", "offsets") else ""
-        if at == len(times):
+        within = isinstance(times, pd.DatetimeIndex) and self.counts != EQUAL and wanted < self.after(times)
+        if at == len(times) and not within:
             raise PanelError(
                 f"{name}: {role} {said} is after the last period {show(times[-1])}{zone}; "
                 "give one up to it, or add later rows"

@@ -36,9 +36,19 @@ def filtered(table: "ir.Table", where: str, places: Mapping[str, str]) -> "ir.Ta
     Raises
     ------
     PanelError
-        A condition that cannot be read, or of another vocabulary.
+        A condition that cannot be read, of another vocabulary, or that does not go with the types of its columns.
     """
-    condition = _Translation(table, where, places).of(_parsed(where))
+    parsed = _parsed(where)
+    try:
+        condition = _Translation(table, where, places).of(parsed)
+    except PanelError:
+        raise
+    except Exception as error:  # each operation has its own
+        kinds = [f"{name!r} holds {_kind(table[place].type())}" for name, place in places.items()]
+        raise PanelError(
+            f"where is {where!r}, which does not go with the types of its columns ({', '.join(kinds)}); compare "
+            "numbers with numbers, text with 'text', times with 'YYYY-MM-DD', and use LIKE on text"
+        ) from error
     if not (hasattr(condition, "type") and condition.type().is_boolean()):
         raise PanelError(f"where is {where!r}, which is no condition; compare something, as in \"country = 'US'\"")
     return table.filter(condition)
@@ -125,6 +135,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _kind(dtype: Any) -> str:
+    """What a column holds, in words."""
+    kinds = {"text": dtype.is_string(), "true or false": dtype.is_boolean(), "numbers": dtype.is_numeric()}
+    return next((kind for kind, is_it in kinds.items() if is_it), "times" if dtype.is_temporal() else str(dtype))
+
+
 def _numeric(value: Any) -> Any:
-    """Text as a number, null where it is none."""
+    """Text as a number, null where it is none; a text that was typed has to be one."""
+    if isinstance(value, str):
+        return float(value)
     return value.try_cast("float64") if hasattr(value, "type") and value.type().is_string() else value

@@ -38,11 +38,11 @@ def complete(table: CellTable, n_pre: Sequence[int], missing: Missing) -> Filled
     if not holes.any():
         return Filled(table.mean.copy())
     if missing == "error":
-        raise missing_cells(table, holes)
+        raise missing_cells(table, holes, n_pre)
     if missing == "interpolate":
         filled = tuple((table.units[i], table.times[t]) for i, t in np.argwhere(holes.T))
         return Filled(interpolated(table, n_pre), filled=filled)
-    return Filled(table.mean.copy(), dropped=droppable(table, len(n_pre), holes))
+    return Filled(table.mean.copy(), dropped=droppable(table, n_pre, holes))
 
 
 def _require_size(table: CellTable) -> None:
@@ -55,15 +55,26 @@ def _require_size(table: CellTable) -> None:
         )
 
 
-def missing_cells(table: CellTable, holes: NDArray[np.bool_]) -> PanelError:
-    """The error that names the cells without an outcome and the two ways on."""
+_NO_EFFECT = "complete the data or end before it, since nothing is filled in a treated unit from its start on"
+
+
+def missing_cells(table: CellTable, holes: NDArray[np.bool_], n_pre: Sequence[int]) -> PanelError:
+    """The error that names the cells without an outcome and the ways on."""
     cells = [f"{show(table.units[i])!r} at {show(table.times[t])}" for i, t in np.argwhere(holes.T)]
     twins = "".join(f"; units {pair(*both)}" for both in table.source.alike[:1])
+    rules = (
+        "complete the data, or pass missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors "
+        "with holes)"
+    )
     return PanelError(
         f"{table.source.name}: {count(len(cells), 'cell has', 'cells have')} no {table.source.outcome}: "
-        f"{some_of(cells)}{twins}; complete the data, or pass "
-        f"missing='interpolate' (linear in time) or missing='drop-units' (leaves out donors with holes)"
+        f"{some_of(cells)}{twins}; {_NO_EFFECT if _of_effect(holes, n_pre) else rules}"
     )
+
+
+def _of_effect(holes: NDArray[np.bool_], n_pre: Sequence[int]) -> bool:
+    """Whether a treated unit has a hole from its start on."""
+    return any(bool(holes[before:, i].any()) for i, before in enumerate(n_pre))
 
 
 def interpolated(table: CellTable, n_pre: Sequence[int]) -> FloatArray:
@@ -109,12 +120,13 @@ def _periods(table: CellTable, holes: NDArray[np.bool_], since: int = 0) -> str:
     return some_of(show(table.times[t]) for t in map(int, np.flatnonzero(holes)) if t >= since)
 
 
-def droppable(table: CellTable, n_treated: int, holes: NDArray[np.bool_]) -> tuple[Label, ...]:
+def droppable(table: CellTable, n_pre: Sequence[int], holes: NDArray[np.bool_]) -> tuple[Label, ...]:
     """Donors with holes; a treated unit with a hole cannot be dropped."""
     gone = [i for i in range(len(table.units)) if holes[:, i].any()]
-    if gone[0] < n_treated:
+    if gone[0] < len(n_pre):
+        advice = _NO_EFFECT if _of_effect(holes, n_pre) else "complete it or pass missing='interpolate'"
         raise PanelError(
             f"{table.source.name}: treated unit {show(table.units[gone[0]])!r} has missing cells and cannot be "
-            f"dropped; complete it or pass missing='interpolate'"
+            f"dropped; {advice}"
         )
     return tuple(table.units[i] for i in gone)

@@ -31,7 +31,11 @@ def open_rows(data: Any, columns: Mapping[str, str], rows: Rows, date_format: st
     opened = open_data(data, {**columns, **rows.columns, **further}, date_format=date_format)
     if rows.where is not None:
         places = {name: role for role, name in further.items()}
-        opened = replace(opened, table=filtered(opened.table, rows.where, places).drop(*further))
+        with foreign(lambda error: PanelError(f"{opened.name}: where is {rows.where!r}, which fails: {brief(error)}")):
+            opened = replace(opened, table=filtered(opened.table, rows.where, places).drop(*further))
+            kept = len(opened.run(opened.table.limit(1)))
+        if not kept:
+            raise PanelError(f"{opened.name} has no rows where {rows.where}; correct the condition")
     if rows.freq is not None:
         with foreign(lambda error: PanelError(f"{opened.name}: freq cannot be had of its engine: {brief(error)}")):
             table, clock = by_clock(
@@ -58,14 +62,17 @@ def _by_key(opened: Opened, rows: Rows) -> Opened:
     if rule in ("first", "last"):
         kept = _earliest(opened, kept, keys, rule)
     twice = kept.group_by(keys).agg(rows=kept.count()).filter(lambda found: found.rows > 1)
-    found = opened.run(twice.aggregate(keys=twice.count(), first=twice[keys[0]].min(), most=twice.rows.max())).iloc[0]
-    if found["keys"]:
+    many = int(opened.run(twice.aggregate(keys=twice.count())).iloc[0]["keys"])
+    if many:
+        first = opened.run(twice.order_by(keys).limit(1)).iloc[0]
+        one = " and ".join(f"{rows.columns[role]!r} {show(first[role])!r}" for role in keys)
         raise PanelError(
-            f"{opened.name}: {count(int(found['keys']), 'key has', 'keys have')} more than one row"
-            f"{_AFTER[rule]}, one is {named} {show(found['first'])!r}; {_ADVICE[rule]}"
+            f"{opened.name}: {count(many, 'key has', 'keys have')} more than one row{_AFTER[rule]}, one is {one}; "
+            f"{_ADVICE[rule]}"
         )
     left = int(before["rows"]) - int(opened.run(kept.aggregate(rows=kept.count())).iloc[0]["rows"])
-    said = (f"{count(left, 'row')} of a key that another row has were left out (duplicates: {rule}).",) if left else ()
+    were = count(left, "row of a key that another row has was", "rows of a key that another row has were")
+    said = (f"{were} left out (duplicates: {rule}).",) if left else ()
     return replace(opened, table=kept.drop(*keys), said=(*opened.said, *said))
 
 

@@ -101,7 +101,7 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
     if isinstance(data, pd.DataFrame):
         require(names_of(data), columns, "DataFrame", index=data.index.names)
         frame = pd.DataFrame({role: plain(data, name, role) for role, name in columns.items()})
-        with foreign(lambda error: PanelError(f"DataFrame: a column has a type that cannot be read: {brief(error)}")):
+        with foreign(lambda error: PanelError(f"DataFrame: {_unread(frame, columns)}: {brief(error)}")):
             table = ibis.memtable(frame)
         sha = _frame_hash(frame, columns)
         return Opened(table, "DataFrame", sha, _runner(ibis.duckdb.connect().execute, "DataFrame"))
@@ -129,6 +129,18 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
             "or Parquet file, or an Ibis table"
         )
     return _open_native(frame, columns, whole=whole)
+
+
+def _unread(frame: pd.DataFrame, columns: Mapping[str, str]) -> str:
+    """Which column has a type that no table can be made of."""
+    import pyarrow as pa
+
+    for role in frame:
+        try:
+            pa.Table.from_pandas(frame[[role]])
+        except Exception:  # noqa: BLE001  # whichever way it fails, this is the column
+            return f"column {columns[str(role)]!r} has values that cannot be read"
+    return "a column has a type that cannot be read"
 
 
 def _is_address(data: Any) -> bool:

@@ -349,10 +349,10 @@ class StaggeredPanel[P: PanelData]:
                 f"{show(start)} with end=, add units that are never treated, or say with settled= how many periods "
                 "after its own start an earlier wave may serve again"
             )
+        more = "" if self.donor_kind == "both" else "donor_kind='both' or "
         raise PanelError(
             f"{name}: {who} have {have} valid through their window (donor_kind {self.donor_kind!r}), and "
-            f"{MIN_DONORS} are needed; add untreated units, use donor_kind='both' or a "
-            "shorter horizon=, or leave these out"
+            f"{MIN_DONORS} are needed; add untreated units, use {more}a shorter horizon=, or leave these out"
         )
 
     def _require_periods(self, start: Label, n_pre: int, n_post: int) -> None:

@@ -150,19 +150,28 @@ def _within(opened: Opened, starts: Mapping[Label, int | None], times: pd.Index)
 
 
 def _treatment(table: "ir.Table", opened: Opened, column: str) -> pd.DataFrame:
-    """The least and largest value of a 0/1 column by unit and time; a value that is neither is refused."""
+    """The least and largest value of a 0/1 column by unit and time; what is neither, or empty, is refused."""
     y = table.y
     sums: pd.DataFrame = opened.run(
         table.group_by(["unit", "time"]).agg(
-            n=y.count(), low=y.min(), high=y.max(), other=((y != 0) & (y != 1)).sum(), text=table.text.sum()
+            n=y.count(), low=y.min(), high=y.max(), other=((y != 0) & (y != 1)).sum(), text=table.text.sum(),
+            empty=y.isnull().sum(),
         )
-    ).fillna({"other": 0, "text": 0, "low": 0.0, "high": 0.0})
+    ).fillna({"other": 0, "text": 0, "empty": 0, "low": 0.0, "high": 0.0})  # fmt: skip
     wrong = sums[(sums["other"] > 0) | (sums["text"] > 0)].sort_values(["unit", "time"])
     if len(wrong):
         first = wrong.iloc[0]
         raise PanelError(
             f"{opened.name}: column {column!r} must be 0 or 1 (true or false) and is neither at "
             f"{show(first['unit'])!r}, {opened.shown(first['time'])}; periods of starts go into start_column="
+        )
+    # Taken for 0 it would move a start, or make a donor of a treated unit.
+    empty = sums[sums["empty"] > 0].sort_values(["unit", "time"])
+    if len(empty):
+        first = empty.iloc[0]
+        raise PanelError(
+            f"{opened.name}: column {column!r} is empty in {count(int(empty['empty'].sum()), 'row')}, the first at "
+            f"{show(first['unit'])!r}, {opened.shown(first['time'])}; give 0 or 1 (true or false) in every row"
         )
     return sums
 

@@ -92,7 +92,7 @@ def quantities(summary: dict[str, Any]) -> pd.DataFrame:
             {
                 "Effect": name,
                 "Estimate": words[0],
-                "Interval": "none" if words[1] == "–" else f"{words[1]} to {words[2]}",
+                "Interval": "none" if words[1].startswith("–") else f"{words[1]} to {words[2]}",
             }
             for name, words in rows
         ]

@@ -7,7 +7,7 @@ on so many donors, and with fewer than a calibration needs it is not spoken at a
 from collections.abc import Mapping
 from typing import Any
 
-from bsynth.text.numbers import chance_limit, chance_words
+from bsynth.text.numbers import chance_limit, chance_words, count
 
 UNKNOWN = "not known"
 
@@ -21,12 +21,35 @@ def backing(facts: Mapping[str, Any]) -> int:
     (7, 12)
     """
     found = facts["backing"]
-    return int(facts["donors"] if found is None else found["independent"])
+    return different(facts) if found is None else int(found["independent"])
+
+
+def different(facts: Mapping[str, Any]) -> int:
+    """How many donors there are, copies of one series as one.
+
+    Examples
+    --------
+    >>> different({"donors": 6, "donors_different": 2}), different({"donors": 6})
+    (2, 6)
+    """
+    return int(facts.get("donors_different", facts["donors"]))
+
+
+def donors_words(facts: Mapping[str, Any]) -> str:
+    """The number of donors, and how many series they are where some are copies.
+
+    Examples
+    --------
+    >>> donors_words({"donors": 6, "donors_different": 2}), donors_words({"donors": 1})
+    ('6 donors of 2 series', '1 donor')
+    """
+    donors, series = count(facts["donors"], "donor"), different(facts)
+    return donors if series == facts["donors"] else f"{donors} of {series} series"
 
 
 def too_few(facts: Mapping[str, Any]) -> bool:
     """Whether there are fewer donors than could show whether an interval is wide enough."""
-    return facts["backing"] is None and bool(facts["donors"] < facts["donors_needed"])
+    return facts["backing"] is None and bool(different(facts) < facts["donors_needed"])
 
 
 def spoken(chance: float, facts: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bsynth.analysis.verdict.agreement import fits_apart
 from bsynth.analysis.verdict.answer import Answer
-from bsynth.analysis.verdict.chance import UNKNOWN
+from bsynth.analysis.verdict.chance import UNKNOWN, donors_words
 from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unfounded, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
@@ -97,18 +97,18 @@ def headline(s: Sides, a: Answer, judged: Judgement, room: Room) -> str:
     estimate = _written(a)[0]
     lift = "" if a.lift is None or not math.isfinite(a.lift) else f" ({lift_words(a.lift)})"
     if judged.grade == "inconclusive":
-        tail = [f"{count(s.facts['donors'], 'donor')} cannot show whether it is wide enough"] if unfounded(s) else []
+        tail = [f"{donors_words(s.facts)} cannot show whether it is wide enough"] if unfounded(s) else []
         tail += _chance(a)
         tail += [] if a.p is None or a.lower is None else [f"p of no effect {p_alone(a.p)}"]
         what = f"{estimate}{lift}" if generic else f"{outcome} {estimate}{lift}"
-        return f"Inconclusive: {'; '.join([f'{what}, {_interval(a)}', *tail])}."
+        return f"Inconclusive: {'; '.join([f'{what}, {_interval(s, a)}', *tail])}."
     rose = a.direction == "increase"
     judgement = "" if good is None else ", an improvement" if (good == "better") is rose else ", a worsening"
     doubts = f": {', '.join(judged.doubts[: room.doubts])}" if judged.doubts[: room.doubts] else ""
     against = " against the counterfactual" if otherwise(s, a) else ""
     moved = f"{'rose' if rose else 'fell'} by {estimate.lstrip('+\u2212')}{lift}{against}{judgement}"
     what = capitalised("the outcome" if generic else outcome)
-    return f"{what} {moved}, {_interval(a)}. Evidence: {judged.grade}{doubts}."
+    return f"{what} {moved}, {_interval(s, a)}. Evidence: {judged.grade}{doubts}."
 
 
 def otherwise(s: Sides, a: Answer) -> bool:
@@ -147,9 +147,11 @@ def _chance(a: Answer) -> list[str]:
     return [] if a.chance_limit is None else [f"chance of {_a(a.direction)} {a.chance_spoken}"]
 
 
-def _interval(a: Answer) -> str:
+def _interval(s: Sides, a: Answer) -> str:
     if a.level is None:
-        return "without an interval that has ends"
+        # Another kind may have them: the page names it.
+        kind = "a placebo interval" if any(row["level"] is not None for row in s.extra) else "an interval"
+        return f"without {kind} that has ends"
     _, lower, upper = _written(a)
     return f"{_kind(a)} {lower} to {upper}"
 
@@ -213,7 +215,7 @@ def _total(s: Sides, a: Answer, total: float, room: Room) -> str:
 
 def _width(s: Sides, a: Answer, *, brief: bool) -> str:
     """What the interval of the answer allows for."""
-    donors, needed, found = s.facts["donors"], s.facts["donors_needed"], s.facts["backing"]
+    needed, found = s.facts["donors_needed"], s.facts["backing"]
     if a.interval == "calibrated" and found is not None:
         if brief:
             return f"calibrated on {found['brief']}"
@@ -224,7 +226,7 @@ def _width(s: Sides, a: Answer, *, brief: bool) -> str:
             return f"calibration needs {count(needed, 'donor')}"
         return "not calibrated on donors" if brief else f"{WORD_ALONE}, not calibrated on donors"
     if s.tests and all(mute(row) for row in s.tests):
-        return f"with {count(donors, 'donor')} no test can rule anything out"
+        return f"with {donors_words(s.facts)} no placebo test can rule anything out"
     return "without a posterior there is no chance of an effect to report"
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from bsynth.analysis.verdict import agreement, answers, short, zero
 from bsynth.analysis.verdict.agreement import fits_apart, many_donors
 from bsynth.analysis.verdict.answer import Answer, answer_of
+from bsynth.analysis.verdict.chance import different, donors_words
 from bsynth.analysis.verdict.grade import Judgement, judge
 from bsynth.analysis.verdict.naming import listed, names
 from bsynth.analysis.verdict.numbers import Row
@@ -146,9 +147,9 @@ def _trust(s: Sides) -> list[str]:
             "Report the calibrated interval: it alone holds the model's uncertainty against what the donors do after "
             "the start. It presumes that the treated unit is exchangeable with them."
         )
-    elif s.facts["donors"] < s.facts["donors_needed"]:
+    elif different(s.facts) < s.facts["donors_needed"]:
         words.append(
-            f"With {count(s.facts['donors'], 'donor')} the interval cannot be calibrated "
+            f"With {donors_words(s.facts)} the interval cannot be calibrated "
             f"({s.facts['donors_needed']} are needed), so its width is the model's word alone."
         )
     elif reason := s.facts.get("unavailable", {}).get("calibration"):
