@@ -165,9 +165,10 @@ def _treatment(table: "ir.Table", opened: Opened, column: str) -> pd.DataFrame:
             f"{opened.name}: column {column!r} must be 0 or 1 (true or false) and is neither at "
             f"{show(first['unit'])!r}, {opened.shown(first['time'])}; periods of starts go into start_column="
         )
-    # Taken for 0 it would move a start, or make a donor of a treated unit.
+    # Where 0 is written, what is empty is unknown: taken for 0 it would move a start, or make a donor of one.
+    # Where nothing but 1 is written, it is the 0.
     empty = sums[sums["empty"] > 0].sort_values(["unit", "time"])
-    if len(empty):
+    if len(empty) and bool(((sums["n"] > 0) & (sums["low"] == 0)).any()):
         first = empty.iloc[0]
         raise PanelError(
             f"{opened.name}: column {column!r} is empty in {count(int(empty['empty'].sum()), 'row')}, the first at "
