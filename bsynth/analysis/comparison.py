@@ -196,6 +196,12 @@ def of_fit(fit: Fit) -> dict[str, Any]:
     }
 
 
+def _donors(panel: Panel) -> dict[str, int]:
+    """How many donors there are, with copies of one series as one too, and how many a calibration needs."""
+    different = panel.n_donors - sum(len(group) - 1 for group in copies(panel))
+    return {"donors": panel.n_donors, "donors_different": different, "donors_needed": MIN_PLACEBOS}
+
+
 def facts_of(
     panel: Panel,
     *,
@@ -225,9 +231,7 @@ def facts_of(
         "additive": panel.additive,
         "units_words": panel.labels.units(panel.n_treated),
         "periods_words": counted(panel.n_post, panel.frequency),
-        "donors": panel.n_donors,
-        "donors_different": panel.n_donors - sum(len(group) - 1 for group in copies(panel)),
-        "donors_needed": MIN_PLACEBOS,
+        **_donors(panel),
         "backing": None if calibration is None else said_of(calibration.backing),
         "start": plain(labels[panel.n_pre]),
         "end": plain(labels[-1]),

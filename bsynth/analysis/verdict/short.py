@@ -148,10 +148,8 @@ def _chance(a: Answer) -> list[str]:
 
 
 def _interval(s: Sides, a: Answer) -> str:
-    if a.level is None:
-        # Another kind may have them: the page names it.
-        kind = "a placebo interval" if any(row["level"] is not None for row in s.extra) else "an interval"
-        return f"without {kind} that has ends"
+    if a.level is None:  # which another kind may have: the page names it
+        return f"without {'a placebo' if any(row['level'] for row in s.extra) else 'an'} interval that has ends"
     _, lower, upper = _written(a)
     return f"{_kind(a)} {lower} to {upper}"
 

@@ -26,6 +26,17 @@ from bsynth.engines.kernels.weights import (
 
 
 @piece
+def room_of(data: Array, J: int, T0: int, T: int, K: int) -> Array:
+    """Room for all vectors of `log_density`, of which gradients and the known variance come first and begin at 0.
+
+    One allocation: two dozen small ones would take a tenth of the time.
+    """
+    room = np.empty(4 * J + 4 * T0 + 4 * T + (T0 + 2) * K + room_of_treated(data))
+    room[: 2 * J + 3 * T0 + T + K] = 0.0
+    return room
+
+
+@piece
 def log_density(x: Array, g: Array, data: Array) -> float:
     """Log density at the unconstrained vector x (n,); the gradient into g (n,).
 
@@ -34,10 +45,7 @@ def log_density(x: Array, g: Array, data: Array) -> float:
     J, T0, T = int(data[at.DONORS]), int(data[at.PRE]), int(data[at.PERIODS])
     K, P, Q = int(data[at.COVARIATES]), int(data[at.PREDICTORS]), int(data[at.OWN])
     known = data[at.KNOWN] > 0.0
-    # One allocation for all: two dozen small ones would take a third of the time.
-    room = np.empty(4 * J + 4 * T0 + 4 * T + (T0 + 2) * K + room_of_treated(data))
-    begun = 2 * J + 3 * T0 + T + K
-    room[:begun] = 0.0
+    room = room_of(data, J, T0, T, K)
     g_w, g_c, room = room[:J], room[J : 2 * J], room[2 * J :]
     g_r, g_v, v, room = room[:T0], room[T0 : 2 * T0], room[2 * T0 : 3 * T0], room[3 * T0 :]
     g_d, g_beta, room = room[:T], room[T : T + K], room[T + K :]
@@ -61,10 +69,8 @@ def log_density(x: Array, g: Array, data: Array) -> float:
         exact_forward(data, w, r)
     k_beta = k
     if K > 0:
-        for i in range(K):
-            beta[i] = data[at.BETA_SD] * x[k + i]
         value += standard_normal(x[k : k + K], g[k : k + K])
-        covariates_forward(data, w, beta, moved, r)
+        covariates_forward(data, x[k : k + K], w, beta, moved, r)
         k += K
     if P > 0:
         s, prior = half_normal(x[k], g, k)

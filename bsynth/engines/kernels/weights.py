@@ -76,11 +76,12 @@ def exact_backward(data: Array, g_r: Array, g_w: Array) -> None:
 
 
 @piece
-def covariates_forward(data: Array, w: Array, beta: Array, moved: Array, r: Array) -> None:
-    """Take (z_0 − Σ w z)′β off the residual; ``moved`` (T0, K) keeps what β multiplies."""
+def covariates_forward(data: Array, z: Array, w: Array, beta: Array, moved: Array, r: Array) -> None:
+    """Take (z_0 − Σ w z)′β off the residual; ``beta`` becomes β, and ``moved`` (T0, K) keeps what it multiplies."""
     T0, K, J = len(r), len(beta), len(w)
     own, donors = table(data, at.Z_TREATED, T0, K), table(data, at.Z_DONORS, K * T0, J)
     for k in range(K):
+        beta[k] = data[at.BETA_SD] * z[k]
         for t in range(T0):
             total = 0.0
             for j in range(J):
