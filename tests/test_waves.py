@@ -3,18 +3,22 @@
 import json
 import pickle
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 import bsynth as bs
 from bsynth.bayesian.waves.paths import strata_of
 from bsynth.calibration.waves import calibrate_waves, draw_patterns
-from bsynth.engines import pooling
+from bsynth.engines import drift, pooling
+from bsynth.engines.correlation import UNKNOWN, Correlation, correlation_of
+from bsynth.engines.innovations import Innovations, Sizes
 from bsynth.engines.pooling import Path as GapPath
-from bsynth.engines.pooling import Scales, common_of, pool
+from bsynth.engines.pooling import Scales, pool
 from bsynth.errors import PanelError, SpecError
 from bsynth.evidence.staggered import simulate
 
@@ -30,17 +34,33 @@ def _paths(
     for effect, start in zip(effects, starts, strict=True):
         k = np.arange(periods - start)
         gap = effect + sd * rng.normal(size=len(k))
-        covariance = sd**2 * np.eye(len(k))
+        covariance, shocks = sd**2 * np.eye(len(k)), np.eye(periods)[start:]
+        found.append(GapPath(gap[None], covariance[None], np.ones(1), np.ones((1, 1)), k, shocks[None]))
+    return found
+
+
+def _series(y: np.ndarray, starts: Sequence[int], fitted_sd: float = 0.05) -> list[Innovations]:
+    """Units whose own fits know that their noise is iid, of variance 1, about a level that they nearly know."""
+    rng, draws = np.random.default_rng(99), 120
+    found = []
+    for series, start in zip(y.T, starts, strict=True):
+        fitted = fitted_sd * rng.normal(size=(draws, 1)) * np.ones(len(y))
+        no, all_draws = np.zeros(draws), np.arange(draws)
         found.append(
-            GapPath(
-                gap[None], covariance[None], np.ones(1), np.ones((1, 1)), k + start, k, np.arange(start), level=False
+            Innovations(
+                np.arange(len(y)), series[:start], fitted, np.ones(fitted.shape), no, no, no, [all_draws], len(y)
             )
         )
     return found
 
 
+def _common(y: np.ndarray) -> Correlation:
+    y = (y - y.mean(axis=0)) / y.std(axis=0)
+    return correlation_of(_series(y, [len(y)] * y.shape[1]), seed=1)
+
+
 def _pool(paths: list[GapPath], residuals: np.ndarray, draws: int = 800) -> pooling.Pooled:
-    return pool(paths, common_of(residuals), SCALES, draws=draws, tune=400, chains=2, seed=1)
+    return pool(paths, _common(residuals), SCALES, draws=draws, tune=400, chains=2, seed=1)
 
 
 def test_pooled_effects_are_those_of_the_normal_model() -> None:
@@ -50,7 +70,7 @@ def test_pooled_effects_are_those_of_the_normal_model() -> None:
     paths = _paths(rng, np.array([1.0, 1.5, 2.0]), 0.5, starts, periods)
     tight = Scales(start=5.0, step=1e-6, unit=1e-6, period=1e-6, forms=np.ones(1))
     residuals = np.tile([1.0, -1.0], 200)[:, None] * np.array([[1.0, -1.0, 0.0]]) + 0.2 * rng.normal(size=(400, 3))
-    found = pool(paths, common_of(residuals), tight, draws=2000, tune=400, chains=2, seed=1)
+    found = pool(paths, _common(residuals), tight, draws=2000, tune=400, chains=2, seed=1)
     gaps = np.concatenate([path.gap[0] for path in paths])
     precision = len(gaps) / 0.25 + 1 / 25
     mean = gaps.sum() / 0.25 / precision
@@ -94,10 +114,10 @@ def test_covariance_of_a_unit_is_what_its_own_fit_said() -> None:
     rng = np.random.default_rng(4)
     K = 6
     root = np.linalg.cholesky(0.8 ** np.abs(np.subtract.outer(np.arange(K), np.arange(K))))
-    k = np.arange(K)
+    k, shocks = np.arange(K), np.eye(16) - 0.1 * (np.arange(16) < 10)
     paths = [
-        GapPath(np.zeros((1, K)), (root @ root.T)[None], np.ones(1), np.ones((1, 1)), k + 10, k, np.arange(10)),
-        GapPath(np.zeros((1, 3)), np.eye(3)[None], np.ones(1), np.ones((1, 1)), k[:3] + 13, k[:3], np.arange(13)),
+        GapPath(np.zeros((1, K)), (root @ root.T)[None], np.ones(1), np.ones((1, 1)), k, shocks[None, 10:]),
+        GapPath(np.zeros((1, 3)), np.eye(3)[None], np.ones(1), np.ones((1, 1)), k[:3], shocks[None, 13:]),
     ]
     common = rng.normal(size=(50, 1))
     found = _pool(paths, common + 0.3 * rng.normal(size=(50, 2)), draws=3000)
@@ -220,3 +240,55 @@ def test_placebo_waves_calibrate(panel: bs.StaggeredPanel[bs.Panel], tmp_path: P
     assert "calibrated interval" in " ".join(found.sentences())
     found.save(tmp_path / "c.nc")
     assert bs.load(tmp_path / "c.nc").effects(full=True).equals(rows)
+
+
+def test_innovations_have_the_variance_of_the_drift() -> None:
+    """B B′ is the covariance of noise and of each form of the drift, over periods with a gap too."""
+    places = np.array([0, 1, 2, 5, 6])
+    one = np.ones(3)
+    found = Sizes(0.5 * np.ones((3, 5)), np.array([0.0, 2.0, 2.0]), np.array([1.0, 1.0, 0.6]), 0 * one)
+    none, walk, short = found.shocks(places, places, 7)
+    np.testing.assert_allclose(none @ none.T, 0.25 * np.eye(5))
+    np.testing.assert_allclose(walk @ walk.T, 0.25 * np.eye(5) + 4 * drift.walk(places), atol=1e-12)
+    np.testing.assert_allclose(short @ short.T, 0.25 * np.eye(5) + 4 * 0.6 ** drift.lags(places), atol=1e-12)
+    late = Sizes(found.noise[:, 2:], found.drift, found.rho, found.slope).shocks(places[2:], np.arange(3), 3, age=3)[1]
+    np.testing.assert_allclose(late @ late.T, (walk @ walk.T)[2:, 2:], atol=1e-12)
+
+
+def test_a_slope_that_moves_is_the_local_trend() -> None:
+    places = np.arange(5)
+    one = np.ones(1)
+    (found,) = Sizes(np.full((1, 5), 1e-9), 0.3 * one, one, 0.7 * one).shocks(places, places, 5)
+    expected = 0.09 * drift.walk(places) + 0.49 * drift.integrated_walk(places)
+    np.testing.assert_allclose(found @ found.T, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["none", "walk", "ar1"])
+@pytest.mark.parametrize("r", [0.2, 0.7])
+def test_correlation_is_found_whatever_the_drift(form: str, r: float) -> None:
+    """Units of one form, and half of them without drift: residuals correlate by less than r, innovations by r."""
+    rng = np.random.default_rng([7, int(10 * r)])
+    times, n, draws = 40, 8, 120
+    rho, q = (0.5 if form == "ar1" else 1.0), (0.0 if form == "none" else 1.0)
+    shared, own = rng.normal(size=(3 * times, 1)), rng.normal(size=(3 * times, n))
+    innovations = np.sqrt(r) * shared + np.sqrt(1 - r) * own
+    series = []
+    for k in range(n):
+        size = Sizes(np.full((draws, times), 0.7), np.full(draws, q * (k % 2)), np.full(draws, rho), np.zeros(draws))
+        y = size.shocks(np.arange(times), np.arange(times), times)[0] @ innovations[:, k]
+        fitted = 0.05 * rng.normal(size=(draws, 1)) * np.ones(times)
+        at = [np.arange(draws)]
+        series.append(Innovations(np.arange(times), y, fitted, size.noise, size.drift, size.rho, size.slope, at, times))
+    found = correlation_of(series, seed=1)
+    grid = np.linspace(-2.6, 2.6, 400)
+    weight = np.exp([found.log_density(at) - 0.5 * at**2 for at in grid])
+    rate = special.ndtr(grid)
+    mean = (weight * rate).sum() / weight.sum()
+    sd = np.sqrt((weight * (rate - mean) ** 2).sum() / weight.sum())
+    assert sd < 0.12
+    assert abs(mean - r) < 3 * sd
+
+
+def test_units_without_common_periods_say_nothing_of_their_correlation() -> None:
+    assert correlation_of([], seed=1) is UNKNOWN
+    assert correlation_of(_series(np.zeros((9, 2)), (2, 9)), seed=1) is UNKNOWN

@@ -9,12 +9,13 @@ drift, size of the noise) with probabilities p_iz, means and covariances C_iz of
 This is the joint model of all units and all periods, as two-stage sampling has it (Lunn et al. 2013), with the law of a
 path in each stratum taken as normal.
 
-**Units err together.** Those that share donors and periods share the donors' noise. A common series g of iid normals
-stands behind every unit's residual with share r of its variance: e_i = R_i (√r A_i g + √(1−r) h_i), where A_i g is what
-g does to a post-period less the mean of the unit's own pre-period, scaled to unit covariance period by period, and R_i
-the Cholesky factor of C_iz. So the same innovation enters all units in the same period, pre-periods that overlap make
-levels err together, and each unit's own covariance stays C_iz. What residuals of the pre-period say of r is part of its
-posterior.
+**Units err together.** Those that share donors and periods share the donors' noise: innovations g, of noise and of
+drift in each period, stand behind every unit's series with share r of their variance. e_i = √r L_iz g + h_iz, where
+L_iz g is what g does to the unit's forecast in stratum z (`Innovations.ahead`). So the same innovation enters all units
+in the same period, pre-periods that overlap make levels and weights err together, units whose drifts differ in form do
+so less, and what is not known of a unit's weights before any data is its own. In the eigenvectors of C_iz, h_iz is
+independent with variance c_k − r l_k, where c_k and l_k are those of C_iz and of L_iz L_iz′ (at most c_k): each unit
+keeps its own variance. What the pre-period says of r (`bsynth.engines.correlation`) is part of its posterior.
 
 **Units drift alike.** How common each form of the drift is among units is π ~ Dirichlet(2 π⁰), with π⁰ the
 probabilities that each unit's own fit gave them: what one unit shows of drift the others take into account.
@@ -30,12 +31,15 @@ import numpy as np
 from scipy import special
 
 from bsynth._base.types import AnyArray, FloatArray, IntArray
+from bsynth.engines.correlation import Correlation
+from bsynth.engines.innovations import RIDGE
 
 STEPS = 4
 """Random-walk steps of the scales in each draw."""
 TARGET = 0.3
 """Acceptance rate that their size aims at."""
-RIDGE = 1e-9
+SMALL = 1e-6
+"""Share of the largest variance that an innovation must have to count."""
 CONCENTRATION = 2.0
 """Units that the prior of the shares is worth: where a drift has probability ½, its share is uniform."""
 
@@ -50,20 +54,16 @@ class Path:
     covariance : (Z, K, K) of the untreated path.
     share : (Z,) probability of each stratum.
     forms : (Z, F) share of each form of the drift among its draws.
-    periods : (K,) place of each period on the calendar of all units.
     event : (K,) periods since the start, from 0.
-    before : places of the periods that its own fit used before the start.
-    level : whether the unit has a level of its own, so that errors of the pre-period move the post-period.
+    shocks : (Z, K, P) L, what standard innovations that all units share would do to it, in each stratum.
     """
 
     gap: FloatArray
     covariance: FloatArray
     share: FloatArray
     forms: FloatArray
-    periods: IntArray
     event: IntArray
-    before: IntArray
-    level: bool = True
+    shocks: FloatArray
 
 
 @dataclass(frozen=True)
@@ -99,67 +99,21 @@ class Pooled:
 
 
 @dataclass(frozen=True, eq=False)
-class Common:
-    """What residuals (T, n) of the pre-period that all units have say of their correlation r.
-
-    ``shared`` is n Σ_t (mean over units)², ``own`` the rest of their sum of squares, when each unit has variance 1;
-    ``periods`` how many independent periods they are worth.
-    """
-
-    units: int
-    shared: float
-    own: float
-    periods: float
-
-    def log_density(self, r: float) -> float:
-        """Log density of the residuals, up to a constant."""
-        if self.units < 2 or not 0 <= r < 1:
-            return 0.0
-        n, together = self.units, 1 + (self.units - 1) * r
-        logs = np.log(together) + (n - 1) * np.log1p(-r)
-        return float(-0.5 * self.periods * (logs + self.shared / together + self.own / (1 - r)))
-
-
-def common_of(residuals: FloatArray) -> Common:
-    """What residuals (T, n) say of how units err together: each about its own mean, in its own sd.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> together = common_of(rng.normal(size=(400, 1)) + rng.normal(size=(400, 5)))
-    >>> 0.4 < max((r / 100 for r in range(100)), key=together.log_density) < 0.6
-    True
-    """
-    periods, n = residuals.shape
-    if periods < 3 or n < 2:
-        return Common(1, 0.0, 0.0, 0.0)
-    about = residuals - residuals.mean(axis=0)
-    sd = np.sqrt((about**2).sum(axis=0) / (periods - 1))
-    z = about / np.where(sd > 0, sd, 1.0)
-    shared = n * z.mean(axis=1) ** 2
-    own = (z**2).sum(axis=1) - shared
-    lag = float(np.clip((z[1:] * z[:-1]).sum() / max(float((z**2).sum()), RIDGE), 0.0, 0.9))
-    free = (periods - 1) * (1 - lag**2) / (1 + lag**2)
-    return Common(n, float(shared.sum() / (periods - 1)), float(own.sum() / (periods - 1)), free)
-
-
-@dataclass(frozen=True, eq=False)
 class _Stack:
     """Every unit's rotated arrays, padded to the longest path and the most strata; padded rows weigh nothing.
 
-    ``basis`` (n, Z, K, K) eigenvectors of each covariance, ``spread`` (n, Z, K) its eigenvalues; rotated by them
-    ``gap`` (n, Z, K), ``one`` (n, Z, K), ``events`` (n, Z, K, E) which sum τ's increments, ``common`` (n, Z, K, T).
+    ``basis`` (n, Z, K, K) eigenvectors of each covariance, ``spread`` (n, Z, K) its eigenvalues and ``moved`` (n, Z, K)
+    what of them innovations move; rotated by them ``gap`` (n, Z, K), ``one`` (n, Z, K), ``events`` (n, Z, K, E) which
+    sum τ's increments, ``common`` (n, Z, K, P).
     """
 
     basis: FloatArray
     spread: FloatArray
+    moved: FloatArray
     gap: FloatArray
     one: FloatArray
     events: FloatArray
     common: FloatArray
-    root: FloatArray
-    raw_gap: FloatArray
-    raw_common: FloatArray
     log_share: FloatArray
     forms: FloatArray
     seen: AnyArray
@@ -169,12 +123,12 @@ class _Stack:
 def _stack(paths: Sequence[Path]) -> _Stack:
     n, strata = len(paths), max(len(p.share) for p in paths)
     most, events = max(len(p.event) for p in paths), 1 + max(int(p.event.max()) for p in paths)
-    times = 1 + max(int(p.periods.max()) for p in paths)
+    shared = _shared(paths)
+    times = shared[0].shape[-1]
     shape = (n, strata, most)
-    square = np.zeros((*shape, most))
-    basis, root = square.copy(), square.copy()
-    spread, gap, one, raw = (np.zeros(shape) for _ in range(4))
-    sums, common, raw_common = np.zeros((*shape, events)), np.zeros((*shape, times)), np.zeros((*shape, times))
+    basis = np.zeros((*shape, most))
+    spread, moved, gap, one = (np.zeros(shape) for _ in range(4))
+    sums, common = np.zeros((*shape, events)), np.zeros((*shape, times))
     log_share, seen, event = np.full((n, strata), -np.inf), np.zeros((n, most), dtype=bool), np.zeros((n, most), int)
     forms = np.zeros((n, strata, paths[0].forms.shape[1]))
     for i, p in enumerate(paths):
@@ -183,33 +137,35 @@ def _stack(paths: Sequence[Path]) -> _Stack:
         seen[i, :k], event[i, :k] = True, p.event
         log_share[i, : len(p.share)] = np.log(np.maximum(p.share, RIDGE))
         increments = (np.arange(events) <= p.event[:, None]).astype(float)
-        shocks = _shocks(p, times)
-        for z, covariance in enumerate(p.covariance):
+        for z, (covariance, shocks) in enumerate(zip(p.covariance, shared[i], strict=True)):
             safe = covariance + RIDGE * np.trace(covariance) / k * np.eye(k)
             values, vectors = np.linalg.eigh(safe)
-            factor = np.linalg.cholesky(safe)
+            values = np.maximum(values, RIDGE * values.max())
+            turned = vectors.T @ shocks
+            by = (turned**2).sum(axis=1)
+            turned *= np.sqrt(np.minimum(1.0, values / np.maximum(by, RIDGE * values)))[:, None]
             at = (i, z, slice(k))
-            spread[at], basis[i, z, :k, :k], root[i, z, :k, :k] = np.maximum(values, 0.0), vectors, factor
-            raw[at], raw_common[at] = p.gap[z], factor @ shocks
+            spread[at], moved[at], basis[i, z, :k, :k] = values, np.minimum(by, values), vectors
             gap[at], one[at] = vectors.T @ p.gap[z], vectors.sum(axis=0)
-            sums[at], common[at] = vectors.T @ increments, vectors.T @ raw_common[at]
-    return _Stack(basis, spread, gap, one, sums, common, root, raw, raw_common, log_share, forms, seen, event)
+            sums[at], common[at] = vectors.T @ increments, turned
+    return _Stack(basis, spread, moved, gap, one, sums, common, log_share, forms, seen, event)
 
 
-def _shocks(path: Path, times: int) -> FloatArray:
-    """(K, times) A: what iid shocks do to a post-period about the level of its pre-period, of unit covariance."""
-    found = np.zeros((len(path.periods), times))
-    found[np.arange(len(path.periods)), path.periods] = 1.0
-    if path.level:
-        found[:, path.before] -= 1 / len(path.before)
-    return np.asarray(np.linalg.solve(np.linalg.cholesky(found @ found.T), found))
+def _shared(paths: Sequence[Path]) -> list[FloatArray]:
+    """(Z, K, P) L of each unit, in a basis of the innovations that leaves out those that move no unit."""
+    # Units of measure may differ by unit, as where a log scale is carried back.
+    whole = [p.shocks for p in paths]
+    rows = np.concatenate([each.reshape(-1, each.shape[-1]) / max(np.abs(each).max(), 1e-300) for each in whole])
+    used = rows.any(axis=0)
+    values, basis = np.linalg.eigh(rows[:, used].T @ rows[:, used])
+    return [each[..., used] @ basis[:, values > SMALL * values.max()] for each in whole]
 
 
 class _Chain:
     """One chain over (z, scales); the arrays of a stratum choice are gathered once per choice."""
 
-    def __init__(self, stack: _Stack, common: Common, prior: Scales, rng: np.random.Generator) -> None:
-        self.stack, self.common, self.prior, self.rng = stack, common, prior, rng
+    def __init__(self, stack: _Stack, correlation: Correlation, prior: Scales, rng: np.random.Generator) -> None:
+        self.stack, self.correlation, self.prior, self.rng = stack, correlation, prior, rng
         self.units = len(stack.spread)
         self.alone = self.units == 1
         self.z = stack.log_share.argmax(axis=1)
@@ -224,7 +180,7 @@ class _Chain:
     def _gather(self) -> None:
         at = (np.arange(self.units), self.z)
         s = self.stack
-        self.spread, self.gap, self.one = s.spread[at], s.gap[at], s.one[at]
+        self.spread, self.moved, self.gap, self.one = s.spread[at], s.moved[at], s.gap[at], s.one[at]
         self.events, self.shared = s.events[at], s.common[at]
 
     def parts(self, at: FloatArray) -> tuple[float, float, float, float]:
@@ -244,7 +200,7 @@ class _Chain:
         """Log density of the scales with all else but z integrated out, and what the draws that follow need."""
         omega, nu, kappa, r = self.parts(at)
         seen = self.stack.seen
-        variance = (1 - r) * self.spread + nu**2
+        variance = self.spread - r * self.moved + nu**2
         weight = seen / np.where(seen, np.maximum(variance, 1e-300), 1.0)
         X = self._design(kappa, r, self.events, self.shared)
         columns = X.shape[-1]
@@ -261,7 +217,7 @@ class _Chain:
         half = np.linalg.solve(factor, b)
         squares = (weight * self.gap**2).sum() - (shrink * g**2).sum() - half @ half
         logs = -np.log(w[w > 0]).sum() + np.log1p(omega**2 * reach).sum() + 2 * np.log(np.diag(factor)).sum()
-        density = -0.5 * (squares + logs + at @ at) + self.common.log_density(r)
+        density = -0.5 * (squares + logs + at @ at) + self.correlation.log_density(at[3])
         return {"density": float(density), "factor": factor, "half": half}
 
     def step(self) -> tuple[bool, FloatArray]:
@@ -281,7 +237,7 @@ class _Chain:
         noise = self.rng.normal(size=len(factor))
         x = np.linalg.solve(factor.T, self.now["half"] + noise)
         s, rows = self.stack, np.arange(self.units)
-        weight = s.seen / np.where(s.seen, (1 - r) * self.spread + nu**2, 1.0)
+        weight = s.seen / np.where(s.seen, self.spread - r * self.moved + nu**2, 1.0)
         X = self._design(kappa, r, self.events, self.shared)
         rest = self.gap - X @ x
         reach = (weight * self.one**2).sum(axis=1)
@@ -304,7 +260,7 @@ class _Chain:
         if s.log_share.shape[1] == 1:
             return
         seen = s.seen[:, None]
-        weight = seen / np.where(seen, np.maximum((1 - r) * s.spread + nu**2, 1e-300), 1.0)
+        weight = seen / np.where(seen, np.maximum(s.spread - r * s.moved + nu**2, 1e-300), 1.0)
         rest = s.gap - self._design(kappa, r, s.events, s.common) @ x
         reach = (weight * s.one**2).sum(axis=-1)
         g = (weight * s.one * rest).sum(axis=-1)
@@ -334,14 +290,14 @@ class _Chain:
             axis=1
         )
         at = (np.arange(self.units), z)
-        common = s.raw_common[at] @ self.rng.normal(size=s.raw_common.shape[-1])
-        own = np.einsum("nkj,nj->nk", s.root[at], self.rng.normal(size=s.seen.shape))
-        return np.asarray((s.raw_gap[at] - np.sqrt(r) * common - np.sqrt(1 - r) * own)[s.seen])
+        own = np.sqrt(np.maximum(s.spread[at] - r * s.moved[at], 0.0)) * self.rng.normal(size=s.seen.shape)
+        error = np.sqrt(r) * (s.common[at] @ self.rng.normal(size=s.common.shape[-1])) + own
+        return np.asarray(np.einsum("nkj,nj->nk", s.basis[at], s.gap[at] - error)[s.seen])
 
 
 def pool(
     paths: Sequence[Path],
-    common: Common,
+    correlation: Correlation,
     prior: Scales,
     *,
     draws: int,
@@ -353,7 +309,7 @@ def pool(
     """Draw the pooled effects; of the draws one in ``every`` is kept."""
     stack = _stack(paths)
     found = [
-        _run(_Chain(stack, common, prior, np.random.default_rng(own)), draws, tune, every)
+        _run(_Chain(stack, correlation, prior, np.random.default_rng(own)), draws, tune, every)
         for own in np.random.SeedSequence(seed).spawn(chains)
     ]
     stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}

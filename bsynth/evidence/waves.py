@@ -9,8 +9,9 @@ import numpy as np
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.run import run as run_plan
-from bsynth.bayesian.waves.paths import common_to, path_of, scales_of, untreated
+from bsynth.bayesian.waves.paths import innovations_of, path_of, scales_of, untreated
 from bsynth.calibration.scores import coverage_error
+from bsynth.engines.correlation import correlation_of
 from bsynth.engines.pooling import Pooled, pool
 from bsynth.engines.simplex import solve_simplex
 from bsynth.evidence import staggered
@@ -30,7 +31,7 @@ DRAWS = Settings(draws=400, tune=400, chains=2)
 
 def run(spec: ModelSpec, work: Path, settings: Settings, *, seeds: int, minutes: float | None = None) -> Record:
     """Measure ``seeds`` worlds, or as many as begin within so many CPU ``minutes``; ``work`` keeps finished ones."""
-    store = Store(work / "waves.jsonl", key_of(spec, DRAWS.sampler() | {"world": "staggered", "version": 1}))
+    store = Store(work / "waves.jsonl", key_of(spec, DRAWS.sampler() | {"world": "staggered", "version": 2}))
     began = time.process_time()
     found: list[Record] = []
     for seed in range(seeds):
@@ -63,18 +64,18 @@ def _piece(spec: ModelSpec, seed: int) -> Record:
 def fitted(world: staggered.World, spec: ModelSpec, seed: int) -> tuple[Pooled, int]:
     """Fit each treated unit against those never treated and pool; and how many own fits passed their gate."""
     frame, n = world.frame(), len(world.starts)
-    fits, paths = [], []
+    fits, paths, series = [], [], []
     for i, start in enumerate(world.starts.tolist()):
         own = frame[(frame["unit"] == i) | (frame["unit"] >= n)]
         panel = Panel.from_long(own, unit="unit", time="time", outcome="outcome", treated=i, start=start)
         fit = run_plan(plan(panel, spec, sampling=DRAWS.at(1000 * seed + i)), progress=False)
-        periods = np.arange(start, staggered.PERIODS)
-        observed = fit.observed.values[start:]
-        at = {"periods": periods, "event": periods - start, "before": np.arange(start)}
-        paths.append(path_of(untreated(fit), observed, **at, level=spec.level.prior != "none"))
+        innovations = innovations_of(fit, np.arange(staggered.PERIODS), staggered.PERIODS)
+        event = np.arange(staggered.PERIODS - start)
+        paths.append(path_of(untreated(fit), fit.observed.values[start:], event, innovations))
+        series.append(innovations)
         fits.append(fit)
-    common = common_to(fits, [path.before for path in paths])
-    pooled = pool(paths, common, scales_of(fits), draws=DRAWS.draws, tune=TUNE, chains=DRAWS.chains, seed=seed)
+    together = correlation_of(series, seed)
+    pooled = pool(paths, together, scales_of(fits), draws=DRAWS.draws, tune=TUNE, chains=DRAWS.chains, seed=seed)
     return pooled, sum(fit.status == "ok" for fit in fits)
 
 

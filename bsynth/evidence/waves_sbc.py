@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from bsynth._base.types import FloatArray
-from bsynth.bayesian.waves.paths import Untreated, path_of
+from bsynth.bayesian.waves.paths import Untreated, path_of, strata_of
 from bsynth.engines import bayes, drift, predict
+from bsynth.engines.correlation import correlation_of
+from bsynth.engines.innovations import Innovations
 from bsynth.engines.pooling import Path as GapPath
-from bsynth.engines.pooling import Scales, common_of, pool
+from bsynth.engines.pooling import Scales, pool
 from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.sbc import DONORS, RANKS, uniformity
 from bsynth.model.design import Design
@@ -30,7 +32,7 @@ POOL = {"draws": 400, "tune": 300, "chains": 2}
 
 def run(spec: ModelSpec, work: Path, settings: Settings, *, simulations: int, minutes: float | None = None) -> Record:
     """Rank simulations, as many as begin within so many CPU ``minutes``, and return the verdict for each quantity."""
-    store = Store(work / "sbc.jsonl", key_of(spec, FITS.sampler() | {"world": "waves", "version": 1}))
+    store = Store(work / "sbc.jsonl", key_of(spec, FITS.sampler() | {"world": "waves", "version": 2}))
     began = time.process_time()
     found: list[Record] = []
     for seed in range(simulations):
@@ -62,21 +64,21 @@ def _piece(spec: ModelSpec, seed: int) -> Record:
     X = np.random.default_rng(0).normal(size=(PERIODS, DONORS))
     common, own = rng.normal(size=(2, PERIODS)), rng.normal(size=(n, 2, PERIODS))
     noise = np.sqrt(r) * common + np.sqrt(1 - r) * own
-    paths, residuals, effects, divergences = [], [], [], 0
+    paths, series, effects, divergences = [], [], [], 0
     for i, start in enumerate(STARTS):
         y = _untreated(spec, X, noise[i], shares, rng)
         event = np.arange(PERIODS - start)
         effects.append(tau[event] + omega * rng.normal() + nu * rng.normal(size=len(event)))
         y[start:] += effects[-1]
-        path, residual, diverging = _fitted(spec, y, X, start, seed * n + i)
+        path, unit, diverging = _fitted(spec, y, X, start, seed * n + i)
         paths.append(path)
-        residuals.append(residual[: min(STARTS)])
+        series.append(unit)
         divergences += diverging
     scales = Scales(
         pooling.start_sd, pooling.step_sd, pooling.unit_sd, pooling.period_sd,
         np.array(list(spec.drift.components.values())),
     )  # fmt: skip
-    pooled = pool(paths, common_of(np.column_stack(residuals)), scales, seed=seed, **POOL)
+    pooled = pool(paths, correlation_of(series, seed), scales, seed=seed, **POOL)
     first = PERIODS - STARTS[0]
     truth = {
         "overall effect": (np.concatenate(effects).mean(), pooled.effect.mean(axis=-1)),
@@ -113,8 +115,8 @@ def _untreated(
     return np.asarray(series)
 
 
-def _fitted(spec: ModelSpec, y: FloatArray, X: FloatArray, start: int, seed: int) -> tuple[GapPath, FloatArray, int]:
-    """Fit one unit on the scale of the design: its path, residuals of its pre-period, and divergences."""
+def _fitted(spec: ModelSpec, y: FloatArray, X: FloatArray, start: int, seed: int) -> tuple[GapPath, Innovations, int]:
+    """Fit one unit on the scale of the design: its path, what it says of its series, and divergences."""
     design = Design(
         y=y, X=X, n_pre=start, center=0.0, scale=1.0, donor_center=np.zeros(DONORS), donor_scale=np.ones(DONORS),
         donor_precision=None, treated_variance=np.zeros(PERIODS), treated_seen=np.ones(PERIODS),
@@ -127,9 +129,12 @@ def _fitted(spec: ModelSpec, y: FloatArray, X: FloatArray, start: int, seed: int
     assert drawn.drifting is not None
     assert drawn.form is not None
     assert drawn.form.rho is not None
-    form = drawn.drifting * (1 + (drawn.form.rho >= 1))
-    draws = Untreated(drawn.mean[:, start:], drawn.predictive[:, start:], drawn.sigma, form.astype(np.intp), 3)
-    event = np.arange(PERIODS - start)
-    path = path_of(draws, y[start:], periods=event + start, event=event, before=np.arange(start), level=True)
-    fitted = drawn.level.mean() + X @ parameters["weights"].mean(axis=0)
-    return path, (y - fitted)[:start], int(sampled.stats["diverging"].sum())
+    form = (drawn.drifting * (1 + (drawn.form.rho >= 1))).astype(np.intp)
+    draws = Untreated(drawn.mean[:, start:], drawn.predictive[:, start:], drawn.sigma, form, 3)
+    own = Innovations(
+        np.arange(PERIODS), y[:start], drawn.level[:, None] + parameters["weights"] @ X.T,
+        np.tile(drawn.sigma[:, None], PERIODS), np.where(drawn.drifting, drawn.form.q, 0.0), drawn.form.rho,
+        np.zeros(len(form)), strata_of(drawn.sigma, form), PERIODS,
+    )  # fmt: skip
+    path = path_of(draws, y[start:], np.arange(PERIODS - start), own)
+    return path, own, int(sampled.stats["diverging"].sum())

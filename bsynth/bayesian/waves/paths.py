@@ -1,16 +1,19 @@
 """What pooling takes from the own fit of each treated unit."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
 from bsynth import effects
 from bsynth._base.types import FloatArray, IntArray
-from bsynth.bayesian.result import Fit
-from bsynth.engines.pooling import Common, Path, Scales, common_of
+from bsynth.bayesian.result import Fit, panel_of
+from bsynth.engines.innovations import Innovations
+from bsynth.engines.pooling import Path, Scales
+from bsynth.model.design import make_design
+from bsynth.model.link import IDENTITY, Link
 
 FEW = 100
 """Draws of a stratum at least: of fewer a covariance says little."""
@@ -59,32 +62,32 @@ def _forms(fit: Fit) -> NDArray[np.intp]:
     return np.asarray(found, dtype=np.intp)
 
 
-def path_of(
-    draws: Untreated, observed: FloatArray, *, periods: IntArray, event: IntArray, before: IntArray, level: bool
-) -> Path:
+def path_of(draws: Untreated, observed: FloatArray, event: IntArray, own: Innovations, link: Link = IDENTITY) -> Path:
     """Return what a unit's draws say of its treated periods, by strata.
 
     Parameters
     ----------
     draws : Untreated
     observed : (K,) treated outcomes.
-    periods, event : (K,) of int
-        Place of each treated period on the calendar that all units share, and periods since the unit's start.
-    before : (n_pre,) of int
-        Places of its pre-periods.
-    level : bool
-        Whether its model has a level of its own.
+    event : (K,) of int
+        Periods since the unit's start.
+    own : Innovations
+        The series, and the strata of its draws.
+    link : Link
+        The scale of the model.
     """
-    gaps, covariances, shares, forms = [], [], [], []
-    for at in strata_of(draws.sigma, draws.form):
+    gaps, covariances, shares, forms, shocks = [], [], [], [], []
+    for at, ahead in zip(own.strata, own.ahead(), strict=True):
         centre, noise = draws.mean[at], draws.predictive[at] - draws.mean[at]
         gaps.append(observed - centre.mean(axis=0))
         # The noise of a period is independent of all others: of its covariance only the diagonal is estimated.
         covariances.append(np.atleast_2d(np.cov(centre.T)) + np.diag((noise**2).mean(axis=0)))
+        # On a log or logit scale an innovation moves the outcome by as much as the scale is steep there.
+        steep = np.exp(link.log_slope(link.forward(centre.mean(axis=0))))
+        shocks.append(steep[:, None] * ahead)
         shares.append(len(at) / len(draws.mean))
         forms.append(np.bincount(draws.form[at], minlength=draws.many) / len(at))
-    arrays = (np.stack(gaps), np.stack(covariances), np.array(shares), np.stack(forms))
-    return Path(*arrays, periods, event, before, level)
+    return Path(np.stack(gaps), np.stack(covariances), np.array(shares), np.stack(forms), event, np.stack(shocks))
 
 
 def strata_of(sigma: FloatArray, form: NDArray[np.intp]) -> list[NDArray[np.intp]]:
@@ -107,14 +110,49 @@ def strata_of(sigma: FloatArray, form: NDArray[np.intp]) -> list[NDArray[np.intp
     return found
 
 
-def common_to(fits: Sequence[Fit], before: Sequence[IntArray]) -> Common:
-    """What residuals say of how units err together, over the pre-periods (places ``before``) that all units have."""
-    shared = functools.reduce(np.intersect1d, before)
-    rows = [
-        (fit.observed - fit.synthetic()).values[: len(at)][np.isin(at, shared)]
-        for fit, at in zip(fits, before, strict=True)
-    ]
-    return common_of(np.column_stack(rows))
+def innovations_of(fit: Fit, places: IntArray, calendar: int) -> Innovations:
+    """What a fit says of its series, on the scale of the model; ``places`` of its periods among those of all units.
+
+    Empty treated cells before the start are left out. Of known cells the noise of the treated one and that of the
+    weighted donors are part of a period's noise.
+    """
+    panel, spec = panel_of(fit), fit.spec
+    design, n = make_design(panel, spec), fit.n_pre
+    posterior = fit.tree["posterior"].to_dataset()
+    flat = {str(name): _flat(values) for name, values in posterior.items() if name not in ("counterfactual", "drift")}
+    slopes = effects.variable(fit.tree, "constant_data", "slope").values
+    fitted = flat["intercept"][:, None] + (flat["weights"] * slopes) @ spec.link.forward(panel.donor_matrix).T
+    for name in effects.ADDED.values():
+        fitted = fitted + flat.get(name, 0.0)
+    # Student-t noise of scale σ has variance σ² ν / (ν − 2); of two degrees or fewer the scale stands for it.
+    heavy = spec.noise.distribution == "student-t" and spec.noise.degrees > 2
+    wide = spec.noise.degrees / (spec.noise.degrees - 2) if heavy else 1.0
+    variance = wide * flat["sigma"][:, None] ** 2 + design.scale**2 * design.treated_variance
+    if design.donor_precision is not None:
+        precision = design.donor_precision
+        sampling = np.where(precision > 0, design.scale**2 / np.where(precision > 0, precision, 1.0), 0.0)
+        variance = variance + flat["weights"] ** 2 @ sampling.T
+    nothing = np.zeros(len(flat["sigma"]))
+    drifting = flat.get("drifting", nothing + 1) > 0
+    seen = np.append(np.flatnonzero(design.treated_seen[:n]), np.arange(n, len(places)))
+    before = seen[seen < n]
+    return Innovations(
+        places[seen],
+        spec.link.forward(panel.treated_series[before]),
+        fitted[:, seen],
+        np.sqrt(variance)[:, seen],
+        np.where(drifting, flat.get("drift_sd", nothing), 0.0),
+        flat.get("rho", nothing + 1.0),
+        np.where(drifting, flat.get("slope_sd", nothing), 0.0),
+        strata_of(flat["sigma"], _forms(fit)),
+        calendar,
+    )
+
+
+def _flat(values: xr.DataArray) -> FloatArray:
+    """(S, …) draws of a variable, chains one behind the other."""
+    found = values.transpose(*effects.POSTERIOR_DIMS, ...).values
+    return np.asarray(found.reshape(-1, *found.shape[2:]))
 
 
 def scales_of(fits: Sequence[Fit]) -> Scales:

@@ -18,10 +18,11 @@ from bsynth.bayesian.plan import Plan, plan
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.run import run
 from bsynth.bayesian.waves.gate import judge, pooling_alone
-from bsynth.bayesian.waves.paths import common_to, path_of, scales_of, untreated
+from bsynth.bayesian.waves.paths import innovations_of, path_of, scales_of, untreated
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.engines import pooling
-from bsynth.engines.pooling import Common, Path, Pooled
+from bsynth.engines.correlation import Correlation, correlation_of
+from bsynth.engines.pooling import Path, Pooled
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
@@ -38,11 +39,10 @@ TUNE = 500
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Where a unit's periods stand on the calendar that all units share."""
+    """Where a unit's periods stand on the calendar that all units share, and the treated ones after its start."""
 
-    periods: IntArray
+    places: IntArray
     event: IntArray
-    before: IntArray
 
 
 def fit_waves(
@@ -96,32 +96,27 @@ def pool_fits(
     fits: Sequence[Fit], places: Sequence[Places], cells: pd.DataFrame, sampling: Sampling, *, rounds: int = 1
 ) -> tuple[Pooled, Any]:
     """Pool the effects of fits; once again with four times the draws where the draws alone fail the gate."""
+    calendar = 1 + max(int(at.places.max()) for at in places)
+    series = [innovations_of(fit, at.places, calendar) for fit, at in zip(fits, places, strict=True)]
     paths = [
-        path_of(
-            untreated(fit),
-            fit.observed.values[fit.n_pre :],
-            periods=at.periods,
-            event=at.event,
-            before=at.before,
-            level=fit.spec.level.prior != "none",
-        )
-        for fit, at in zip(fits, places, strict=True)
+        path_of(untreated(fit), fit.observed.values[fit.n_pre :], at.event, own, fit.spec.link)
+        for fit, at, own in zip(fits, places, series, strict=True)
     ]
-    common = common_to(fits, [at.before for at in places])
-    first = _draw(paths, common, fits, sampling, 1)
+    together = correlation_of(series, sampling.seed)
+    first = _draw(paths, together, fits, sampling, 1)
     found = judge(fits, cells, first, retried=False)
     if not rounds or not pooling_alone(found):
         return first, found
-    more = _draw(paths, common, fits, sampling, 4)
+    more = _draw(paths, together, fits, sampling, 4)
     return more, judge(fits, cells, more, retried=True)
 
 
-def _draw(paths: Sequence[Path], common: Common, fits: Sequence[Fit], sampling: Sampling, times: int) -> Pooled:
+def _draw(paths: Sequence[Path], together: Correlation, fits: Sequence[Fit], sampling: Sampling, times: int) -> Pooled:
     """Draw the pooled effects, ``times`` as long; every so many draws are kept."""
     seed = np.random.SeedSequence([sampling.seed, 16, times]).generate_state(1)[0]
     return pooling.pool(
         paths,
-        common,
+        together,
         scales_of(fits),
         draws=sampling.draws,
         tune=TUNE,
@@ -162,7 +157,7 @@ def _plans(
 def places_of(panel: StaggeredPanel[Panel], unit: Label, own: Panel) -> Places:
     """Where a unit's own panel stands on the calendar of all."""
     at = panel.whole.positions[panel.times.get_indexer(own.times)]
-    return Places(periods=at[own.n_pre :], event=panel.event_times(unit), before=at[: own.n_pre])
+    return Places(places=at, event=panel.event_times(unit))
 
 
 def _cells(panel: StaggeredPanel[Panel], plans: Sequence[tuple[Label, Plan]], places: Sequence[Places]) -> pd.DataFrame:
