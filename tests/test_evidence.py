@@ -350,12 +350,19 @@ def test_the_switch_costs_little_without_drift(world: str) -> None:
     assert default["90%"]["mean_width"] <= 1.25 * level["90%"]["mean_width"]
 
 
+SHORT = {"waves": ["correlation"]}
+"""Quantities whose ranks are known to leave the envelope; the model's card says so."""
+
+
 @pytest.mark.parametrize("name", list_models())
 def test_ranks_are_uniform(name: str) -> None:
     for run in part(name, "sbc")["runs"]:
         assert run["simulations"] >= 300
         outside = [quantity for quantity, one in run["quantities"].items() if not one["inside"]]
-        assert not outside, f"{name}, {run['cells']} cells: ranks of {outside} leave the envelope"
+        assert outside == SHORT.get(name, []), f"{name}, {run['cells']} cells: ranks of {outside} leave the envelope"
+    _, marker, said = (models_folder() / name / "card.md").read_text().partition("**Known to fall short.**")
+    assert bool(marker) == (name in SHORT)
+    assert all(quantity in said.partition("**Evidence.**")[0] for quantity in SHORT.get(name, []))
 
 
 @pytest.mark.parametrize("name", list(published.REFERENCES))
