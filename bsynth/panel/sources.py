@@ -1,5 +1,6 @@
 """Opening what the user gave: a frame, a CSV or Parquet file, or an Ibis table of any backend."""
 
+import functools
 import hashlib
 import os
 import re
@@ -101,7 +102,7 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
     if isinstance(data, pd.DataFrame):
         require(names_of(data), columns, "DataFrame", index=data.index.names)
         frame = pd.DataFrame({role: plain(data, name, role) for role, name in columns.items()})
-        with foreign(lambda error: PanelError(f"DataFrame: {_unread(frame, columns)}: {brief(error)}")):
+        with foreign(lambda error: _unread(frame, columns, error)):
             table = ibis.memtable(frame)
         sha = _frame_hash(frame, columns)
         return Opened(table, "DataFrame", sha, _runner(ibis.duckdb.connect().execute, "DataFrame"))
@@ -131,16 +132,20 @@ def _open_data(data: Any, columns: Mapping[str, str], *, whole: bool) -> Opened:
     return _open_native(frame, columns, whole=whole)
 
 
-def _unread(frame: pd.DataFrame, columns: Mapping[str, str]) -> str:
-    """Which column has a type that no table can be made of."""
+def _unread(frame: pd.DataFrame, columns: Mapping[str, str], error: Exception) -> PanelError:
+    """Name the column of which no table can be made; where each by itself can, say what all of them met."""
     import pyarrow as pa
 
-    for role in frame:
-        try:
-            pa.Table.from_pandas(frame[[role]])
-        except Exception:  # noqa: BLE001  # whichever way it fails, this is the column
-            return f"column {columns[str(role)]!r} has values that cannot be read"
-    return "a column has a type that cannot be read"
+    def named(role: str, found: Exception) -> PanelError:
+        return PanelError(f"DataFrame: column {columns[role]!r} has values that cannot be read: {brief(found)}")
+
+    try:
+        for role in map(str, frame):
+            with foreign(functools.partial(named, role)):
+                pa.Table.from_pandas(frame[[role]])
+    except PanelError as first:
+        return first
+    return PanelError(f"DataFrame: a column has a type that cannot be read: {brief(error)}")
 
 
 def _is_address(data: Any) -> bool:
