@@ -17,8 +17,8 @@ from bsynth.calibration.waves import calibrate_waves, draw_patterns
 from bsynth.engines import drift, pooling
 from bsynth.engines.correlation import UNKNOWN, Correlation, correlation_of
 from bsynth.engines.innovations import Innovations, Sizes
-from bsynth.engines.pooling import Path as GapPath
 from bsynth.engines.pooling import Scales, pool
+from bsynth.engines.stacks import Path as GapPath
 from bsynth.errors import PanelError, SpecError
 from bsynth.evidence.staggered import simulate
 
@@ -35,7 +35,7 @@ def _paths(
         k = np.arange(periods - start)
         gap = effect + sd * rng.normal(size=len(k))
         covariance, shocks = sd**2 * np.eye(len(k)), np.eye(periods)[start:]
-        found.append(GapPath(gap[None], covariance[None], np.ones(1), np.ones((1, 1)), k, shocks[None]))
+        found.append(GapPath(gap[None], covariance[None], np.ones(1), np.ones((1, 1)), k, start + k, shocks[None]))
     return found
 
 
@@ -116,8 +116,8 @@ def test_covariance_of_a_unit_is_what_its_own_fit_said() -> None:
     root = np.linalg.cholesky(0.8 ** np.abs(np.subtract.outer(np.arange(K), np.arange(K))))
     k, shocks = np.arange(K), np.eye(16) - 0.1 * (np.arange(16) < 10)
     paths = [
-        GapPath(np.zeros((1, K)), (root @ root.T)[None], np.ones(1), np.ones((1, 1)), k, shocks[None, 10:]),
-        GapPath(np.zeros((1, 3)), np.eye(3)[None], np.ones(1), np.ones((1, 1)), k[:3], shocks[None, 13:]),
+        GapPath(np.zeros((1, K)), (root @ root.T)[None], np.ones(1), np.ones((1, 1)), k, k, shocks[None, 10:]),
+        GapPath(np.zeros((1, 3)), np.eye(3)[None], np.ones(1), np.ones((1, 1)), k[:3], k[3:6], shocks[None, 13:]),
     ]
     common = rng.normal(size=(50, 1))
     found = _pool(paths, common + 0.3 * rng.normal(size=(50, 2)), draws=3000)

@@ -21,49 +21,26 @@ keeps its own variance. What the pre-period says of r (`bsynth.engines.correlati
 probabilities that each unit's own fit gave them: what one unit shows of drift the others take into account.
 
 Everything is normal given (z, κ, ω, ν, r): these are sampled with τ, g, u and v integrated out, which then follow
-exactly.
+exactly. Long paths are pooled in blocks of periods (`bsynth.engines.stacks`).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 from bsynth._base.types import AnyArray, FloatArray, IntArray
 from bsynth.engines.correlation import Correlation
 from bsynth.engines.innovations import RIDGE
+from bsynth.engines.stacks import Path, Stack, stack
 
 STEPS = 4
 """Random-walk steps of the scales in each draw."""
 TARGET = 0.3
 """Acceptance rate that their size aims at."""
-SMALL = 1e-6
-"""Share of the largest variance that an innovation must have to count."""
 CONCENTRATION = 2.0
 """Units that the prior of the shares is worth: where a drift has probability ½, its share is uniform."""
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """What the own fit of a unit says of its K treated periods.
-
-    Attributes
-    ----------
-    gap : (Z, K) observed less the mean untreated path, of each stratum.
-    covariance : (Z, K, K) of the untreated path.
-    share : (Z,) probability of each stratum.
-    forms : (Z, F) share of each form of the drift among its draws.
-    event : (K,) periods since the start, from 0.
-    shocks : (Z, K, P) L, what standard innovations that all units share would do to it, in each stratum.
-    """
-
-    gap: FloatArray
-    covariance: FloatArray
-    share: FloatArray
-    forms: FloatArray
-    event: IntArray
-    shocks: FloatArray
 
 
 @dataclass(frozen=True)
@@ -89,6 +66,7 @@ class Pooled:
     event : (chain, draw, K) τ_k.
     unit : (chain, draw, units) u_i.
     scales : ``unit_sd``, ``period_sd``, ``step_sd``, ``correlation``, (chain, draw), as far as there are any.
+    block : periods since the start that share one τ.
     """
 
     effect: FloatArray
@@ -96,75 +74,13 @@ class Pooled:
     event: FloatArray
     unit: FloatArray
     scales: dict[str, FloatArray]
-
-
-@dataclass(frozen=True, eq=False)
-class _Stack:
-    """Every unit's rotated arrays, padded to the longest path and the most strata; padded rows weigh nothing.
-
-    ``basis`` (n, Z, K, K) eigenvectors of each covariance, ``spread`` (n, Z, K) its eigenvalues and ``moved`` (n, Z, K)
-    what of them innovations move; rotated by them ``gap`` (n, Z, K), ``one`` (n, Z, K), ``events`` (n, Z, K, E) which
-    sum τ's increments, ``common`` (n, Z, K, P).
-    """
-
-    basis: FloatArray
-    spread: FloatArray
-    moved: FloatArray
-    gap: FloatArray
-    one: FloatArray
-    events: FloatArray
-    common: FloatArray
-    log_share: FloatArray
-    forms: FloatArray
-    seen: AnyArray
-    event: IntArray
-
-
-def _stack(paths: Sequence[Path]) -> _Stack:
-    n, strata = len(paths), max(len(p.share) for p in paths)
-    most, events = max(len(p.event) for p in paths), 1 + max(int(p.event.max()) for p in paths)
-    shared = _shared(paths)
-    times = shared[0].shape[-1]
-    shape = (n, strata, most)
-    basis = np.zeros((*shape, most))
-    spread, moved, gap, one = (np.zeros(shape) for _ in range(4))
-    sums, common = np.zeros((*shape, events)), np.zeros((*shape, times))
-    log_share, seen, event = np.full((n, strata), -np.inf), np.zeros((n, most), dtype=bool), np.zeros((n, most), int)
-    forms = np.zeros((n, strata, paths[0].forms.shape[1]))
-    for i, p in enumerate(paths):
-        k = len(p.event)
-        forms[i, : len(p.share)] = p.forms
-        seen[i, :k], event[i, :k] = True, p.event
-        log_share[i, : len(p.share)] = np.log(np.maximum(p.share, RIDGE))
-        increments = (np.arange(events) <= p.event[:, None]).astype(float)
-        for z, (covariance, shocks) in enumerate(zip(p.covariance, shared[i], strict=True)):
-            safe = covariance + RIDGE * np.trace(covariance) / k * np.eye(k)
-            values, vectors = np.linalg.eigh(safe)
-            values = np.maximum(values, RIDGE * values.max())
-            turned = vectors.T @ shocks
-            by = (turned**2).sum(axis=1)
-            turned *= np.sqrt(np.minimum(1.0, values / np.maximum(by, RIDGE * values)))[:, None]
-            at = (i, z, slice(k))
-            spread[at], moved[at], basis[i, z, :k, :k] = values, np.minimum(by, values), vectors
-            gap[at], one[at] = vectors.T @ p.gap[z], vectors.sum(axis=0)
-            sums[at], common[at] = vectors.T @ increments, turned
-    return _Stack(basis, spread, moved, gap, one, sums, common, log_share, forms, seen, event)
-
-
-def _shared(paths: Sequence[Path]) -> list[FloatArray]:
-    """(Z, K, P) L of each unit, in a basis of the innovations that leaves out those that move no unit."""
-    # Units of measure may differ by unit, as where a log scale is carried back.
-    whole = [p.shocks for p in paths]
-    rows = np.concatenate([each.reshape(-1, each.shape[-1]) / max(np.abs(each).max(), 1e-300) for each in whole])
-    used = rows.any(axis=0)
-    values, basis = np.linalg.eigh(rows[:, used].T @ rows[:, used])
-    return [each[..., used] @ basis[:, values > SMALL * values.max()] for each in whole]
+    block: int
 
 
 class _Chain:
     """One chain over (z, scales); the arrays of a stratum choice are gathered once per choice."""
 
-    def __init__(self, stack: _Stack, correlation: Correlation, prior: Scales, rng: np.random.Generator) -> None:
+    def __init__(self, stack: Stack, correlation: Correlation, prior: Scales, rng: np.random.Generator) -> None:
         self.stack, self.correlation, self.prior, self.rng = stack, correlation, prior, rng
         self.units = len(stack.spread)
         self.alone = self.units == 1
@@ -181,7 +97,7 @@ class _Chain:
         at = (np.arange(self.units), self.z)
         s = self.stack
         self.spread, self.moved, self.gap, self.one = s.spread[at], s.moved[at], s.gap[at], s.one[at]
-        self.events, self.shared = s.events[at], s.common[at]
+        self.columns = s.columns[at]
 
     def parts(self, at: FloatArray) -> tuple[float, float, float, float]:
         """ω, ν, κ, r of their normal scores; one unit alone has no others to differ from or to err with."""
@@ -190,31 +106,34 @@ class _Chain:
         omega, nu, kappa = (np.array([p.unit, p.period, p.step]) * special.ndtri(0.5 + 0.5 * upper[:3])).tolist()
         return (0.0, nu, kappa, 0.0) if self.alone else (omega, nu, kappa, float(upper[3]))
 
-    def _design(self, kappa: float, r: float, events: FloatArray, shared: FloatArray) -> FloatArray:
-        """Columns (…, P) of what all units share, each of unit prior variance."""
-        scale = np.full(events.shape[-1], kappa)
-        scale[0] = self.prior.start
-        return np.concatenate([events * scale, np.sqrt(r) * shared], axis=-1)
+    def _sizes(self, kappa: float, r: float) -> FloatArray:
+        """(E + P,) prior sd of what all units share: of τ's increments, and of what innovations do."""
+        s = self.stack
+        found = np.full(s.columns.shape[-1], np.sqrt(r))
+        found[: s.events] = kappa * np.sqrt(s.length)
+        found[0] = self.prior.start
+        return found
+
+    def _weight(self, spread: FloatArray, moved: FloatArray, nu: float, r: float) -> FloatArray:
+        """Precision of each row given what units share and u; zero for padding."""
+        seen = self.stack.seen if spread.ndim == 2 else self.stack.seen[:, None]
+        return np.asarray(seen / np.where(seen, np.maximum(spread - r * moved + nu**2, 1e-300), 1.0))
 
     def _evaluate(self, at: FloatArray) -> dict[str, AnyArray | float]:
         """Log density of the scales with all else but z integrated out, and what the draws that follow need."""
         omega, nu, kappa, r = self.parts(at)
-        seen = self.stack.seen
-        variance = self.spread - r * self.moved + nu**2
-        weight = seen / np.where(seen, np.maximum(variance, 1e-300), 1.0)
-        X = self._design(kappa, r, self.events, self.shared)
-        columns = X.shape[-1]
-        flat, w = X.reshape(-1, columns), weight.ravel()
-        A = np.eye(columns) + flat.T @ (w[:, None] * flat)
-        b = flat.T @ (w * self.gap.ravel())
-        reach = (weight * self.one**2).sum(axis=1)
+        weight = self._weight(self.spread, self.moved, nu, r)
+        size, count = self._sizes(kappa, r), self.columns.shape[-1]
+        w, weighed = weight.ravel(), weight * self.one
+        reach = (weighed * self.one).sum(axis=1)
         shrink = omega**2 / (1 + omega**2 * reach)
-        a = np.einsum("nk,nkp->np", weight * self.one, X)
-        g = (weight * self.one * self.gap).sum(axis=1)
-        A -= (a * shrink[:, None]).T @ a
-        b -= a.T @ (shrink * g)
+        a = (weighed[:, None, :] @ self.columns)[:, 0]
+        g = (weighed * self.gap).sum(axis=1)
+        rows = np.sqrt(w)[:, None] * self.columns.reshape(-1, count)
+        A = np.eye(count) + np.outer(size, size) * (rows.T @ rows - a.T @ (shrink[:, None] * a))
+        b = size * (rows.T @ (np.sqrt(w) * self.gap.ravel()) - a.T @ (shrink * g))
         factor = np.linalg.cholesky(A)
-        half = np.linalg.solve(factor, b)
+        half = linalg.solve_triangular(factor, b, lower=True, check_finite=False)
         squares = (weight * self.gap**2).sum() - (shrink * g**2).sum() - half @ half
         logs = -np.log(w[w > 0]).sum() + np.log1p(omega**2 * reach).sum() + 2 * np.log(np.diag(factor)).sum()
         density = -0.5 * (squares + logs + at @ at) + self.correlation.log_density(at[3])
@@ -235,11 +154,11 @@ class _Chain:
         factor = self.now["factor"]
         assert not isinstance(factor, float)
         noise = self.rng.normal(size=len(factor))
-        x = np.linalg.solve(factor.T, self.now["half"] + noise)
-        s, rows = self.stack, np.arange(self.units)
-        weight = s.seen / np.where(s.seen, self.spread - r * self.moved + nu**2, 1.0)
-        X = self._design(kappa, r, self.events, self.shared)
-        rest = self.gap - X @ x
+        size = self._sizes(kappa, r)
+        x = size * linalg.solve_triangular(factor.T, self.now["half"] + noise, check_finite=False)
+        s = self.stack
+        weight = self._weight(self.spread, self.moved, nu, r)
+        rest = self.gap - self.columns @ x
         reach = (weight * self.one**2).sum(axis=1)
         spread = omega**2 / (1 + omega**2 * reach)
         mean = spread * (weight * self.one * rest).sum(axis=1)
@@ -247,21 +166,27 @@ class _Chain:
         rest = rest - self.one * u[:, None]
         v = nu**2 * weight * rest
         v += np.sqrt(np.maximum(nu**2 * (1 - nu**2 * weight), 0.0)) * s.seen * self.rng.normal(size=v.shape)
-        own = np.einsum("nkj,nj->nk", s.basis[rows, self.z], v)
-        increments = x[: s.events.shape[-1]] * np.append(self.prior.start, np.full(s.events.shape[-1] - 1, kappa))
-        tau = np.cumsum(increments)
-        effect = (tau[s.event] + u[:, None] + own)[s.seen]
-        self._strata(omega, nu, kappa, r, x)
-        return {"event": tau, "unit": u, "effect": effect, "unpooled": self._unpooled(r)}
+        tau = np.repeat(np.cumsum(x[: s.events]), s.length)[: 1 + int(s.event.max())]
+        effect = tau[s.event] + u[:, None] + self._periods(self.z, v)
+        if s.within is not None:
+            error = self.gap - self.columns[..., : s.events] @ x[: s.events] - self.one * u[:, None] - v
+            effect += s.within.draw(self.z, error, nu, r, self.rng)
+        self._strata(omega, nu, r, x)
+        return {"event": tau, "unit": u, "effect": effect[s.cells], "unpooled": self._unpooled(r)}
 
-    def _strata(self, omega: float, nu: float, kappa: float, r: float, x: FloatArray) -> None:
+    def _periods(self, z: IntArray, rotated: FloatArray) -> FloatArray:
+        """(n, K) what rotated rows (n, R) are in periods."""
+        s, units = self.stack, np.arange(self.units)
+        turned = (s.basis[units, z] @ rotated[:, :, None])[:, :, 0]
+        return np.asarray(s.part * turned[units[:, None], s.row])
+
+    def _strata(self, omega: float, nu: float, r: float, x: FloatArray) -> None:
         """Draw each unit's stratum given what units share, with its own effect integrated out."""
         s = self.stack
         if s.log_share.shape[1] == 1:
             return
-        seen = s.seen[:, None]
-        weight = seen / np.where(seen, np.maximum(s.spread - r * s.moved + nu**2, 1e-300), 1.0)
-        rest = s.gap - self._design(kappa, r, s.events, s.common) @ x
+        weight = self._weight(s.spread, s.moved, nu, r)
+        rest = s.gap - s.columns @ x
         reach = (weight * s.one**2).sum(axis=-1)
         g = (weight * s.one * rest).sum(axis=-1)
         squares = (weight * rest**2).sum(axis=-1) - omega**2 / (1 + omega**2 * reach) * g**2
@@ -291,8 +216,12 @@ class _Chain:
         )
         at = (np.arange(self.units), z)
         own = np.sqrt(np.maximum(s.spread[at] - r * s.moved[at], 0.0)) * self.rng.normal(size=s.seen.shape)
-        error = np.sqrt(r) * (s.common[at] @ self.rng.normal(size=s.common.shape[-1])) + own
-        return np.asarray(np.einsum("nkj,nj->nk", s.basis[at], s.gap[at] - error)[s.seen])
+        common = s.columns[at][..., s.events :]
+        error = np.sqrt(r) * (common @ self.rng.normal(size=common.shape[-1])) + own
+        effect = self._periods(z, s.gap[at] - error)
+        if s.within is not None:
+            effect += s.within.draw(z, error, np.inf, r, self.rng)
+        return effect[s.cells]
 
 
 def pool(
@@ -307,9 +236,9 @@ def pool(
     every: int = 1,
 ) -> Pooled:
     """Draw the pooled effects; of the draws one in ``every`` is kept."""
-    stack = _stack(paths)
+    side_by_side = stack(paths)
     found = [
-        _run(_Chain(stack, correlation, prior, np.random.default_rng(own)), draws, tune, every)
+        _run(_Chain(side_by_side, correlation, prior, np.random.default_rng(own)), draws, tune, every)
         for own in np.random.SeedSequence(seed).spawn(chains)
     ]
     stacked = {name: np.stack([each[name] for each in found]) for name in found[0]}
@@ -317,9 +246,9 @@ def pool(
     scales = dict(zip(("unit_sd", "period_sd", "step_sd", "correlation"), values, strict=True))
     if len(paths) == 1:
         del scales["unit_sd"], scales["correlation"]
-    if stack.events.shape[-1] == 1:
+    if side_by_side.events == 1:
         del scales["step_sd"]
-    return Pooled(scales=scales, **stacked)
+    return Pooled(scales=scales, block=side_by_side.length, **stacked)
 
 
 def _run(chain: _Chain, draws: int, tune: int, every: int) -> dict[str, FloatArray]:

@@ -16,8 +16,8 @@ from bsynth.bayesian.waves.paths import Untreated, path_of, strata_of
 from bsynth.engines import bayes, drift, predict
 from bsynth.engines.correlation import correlation_of
 from bsynth.engines.innovations import Innovations
-from bsynth.engines.pooling import Path as GapPath
 from bsynth.engines.pooling import Scales, pool
+from bsynth.engines.stacks import Path as GapPath
 from bsynth.evidence.record import Settings, key_of, measure
 from bsynth.evidence.sbc import DONORS, RANKS, uniformity
 from bsynth.model.design import Design

@@ -11,7 +11,8 @@ from bsynth import effects
 from bsynth._base.types import FloatArray, IntArray
 from bsynth.bayesian.result import Fit, panel_of
 from bsynth.engines.innovations import Innovations
-from bsynth.engines.pooling import Path, Scales
+from bsynth.engines.pooling import Scales
+from bsynth.engines.stacks import Path
 from bsynth.model.design import make_design
 from bsynth.model.link import IDENTITY, Link
 
@@ -87,7 +88,15 @@ def path_of(draws: Untreated, observed: FloatArray, event: IntArray, own: Innova
         shocks.append(steep[:, None] * ahead)
         shares.append(len(at) / len(draws.mean))
         forms.append(np.bincount(draws.form[at], minlength=draws.many) / len(at))
-    return Path(np.stack(gaps), np.stack(covariances), np.array(shares), np.stack(forms), event, np.stack(shocks))
+    return Path(
+        gap=np.stack(gaps),
+        covariance=np.stack(covariances),
+        share=np.array(shares),
+        forms=np.stack(forms),
+        event=event,
+        places=own.places[own.n_pre :],
+        shocks=np.stack(shocks),
+    )
 
 
 def strata_of(sigma: FloatArray, form: NDArray[np.intp]) -> list[NDArray[np.intp]]:

@@ -52,6 +52,8 @@ class WavesFit(Pictured):
     provenance : Provenance
     skipped : tuple of (unit, reason)
         Treated units without a fit of their own.
+    block : int
+        Periods since the start that share one τ: more than one where paths are long (`bsynth.engines.stacks`).
     """
 
     panel: StaggeredPanel[Panel]
@@ -66,6 +68,7 @@ class WavesFit(Pictured):
     diagnostics: Diagnostics
     provenance: Provenance
     skipped: tuple[tuple[Label, str], ...] = ()
+    block: int = 1
 
     @property
     def status(self) -> Status:
@@ -213,7 +216,12 @@ class WavesFit(Pictured):
         alone = (
             "All units start in one period, so that an effect cannot be told from a shock that hits all of them then."
         )
-        return (*skipped, *([said] if said else []), *([alone] if few else []), *self.panel.notes())
+        blocks = (
+            f"Periods since the start are pooled in blocks of {self.block}, each with one mean effect over units: so "
+            "many one by one would take hours."
+        )
+        said_too = [said] * bool(said) + [alone] * few + [blocks] * (self.block > 1)
+        return (*skipped, *said_too, *self.panel.notes())
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data: beside the face of every result pooling, scales, weights and diagnostics."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from bsynth._base.plain import show
 from bsynth._base.progress import status
@@ -22,8 +23,9 @@ from bsynth.bayesian.waves.paths import innovations_of, path_of, scales_of, untr
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.engines import pooling
 from bsynth.engines.correlation import Correlation, correlation_of
-from bsynth.engines.pooling import Path, Pooled
+from bsynth.engines.pooling import Pooled
 from bsynth.engines.sampling import Sampling, resolve
+from bsynth.engines.stacks import Path
 from bsynth.errors import PanelError, SpecError, UnreliableWarning
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.spec import ModelSpec
@@ -86,6 +88,7 @@ def fit_waves(
         diagnostics=diagnostics,
         provenance=_provenance(fits[0], chosen, time.perf_counter() - began),
         skipped=skipped,
+        block=pooled.block,
     )
     if found.status == "unreliable":
         warnings.warn(f"fit of {spec.name!r} is unreliable: {diagnostics.failed()}", UnreliableWarning, stacklevel=4)
@@ -96,19 +99,21 @@ def pool_fits(
     fits: Sequence[Fit], places: Sequence[Places], cells: pd.DataFrame, sampling: Sampling, *, rounds: int = 1
 ) -> tuple[Pooled, Any]:
     """Pool the effects of fits; once again with four times the draws where the draws alone fail the gate."""
-    calendar = 1 + max(int(at.places.max()) for at in places)
-    series = [innovations_of(fit, at.places, calendar) for fit, at in zip(fits, places, strict=True)]
-    paths = [
-        path_of(untreated(fit), fit.observed.values[fit.n_pre :], at.event, own, fit.spec.link)
-        for fit, at, own in zip(fits, places, series, strict=True)
-    ]
-    together = correlation_of(series, sampling.seed)
-    first = _draw(paths, together, fits, sampling, 1)
-    found = judge(fits, cells, first, retried=False)
-    if not rounds or not pooling_alone(found):
-        return first, found
-    more = _draw(paths, together, fits, sampling, 4)
-    return more, judge(fits, cells, more, retried=True)
+    # Many small matrices: more threads than one cost, and on a busy machine by far.
+    with threadpool_limits(limits=1):
+        calendar = 1 + max(int(at.places.max()) for at in places)
+        series = [innovations_of(fit, at.places, calendar) for fit, at in zip(fits, places, strict=True)]
+        paths = [
+            path_of(untreated(fit), fit.observed.values[fit.n_pre :], at.event, own, fit.spec.link)
+            for fit, at, own in zip(fits, places, series, strict=True)
+        ]
+        together = correlation_of(series, sampling.seed)
+        first = _draw(paths, together, fits, sampling, 1)
+        found = judge(fits, cells, first, retried=False)
+        if not rounds or not pooling_alone(found):
+            return first, found
+        more = _draw(paths, together, fits, sampling, 4)
+        return more, judge(fits, cells, more, retried=True)
 
 
 def _draw(paths: Sequence[Path], together: Correlation, fits: Sequence[Fit], sampling: Sampling, times: int) -> Pooled:
