@@ -1,7 +1,9 @@
 """The Bayesian verb on real input: invariances, the gate, the file format."""
 
+import gc
 import json
 import warnings
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,21 @@ def test_saves_and_loads_without_loss(rollout_fit: bs.Fit, tmp_path: Path) -> No
 def test_seed_gives_the_same_draws(prop99_panel: bs.Panel) -> None:
     a, b = (bs.fit(prop99_panel, "level", seed=5, **TINY) for _ in range(2))
     assert a.effects().drop(columns="seconds").equals(b.effects().drop(columns="seconds"))
+
+
+def test_fits_that_nobody_holds_give_their_memory_back(prop99_panel: bs.Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop over many fits is as large as a few of them, also where Python sees too few objects to collect."""
+    monkeypatch.setattr("bsynth.bayesian.run.SWEEP", 1 << 20)
+    gc.disable()
+    try:
+        alive = []
+        for seed in range(4):
+            fit = bs.fit(prop99_panel, "level", draws=300, seed=seed, progress=False)
+            alive.append(weakref.ref(fit.tree))
+        assert fit.tree is alive[-1]()
+        assert [each() for each in alive[:2]] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_units_of_measure(prop99_panel: bs.Panel, prop99_fit: bs.Fit) -> None:

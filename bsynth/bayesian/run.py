@@ -1,5 +1,6 @@
 """A plan carried out: draws, their gate, and what is drawn further where it fails."""
 
+import gc
 import time
 import warnings
 from dataclasses import replace
@@ -20,6 +21,17 @@ from bsynth.pieces import run_pieces
 
 RHAT_APART = 1.05
 """R-hat above which chains have not met, and more draws would not make up for those there are."""
+SWEEP = 1 << 25
+"""Bytes of draws after which fits that nobody holds any more are looked for."""
+_made = [0]
+
+
+def _sweep(made: int) -> None:
+    """Give memory back in time: the trees of fits are cycles, and Python collects these by objects, not by bytes."""
+    _made[0] += made
+    if _made[0] > SWEEP:
+        _made[0] = 0
+        gc.collect()
 
 
 def with_choice(found: Fit, chosen: str) -> Fit:
@@ -33,6 +45,7 @@ def run(request: Plan, *, progress: bool = True, rounds: int = RETRIES) -> Fit:
     whole = _averaged if averaging.is_averaged(request.spec) else _gated
     result = whole(request, progress=progress, rounds=rounds)
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
+    _sweep(result.tree.nbytes)
     if result.status == "unreliable":
         warnings.warn(
             f"fit of {request.spec.name!r} is unreliable: {result.diagnostics.failed()}",
