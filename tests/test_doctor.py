@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,13 @@ def test_threads_of_linear_algebra(given: dict[str, str], mark: str) -> None:
     assert doctor.threads(given).mark == mark
 
 
+def test_what_a_command_sets_itself_is_not_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in doctor.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    (line,) = [line for line in CliRunner().invoke(main, ["doctor"]).stdout.splitlines() if "linear algebra" in line]
+    assert line.startswith("slow  linear algebra: one thread in commands, but in Python as many threads as it likes")
+
+
 def test_a_crowded_machine_and_a_full_disk_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 0.0, 0.0))
     assert doctor.cores().mark == "slow"
@@ -129,3 +137,23 @@ def test_a_crowded_machine_and_a_full_disk_are_said(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(doctor, "LEAST_ROOM", 1 << 60)
     assert doctor.room(tmp_path, "this folder").mark == "slow"
     assert doctor.room(Path("/proc/nowhere"), "this folder").mark == "wrong"
+
+
+@pytest.mark.parametrize(("given", "seen"), [("", "1 [1]"), ("2", "2 [2]")])
+def test_commands_keep_linear_algebra_to_one_thread(monkeypatch: pytest.MonkeyPatch, given: str, seen: str) -> None:
+    """Also in libraries that are loaded only while the command runs; what the environment says holds."""
+    script = (
+        "import os, click; from bsynth.cli import main\n"
+        "@main.command()\n"
+        "def look():\n"
+        "    import scipy.linalg, threadpoolctl\n"
+        "    blas = [each['num_threads'] for each in threadpoolctl.threadpool_info() if each['user_api'] == 'blas']\n"
+        "    print(os.environ['OMP_NUM_THREADS'], sorted(set(blas)))\n"
+        "main(['look'])\n"
+    )
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == seen or (os.cpu_count() or 1) < int(seen[0]), done.stderr

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, Never
 
 import click
+from threadpoolctl import threadpool_limits
 
 from bsynth.errors import BsynthError, EngineWarning, FitError, nearest
 
@@ -26,6 +27,8 @@ TRACEBACK = "BSYNTH_TRACEBACK"
 SWEPT = 100_000
 """New objects from which a command looks for those that nothing reaches: each look costs a command that imports and
 draws as much as it makes, and takes a tenth of its time at Python's own 700."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What says how many threads linear algebra takes; each library reads its own, and all of them the first."""
 _GOES_ON, _ASKED = f"{__name__}.goes_on", f"{__name__}.asked"
 
 
@@ -57,6 +60,24 @@ def seldom_swept() -> Iterator[None]:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra to one thread, unless the environment says how many: matrices are too small for more.
+
+    On a busy machine several of them wait for each other, and a command takes a tenth longer to many times as long.
+    """
+    if any(os.environ.get(name) for name in THREADS):
+        yield
+        return
+    # What is loaded later reads the environment, and so do worker processes.
+    os.environ[THREADS[0]] = "1"
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        del os.environ[THREADS[0]]
+
+
+@contextmanager
 def heeding_terminate() -> Iterator[None]:
     """Have SIGTERM end a command as Ctrl-C does: what it holds is put away, and it says so."""
     if threading.current_thread() is not threading.main_thread():
@@ -75,6 +96,12 @@ def heeding_terminate() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def given_threads() -> dict[str, str]:
+    """What the environment said of threads, before a command said it itself."""
+    said = click.get_current_context().meta[THREADS[0]]
+    return {name: os.environ[name] for name in THREADS if said and os.environ.get(name)}
+
+
 def goes_on(words: str) -> None:
     """Say, from within a command, how it goes on after it is stopped."""
     click.get_current_context().meta[_GOES_ON] = words
@@ -86,7 +113,8 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a warning that fits take longer is one line, too."""
         try:
-            with seldom_swept(), warnings.catch_warnings():
+            ctx.meta[THREADS[0]] = any(os.environ.get(name) for name in THREADS)
+            with seldom_swept(), one_thread(), warnings.catch_warnings():
                 shown = warnings.showwarning
 
                 def one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:

@@ -16,13 +16,11 @@ import click
 
 from bsynth._base.request import check_folder
 from bsynth._base.versions import PACKAGES
-from bsynth.cli.base import BROKEN
+from bsynth.cli.base import BROKEN, THREADS, given_threads
 from bsynth.errors import BsynthError
 from bsynth.text.numbers import count, fixed
 
 type Mark = Literal["ok", "slow", "wrong"]
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What says how many threads linear algebra takes; each library reads its own, and all of them the first."""
 CROWDED = 2
 """Processes at work for each core from which fits wait for others."""
 LEAST_ROOM = 1 << 28
@@ -63,7 +61,7 @@ def examined() -> Iterator[Line]:
     yield machine_code()
     yield byte_code(Path(__file__).parent.parent)
     yield cores()
-    yield threads(os.environ)
+    yield threads(given_threads())
     yield room(Path(tempfile.gettempdir()), "temporary files")
     yield room(Path.cwd(), "this folder")
 
@@ -149,7 +147,8 @@ def threads(environment: Mapping[str, str]) -> Line:
     if any(value == "1" for value in given.values()):
         return Line("ok", what, "one thread, as its small matrices need")
     said = ", ".join(f"{name}={value}" for name, value in given.items()) or f"{THREADS[0]} is not set"
-    return Line("slow", what, f"as many threads as it likes, which fits side by side pay for ({said}); set it to 1")
+    words = f"as many threads as it likes, which fits side by side pay for ({said}); set it to 1"
+    return Line("slow", what, words if given else f"one thread in commands, but in Python {words}")
 
 
 def room(folder: Path, what: str) -> Line:
