@@ -1,5 +1,6 @@
 """Several treated units: means of donors stand beside a mean of units, not single donors."""
 
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.calibration import players
+from bsynth.calibration import players, usable_donors
 from bsynth.calibration.groups import Group, draw_groups
 from bsynth.panel.groups import group_size, separate
 
@@ -161,14 +162,69 @@ def test_all_groups_are_taken_where_there_are_few() -> None:
     assert "take it with care" in " ".join(bs.placebo_space(shifted, "did", groups=500).sentences())
 
 
-def test_means_that_others_reproduce_leave_single_donors() -> None:
+def _treated_more(panel: bs.Panel, effect: float) -> bs.Panel:
+    """The same panel, with this much more of each treated unit from the start on."""
+    moved = panel.outcome.copy()
+    moved[panel.n_pre :, : panel.n_treated] += effect
+    frame = pd.DataFrame(moved, columns=panel.units)
+    return bs.Panel.from_wide(frame, treated=list(panel.treated), start=panel.n_pre)
+
+
+@pytest.mark.parametrize(("donors", "groups"), [(6, 3), (6, 15), (9, 20), (12, 40)])
+def test_care_is_asked_for_where_overlap_alone_makes_p_small(donors: int, groups: int) -> None:
+    """Whatever the rank: where as many separate placebos as these are worth could show no p as small."""
+    panel = _panel(2, donors)
+    for effect in np.linspace(0.0, 3.0, 13):
+        found = bs.placebo_space(_treated_more(panel, effect), "did", groups=groups, seed=1)
+        worth, p = separate(found.members), float(found.ranks.loc["mean_gap", "p"])
+        assert ("take it with care" in " ".join(found.notes())) == (p < 1 / (worth + 1) - 1e-12)
+
+
+def test_groups_that_fit_badly_count_for_nothing() -> None:
+    found = bs.placebo_space(_panel(2, 8), "did", groups=28)
+    limit = float(found.table["pre_rmspe"].median() / found.estimate.pre_rmspe) ** 2
+    filtered = bs.placebo_space(_panel(2, 8), "did", groups=28, max_pre_mspe=limit)
+    kept = [members for members, use in zip(filtered.members, filtered.table["kept"], strict=True) if use]
+    assert round(separate(kept)) != round(separate(filtered.members))
+    assert f"tell as much as about {round(separate(kept))} separate ones" in filtered.notes()[0]
+
+
+def test_groups_smaller_than_the_treated_are_explained() -> None:
+    smaller, alike = (bs.placebo_space(_panel(4, donors), "did", groups=10).notes()[0] for donors in (9, 12))
+    assert "means of 3 donors" in smaller
+    assert "more would not leave twice as many to match them" in smaller
+    assert "means of 4 donors" in alike
+    assert "more would not" not in alike
+
+
+def test_two_treated_units_are_already_a_mean() -> None:
+    assert "means of as many donors" in " ".join(bs.placebo_space(_panel(2, 6), "did").notes())
+    assert "means of as many donors" not in " ".join(bs.placebo_space(_panel(1, 6), "did").notes())
+
+
+def test_without_a_seed_groups_are_those_of_seed_0() -> None:
+    panel = _panel(3, 12)
+    found = bs.placebo_space(panel, "did", groups=10)
+    assert found.members == bs.placebo_space(panel, "did", groups=10, seed=0).members
+    assert found.members != bs.placebo_space(panel, "did", groups=10, seed=1).members
+
+
+def test_means_that_others_reproduce_leave_single_donors(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two factors without noise: a mean of donors is a mixture of the others, and nothing can be sampled of it."""
-    turn = 2 * np.pi * np.arange(15) / 15
+    turn = 2 * np.pi * np.arange(30) / 30
     factors = np.random.default_rng(1).normal(size=(24, 2))
     donors = 10 + factors @ np.stack([np.cos(turn), np.sin(turn)])
-    treated = 10 + 0.3 * factors[:, :1] + 0.2 * np.random.default_rng(2).normal(size=(24, 5))
-    names = [*(f"t{k}" for k in range(5)), *(f"d{k:02d}" for k in range(15))]
-    panel = bs.Panel.from_wide(pd.DataFrame(np.hstack([treated, donors]), columns=names), treated=names[:5], start=18)
+    treated = 10 + 0.3 * factors[:, :1] + 0.2 * np.random.default_rng(2).normal(size=(24, 10))
+    names = [*(f"t{k}" for k in range(10)), *(f"d{k:02d}" for k in range(30))]
+    panel = bs.Panel.from_wide(pd.DataFrame(np.hstack([treated, donors]), columns=names), treated=names[:10], start=18)
+    assert draw_groups(panel, SPEC, panel.donors, most=50, seed=1)[0] == []
+    units, skipped = players(panel, SPEC, most=50, seed=1)
+    assert units == list(panel.donors)
+    assert len(skipped) == 30, "each group, with what reproduces it"
+    # Where they are too many, they are a random draw, as it is said.
+    monkeypatch.setattr(sys.modules["bsynth.calibration.calibrate"], "MOST_PLACEBOS", 5)
     found = bs.calibrate(panel, "level", sampling=FAST, progress=False)
-    assert len(found.placebos) >= 4
-    assert bs.path_band(found).units == len(found.placebos)
+    assert [p.unit for p in found.placebos] == usable_donors(panel, SPEC, most=5, seed=FAST.seed)[0]
+    assert [p.unit for p in found.placebos] != list(panel.donors[:5])
+    assert "They are 5 of 30 donors, drawn at random with seed 1" in " ".join(found.notes())
+    assert bs.path_band(found).units == 5

@@ -184,7 +184,8 @@ def players(
     groups, more = draw_groups(panel, spec, units, most=most, seed=seed)
     if len(groups) < MIN_PLACEBOS:
         # What reproduces nearly every mean of donors leaves single ones, which err more and are at least that.
-        return list(units[:most]), (*skipped, *more)
+        drawn, _ = usable_donors(panel, spec, most=most, seed=seed)
+        return list(drawn), (*skipped, *more)
     return list(groups), (*skipped, *more)
 
 
