@@ -64,6 +64,14 @@ def test_the_walk_finds_the_verbs() -> None:
     assert expected <= set(verbs())
 
 
+def test_whoever_waits_is_shown_how_far_it_is() -> None:
+    """Unless it is told not to."""
+    asked = {name: inspect.signature(getattr(bs, name)).parameters.get("progress") for name in verbs()[:-1]}
+    shown = {name: each.default for name, each in asked.items() if each is not None}
+    assert {"calibrate", "bootstrap", "placebo_space", "placebo_time"} <= set(shown)
+    assert set(shown.values()) == {True}
+
+
 def one_line(error: bs.BsynthError) -> str:
     message = str(error)
     assert "\n" not in message

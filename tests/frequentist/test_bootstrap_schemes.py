@@ -10,6 +10,7 @@ from bsynth.errors import PanelError, SpecError
 from bsynth.frequentist import bootstrap, classical
 from bsynth.frequentist.inference.schemes import default_block
 from bsynth.panel.simulate import simulate_factor
+from bsynth.text.numbers import bracket, numbers
 
 
 def factor_panel(seed: int, treated: object = 0, **settings: float) -> bs.Panel:
@@ -121,3 +122,25 @@ def test_words_and_refusals(prop99_panel: bs.Panel) -> None:
         bootstrap(prop99_panel, cluster="unit", block=3)
     with pytest.raises(PanelError, match="cluster='unit' or 'time'"):
         bootstrap(prop99_panel)
+
+
+def test_a_perfect_fit_has_nothing_to_studentise_by() -> None:
+    """Also where the resampled fits are not perfect: their scale is a share of one that is nothing."""
+    panel = factor_panel(7)
+    outcome = panel.outcome.copy()
+    outcome[:, 0] = outcome[:, 1:].mean(axis=1)
+    outcome[30:, 0] += 1.0
+    exact = bs.Panel.from_wide(pd.DataFrame(outcome, columns=panel.units), treated=panel.units[0], start=30)
+    found = bootstrap(exact, "did", cluster="unit", replicates=20, progress=False)
+    assert found.estimate.pre_rmspe == 0.0
+    assert (found.table["pre_rmspe"] > 0).all()
+    with pytest.raises(SpecError, match="nothing studentises; give kind='basic'"):
+        found.effects(kind="studentised")
+
+
+def test_its_sentence_is_about_the_average_effect() -> None:
+    found = bootstrap(factor_panel(6), "did", cluster="unit", replicates=100, seed=1, progress=False)
+    average = found.effects(0.9).iloc[0]
+    assert f"average effect is {bracket(numbers(average['lower'], average['upper']))};" in found.sentences(0.9)[0]
+    few = bootstrap(factor_panel(6), "did", cluster="unit", replicates=20, progress=False)
+    assert "With 20 replicates p cannot fall below 0.095, so the 95% interval is unbounded" in few.notes()[0]

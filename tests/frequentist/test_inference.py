@@ -67,6 +67,14 @@ def test_bootstrap_equals_copied_rows(users: int, rows: int) -> None:
         assert "interpolated linearly" in result.notes()[0]
 
 
+def test_two_users_can_be_resampled_and_one_cannot() -> None:
+    everywhere = make_log(400, seed=1).assign(user=lambda log: np.arange(len(log)) % 2)
+    found = bootstrap(log_panel(everywhere), "did", replicates=40, seed=1, progress=False)
+    assert len(set(found.table["mean_gap"].round(9))) == 3, "the one twice, the other twice, or both"
+    with pytest.raises(bs.PanelError, match="one user"):
+        bootstrap(log_panel(everywhere.assign(user=0)), "did", replicates=40, progress=False)
+
+
 def test_bootstrap_does_not_depend_on_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = log_panel(make_log(1500, seed=1))
     whole = bootstrap(panel, "demeaned", replicates=25, seed=4, progress=False)
@@ -195,6 +203,23 @@ def test_placebo_shapes(prop99_panel: bs.Panel) -> None:
     assert placebo.gaps.sel(replicate="Utah", time=2000) == placebo.table.set_index("unit").loc["Utah", "last_gap"]
     assert tuple(placebo.effects().columns) == (*EFFECT_COLUMNS, "status")
     assert "exchangeable" in placebo.sentences()[0]
+
+
+def test_the_words_of_a_placebo_test_are_its_ranks(prop99_panel: bs.Panel) -> None:
+    found = placebo_space(prop99_panel, max_pre_mspe=20, progress=False)
+    kept = found.table[found.table["kept"]]
+    larger = int((kept["mean_gap"].abs() >= abs(found.effects()["estimate"].iloc[0])).sum())
+    assert found.sentences()[0].startswith(f"Placebo in space: {larger} of {len(kept)} donors, given")
+    assert (
+        f"{38 - len(kept)} of 38 placebos were left out because their pre MSPE is above 20 times" in found.notes()[-1]
+    )
+    assert "mean_gap" not in found._repr_html_(), "a statistic is named in words"
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0])
+def test_a_filter_must_let_something_through(prop99_panel: bs.Panel, limit: float) -> None:
+    with pytest.raises(bs.SpecError, match="max_pre_mspe"):
+        placebo_space(prop99_panel, max_pre_mspe=limit, progress=False)
 
 
 def test_a_filter_that_leaves_nothing_says_so(prop99_panel: bs.Panel) -> None:

@@ -1,6 +1,7 @@
 """Placebo in time, and donors dropped one after the other."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,14 @@ def test_default_starts(prop99_panel: bs.Panel) -> None:
     assert "Placebo in time" in found._repr_html_()
     short = prop99_panel.backdated(1975).backdated(1974)
     assert placebo_time(short).table["start"].tolist() == [1973]
+
+
+@pytest.mark.parametrize(("larger", "said"), [(0, "0 show"), (1, "1 shows"), (2, "2 show")])
+def test_its_sentence_counts_the_starts_that_found_as_much(prop99_panel: bs.Panel, larger: int, said: str) -> None:
+    found = placebo_time(prop99_panel)
+    gaps = np.where(np.arange(len(found.table)) < larger, -1000.0, 0.0)
+    words = replace(found, table=found.table.assign(mean_gap=gaps)).sentences()[0]
+    assert f"of 5 backdated starts {said} a mean gap at least as large" in words
 
 
 def test_starts_that_do_not_fit(prop99_panel: bs.Panel) -> None:

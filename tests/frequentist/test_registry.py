@@ -1,6 +1,7 @@
 """Every classical inference has one face, as a module and as a result."""
 
 import json
+import time
 from typing import Any
 
 import matplotlib
@@ -18,9 +19,19 @@ pytestmark = pytest.mark.parametrize("module", MODULES, ids=lambda module: modul
 
 
 @pytest.fixture(scope="module")
-def found(rollout_panel: bs.Panel) -> dict[str, Inference]:
-    settings = Settings(seed=7, replicates=60, progress=False)
-    return {module.NAME: module.run(rollout_panel, settings) for module in MODULES}
+def timed(rollout_panel: bs.Panel) -> dict[str, tuple[Inference, float]]:
+    """Each result, and how long it was waited for."""
+    settings, found = Settings(seed=7, replicates=60, progress=False), {}
+    for module in MODULES:
+        began = time.perf_counter()
+        result = module.run(rollout_panel, settings)
+        found[module.NAME] = (result, time.perf_counter() - began)
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(timed: dict[str, tuple[Inference, float]]) -> dict[str, Inference]:
+    return {name: result for name, (result, _) in timed.items()}
 
 
 def test_a_module_can_be_asked_for_by_its_name(module: Procedure) -> None:
@@ -43,6 +54,12 @@ def test_a_result_has_the_face_of_every_result(module: Procedure, found: dict[st
     assert "<table" in result._repr_html_()
     assert isinstance(result.plot(), Axes)
     matplotlib.pyplot.close("all")
+
+
+def test_a_plan_is_carried_out_as_it_asks(module: Procedure, timed: dict[str, tuple[Inference, float]]) -> None:
+    result, waited = timed[module.NAME]
+    assert getattr(result, "seed", 7) == 7
+    assert 0 <= result.effects()["seconds"].iloc[0] <= waited
 
 
 def test_a_result_is_plain_data(module: Procedure, found: dict[str, Inference]) -> None:
