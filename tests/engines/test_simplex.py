@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from bsynth.engines.minnorm import Problem, active_set
-from bsynth.engines.simplex import SimplexSolution, duality_gap, solve_many, solve_simplex
+from bsynth.engines.simplex import LARGEST, SMALLEST, SimplexSolution, duality_gap, solve_many, solve_simplex
 from bsynth.engines.slsqp import solve_slsqp
 from bsynth.errors import BsynthError, SolverError
 
@@ -314,6 +314,7 @@ BAD: dict[str, tuple[object, object, str]] = {
     "ragged": ([[1.0], [1.0, 2.0]], np.ones(2), "not numeric"),
     "scalar": (np.float64(3), np.ones(1), "need"),
     "overflow": (np.full((2, 2), 1e200), np.ones(2), "rescale"),
+    "overflow below zero": (np.array([[-1e200, 1.0], [1.0, 2.0]]), np.ones(2), "rescale"),
 }
 
 
@@ -339,6 +340,26 @@ def test_bad_weights_and_donors_are_named() -> None:
         solve_many(X, X.T, donors=np.ones((2, 2)))  # type: ignore[arg-type]
     with pytest.raises(SolverError, match="with one B"):
         solve_many(np.ones((4, 3, 2)), np.ones((5, 3)))
+
+
+@pytest.mark.parametrize("size", [SMALLEST, 1.0, LARGEST])
+def test_both_ends_of_what_can_be_squared_are_taken(size: float) -> None:
+    found = solve_simplex(size * np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), size * np.array([0.25, 0.75, 1.0]))
+    np.testing.assert_allclose(found.weights, [0.75, 0.25])
+
+
+def test_weights_may_be_a_list_of_whole_numbers() -> None:
+    X, y = np.array([[0.0, 2.0], [2.0, 0.0]]), np.ones(2)
+    assert duality_gap(X, y, [1, 0]) == duality_gap(X, y, np.array([1.0, 0.0])) == 1.0  # type: ignore[arg-type]
+
+
+def test_steps_are_counted_from_the_compiled_start() -> None:
+    """None where its answer is optimal and the only one; some where one of many has to be chosen."""
+    only = solve_simplex(np.array([[0.0, 2.0, 9.0], [2.0, 0.0, 9.0]]), np.array([0.5, 1.5]))
+    many = solve_simplex(np.array([[0.0, 2.0, 1.0], [2.0, 0.0, 1.0]]), np.array([0.5, 1.5]))
+    assert (only.unique, only.iterations) == (True, 0)
+    assert many.unique is False
+    assert many.iterations > 0
 
 
 @pytest.mark.parametrize(("periods", "donors"), [(19, 38), (60, 25), (30, 150)])
@@ -372,6 +393,14 @@ def test_batch_equals_single() -> None:
         assert np.array_equal(batch.weights[b], s.weights)
         assert (batch.objective[b], batch.duality_gap[b]) == (s.objective, s.duality_gap)
         assert (batch.regularised[b], batch.unique[b]) == (s.regularised, s.unique)
+
+
+def test_each_panel_of_a_batch_has_donors_of_its_own() -> None:
+    panels, may = [walk_panel(19, 7, seed) for seed in range(3)], ~np.eye(3, 7, dtype=bool)
+    batch = solve_many(np.stack([X for X, _ in panels]), np.stack([y for _, y in panels]), donors=may)
+    for b, (X, y) in enumerate(panels):
+        assert np.array_equal(batch.weights[b, may[b]], solve_simplex(X[:, may[b]], y).weights)
+        assert batch.weights[b, b] == 0
 
 
 def test_batch_serves_placebos_and_leave_one_out(data_dir: Path) -> None:
