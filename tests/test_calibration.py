@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ from scipy import stats
 import bsynth as bs
 from bsynth.calibration import (
     Inflation,
+    Lesson,
     PlaceboFit,
+    donors,
     learn,
     learn_inflation,
     learn_shares,
@@ -20,6 +23,8 @@ from bsynth.calibration import (
     summarise_placebo,
     support,
 )
+from bsynth.calibration.groups import Group
+from bsynth.calibration.inflation import mixture_radii
 from bsynth.panel.simulate import rollout_panel_arguments
 
 
@@ -129,6 +134,31 @@ def test_a_grid_that_is_too_short_says_so() -> None:
     assert not Inflation(c, d, inside).at_edge
     assert Inflation(c, d, np.where(c == 2, 1 / 3, 0.0)).at_edge
     assert Inflation(c, d, np.where(d == 1, 1 / 3, 0.0)).at_edge
+    assert Inflation(c, d, np.where((c == 1) & (d == 1), 1.0, 0.0)).at_edge, "the largest d that was tried"
+    for beyond, short in ((0.005, False), (0.015, True)):
+        weight = np.where((c == 1) & (d == 0), 1 - beyond, np.where((c == 2) & (d == 0), beyond, 0.0))
+        assert Inflation(c, d, weight).at_edge is short
+
+
+def test_shares_of_a_posterior_are_counted_in_the_order_of_c() -> None:
+    even = Inflation(np.arange(1.0, 11.0), np.arange(10.0), np.full(10, 0.1))
+    assert even.spread(even.c, 0.7) == (2.0, 9.0)
+    assert even.spread(-even.d, 0.7) == (-8.0, -1.0), "whatever order they come in"
+    c, d = even.nodes(4)
+    assert (c.tolist(), d.tolist()) == ([2, 4, 7, 9], [1, 3, 6, 8])
+    # Ten tenths add up to a little less than 1.
+    c, d = even.at(np.array([0.0, 0.45, 1.0]))
+    assert (c.tolist(), d.tolist()) == ([1, 5, 10], [0, 4, 9])
+    np.testing.assert_allclose(even.scales(np.array([0.05, 0.95]), 0.5), [0.5, np.hypot(5.0, 9.0)])
+
+
+def test_radii_of_several_levels_are_each_exact() -> None:
+    """One that is found at once, the middle itself, does not end the search for the others."""
+    levels, scale, weight = (0.0, 0.5, 0.999), np.array([0.1, 5.0]), np.array([0.7, 0.3])
+    for law, degrees in ((stats.t(8), 8.0), (stats.norm(), None)):
+        found = mixture_radii(levels, scale, weight, degrees)
+        inside = (2 * law.cdf(found[:, None] / scale) - 1) @ weight
+        np.testing.assert_allclose(inside, levels, atol=1e-9)
 
 
 def test_honest_placebos_leave_the_interval_nearly_alone(rng: np.random.Generator) -> None:
@@ -157,6 +187,82 @@ def test_reweighting_moves_between_components(rng: np.random.Generator) -> None:
     lower, upper = placebo.interval(0.9, np.array([1.0, 3.0]))
     inside = (average >= lower) & (average <= upper)
     assert np.average(inside, weights=np.where(drifting > 0, 3.0, 1.0)) == pytest.approx(0.9, abs=0.005)
+
+
+def test_a_lesson_says_how_common_each_form_is() -> None:
+    inflation = learn_inflation([0.1, -0.2, 0.1, 0.3], [0.2, 0.2, 0.2, 0.2])
+
+    def lesson(shares: dict[str, float] | None, *weights: float) -> Lesson:
+        return Lesson(shares, np.array(weights), inflation)
+
+    three = lesson({"none": 0.25, "ar1": 0.25, "walk": 0.5}, 0.5, 1.0, 2.0)
+    assert (three.drifting, three.prior) == (0.75, {"none": 0.5, "ar1": 0.25, "walk": 0.25})
+    assert three.words() == ("a share of 0.75 of them drift away from their donors (0.25 for a while, 0.50 for good), ")
+    two = lesson({"none": 0.4, "walk": 0.6}, 1.0, 1.0)
+    assert two.words() == "a share of 0.60 of them drift away from their donors, "
+    for silent in (lesson({"ar1": 0.4, "walk": 0.6}, 1.0, 1.0), lesson(None, 1.0)):
+        assert (silent.drifting, silent.words()) == (None, "")
+    assert silent.prior is None
+
+
+def test_groups_of_the_same_donors_teach_as_much_as_one_of_them(rng: np.random.Generator) -> None:
+    """What overlaps counts for what it is worth: to fit each group a second time is to learn nothing."""
+    groups = [Group(k, (f"a{k}", f"b{k}")) for k in range(6)]
+    paths = [rng.normal(0, 0.4, (200, 1)) + rng.normal(0.3, 0.5, (200, 5)) for _ in groups]
+    fits = [
+        replace(_placebo(path.mean(axis=1), np.zeros(200)), unit=group, path=path, support=np.ones(1))
+        for group, path in zip(groups, paths, strict=True)
+    ]
+    once, twice = learn(fits, None), learn(fits * 2, None)
+    assert (once.worth, twice.worth) == (pytest.approx(6.0), pytest.approx(6.0))
+    assert twice.inflation.c_mean == pytest.approx(once.inflation.c_mean)
+    assert twice.inflation.d_mean == pytest.approx(once.inflation.d_mean)
+    assert twice.scatter.mean == pytest.approx(once.scatter.mean)
+
+
+@pytest.mark.parametrize(
+    ("draws", "support", "again"),
+    [
+        ((150, 150), (0.5, 0.5), False),
+        ((290, 10), (0.5, 0.5), True),
+        ((300, 0), (0.5, 0.5), True),
+        ((290, 10), (0.99, 0.01), False),
+    ],
+    ids=["many of both", "few of one", "none of one", "few, and little weight"],
+)
+def test_a_placebo_is_fitted_again_where_few_draws_would_carry_weight(
+    draws: tuple[int, int], support: tuple[float, float], again: bool, rng: np.random.Generator,
+    basque_panel: bs.Panel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    """At the learned shares, from the same store; what comes back stands at the model's own prior as others do."""
+    spec = bs.ModelSpec.from_toml('[drift]\nprocess = "walk"\nprobability = 0.5')
+    form = np.repeat([0, 1], draws)
+    thin = replace(
+        _placebo(rng.normal(size=form.size), form), support=np.array(support), path=rng.normal(size=(form.size, 3))
+    )
+    drifting = rng.random(4000) < 0.8
+    average = rng.normal(np.where(drifting, 2.0, 0.0))
+    fresh = replace(_placebo(average, drifting), path=average[:, None] + np.array([-1.0, 0.0, 1.0]))
+    asked: list[Any] = []
+
+    def fits(panel: bs.Panel, model: bs.ModelSpec, units: Any, sampling: bs.Sampling, **rest: Any) -> tuple[PlaceboFit]:
+        asked.append((model.drift.components, units, rest["store"], rest["periods"], rest["progress"]))
+        return (fresh,)
+
+    monkeypatch.setattr(donors, "placebo_fits", fits)
+    lesson = replace(
+        learn([thin] * 4, {"none": 0.5, "walk": 0.5}), shares={"none": 0.2, "walk": 0.8}, factors=np.array([0.4, 1.6])
+    )
+    found = donors.renew(basque_panel, spec, thin, lesson, bs.Sampling(seed=1), store=tmp_path / "s", periods=9)
+    if not again:
+        assert (found, asked) == (thin, [])
+        return
+    (((components), *rest),) = asked
+    assert components == pytest.approx({"none": 0.2, "walk": 0.8})
+    assert rest == [["u"], tmp_path / "s", 9, False]
+    assert np.mean(found.component) == pytest.approx(0.5, abs=0.03)
+    np.testing.assert_allclose(found.reweighted(lesson.factors), (average.mean(), average.std()), atol=0.05)
+    np.testing.assert_allclose(found.path.mean(axis=1), found.average)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 import bsynth as bs
 from bsynth.bayesian.degenerate import copies, facts, no_posterior
 from bsynth.bayesian.plan import plan
-from bsynth.calibration import MOST_PLACEBOS, too_few, usable_donors
+from bsynth.calibration import MOST_PLACEBOS, players, too_few, usable_donors
 
 SPEC = bs.load_model("level")
 
@@ -104,7 +104,8 @@ def test_copies_are_named_and_play_no_placebo() -> None:
         "D06": "it is constant before 20",
     }
     assert too_few(panel, SPEC) is None
-    assert "3 donors can play the treated unit and calibration needs 4" in str(too_few(panel.without("D00"), SPEC))
+    said = "3 donors can play the treated unit and calibration needs 4 (donor D02: it equals D05 before 20); add donors"
+    assert said in str(too_few(panel.without("D00"), SPEC))
 
 
 def test_of_many_donors_some_are_drawn_as_placebos() -> None:
@@ -117,6 +118,7 @@ def test_of_many_donors_some_are_drawn_as_placebos() -> None:
     assert "D10" not in first
     assert usable_donors(panel, SPEC, most=MOST_PLACEBOS, seed=1)[0] == first
     assert usable_donors(panel, SPEC, most=MOST_PLACEBOS, seed=2)[0] != first
+    assert players(panel, SPEC, most=MOST_PLACEBOS, seed=1)[0] == first
     assert set(dict(skipped)) <= {"D10"}
     assert len(usable_donors(panel, SPEC)[0]) == 89
 

@@ -14,7 +14,7 @@ from bsynth._base.laws import t_cdf
 from bsynth.analysis import MultiCellAnalysis
 from bsynth.calibration.cells import CellEffect, joint_draws
 from bsynth.calibration.inflation import DEGREES, mixture_radii
-from bsynth.calibration.pairs import Correlation, learn_correlation, play_pairs
+from bsynth.calibration.pairs import CellPair, Correlation, learn_correlation, play_pairs
 from bsynth.cli import main
 from bsynth.frequentist.estimators import did
 from bsynth.model.link import IDENTITY, LOG
@@ -126,6 +126,29 @@ def test_a_correlation_is_found_again(rho: float) -> None:
     lower, upper = learn_correlation(errors, 20).interval(0.95)
     sharper = found.interval(0.95)
     assert upper - lower > 3 * (sharper[1] - sharper[0]), "they are worth a hundredth, and known so much less"
+
+
+def test_no_pairs_are_worth_more_than_they_are(rng: np.random.Generator) -> None:
+    errors = rng.standard_normal((20, 2))
+    np.testing.assert_array_equal(learn_correlation(errors, 1000).weight, learn_correlation(errors, 20).weight)
+    assert learn_correlation(np.ones((1, 2)), 1).mean > 0.05, "a single one tells a little"
+    assert learn_correlation(np.ones((1, 2)), 0).mean == pytest.approx(0.0, abs=1e-12)
+
+
+def test_an_interval_of_a_correlation_leaves_out_as_much_at_either_end() -> None:
+    even = Correlation(np.linspace(-0.99, 0.99, 199), np.full(199, 1 / 199))
+    assert even.interval(0.9) == pytest.approx((-0.9, 0.9), abs=0.011)
+    assert Correlation(even.rho, np.eye(199)[-1]).interval(0.9) == (0.99, 0.99)
+
+
+@pytest.mark.parametrize(("pairs", "learned"), [(3, False), (4, True)])
+def test_four_pairs_teach_and_three_do_not(pairs: int, learned: bool) -> None:
+    members = tuple(((f"a{k}",), (f"b{k}",)) for k in range(pairs))
+    errors = np.array([1.0, -1.0, 0.5, -0.5])[:pairs, None] * np.ones((1, 2))
+    found = CellPair("A", "B", members, errors, np.ones((pairs, 2)))
+    assert found.worth == pytest.approx(pairs)
+    assert (found.correlation.mean > 0.1) is learned
+    assert (found.inflation(0) is not None) is learned
 
 
 def _cell(mean: float, scale: float) -> CellEffect:
