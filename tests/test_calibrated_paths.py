@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bsynth.calibration import calibrated_paths, learn_inflation, learn_scatter, path_moments, path_radii
-from bsynth.calibration.paths import profile_of
+from bsynth.calibration import Inflation, calibrated_paths, learn_inflation, learn_scatter, path_moments, path_radii
+from bsynth.calibration.paths import PathMoments, profile_of
 
 H = 8
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -99,6 +99,16 @@ def test_radii_are_those_of_the_paths(rng: np.random.Generator) -> None:
     np.testing.assert_allclose(found, np.quantile(np.abs(whole), LEVELS, axis=0), rtol=0.06)
     exact = [inflation.interval(level, 0.0, float(own.mean(axis=1).std()))[1] for level in LEVELS]
     np.testing.assert_allclose(found[:, -1], exact, rtol=1e-3)
+
+
+def test_a_period_that_is_nearly_its_average_errs_by_the_same_law() -> None:
+    """Its few equally probable scales stand for t₈ to two digits, c, d and profile included."""
+    inflation = Inflation(np.array([2.0]), np.array([0.5]), np.ones(1))
+    moments = PathMoments(np.zeros(2), 0.3**2, np.array([1.0, 3.0]), np.full(2, 1e-9), np.zeros(2))
+    found = path_radii(LEVELS, moments, inflation, learn_scatter(np.empty((0, 0)), ()))
+    expected = np.hypot(2.0 * 0.3, 0.5) * stats.t(8).interval(LEVELS)[1]
+    np.testing.assert_allclose(found[:, 0], expected, rtol=0.02)
+    np.testing.assert_allclose(found[:, 1], 3 * expected, rtol=0.02)
 
 
 @pytest.mark.parametrize(("wider", "scatter"), [(1.0, 1.0), (3.0, 0.5), (0.4, 2.0)])

@@ -2,11 +2,14 @@
 
 import json
 import re
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -20,12 +23,15 @@ from bsynth.calibration import (
     learn_inflation,
     learn_shares,
     placebo_fits,
+    placebos,
     summarise_placebo,
     support,
+    weighted_quantiles,
 )
 from bsynth.calibration.groups import Group
 from bsynth.calibration.inflation import mixture_radii
 from bsynth.panel.simulate import rollout_panel_arguments
+from bsynth.text.numbers import bracket, numbers
 
 
 def test_share_is_the_fixed_point() -> None:
@@ -265,6 +271,144 @@ def test_a_placebo_is_fitted_again_where_few_draws_would_carry_weight(
     np.testing.assert_allclose(found.path.mean(axis=1), found.average)
 
 
+def test_quantiles_of_alike_draws_are_hazens(rng: np.random.Generator) -> None:
+    draws, at = rng.normal(size=(40, 2)), [0.0, 0.1, 0.5, 0.93, 1.0]
+    found = weighted_quantiles(draws, np.full(40, 3.0), at)
+    np.testing.assert_allclose(found, np.quantile(draws, at, axis=0, method="hazen"))
+    assert len(_placebo(draws[:, 0], np.zeros(40)).moments(np.ones(2)).mean) == 0, "no path was kept"
+
+
+def test_a_unit_has_a_seed_of_its_own_whoever_else_is_fitted(
+    basque_panel: bs.Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: dict[Any, int] = {}
+
+    def fitted(panel: bs.Panel, spec: bs.ModelSpec, unit: Any, sampling: bs.Sampling, periods: int) -> PlaceboFit:
+        seeds[unit] = sampling.seed
+        return replace(_placebo(np.zeros(2), np.zeros(2)), unit=unit)
+
+    monkeypatch.setattr(placebos, "_placebo", fitted)
+    groups = [Group(k, basque_panel.donors[k : k + 2]) for k in (1, 2)]
+    units = [*basque_panel.donors, basque_panel.treated_name, *groups]
+    found = placebo_fits(basque_panel, bs.load_model("level"), units, bs.Sampling(seed=1), progress=False)
+    assert [p.unit for p in found] == units
+    together = dict(seeds)
+    assert len(set(together.values())) == len(units)
+    for unit in (units[3], groups[1]):
+        placebo_fits(basque_panel, bs.load_model("level"), [unit], bs.Sampling(seed=1), progress=False)
+        assert seeds[unit] == together[unit]
+        placebo_fits(basque_panel, bs.load_model("level"), [unit], bs.Sampling(seed=2), progress=False)
+        assert seeds[unit] != together[unit]
+
+
+FAST = bs.Sampling(300, 300, seed=3)
+
+
+def _small(donors: int = 6, treated: Any = 0) -> bs.Panel:
+    frame = bs.simulate_factor(donors=donors, n_pre=16, n_post=4, seed=1)
+    frame["outcome"] += 20
+    return bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=treated, start=16)
+
+
+@pytest.fixture(scope="module", params=["treated", "log"])
+def small(request: pytest.FixtureRequest) -> bs.Calibration:
+    return bs.calibrate(_small(), "level", scale=request.param, sampling=FAST, progress=False)
+
+
+def test_a_placebo_is_its_fit_in_sd_of_its_past() -> None:
+    """Observed less untreated, so that an error has the sign that an effect would have."""
+    fit = bs.fit(_small(), "level", sampling=FAST, progress=False)
+    found = summarise_placebo(fit, 0)
+    y, y0 = fit.observed.to_numpy(), fit.counterfactual("predictive").transpose(..., "time").to_numpy()
+    sd = y[:16].std(ddof=1)
+    assert found.scale == pytest.approx(sd)
+    np.testing.assert_allclose(found.path_mean, (y - y0.mean(axis=(0, 1)))[16:] / sd)
+    np.testing.assert_allclose(found.path_sd, y0.std(axis=(0, 1))[16:] / sd)
+    np.testing.assert_allclose(found.path.mean(axis=1), found.average, atol=1e-5)
+
+
+def test_every_table_of_a_calibration_says_what_it_is(small: bs.Calibration) -> None:
+    assert type(small.effects(full=True)) is pd.DataFrame
+    assert type(small.effects()) is not pd.DataFrame, "as wide as a terminal"
+    for table in (small.effects, small.path, small.cumulative):
+        pd.testing.assert_frame_equal(table(), table(0.95))
+        assert (table(0.8)["level"] == 0.8).all()
+        assert (table(0.8)["lower"] > table()["lower"]).all()
+        assert (table(0.8)["upper"] < table()["upper"]).all()
+    rows = small.effects()
+    assert (set(rows["interval"]), set(rows["status"])) == ({"calibrated"}, {small.status})
+    assert rows["p"].isna().all()
+    assert list(small.path().columns) == list(small.fit.path().columns)
+    assert small.sentences() == small.sentences(0.95)
+    assert small.title == f"Donor calibration of {small.fit.spec.name!r}: 0"
+    shown = numbers(*rows[["estimate", "lower", "upper"]].iloc[0])
+    interval = bracket(shown[1:]).replace("\xa0", " ")
+    assert f"average effect {shown[0]}, 95% calibrated {interval}, on 6 donors" in repr(small)
+    np.testing.assert_allclose(small.table["z"], small.table["error"] / small.table["sd"])
+    assert small.resolution == pytest.approx(1 / 7)
+
+
+def test_sums_begin_with_the_first_period_and_end_with_the_cumulative_effect(small: bs.Calibration) -> None:
+    sums, path, total = small.cumulative(0.9), small.path(0.9), small.effects(0.9).set_index("estimand")
+    last, first = sums.iloc[-1], sums.iloc[0]
+    width = last["upper"] - last["lower"]
+    for bound in ("lower", "upper"):
+        assert last[bound] == pytest.approx(total.at["cumulative", bound], abs=2e-3 * width)
+        assert first[bound] == pytest.approx(path[f"gap_{bound}"][0], abs=0.03 * width)
+    assert last["cumulative"] == pytest.approx(total.at["cumulative", "estimate"], abs=0.02 * width)
+
+
+def test_effects_at_independent_deviates_have_the_calibrated_law(
+    small: bs.Calibration, rng: np.random.Generator
+) -> None:
+    """Each share of the posterior of c and d, and each deviate, as probable as any other: that is the interval."""
+    found = small.average_at(rng.standard_t(8, 40_000), rng.random(40_000))
+    row = small.effects(0.8).iloc[0]
+    seen = np.quantile(found, [0.1, 0.9])
+    np.testing.assert_allclose(seen, [row["lower"], row["upper"]], atol=0.05 * (row["upper"] - row["lower"]))
+
+
+def test_a_calibration_is_as_reliable_as_its_fits(small: bs.Calibration) -> None:
+    def of(many: int, failed: int, status: str = "ok") -> bs.Calibration:
+        each = [replace(small.placebos[0], status="unreliable" if k < failed else "ok") for k in range(many)]
+        fit = replace(small.fit, diagnostics=replace(small.fit.diagnostics, status=status))
+        return replace(small, placebos=tuple(each), fit=fit)
+
+    assert [of(10, failed).status for failed in (0, 1, 2)] == ["ok", "ok", "unreliable"]
+    assert of(10, 2).reason == "2 of 10 placebo fits did not pass the convergence gate"
+    assert of(10, 0, "unreliable").status == "unreliable"
+    assert "placebo" not in of(10, 2, "unreliable").reason, "the treated unit's own comes first"
+    assert "few enough" in " ".join(of(10, 1).notes())
+    assert "few enough" not in " ".join(of(10, 2).notes())
+
+
+@pytest.mark.parametrize(
+    ("c", "d", "said"), [(1.0, 0.0, False), (1.5, 0.0, False), (1.6, 0.0, True), (1.0, 1.9, False), (1.0, 2.1, True)]
+)
+def test_donors_that_drift_more_than_their_fits_expect_are_said_to(
+    small: bs.Calibration, c: float, d: float, said: bool
+) -> None:
+    """``d`` as a multiple of the model's own sd."""
+    inflation = Inflation(np.array([c]), np.array([d * small.average_sd]), np.ones(1))
+    words = " ".join(replace(small, lesson=replace(small.lesson, inflation=inflation)).notes())
+    assert ("drift more after the start than their own fits expect" in words) is said
+
+
+def test_that_donors_are_a_draw_is_said_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.perf_counter()
+    monkeypatch.setattr(sys.modules["bsynth.calibration.calibrate"], "MOST_PLACEBOS", 5)
+    some, all_of_them, groups = (
+        bs.calibrate(panel, "level", sampling=FAST, progress=False)
+        for panel in (_small(6), _small(5), _small(8, treated=[0, 1]))
+    )
+    assert (some.drawn_from, all_of_them.drawn_from, groups.drawn_from) == (6, None, None)
+    assert [len(found.placebos) for found in (some, all_of_them, groups)] == [5, 5, 5]
+    assert (some.group_size, groups.group_size) == (1, 2)
+    assert some.seed == 3
+    assert some.fit.provenance.seed == 3
+    assert 0 < some.seconds <= time.perf_counter() - began
+
+
 @pytest.fixture(scope="module")
 def basque(basque_panel: bs.Panel, tmp_path_factory: pytest.TempPathFactory) -> tuple[bs.Calibration, Path]:
     store = tmp_path_factory.mktemp("calibration") / "placebos.jsonl"
@@ -282,6 +426,7 @@ def test_basque_widens_and_says_why(basque: tuple[bs.Calibration, Path]) -> None
     assert len(calibration.placebos) == 16
     assert calibration.share is not None
     assert calibration.share > 0.8
+    assert calibration.fit.spec.drift.components == pytest.approx(dict(calibration.lesson.shares or {}))
     words = " ".join(calibration.notes())
     sd = calibration.average_sd
     widened = calibration.inflation.c_mean > 1.5 or calibration.inflation.d_mean > 2 * sd

@@ -79,15 +79,35 @@ def test_errors_of_pairs_are_those_of_two_cells_computed_by_hand() -> None:
     pair = play_pairs(("A", "B"), (one, PANEL.panels["B"]), (did.NAME,) * 2, (IDENTITY,) * 2, 3)
     assert {(len(a), len(b)) for a, b in pair.members} == {(1, 2)}
     wide = FRAME.pivot(index="time", columns="unit", values="outcome")
-    for members, errors in zip(pair.members, pair.errors, strict=True):
+    for members, errors, spreads in zip(pair.members, pair.errors, pair.spreads, strict=True):
         out = [*members[0], *members[1]]
         assert set(out) <= set(PANEL.donors)
         rest = wide[[unit for unit in PANEL.donors if unit not in out]].mean(axis=1)
-        for group, error in zip(members, errors, strict=True):
+        for group, error, spread in zip(members, errors, spreads, strict=True):
             own = wide[list(group)].mean(axis=1)
             gap = own - rest
             expected = (gap.loc[30:].mean() - gap.loc[:29].mean()) / own.loc[:29].std()
             assert error == pytest.approx(expected, rel=1e-9)
+            assert spread == pytest.approx(gap.loc[:29].std(ddof=0) / own.loc[:29].std(), rel=1e-9)
+
+
+def test_what_stands_still_is_played_by_nobody_and_what_is_small_is() -> None:
+    """A donor that is constant before the start has no sd to be measured in; one of another unit of measure has."""
+    frame = FRAME.assign(outcome=FRAME["outcome"].where(FRAME["unit"] != 3, 7.0))
+    frame["outcome"] *= np.where(frame["unit"] == 4, 1e-14, 1.0)
+    panels = bs.Panel.from_long(frame, **ROLES, treated={"A": 0, "B": 1}, start=30).panels
+    found = play_pairs(("A", "B"), tuple(panels.values()), (did.NAME,) * 2, (IDENTITY,) * 2, 3)
+    played = {unit for members in found.members for group in members for unit in group}
+    assert played == {2, *PANEL.donors} - {3}
+    assert found.pairs == 36
+    assert np.isfinite(found.errors).all()
+
+
+def test_two_donors_are_left_to_match_a_pair() -> None:
+    panels = bs.Panel.from_long(FRAME, **ROLES, treated={"A": 0, "B": 1}, start=30, donors=[2, 3, 4, 5]).panels
+    found = play_pairs(("A", "B"), tuple(panels.values()), (did.NAME,) * 2, (IDENTITY,) * 2, 3)
+    assert found.pairs == 6
+    assert found.errors.shape == found.spreads.shape == (6, 2)
 
 
 def test_on_logs_pairs_are_played_on_logs() -> None:
@@ -109,6 +129,7 @@ def test_too_few_donors_teach_no_correlation() -> None:
     panel = bs.Panel.from_long(FRAME, **ROLES, treated={"A": 0, "B": 1}, start=30, donors=[2, 3, 4])
     found = bs.analyse(panel, models=["none"], methods=["did"], progress=False)
     assert found.pairs[0].pairs == 0
+    assert found.pairs[0].errors.shape == found.pairs[0].spreads.shape == (0, 2)
     assert found.correlations["correlation"][0] == pytest.approx(0, abs=1e-12)
     assert set(found.table["interval"]) == {"point"}
     assert found.table[["lower", "upper"]].isna().all(axis=None)

@@ -2,9 +2,11 @@
 
 import json
 import pickle
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -240,6 +242,24 @@ def test_placebo_waves_calibrate(panel: bs.StaggeredPanel[bs.Panel], tmp_path: P
     assert "calibrated interval" in " ".join(found.sentences())
     found.save(tmp_path / "c.nc")
     assert bs.load(tmp_path / "c.nc").effects(full=True).equals(rows)
+
+
+def test_a_panel_of_waves_is_calibrated_by_waves(
+    panel: bs.StaggeredPanel[bs.Panel], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With everything that was asked for."""
+    asked: list[Any] = []
+    answer = object()
+
+    def calibrated(*given: Any, **rest: Any) -> object:
+        asked.append((given, rest))
+        return answer
+
+    monkeypatch.setattr(sys.modules["bsynth.calibration.calibrate"], "calibrate_waves", calibrated)
+    store = tmp_path / "s.jsonl"
+    assert bs.calibrate(panel, "waves", scale="log", draws=200, seed=5, store=store, progress=False) is answer
+    sampling = bs.Sampling(draws=200, seed=5)
+    assert asked == [((panel, "waves"), {"scale": "log", "sampling": sampling, "store": store, "progress": False})]
 
 
 def test_innovations_have_the_variance_of_the_drift() -> None:
