@@ -90,6 +90,13 @@ def test_the_other_solver_is_a_row_of_its_own_when_it_is_named(rollout_panel: bs
     assert "sc-slsqp" not in choose_methods("all", rollout_panel)
 
 
+def test_what_is_asked_for_where_nothing_is_said_is_quick_and_common() -> None:
+    """One of each kind; what needs a choice, or answers a further question, is asked for by name."""
+    by_name = {"ascm", "placebo-time", "leave-two-out", "jackknife+", "prediction-interval"}
+    assert set(METHODS) - set(STANDARD) == by_name
+    assert set(STANDARD) < set(METHODS)
+
+
 def test_methods_are_checked_before_anything_runs(prop99_panel: bs.Panel, rollout_panel: bs.Panel) -> None:
     assert choose_methods("all", rollout_panel) == METHODS
     assert set(choose_methods("standard", rollout_panel)) == set(STANDARD)

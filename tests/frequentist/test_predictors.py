@@ -113,6 +113,10 @@ def test_inference_by_unit(prop99_panel: bs.Panel, table: pd.DataFrame) -> None:
     placebo = placebo_space(panel, method, progress=False)
     alone = classical(panel.as_treated("Utah"), method)
     np.testing.assert_array_equal(placebo.gaps.sel(replicate="Utah"), alone.gap)
+    joined = placebo_space(panel, method, pool="include", progress=False)
+    alone = classical(panel.as_treated("Colorado", pool="include"), method)
+    np.testing.assert_array_equal(joined.gaps.sel(replicate="Colorado"), alone.gap)
+    assert np.abs(joined.gaps - placebo.gaps).max() > 1, "California is like some of them"
     left = leave_one_out(panel, method, progress=False)
     first = left.table["dropped"][0]
     np.testing.assert_array_equal(left.gaps.sel(replicate=first), classical(panel.without(first), method).gap)

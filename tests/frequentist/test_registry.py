@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
@@ -60,6 +61,14 @@ def test_a_plan_is_carried_out_as_it_asks(module: Procedure, timed: dict[str, tu
     result, waited = timed[module.NAME]
     assert getattr(result, "seed", 7) == 7
     assert 0 <= result.effects()["seconds"].iloc[0] <= waited
+
+
+def test_where_no_level_is_asked_for_it_is_95(module: Procedure, found: dict[str, Inference]) -> None:
+    result = found[module.NAME]
+    pd.testing.assert_frame_equal(result.effects(), result.effects(0.95))
+    assert result.sentences() == result.sentences(0.95)
+    assert result.notes() == result.notes(0.95)
+    assert result.to_dict() == result.to_dict(0.95)
 
 
 def test_a_result_is_plain_data(module: Procedure, found: dict[str, Inference]) -> None:
