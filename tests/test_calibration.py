@@ -18,6 +18,7 @@ from bsynth.calibration import (
     Inflation,
     Lesson,
     PlaceboFit,
+    component_of,
     donors,
     learn,
     learn_inflation,
@@ -50,6 +51,15 @@ def test_shares_of_three_forms_are_learned() -> None:
     np.testing.assert_allclose(learn_shares(sure), np.array([3, 2, 5]) / 10)
     vague = learn_shares([*sure, *[np.full(3, 1 / 3)] * 50])
     assert vague[2] > vague[0] > vague[1]
+
+
+def test_each_draw_has_a_form() -> None:
+    drifting, rho = np.array([False, True, True]), np.array([0.5, 0.5, 1.0])
+    assert component_of(drifting, rho, ("none", "ar1", "walk")).tolist() == [0, 1, 2]
+    assert component_of(drifting, None, ("none", "walk")).tolist() == [0, 1, 1]
+    assert component_of(drifting, rho, ("ar1", "walk")).tolist() == [0, 0, 1]
+    only = component_of(drifting, rho, ("walk",))
+    np.testing.assert_array_equal(np.array([7.0])[only], [7.0, 7.0, 7.0], "a place, of which there is one")
 
 
 def test_support_takes_the_prior_out() -> None:
