@@ -49,6 +49,8 @@ def test_shares_of_three_forms_are_learned() -> None:
     """Units that know their form are counted, one more of each; units that know nothing change no proportion."""
     sure = [np.eye(3)[k] for k in (0, 0, 1, 2, 2, 2, 2)]
     np.testing.assert_allclose(learn_shares(sure), np.array([3, 2, 5]) / 10)
+    # One whose share is right from the beginning does not end the search for the others.
+    np.testing.assert_allclose(learn_shares([sure[0], sure[0], sure[2]]), np.array([3, 2, 1]) / 6)
     vague = learn_shares([*sure, *[np.full(3, 1 / 3)] * 50])
     assert vague[2] > vague[0] > vague[1]
 
@@ -347,6 +349,7 @@ def test_every_table_of_a_calibration_says_what_it_is(small: bs.Calibration) -> 
         assert (table(0.8)["upper"] < table()["upper"]).all()
     rows = small.effects()
     assert (set(rows["interval"]), set(rows["status"])) == ({"calibrated"}, {small.status})
+    assert set(small.path()["interval"]) == {"calibrated"}
     assert rows["p"].isna().all()
     assert list(small.path().columns) == list(small.fit.path().columns)
     assert small.sentences() == small.sentences(0.95)
@@ -385,6 +388,7 @@ def test_a_calibration_is_as_reliable_as_its_fits(small: bs.Calibration) -> None
         return replace(small, placebos=tuple(each), fit=fit)
 
     assert [of(10, failed).status for failed in (0, 1, 2)] == ["ok", "ok", "unreliable"]
+    assert set(of(10, 2).effects()["status"]) == {"unreliable"}
     assert of(10, 2).reason == "2 of 10 placebo fits did not pass the convergence gate"
     assert of(10, 0, "unreliable").status == "unreliable"
     assert "placebo" not in of(10, 2, "unreliable").reason, "the treated unit's own comes first"
@@ -393,7 +397,7 @@ def test_a_calibration_is_as_reliable_as_its_fits(small: bs.Calibration) -> None
 
 
 @pytest.mark.parametrize(
-    ("c", "d", "said"), [(1.0, 0.0, False), (1.5, 0.0, False), (1.6, 0.0, True), (1.0, 1.9, False), (1.0, 2.1, True)]
+    ("c", "d", "said"), [(1.0, 0.0, False), (1.5, 0.0, False), (1.6, 0.0, True), (1.0, 2.0, False), (1.0, 2.1, True)]
 )
 def test_donors_that_drift_more_than_their_fits_expect_are_said_to(
     small: bs.Calibration, c: float, d: float, said: bool

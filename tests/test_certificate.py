@@ -28,7 +28,7 @@ from bsynth.calibration.certificate.summary import (
 from bsynth.calibration.certificate.windows import PlaceboWindow, earlier_panels
 from bsynth.calibration.certificate.words import _by_period, _held
 from bsynth.calibration.inflation import mixture_radii
-from bsynth.calibration.scores import coverage_error, interval_score
+from bsynth.calibration.scores import coverage_error, interval_score, standard_error
 from bsynth.cli import main
 from bsynth.model.design import make_design
 from bsynth.panel.simulate import simulate_factor
@@ -100,6 +100,19 @@ def test_radii_are_those_of_the_exact_quantiles(rng: np.random.Generator) -> Non
         exact = [inflation.interval(level, 0.0, sd)[1] for level in LEVELS]
         scale = inflation.scale(sd)
         np.testing.assert_allclose(mixture_radii(LEVELS, scale, inflation.weight), exact, rtol=4e-4)
+
+
+def test_a_miss_costs_as_much_on_either_side() -> None:
+    """Whatever the interval and the truth have in common: only how far it was missed, and how wide it is."""
+    for shift in (0.0, 5.0):
+        score = interval_score(np.full(3, shift - 1), np.full(3, shift + 1), 0.8, shift + np.array([-3.0, 0.5, 3.0]))
+        np.testing.assert_allclose(score, [2.0 + 10 * 2.0, 2.0, 2.0 + 10 * 2.0])
+
+
+def test_the_error_of_a_mean_needs_two_numbers() -> None:
+    assert standard_error(np.array([1.0, 3.0])) == pytest.approx(1.0)
+    for unknown in ([], [1.0], [1.0, np.inf], [np.inf, np.inf], [np.nan, 1.0]):
+        assert np.isnan(standard_error(np.array(unknown)))
 
 
 def test_scores_and_their_errors_by_hand() -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
-from bsynth.calibration import players, usable_donors
+from bsynth.calibration import Backing, players, usable_donors
 from bsynth.calibration.groups import Group, draw_groups
 from bsynth.panel.groups import group_size, separate
 
@@ -39,6 +39,7 @@ def test_groups_leave_no_donor_out_and_are_the_same_by_seed() -> None:
     groups, skipped = draw_groups(panel, SPEC, panel.donors, most=50, seed=1)
     assert len(groups) == len({g.members for g in groups}) == 30, "all different"
     assert skipped == ()
+    assert [g.number for g in groups] == list(range(1, 31)), "as they are named"
     for first, second in pairwise(groups[:5]):
         assert not set(first.members) & set(second.members), "those of one permutation are disjoint"
     counts = pd.Series([m for g in groups for m in g.members]).value_counts()
@@ -108,6 +109,11 @@ def test_a_certificate_of_several_units_scores_groups() -> None:
     words = f"{backing.placebos} groups of 3 donors, worth about {backing.independent} independent ones"
     assert words in " ".join(found.sentences())
     assert words in " ".join(found.calibration.notes())
+
+
+def test_two_donors_are_a_group_in_few_words_too() -> None:
+    assert Backing(15, 5, "group", 2).brief() == "15 groups of donors, worth about 5"
+    assert Backing(1, 1, "group", 2).brief() == "1 group of donors"
 
 
 def test_too_few_donors_for_groups_is_said() -> None:
