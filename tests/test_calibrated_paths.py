@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from bsynth.calibration import Inflation, calibrated_paths, learn_inflation, learn_scatter, path_moments, path_radii
-from bsynth.calibration.paths import PathMoments, profile_of
+from bsynth.calibration.paths import PathMoments, Scatter, profile_of
 
 H = 8
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -109,6 +109,36 @@ def test_a_period_that_is_nearly_its_average_errs_by_the_same_law() -> None:
     expected = np.hypot(2.0 * 0.3, 0.5) * stats.t(8).interval(LEVELS)[1]
     np.testing.assert_allclose(found[:, 0], expected, rtol=0.02)
     np.testing.assert_allclose(found[:, 1], 3 * expected, rtol=0.02)
+
+
+@pytest.mark.parametrize("both", [-0.25, 0.25])
+def test_what_is_left_of_a_period_may_go_with_its_average_or_against_it(both: float) -> None:
+    """The calibrated variance is c² p² V_A + 2 c m p V_AR + m² V_R + d² p², t₈ in the part of the average."""
+    inflation = Inflation(np.array([2.0]), np.array([0.5]), np.ones(1))
+    scatter = Scatter(np.array([np.log(1.5)]), np.zeros(1), np.ones(1))
+    moments = PathMoments(np.zeros(1), 0.3, np.array([1.2]), np.array([0.4]), np.array([both]))
+    rng = np.random.default_rng(7)
+    tail = np.sqrt(8 / rng.chisquare(8, 400_000))
+    left = np.linalg.cholesky([[0.3, both], [both, 0.4]]) @ rng.standard_normal((2, tail.size))
+    drawn = 1.2 * tail * (2.0 * left[0] + 0.5 * rng.standard_normal(tail.size)) + 1.5 * left[1]
+    (found,) = path_radii(LEVELS, moments, inflation, scatter).T
+    np.testing.assert_allclose(found, np.quantile(np.abs(drawn), LEVELS), rtol=0.02)
+
+
+def test_a_single_unit_scatters_as_its_ratio_and_its_few_periods_say() -> None:
+    """With two periods and with many: half the log of a mean of ν squared deviates, and the prior, by quadrature."""
+    for periods, times in ((2, 4.0), (30, 4.0)):
+        bend = np.where(np.arange(periods) % 2, 1.0, -1.0)
+        moments = PathMoments(np.zeros(periods), 1.0, np.ones(periods), np.ones(periods), np.zeros(periods))
+        free = periods - 1
+        mu, tau = (g.ravel() for g in np.meshgrid(np.linspace(-4, 4, 801), np.linspace(0, 4, 401)))
+        scale = np.sqrt(tau**2 + 0.5 / free)
+        law = stats.t.pdf((np.log(times) - mu + 0.5 / free) / scale, 8) / scale
+        weight = law * stats.norm.pdf(mu, 0, 0.5) * stats.halfnorm.pdf(tau, 0, 0.5)
+        found = learn_scatter(times * bend[None], [moments])
+        assert found.mean == pytest.approx(np.average(np.exp(mu), weights=weight), rel=0.01)
+        many = learn_scatter(np.repeat(times * bend[None], 2000, axis=0), [moments] * 2000)
+        assert many.mean == pytest.approx(times * np.exp(0.5 / free), rel=0.05), "so many leave little to the prior"
 
 
 @pytest.mark.parametrize(("wider", "scatter"), [(1.0, 1.0), (3.0, 0.5), (0.4, 2.0)])

@@ -31,6 +31,7 @@ from bsynth.calibration import (
 )
 from bsynth.calibration.groups import Group
 from bsynth.calibration.inflation import mixture_radii
+from bsynth.panel.groups import separate
 from bsynth.panel.simulate import rollout_panel_arguments
 from bsynth.text.numbers import bracket, numbers
 
@@ -244,9 +245,10 @@ def test_groups_of_the_same_donors_teach_as_much_as_one_of_them(rng: np.random.G
         ((150, 150), (0.5, 0.5), False),
         ((290, 10), (0.5, 0.5), True),
         ((300, 0), (0.5, 0.5), True),
-        ((290, 10), (0.99, 0.01), False),
+        ((290, 10), (0.96, 0.04), True),
+        ((290, 10), (0.98, 0.02), False),
     ],
-    ids=["many of both", "few of one", "none of one", "few, and little weight"],
+    ids=["many of both", "few of one", "none of one", "few, of a seventh", "few, and little weight"],
 )
 def test_a_placebo_is_fitted_again_where_few_draws_would_carry_weight(
     draws: tuple[int, int], support: tuple[float, float], again: bool, rng: np.random.Generator,
@@ -281,6 +283,25 @@ def test_a_placebo_is_fitted_again_where_few_draws_would_carry_weight(
     assert np.mean(found.component) == pytest.approx(0.5, abs=0.03)
     np.testing.assert_allclose(found.reweighted(lesson.factors), (average.mean(), average.std()), atol=0.05)
     np.testing.assert_allclose(found.path.mean(axis=1), found.average)
+
+
+def test_what_is_fitted_again_is_kept_where_the_rest_is(
+    basque_panel: bs.Panel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    spec = bs.ModelSpec.from_toml('[drift]\nprocess = "walk"\nprobability = 0.5')
+    fits = tuple(_placebo(rng.normal(size=200), np.repeat([0, 1], 100)) for _ in range(4))
+    asked: list[dict[str, Any]] = []
+
+    def renewed(panel: bs.Panel, spec: bs.ModelSpec, placebo: PlaceboFit, *_: Any, **rest: Any) -> PlaceboFit:
+        asked.append(rest)
+        return placebo
+
+    monkeypatch.setattr(donors, "placebo_fits", lambda *_, **rest: asked.append(rest) or fits)
+    monkeypatch.setattr(donors, "renew", renewed)
+    where = {"store": tmp_path / "s.jsonl", "periods": 9}
+    found = donors.donor_fits(basque_panel, spec, ["u"] * 4, bs.Sampling(), progress=False, **where)
+    assert found.placebos == fits
+    assert asked == [where | {"progress": False}, *[where] * 4]
 
 
 def test_quantiles_of_alike_draws_are_hazens(rng: np.random.Generator) -> None:
@@ -418,6 +439,8 @@ def test_that_donors_are_a_draw_is_said_where_they_are(monkeypatch: pytest.Monke
     assert (some.drawn_from, all_of_them.drawn_from, groups.drawn_from) == (6, None, None)
     assert [len(found.placebos) for found in (some, all_of_them, groups)] == [5, 5, 5]
     assert (some.group_size, groups.group_size) == (1, 2)
+    assert groups.resolution == pytest.approx(1 / (separate([p.members for p in groups.placebos]) + 1))
+    assert groups.resolution > some.resolution == pytest.approx(1 / 6), "groups overlap"
     assert some.seed == 3
     assert some.fit.provenance.seed == 3
     assert 0 < some.seconds <= time.perf_counter() - began
