@@ -1,5 +1,7 @@
 """Bootstraps of units and of blocks of periods, and the three kinds of interval."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,6 +138,12 @@ def test_a_perfect_fit_has_nothing_to_studentise_by() -> None:
     assert (found.table["pre_rmspe"] > 0).all()
     with pytest.raises(SpecError, match="nothing studentises; give kind='basic'"):
         found.effects(kind="studentised")
+    usual = bootstrap(panel, "did", cluster="unit", replicates=20, progress=False)
+    perfect = replace(
+        usual, table=usual.table.assign(pre_rmspe=usual.table["pre_rmspe"].where(usual.table.index > 0, 0))
+    )
+    with pytest.raises(SpecError, match="nothing studentises; give kind='basic'"):
+        perfect.effects(kind="studentised")
 
 
 def test_its_sentence_is_about_the_average_effect() -> None:
