@@ -14,7 +14,7 @@ import pytest
 from scipy import special
 
 import bsynth as bs
-from bsynth.bayesian.waves.paths import strata_of
+from bsynth.bayesian.waves.paths import sizes_of, strata_of
 from bsynth.calibration.waves import calibrate_waves, draw_patterns
 from bsynth.engines import drift, pooling
 from bsynth.engines.correlation import UNKNOWN, Correlation, correlation_of
@@ -312,3 +312,28 @@ def test_correlation_is_found_whatever_the_drift(form: str, r: float) -> None:
 def test_units_without_common_periods_say_nothing_of_their_correlation() -> None:
     assert correlation_of([], seed=1) is UNKNOWN
     assert correlation_of(_series(np.zeros((9, 2)), (2, 9)), seed=1) is UNKNOWN
+
+
+@pytest.mark.parametrize("scale", [None, "log"])
+def test_a_unit_ten_times_as_large_is_not_pooled_onto_the_small_ones(scale: str | None) -> None:
+    """Every market gains a tenth: what the small ones gain, in sales, is no hint of what the large one does."""
+    rng = np.random.default_rng(1)
+    size = 100 * np.array([10, 1, 1, 1, *[1] * 7, 10])
+    walks = np.cumsum(rng.normal(0, 0.015, (40, 2)), axis=0)
+    series = size * np.exp(walks @ rng.uniform(0.3, 1.2, (2, 12)) + rng.normal(0, 0.02, (40, 12)))
+    starts = {"big": 26, "t1": 24, "t2": 24, "t3": 26}
+    wide = pd.DataFrame(series, columns=[*starts, *[f"d{k}" for k in range(8)]])
+    truth = {}
+    for unit, start in starts.items():
+        truth[unit] = 0.1 * wide.loc[start:, unit].mean()
+        wide.loc[start:, unit] *= 1.1
+    fit = bs.fit(bs.Panel.from_wide(wide, start=starts), scale=scale, sampling=FEW, progress=False)
+    rows = fit.effects(over="unit", full=True).set_index("label")
+    assert rows.loc["big", "estimate"] > 0.5 * truth["big"]
+    assert rows.loc["big", "lower"] < truth["big"] < rows.loc["big", "upper"]
+    assert any("Units differ in size, their sds before the start by" in note for note in fit.notes())
+
+
+def test_units_alike_in_size_are_pooled_as_they_are(found: bs.WavesFit) -> None:
+    assert (sizes_of(found.fits) == 1).all()
+    assert not any("differ in size" in note for note in found.notes())

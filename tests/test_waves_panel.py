@@ -215,8 +215,8 @@ def _bad(change: str) -> pd.DataFrame:
         ("", {"treatment_column": "d", "donor_kind": "later"}, "donor_kind is 'later'.*'never'"),
         ("", {"treatment_column": "d", "donor_kind": "not-yet"}, "only the donor 'c' valid through their window"),
         ("", {"treatment_column": "d", "anticipation": -1}, "anticipation is -1"),
-        ("", {"treatment_column": "d", "anticipation": 4}, "starts at 6 with 2 periods to fit before it"),
-        ("", {"treatment_column": "d", "washout": 3}, "no treated period of it is left; make washout"),
+        ("", {"treatment_column": "d", "anticipation": 4}, "at 6 with 2 periods to fit before that"),
+        ("", {"treatment_column": "d", "washout": 3}, "no treated period is left then; make washout"),
         ("", {"treated": "a", "start": 6, "anticipation": 4}, "leave 2 periods before 6 and at least 3 are needed"),
         ("", {"treated": "a", "start": 6, "washout": 6}, "leave 0 periods from 6 and at least 1 is needed"),
         ("", {"treatment_column": "d", "donors": ["d"]}, r"start 9\) have only the donor 'd' valid"),
@@ -283,3 +283,16 @@ def test_what_is_in_use_is_not_advised() -> None:
     with pytest.raises(bs.PanelError, match=r"\(donor_kind 'both'\)") as caught:
         bs.Panel.from_long(frame, **ROLES, treatment_column="d", donor_kind="both")
     assert "use a shorter horizon=" in str(caught.value)
+
+
+def test_units_that_settle_late_leave_periods_to_those_before_them() -> None:
+    """All are treated in the end: of the earlier ones the last to settle would leave nothing to fit the last wave on."""
+    rng = np.random.default_rng(1)
+    wide = pd.DataFrame(rng.normal(size=(36, 5)), columns=list("abcde"))
+    starts = {"a": 8, "b": 10, "c": 20, "d": 24, "e": 30}
+    panel = bs.Panel.from_wide(wide, start=starts, settled=6)
+    last = panel.unit_panel("e")
+    assert last.donors == ("a", "b", "c")
+    assert last.n_pre == 4
+    with pytest.raises(bs.PanelError, match=r"unit 'd' starts at 24 with 0 periods .* smaller settled= \(here 18\)"):
+        bs.Panel.from_wide(wide, start=starts, settled=18)

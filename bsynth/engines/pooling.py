@@ -66,7 +66,7 @@ class Pooled:
     event : (chain, draw, K) τ_k.
     unit : (chain, draw, units) u_i.
     scales : ``unit_sd``, ``period_sd``, ``step_sd``, ``correlation``, (chain, draw), as far as there are any.
-    block : periods since the start that share one τ.
+    block : periods since the start in a block.
     """
 
     effect: FloatArray
@@ -98,6 +98,7 @@ class _Chain:
         s = self.stack
         self.spread, self.moved, self.gap, self.one = s.spread[at], s.moved[at], s.gap[at], s.one[at]
         self.columns = s.columns[at]
+        self.contrasts = s.within.at(self.z) if s.within is not None else None
 
     def parts(self, at: FloatArray) -> tuple[float, float, float, float]:
         """ω, ν, κ, r of their normal scores; one unit alone has no others to differ from or to err with."""
@@ -110,7 +111,8 @@ class _Chain:
         """(E + P,) prior sd of what all units share: of τ's increments, and of what innovations do."""
         s = self.stack
         found = np.full(s.columns.shape[-1], np.sqrt(r))
-        found[: s.events] = kappa * np.sqrt(s.length)
+        # Means of b steps of a walk.
+        found[: s.events] = kappa * np.sqrt((2 * s.length**2 + 1) / (3 * s.length))
         found[0] = self.prior.start
         return found
 
@@ -137,6 +139,8 @@ class _Chain:
         squares = (weight * self.gap**2).sum() - (shrink * g**2).sum() - half @ half
         logs = -np.log(w[w > 0]).sum() + np.log1p(omega**2 * reach).sum() + 2 * np.log(np.diag(factor)).sum()
         density = -0.5 * (squares + logs + at @ at) + self.correlation.log_density(at[3])
+        if self.contrasts is not None:
+            density += self.contrasts.evaluate(nu, kappa, r)[0]
         return {"density": float(density), "factor": factor, "half": half}
 
     def step(self) -> tuple[bool, FloatArray]:
@@ -168,10 +172,11 @@ class _Chain:
         v += np.sqrt(np.maximum(nu**2 * (1 - nu**2 * weight), 0.0)) * s.seen * self.rng.normal(size=v.shape)
         tau = np.repeat(np.cumsum(x[: s.events]), s.length)[: 1 + int(s.event.max())]
         effect = tau[s.event] + u[:, None] + self._periods(self.z, v)
-        if s.within is not None:
-            error = self.gap - self.columns[..., : s.events] @ x[: s.events] - self.one * u[:, None] - v
-            effect += s.within.draw(self.z, error, nu, r, self.rng)
-        self._strata(omega, nu, r, x)
+        common = None
+        if self.contrasts is not None:
+            apart, cells, common = self.contrasts.draw(nu, kappa, r, self.rng)
+            tau, effect = tau + apart[: len(tau)], effect + cells
+        self._strata(omega, nu, r, x, common)
         return {"event": tau, "unit": u, "effect": effect[s.cells], "unpooled": self._unpooled(r)}
 
     def _periods(self, z: IntArray, rotated: FloatArray) -> FloatArray:
@@ -180,7 +185,7 @@ class _Chain:
         turned = (s.basis[units, z] @ rotated[:, :, None])[:, :, 0]
         return np.asarray(s.part * turned[units[:, None], s.row])
 
-    def _strata(self, omega: float, nu: float, r: float, x: FloatArray) -> None:
+    def _strata(self, omega: float, nu: float, r: float, x: FloatArray, common: FloatArray | None) -> None:
         """Draw each unit's stratum given what units share, with its own effect integrated out."""
         s = self.stack
         if s.log_share.shape[1] == 1:
@@ -193,6 +198,8 @@ class _Chain:
         logs = -np.log(np.where(weight > 0, weight, 1.0)).sum(axis=-1) + np.log1p(omega**2 * reach)
         weighed = s.forms @ (self.shares / self.prior.forms)
         score = s.log_share + np.log(np.maximum(weighed, RIDGE)) - 0.5 * (squares + logs)
+        if s.within is not None and common is not None:
+            score += s.within.scores(common, nu, r)
         self.z = np.argmax(score + self.rng.gumbel(size=score.shape), axis=1)
         self._share()
         self._gather()
@@ -220,7 +227,7 @@ class _Chain:
         error = np.sqrt(r) * (common @ self.rng.normal(size=common.shape[-1])) + own
         effect = self._periods(z, s.gap[at] - error)
         if s.within is not None:
-            effect += s.within.draw(z, error, np.inf, r, self.rng)
+            effect += s.within.at(z).alone(r, self.rng)
         return effect[s.cells]
 
 

@@ -3,8 +3,8 @@
 **Long paths are pooled in blocks.** A draw of pooled effects costs rows times squared columns: of 25 units with 200
 periods each, hours. Where that exceeds `WORK`, event time is cut into blocks of b periods, as short as that allows, and
 pooling sees M d with the orthonormal M that sums a block and divides by the root of its length: ν² stays the variance
-of a row, and τ is one number per block, whose steps have variance b κ². What is left of the periods within their block,
-(1 − M′M) d, follows given what was drawn of the blocks (`Within`).
+of a row, and τ is one number per block, whose steps are those of means of b steps of a walk, of variance
+κ² (2 b² + 1) / (3 b). What is left of the periods within their block, (1 − M′M) d, is pooled beside it (`Within`).
 """
 
 from collections.abc import Sequence
@@ -179,7 +179,7 @@ def _stacked(
             spread[at], moved[at], basis[i, z, :R, :R] = values, np.minimum(by, values), vectors
             gap[at], one[at] = vectors.T @ block.M @ path.gap[z], vectors.T @ ones
             columns[at] = np.concatenate([vectors.T @ increments, shared], axis=1)
-    within = Within.of(paths, blocks, turned, length) if length > 1 else None
+    within = Within.of(paths, blocks, length) if length > 1 else None
     return Stack(
         basis, spread, moved, gap, one, columns, log_share, forms, seen, events, length, cells, event, row, part, within
     )  # fmt: skip
@@ -187,82 +187,150 @@ def _stacked(
 
 @dataclass(frozen=True, eq=False)
 class Within:
-    """What is left of periods in their blocks: their contrasts, b − 1 of each, in the eigenvectors of their variance
-    given the blocks.
+    """What is left of periods in their blocks: b − 1 contrasts of each, in the eigenvectors of their variance.
 
-    Contrasts of different blocks are taken as independent given the blocks, and say nothing of scales and strata. Those
-    of different units in one period err together as their innovations do.
+    Contrasts of the untreated path are taken as independent of the blocks' means and of those of other blocks. In their
+    effects each block has τ's own, those of its walk, and every unit its v. Units that start together share what
+    innovations do to a period, which stands beside τ's contrasts; of all pairs of units these are a share.
 
     Attributes
     ----------
-    turn : (n, Z, R, b − 1, b) from the periods of a block to its contrasts; orthonormal rows.
-    variance, gap, common : (n, Z, R, b − 1) of contrasts: variance of the untreated path given the blocks, d, and the
-        share of the variance that the innovations move.
-    mean : (n, Z, R, b − 1, R) what the untreated path's error in the blocks, rotated, says of them.
-    period : (n, R, b) number of each block's periods in the path; K, one beyond the last, is none.
-    places : (n, K + 1) place of each period on the calendar of all units.
-    calendar : how many places there are.
+    turn : (n, Z, E, b − 1, b) from the periods of a block to its contrasts; orthonormal rows.
+    variance, moved, gap : (n, Z, E, b − 1) of the untreated path's contrasts: variance, what of it innovations move
+        that other units share in the same period since the start, and d.
+    design : (n, Z, E, b − 1, b − 1) what the walk's own contrasts are there.
+    seen : (n, E, b − 1) whether there is such a contrast.
+    cell : (n, E, b) number of each period of the block in the path; K, one beyond the last, is none.
+    periods : K.
+    walk : (b − 1,) variances of the walk's own contrasts, for steps of variance 1.
+    basis : (b, b − 1) their directions.
+    together : (E,) mean of ``moved`` over units.
     """
 
     turn: FloatArray
     variance: FloatArray
+    moved: FloatArray
     gap: FloatArray
-    common: FloatArray
-    mean: FloatArray
-    period: IntArray
-    places: IntArray
-    calendar: int
+    design: FloatArray
+    seen: AnyArray
+    cell: IntArray
+    periods: int
+    walk: FloatArray
+    basis: FloatArray
+    together: FloatArray
 
     @classmethod
-    def of(
-        cls, paths: Sequence[Path], blocks: Sequence[_Block], turned: Sequence[Sequence[_Turned]], b: int
-    ) -> "Within":
+    def of(cls, paths: Sequence[Path], blocks: Sequence[_Block], b: int) -> "Within":
         """Prepare the contrasts of every path."""
-        n, strata = len(paths), max(len(path.share) for path in paths)
-        rows, most = max(len(block.number) for block in blocks), max(len(path.event) for path in paths)
-        shape = (n, strata, rows, b - 1)
-        turn, mean = np.zeros((*shape, b)), np.zeros((*shape, rows))
-        variance, gap, common = (np.zeros(shape) for _ in range(3))
-        period, places = np.full((n, rows, b), most), np.zeros((n, most + 1), int)
+        n, strata, E = len(paths), max(len(path.share) for path in paths), 1 + max(x.number.max() for x in blocks)
+        most = max(len(path.event) for path in paths)
+        shape = (n, strata, E, b - 1)
+        turn, (variance, moved, gap) = np.zeros((*shape, b)), np.zeros((3, *shape))
+        seen, cell = np.zeros((n, E, b - 1), dtype=bool), np.full((n, E, b), most)
+        full = linalg.helmert(b)
+        walk, rotation = np.linalg.eigh(full @ np.minimum.outer(np.arange(b), np.arange(b)) @ full.T)
+        basis = full.T @ rotation
+        starts = np.array([path.places[0] - path.event[0] for path in paths])
+        alike = (starts[:, None] == starts).sum(axis=1) - 1
+        shared = alike.sum() / max(n * (n - 1), 1)
         for i, (path, block) in enumerate(zip(paths, blocks, strict=True)):
-            places[i, : len(path.places)] = path.places
-            R = len(block.number)
-            for j in range(R):
+            for j, number in enumerate(block.number):
                 at = np.flatnonzero(block.row == j)
-                period[i, j, : len(at)] = at
+                where = path.event[at] % b
+                cell[i, number, where] = at
                 if len(at) == 1:
                     continue
-                contrasts = linalg.helmert(len(at))
-                for z, each in enumerate(turned[i]):
-                    covariance, L = path.covariance[z], path.shocks[z]
-                    weights = (covariance[at] @ block.M.T @ each.basis) / each.spread
-                    left = covariance[np.ix_(at, at)] - (weights * each.spread) @ weights.T
-                    values, vectors = np.linalg.eigh(contrasts @ left @ contrasts.T)
-                    own = vectors.T @ contrasts
-                    here = (i, z, j, slice(len(at) - 1))
-                    floor = RIDGE * np.trace(covariance) / len(covariance)
-                    variance[here] = np.maximum(values, floor)
-                    turn[here][:, : len(at)], mean[here][:, :R] = own, own @ weights
-                    gap[here] = own @ path.gap[z][at]
-                    by = ((own @ L[at]) ** 2).sum(axis=1)
-                    common[here] = np.minimum(by / np.maximum(variance[here], np.finfo(float).tiny), 1.0)
-        return cls(turn, variance, gap, common, mean, period, places, 1 + int(places.max()))
+                contrasts, many = linalg.helmert(len(at)), len(at) - 1
+                seen[i, number, :many] = True
+                for z in range(len(path.share)):
+                    C, L = path.covariance[z], contrasts @ path.shocks[z][at]
+                    values, vectors = np.linalg.eigh(contrasts @ C[np.ix_(at, at)] @ contrasts.T)
+                    here = (i, z, number, slice(many))
+                    variance[here] = np.maximum(values, RIDGE * np.trace(C) / len(C))
+                    moved[here] = shared * np.minimum(((vectors.T @ L) ** 2).sum(axis=1), variance[here])
+                    gap[here] = vectors.T @ contrasts @ path.gap[z][at]
+                    turn[i, z, number, :many, where] = (vectors.T @ contrasts).T
+        count = np.maximum(seen.sum(axis=(0, 2)), 1)
+        first = moved[:, 0] * seen
+        return cls(
+            turn, variance, moved, gap, turn @ basis, seen, cell, most, np.maximum(walk, 0.0), basis,
+            first.sum(axis=(0, 2)) / count,
+        )  # fmt: skip
 
-    def draw(self, z: IntArray, error: FloatArray, nu: float, r: float, rng: np.random.Generator) -> FloatArray:
-        """(n, K) contrasts of the effects, in periods, in strata ``z``, given the (n, R) rotated ``error`` of blocks.
+    def scores(self, common: FloatArray, nu: float, r: float) -> FloatArray:
+        """(n, Z) log density of contrasts in each stratum given what units have in common (E, b − 1)."""
+        seen = self.seen[:, None]
+        own = np.where(seen, np.maximum(nu**2 + self.variance - r * self.moved, 1e-300), 1.0)
+        rest = self.gap - (self.design @ common[..., None])[..., 0]
+        return np.asarray(-0.5 * (seen * rest**2 / own + np.log(own)).sum(axis=(2, 3)))
 
-        An infinite ``nu`` is no prior on them.
-        """
-        units = np.arange(len(z))
-        at = (units, z)
-        turn, variance, common = self.turn[at], self.variance[at], r * self.common[at]
-        kept = 1.0 if np.isinf(nu) else nu**2 / np.maximum(nu**2 + variance, np.finfo(float).tiny)
-        shared = np.append(rng.normal(size=self.calendar), 0.0)
-        together = shared[self.places[units[:, None, None], self.period]] * (self.period < self.places.shape[1] - 1)
-        noise = np.sqrt(common) * (turn @ together[..., None])[..., 0]
-        noise += np.sqrt(1 - common) * rng.normal(size=noise.shape)
-        surprise = self.gap[at] - np.einsum("nrcj,nj->nrc", self.mean[at], error)
-        found = kept * surprise + np.sqrt(kept * variance) * noise
-        cells = np.zeros((len(z), self.places.shape[1]))
-        np.add.at(cells, (units[:, None, None], self.period), np.einsum("nrcb,nrc->nrb", turn, found))
-        return cells[:, :-1]
+    def at(self, z: IntArray) -> "Contrasts":
+        """Contrasts in strata ``z``."""
+        at = (np.arange(len(z)), z)
+        return Contrasts(self, self.variance[at], self.moved[at], self.gap[at], self.design[at], self.turn[at])
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasts:
+    """Those of one choice of strata; arrays as in `Within` without Z."""
+
+    of: Within
+    variance: FloatArray
+    moved: FloatArray
+    gap: FloatArray
+    design: FloatArray
+    turn: FloatArray
+
+    def prior(self, kappa: float, r: float) -> tuple[FloatArray, FloatArray]:
+        """(E, b − 1) variances of what units have in common: of τ's contrasts, and of innovations'."""
+        walk = np.broadcast_to(kappa**2 * self.of.walk, (len(self.of.together), len(self.of.walk)))
+        return walk, np.broadcast_to(r * self.of.together[:, None], walk.shape)
+
+    def weight(self, nu: float, r: float) -> FloatArray:
+        """(n, E, b − 1) precision of a contrast given what units have in common."""
+        own = np.maximum(nu**2 + self.variance - r * self.moved, 1e-300)
+        return np.asarray(np.where(self.of.seen, 1 / np.where(self.of.seen, own, 1.0), 0.0))
+
+    def evaluate(self, nu: float, kappa: float, r: float) -> tuple[float, FloatArray, FloatArray]:
+        """Log density with what units have in common integrated out; Cholesky factor and half of its draw."""
+        w, size = self.weight(nu, r), np.sqrt(sum(self.prior(kappa, r)))
+        E, many = size.shape
+        X = np.moveaxis(self.design, 0, 1).reshape(E, -1, many) * size[:, None, :]
+        root = np.sqrt(np.moveaxis(w, 0, 1).reshape(E, -1, 1))
+        rows = root * X
+        y = root * np.moveaxis(self.gap, 0, 1).reshape(E, -1, 1)
+        turned = np.swapaxes(rows, 1, 2)
+        factor = np.linalg.cholesky(np.eye(many) + turned @ rows)
+        half = np.linalg.solve(factor, turned @ y)
+        squares, logs = (y**2).sum() - (half**2).sum(), np.log(w[w > 0]).sum()
+        logs -= 2 * np.log(np.diagonal(factor, axis1=1, axis2=2)).sum()
+        return float(0.5 * (logs - squares)), factor, half
+
+    def draw(self, nu: float, kappa: float, r: float, rng: np.random.Generator) -> tuple[FloatArray, ...]:
+        """Draw τ's contrasts (E b,) in periods, those of effects (n, K), and (E, b − 1) what units have in common."""
+        _, factor, half = self.evaluate(nu, kappa, r)
+        walk, noise = self.prior(kappa, r)
+        both = walk + noise
+        common = np.sqrt(both) * np.linalg.solve(np.swapaxes(factor, 1, 2), half + rng.normal(size=half.shape))[..., 0]
+        part = np.divide(walk, both, out=np.zeros_like(both), where=both > 0)
+        tau = part * common + np.sqrt(part * noise) * rng.normal(size=common.shape)
+        kept = nu**2 * self.weight(nu, r)
+        rest = self.gap - (self.design @ common[..., None])[..., 0]
+        own = kept * rest + np.sqrt(nu**2 * np.maximum(1 - kept, 0.0)) * self.of.seen * rng.normal(size=rest.shape)
+        periods = tau @ self.of.basis.T
+        return periods.ravel(), self.cells(np.swapaxes(self.turn, 2, 3) @ own[..., None], periods), common
+
+    def alone(self, r: float, rng: np.random.Generator) -> FloatArray:
+        """Draw (n, K) contrasts of effects from the units' own fits alone."""
+        common = rng.normal(size=(*self.of.cell.shape[1:], 1))
+        noise = np.sqrt(r * self.moved) * (self.turn @ common)[..., 0]
+        noise += np.sqrt(np.maximum(self.variance - r * self.moved, 0.0)) * rng.normal(size=noise.shape)
+        return self.cells(np.swapaxes(self.turn, 2, 3) @ (self.gap - self.of.seen * noise)[..., None], 0.0)
+
+    def cells(self, own: FloatArray, common: FloatArray | float) -> FloatArray:
+        """(n, K) of what is (n, E, b, 1) by block, and (E, b) what all units have."""
+        found = np.zeros((len(own), self.of.periods + 1))
+        np.put_along_axis(
+            found, self.of.cell.reshape(len(own), -1), (own[..., 0] + common).reshape(len(own), -1), axis=1
+        )
+        return found[:, :-1]

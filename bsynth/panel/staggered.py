@@ -1,6 +1,6 @@
 """A panel whose treated units start at different times, and the panel of one start that each of them has."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -320,9 +320,7 @@ class StaggeredPanel[P: PanelData]:
             donors = tuple(u for u in donors if u not in self.starts or self._until(u) >= seen)
             last = min([last, *(self._until(u) for u in donors if u in self.starts)])
         if len(donors) < MIN_DONORS and self.timing.settled is not None:
-            donors = tuple(u for u, own in self.starts.items() if self._at(own) < at)
-            settled = [places[self._at(self.starts[u])] + self.timing.settled for u in donors]
-            first = int(np.searchsorted(places, max(settled))) if settled else 0
+            donors, first = self._settled(at)
             last = last if horizon is not None else len(places) - 1
         self._require_donors(start, donors)
         used = np.arange(first, last + 1)
@@ -330,6 +328,21 @@ class StaggeredPanel[P: PanelData]:
         n_pre = int((since[used][kept] < 0).sum())
         self._require_periods(start, n_pre, len(kept) - n_pre)
         return Window(ordered(donors), used[kept], n_pre, used[before], used[after])
+
+    def _settled(self, at: int) -> tuple[tuple[Label, ...], int]:
+        """Units treated before place ``at`` that have settled, and from which place on all of them have.
+
+        Those that settle last are left out while too few periods would be left before ``at``.
+        """
+        assert self.timing.settled is not None
+        places = self.whole.positions
+        earlier = sorted((self._at(own), k) for k, own in enumerate(self.starts.values()) if self._at(own) < at)
+        firsts = [int(np.searchsorted(places, places[own] + self.timing.settled)) for own, _ in earlier]
+        many = len(earlier)
+        while many > MIN_DONORS and self.timing.split(places[firsts[many - 1] : at] - places[at])[0].size < MIN_PRE:
+            many -= 1
+        units = tuple(self.starts)
+        return tuple(units[k] for _, k in earlier[:many]), firsts[many - 1] if many else 0
 
     def _untreated(self, start: Label) -> tuple[Label, ...]:
         """Donors of the kind asked for, whose own start, if any, is later."""
@@ -358,12 +371,18 @@ class StaggeredPanel[P: PanelData]:
     def _require_periods(self, start: Label, n_pre: int, n_post: int) -> None:
         name, units = self.source.name, [u for u, own in self.starts.items() if own == start]
         if n_pre < MIN_PRE:
+            settled = self.timing.settled
+            smaller = "" if settled is None else f", or give a smaller settled= (here {settled})"
             raise PanelError(
-                f"{name}: unit {some_labels(units)} starts at {show(start)} with {count(n_pre, 'period')} to fit "
-                f"before it and at least {MIN_PRE} are needed; leave it out with exclude=, or add earlier periods"
+                f"{name}: {_who(units)} at {show(start)} with {count(n_pre, 'period')} to fit before that and at least "
+                f"{MIN_PRE} are needed; leave out with exclude= what starts then, or add earlier periods{smaller}"
             )
         if n_post < 1:
             raise PanelError(
-                f"{name}: unit {some_labels(units)} starts at {show(start)} and no treated period of it is left; make "
+                f"{name}: {_who(units)} at {show(start)} and no treated period is left then; make "
                 f"washout (here {self.washout}) shorter, or leave it out with exclude="
             )
+
+
+def _who(units: Sequence[Label]) -> str:
+    return f"unit {some_labels(units)} starts" if len(units) == 1 else f"units {some_labels(units)} start"

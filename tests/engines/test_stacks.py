@@ -1,5 +1,7 @@
 """Paths too long to pool period by period: what their blocks say is what single periods said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -61,11 +63,27 @@ def test_blocks_say_what_periods_said(monkeypatch: pytest.MonkeyPatch, kind: str
     assert exact.event.shape == blocks.event.shape == (2, 1500, 40)
     one, other = (_averages(paths, getattr(found, kind)) for found in (exact, blocks))
     sd = one.std(axis=0)
-    # A single period's mean over units is that of its block, by the prior; the rest is Monte-Carlo error.
     strays = np.abs(other.mean(axis=0) - one.mean(axis=0)) / sd
     assert (strays[: 1 + len(paths)] < 0.35).all()
     assert (strays < 0.7).all()
     np.testing.assert_allclose(other.std(axis=0) / sd, 1.0, atol=0.25)
+
+
+@pytest.mark.parametrize("shape", ["ramp", "every seventh day"])
+def test_what_units_show_alike_within_a_block_is_theirs(monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
+    """An effect that climbs within a block, or comes back each week, is no step as long as a block."""
+    paths = []
+    for path in _paths(np.random.default_rng(6)):
+        more = 6 * np.minimum(path.event / 10, 1.0) if shape == "ramp" else 3.0 * (path.event % 7 == 0)
+        paths.append(replace(path, gap=path.gap + more))
+    exact, blocks = (_pooled(paths, monkeypatch, work) for work in (np.inf, 4e4))
+    assert blocks.block > 4
+    for one, other in ((exact.effect, blocks.effect), (exact.event, blocks.event)):
+        mean, sd = one.reshape(3000, -1).mean(axis=0), one.reshape(3000, -1).std(axis=0)
+        strays = np.abs(other.reshape(3000, -1).mean(axis=0) - mean) / sd
+        assert np.median(strays) < 1.0
+        assert strays.max() < 2.5
+        np.testing.assert_allclose(np.median(other.reshape(3000, -1).std(axis=0) / sd), 1.0, atol=0.2)
 
 
 def test_each_period_keeps_its_own_variance_and_its_tie_to_that_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,11 +110,16 @@ def test_blocks_are_orthonormal_sums(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(M @ M.T, np.eye(R), atol=1e-12)
         assert len(np.unique(path.event // found.length)) == R
         # Blocks and contrasts together are all of the path's variance and of its gap.
-        back = np.zeros(K + 1)
-        turn, period = found.within.turn[i, 0], np.minimum(found.within.period[i], K)
-        np.add.at(back, period, np.einsum("rcb,rc->rb", turn, found.within.gap[i, 0]))
+        within, many = found.within, np.maximum(path.event // found.length, 0)
+        own = np.einsum("ecb,ec->eb", within.turn[i, 0], within.gap[i, 0])
         block = found.basis[i, 0, :R, :R] @ found.gap[i, 0, :R]
-        np.testing.assert_allclose(back[:K] + M.T @ block, path.gap[0], atol=1e-9)
+        np.testing.assert_allclose(own[many, path.event % found.length] + M.T @ block, path.gap[0], atol=1e-9)
+        np.testing.assert_array_equal(within.cell[i, many, path.event % found.length], np.arange(K))
+        spread = np.einsum("ecb,ec->eb", within.turn[i, 0] ** 2, within.variance[i, 0])
+        blocks = np.diag(M.T @ M @ path.covariance[0] @ M.T @ M)
+        apart = np.diag(path.covariance[0] - M.T @ M @ path.covariance[0] @ M.T @ M)
+        both = spread[many, path.event % found.length].sum() + blocks.sum()
+        assert both == pytest.approx((blocks + apart).sum(), rel=1e-6)
 
 
 def test_short_paths_are_pooled_period_by_period() -> None:

@@ -55,7 +55,7 @@ def _why_silent(s: Sides, silent: list[Row]) -> str:
     """Why tests may miss what the interval finds, or the interval find what is not there."""
     many = len(silent) > 1
     if any(row["interval"] != "placebo" for row in silent):
-        return f"{'they hold' if many else 'it holds'} other errors against the effect. Call the evidence moderate."
+        return f"{'they hold' if many else 'it holds'} other errors against the effect."
     if noisier(s):
         return (
             f"{'their' if many else 'its'} placebos are single donors, noisier than a mean of "
@@ -64,7 +64,7 @@ def _why_silent(s: Sides, silent: list[Row]) -> str:
     if s.main is not s.base:
         return (
             f"{'they take' if many else 'it takes'} the donors' gaps as they are, and the calibrated interval weighs "
-            "each by what that donor's own fit expects. Call the evidence moderate."
+            "each by what that donor's own fit expects."
         )
     return (
         "the donors' own gaps after the start are wider than the model expects, so do not rely on its interval alone."

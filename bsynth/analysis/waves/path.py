@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from bsynth import effects
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
@@ -16,8 +17,7 @@ type WavesResult = WavesFit | WavesCalibration | StaggeredEstimate | PlaceboWave
 def event_path(result: WavesResult, level: float) -> pd.DataFrame:
     """One row per period since the start, ``event``: ``units`` seen there, mean ``gap``, and from 0 on its bounds.
 
-    Before the start the gap is observed less fitted, of a posterior without its drift; its bounds are NaN, as are those
-    of a point.
+    Before the start the gap is observed less fitted, drift and all; its bounds are NaN, as are those of a point.
     """
     if isinstance(result, WavesFit | WavesCalibration):
         rows = result.effects(level, over="event time", full=True)
@@ -43,7 +43,9 @@ def _before(fit: WavesFit) -> pd.DataFrame:
     for unit, own in zip(fit.units, fit.fits, strict=True):
         at = places[times.get_indexer(own.observed["time"].to_index())][: own.n_pre]
         start = places[times.get_loc(fit.panel.starts[unit])]
-        parts.append(pd.DataFrame({"event": at - start, "gap": gaps_before(own)}))
+        # Beyond the drift, as the effect after the start is: the two sides of the line are one picture.
+        fitted = own.counterfactual("mean").mean(effects.POSTERIOR_DIMS)
+        parts.append(pd.DataFrame({"event": at - start, "gap": (own.observed - fitted).values[: own.n_pre]}))
     grouped = pd.concat(parts).groupby("event")["gap"]
     return (
         pd.DataFrame({"units": grouped.size(), "gap": grouped.mean()}).reset_index().assign(lower=np.nan, upper=np.nan)

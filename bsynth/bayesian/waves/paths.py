@@ -1,7 +1,7 @@
 """What pooling takes from the own fit of each treated unit."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,8 @@ from bsynth.model.link import IDENTITY, Link
 
 FEW = 100
 """Draws of a stratum at least: of fewer a covariance says little."""
+UNLIKE = 5.0
+"""Times that the sd of one unit's pre-period is that of another, from which their effects are not alike in size."""
 SIZES = 3
 """Strata into which draws of one form of the drift are cut by the size of their noise."""
 
@@ -164,10 +166,30 @@ def _flat(values: xr.DataArray) -> FloatArray:
     return np.asarray(found.reshape(-1, *found.shape[2:]))
 
 
+def sizes_of(fits: Sequence[Fit]) -> FloatArray:
+    """(units,) how large units are to each other: 1 where alike, else pre-period sd in units of their median.
+
+    A shop's effect says nothing, in sales, of that of a shop ten times its size: where some units vary over `UNLIKE`
+    times as far as others, effects are pooled in multiples of each unit's own sd. Below that sds of few periods may
+    differ by chance, and effects are pooled as they are.
+    """
+    own = _sds(fits)
+    alike = own.max() <= UNLIKE * own[own > 0].min(initial=np.inf)
+    return np.ones(len(own)) if alike else np.where(own > 0, own, np.median(own)) / np.median(own)
+
+
+def resized(path: Path, size: float) -> Path:
+    """A path in other units, ``size`` times as large."""
+    return replace(path, gap=path.gap / size, covariance=path.covariance / size**2, shocks=path.shocks / size)
+
+
+def _sds(fits: Sequence[Fit]) -> FloatArray:
+    return np.array([np.nanstd(fit.observed.values[: fit.n_pre], ddof=1) for fit in fits])
+
+
 def scales_of(fits: Sequence[Fit]) -> Scales:
     """Prior scales in outcome units: those of the model times the median sd of the units' pre-periods."""
-    spec, own = fits[0].spec, [fit.observed.values[: fit.n_pre].std(ddof=1) for fit in fits]
-    unit = float(np.median(own))
+    spec, unit = fits[0].spec, float(np.median(_sds(fits)))
     return Scales(
         start=spec.pooling.start_sd * unit,
         step=spec.pooling.step_sd * unit,

@@ -15,13 +15,14 @@ from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.summary import summarise
 from bsynth.bayesian.waves.estimands import OVER, composition, groups, table
+from bsynth.bayesian.waves.paths import sizes_of
 from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.model.spec import ModelSpec
 from bsynth.panel.panel import Panel
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.text.labels import plain
 from bsynth.text.marks import mark
-from bsynth.text.numbers import bracket, chance, count, numbers, percent
+from bsynth.text.numbers import bracket, chance, count, fixed, numbers, percent
 from bsynth.text.result import Pictured
 
 POOLED, UNPOOLED = "pooled", "unpooled"
@@ -44,7 +45,8 @@ class WavesFit(Pictured):
     effect, unpooled : (chain, draw, n) arrays
         Draws of the effect in each cell, outcome units, pooled and from the units' own fits alone.
     event, unit : (chain, draw, K), (chain, draw, units) arrays
-        Draws of τ_k, the mean effect k periods after the start, and of u_i, what unit i's effect is beyond it.
+        Draws of τ_k, the mean effect k periods after the start, and of u_i, what unit i's effect is beyond it; of a
+        unit of middle size where units are unlike (`bsynth.bayesian.waves.paths.sizes_of`).
     scales : dict of (chain, draw) arrays
         ``unit_sd`` ω, ``period_sd`` ν, ``step_sd`` of τ, ``correlation`` of units; those in the model.
     diagnostics : Diagnostics
@@ -53,7 +55,7 @@ class WavesFit(Pictured):
     skipped : tuple of (unit, reason)
         Treated units without a fit of their own.
     block : int
-        Periods since the start that share one τ: more than one where paths are long (`bsynth.engines.stacks`).
+        Periods since the start in a block: more than one where paths are long (`bsynth.engines.stacks`).
     """
 
     panel: StaggeredPanel[Panel]
@@ -217,10 +219,16 @@ class WavesFit(Pictured):
             "All units start in one period, so that an effect cannot be told from a shock that hits all of them then."
         )
         blocks = (
-            f"Periods since the start are pooled in blocks of {self.block}, each with one mean effect over units: so "
-            "many one by one would take hours."
+            f"Periods since the start are pooled in blocks of {self.block} and within these, since so many one by one "
+            "would take hours."
+        )
+        sizes = sizes_of(self.fits)
+        unlike = (
+            f"Units differ in size, their sds before the start by {fixed(sizes.max() / sizes.min(), 0)} times: effects "
+            "are pooled in multiples of each one's own, and what they have in common is that of a unit of middle size."
         )
         said_too = [said] * bool(said) + [alone] * few + [blocks] * (self.block > 1)
+        said_too += [unlike] * bool(np.ptp(sizes) > 0)
         return (*skipped, *said_too, *self.panel.notes())
 
     def to_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from bsynth.bayesian.plan import Plan, plan
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.bayesian.run import run
 from bsynth.bayesian.waves.gate import judge, pooling_alone
-from bsynth.bayesian.waves.paths import innovations_of, path_of, scales_of, untreated
+from bsynth.bayesian.waves.paths import innovations_of, path_of, resized, scales_of, sizes_of, untreated
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.engines import pooling
 from bsynth.engines.correlation import Correlation, correlation_of
@@ -108,6 +108,8 @@ def pool_fits(
             for fit, at, own in zip(fits, places, series, strict=True)
         ]
         together = correlation_of(series, sampling.seed)
+        # Each unit in multiples of its own size, where these are unlike; correlations know none.
+        paths = [resized(path, size) for path, size in zip(paths, sizes_of(fits), strict=True)]
         first = _draw(paths, together, fits, sampling, 1)
         found = judge(fits, cells, first, retried=False)
         if not rounds or not pooling_alone(found):
@@ -119,7 +121,7 @@ def pool_fits(
 def _draw(paths: Sequence[Path], together: Correlation, fits: Sequence[Fit], sampling: Sampling, times: int) -> Pooled:
     """Draw the pooled effects, ``times`` as long; every so many draws are kept."""
     seed = np.random.SeedSequence([sampling.seed, 16, times]).generate_state(1)[0]
-    return pooling.pool(
+    found = pooling.pool(
         paths,
         together,
         scales_of(fits),
@@ -129,6 +131,8 @@ def _draw(paths: Sequence[Path], together: Correlation, fits: Sequence[Fit], sam
         seed=int(seed),
         every=times,
     )
+    sizes = np.repeat(sizes_of(fits), [len(path.event) for path in paths])
+    return replace(found, effect=found.effect * sizes, unpooled=found.unpooled * sizes)
 
 
 def _plans(
