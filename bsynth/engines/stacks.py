@@ -191,7 +191,7 @@ class Within:
 
     Contrasts of the untreated path are taken as independent of the blocks' means and of those of other blocks. In their
     effects each block has τ's own, those of its walk, and every unit its v. Units that start together share what
-    innovations do to a period, which stands beside τ's contrasts; of all pairs of units these are a share.
+    innovations do to a period, which stands beside τ's contrasts; those of other starts err apart here.
 
     Attributes
     ----------
