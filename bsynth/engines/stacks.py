@@ -317,20 +317,23 @@ class Contrasts:
         kept = nu**2 * self.weight(nu, r)
         rest = self.gap - (self.design @ common[..., None])[..., 0]
         own = kept * rest + np.sqrt(nu**2 * np.maximum(1 - kept, 0.0)) * self.of.seen * rng.normal(size=rest.shape)
+        own += (self.design @ tau[..., None])[..., 0]
+        # A block that ends with the panel has its mean over the periods there are.
+        there = (self.of.cell < self.of.periods).any(axis=0)
         periods = tau @ self.of.basis.T
-        return periods.ravel(), self.cells(np.swapaxes(self.turn, 2, 3) @ own[..., None], periods), common
+        periods -= (periods * there).sum(axis=1, keepdims=True) / np.maximum(there.sum(axis=1, keepdims=True), 1)
+        return periods.ravel(), self.cells(own), common
 
     def alone(self, r: float, rng: np.random.Generator) -> FloatArray:
         """Draw (n, K) contrasts of effects from the units' own fits alone."""
         common = rng.normal(size=(*self.of.cell.shape[1:], 1))
         noise = np.sqrt(r * self.moved) * (self.turn @ common)[..., 0]
         noise += np.sqrt(np.maximum(self.variance - r * self.moved, 0.0)) * rng.normal(size=noise.shape)
-        return self.cells(np.swapaxes(self.turn, 2, 3) @ (self.gap - self.of.seen * noise)[..., None], 0.0)
+        return self.cells(self.gap - self.of.seen * noise)
 
-    def cells(self, own: FloatArray, common: FloatArray | float) -> FloatArray:
-        """(n, K) of what is (n, E, b, 1) by block, and (E, b) what all units have."""
-        found = np.zeros((len(own), self.of.periods + 1))
-        np.put_along_axis(
-            found, self.of.cell.reshape(len(own), -1), (own[..., 0] + common).reshape(len(own), -1), axis=1
-        )
+    def cells(self, contrasts: FloatArray) -> FloatArray:
+        """(n, K) of contrasts (n, E, b − 1) in periods."""
+        n = len(contrasts)
+        found, periods = np.zeros((n, self.of.periods + 1)), np.swapaxes(self.turn, 2, 3) @ contrasts[..., None]
+        np.put_along_axis(found, self.of.cell.reshape(n, -1), periods.reshape(n, -1), axis=1)
         return found[:, :-1]

@@ -1,5 +1,6 @@
 """Paths too long to pool period by period: what their blocks say is what single periods said."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -10,15 +11,21 @@ from bsynth.engines.correlation import UNKNOWN, Correlation
 from bsynth.engines.pooling import Pooled, Scales, pool
 from bsynth.engines.stacks import Path, stack
 
+DRAWS = 400
+SHAPES = {
+    "": lambda event: 0.0 * event,
+    "ramp": lambda event: 6 * np.minimum(event / 10, 1.0),
+    "every seventh day": lambda event: 3.0 * (event % 7 == 0),
+}
 LENGTHS = (40, 37, 30, 40, 23)
 CALENDAR = 44
 HALF = Correlation(np.array([-4.0, 0.0, 4.0]), np.array([-400.0, 0.0, -400.0]))
 """What says that units share half of their variance."""
 
 
-def _paths(rng: np.random.Generator, noise: float = 0.3, period: float = 0.0) -> list[Path]:
+def _paths(seed: int, noise: float = 0.3, period: float = 0.0) -> list[Path]:
     """Units that err by noise, by a walk and in their level, all shared in part; later starts, and periods left out."""
-    found = []
+    rng, found = np.random.default_rng(seed), []
     for number, K in enumerate(LENGTHS):
         event = np.setdiff1d(np.arange(K), [7, 8, 20] if number == 1 else [])
         places = CALENDAR - K + event
@@ -35,12 +42,16 @@ def _paths(rng: np.random.Generator, noise: float = 0.3, period: float = 0.0) ->
     return found
 
 
+@functools.cache
 def _pooled(
-    paths: list[Path], monkeypatch: pytest.MonkeyPatch, work: float, together: Correlation = HALF, period: float = 0.1
+    seed: int, work: float, *, noise: float = 0.3, period: float = 0.0, shape: str = "", prior: float = 0.1
 ) -> Pooled:
-    monkeypatch.setattr(stacks, "WORK", work)
-    scales = Scales(start=1.0, step=0.02, unit=0.5, period=period, forms=np.ones(1))
-    return pool(paths, together, scales, draws=800, tune=300, chains=2, seed=3)
+    """Effects of the paths of a seed, pooled with so much ``work``; ``shape`` is what all effects have on top."""
+    paths = [replace(path, gap=path.gap + SHAPES[shape](path.event)) for path in _paths(seed, noise, period)]
+    scales = Scales(start=1.0, step=0.02, unit=0.5, period=prior, forms=np.ones(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacks, "WORK", work)
+        return pool(paths, HALF, scales, draws=DRAWS, tune=200, chains=2, seed=3)
 
 
 def _averages(paths: list[Path], effect: np.ndarray) -> np.ndarray:
@@ -55,12 +66,12 @@ def _averages(paths: list[Path], effect: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kind", ["effect", "unpooled"])
 @pytest.mark.parametrize("work", [2e5, 4e4])
-def test_blocks_say_what_periods_said(monkeypatch: pytest.MonkeyPatch, kind: str, work: float) -> None:
-    paths = _paths(np.random.default_rng(1))
-    exact, blocks = _pooled(paths, monkeypatch, np.inf), _pooled(paths, monkeypatch, work)
+def test_blocks_say_what_periods_said(kind: str, work: float) -> None:
+    paths = _paths(1)
+    exact, blocks = _pooled(1, np.inf), _pooled(1, work)
     assert exact.block == 1 < blocks.block
     assert exact.effect.shape == blocks.effect.shape
-    assert exact.event.shape == blocks.event.shape == (2, 800, 40)
+    assert exact.event.shape == blocks.event.shape == (2, DRAWS, 40)
     one, other = (_averages(paths, getattr(found, kind)) for found in (exact, blocks))
     sd = one.std(axis=0)
     strays = np.abs(other.mean(axis=0) - one.mean(axis=0)) / sd
@@ -70,26 +81,24 @@ def test_blocks_say_what_periods_said(monkeypatch: pytest.MonkeyPatch, kind: str
 
 
 @pytest.mark.parametrize("shape", ["ramp", "every seventh day"])
-def test_what_units_show_alike_within_a_block_is_theirs(monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
+def test_what_units_show_alike_within_a_block_is_theirs(shape: str) -> None:
     """An effect that climbs within a block, or comes back each week, is no step as long as a block."""
-    paths = []
-    for path in _paths(np.random.default_rng(6)):
-        more = 6 * np.minimum(path.event / 10, 1.0) if shape == "ramp" else 3.0 * (path.event % 7 == 0)
-        paths.append(replace(path, gap=path.gap + more))
-    exact, blocks = (_pooled(paths, monkeypatch, work) for work in (np.inf, 4e4))
+    exact, blocks = _pooled(6, np.inf, shape=shape), _pooled(6, 4e4, shape=shape)
     assert blocks.block > 4
     for one, other in ((exact.effect, blocks.effect), (exact.event, blocks.event)):
-        mean, sd = one.reshape(1600, -1).mean(axis=0), one.reshape(1600, -1).std(axis=0)
-        strays = np.abs(other.reshape(1600, -1).mean(axis=0) - mean) / sd
+        mean, sd = one.reshape(2 * DRAWS, -1).mean(axis=0), one.reshape(2 * DRAWS, -1).std(axis=0)
+        strays = np.abs(other.reshape(2 * DRAWS, -1).mean(axis=0) - mean) / sd
         assert np.median(strays) < 1.0
         assert strays.max() < 2.5
-        np.testing.assert_allclose(np.median(other.reshape(1600, -1).std(axis=0) / sd), 1.0, atol=0.2)
+        np.testing.assert_allclose(np.median(other.reshape(2 * DRAWS, -1).std(axis=0) / sd), 1.0, atol=0.2)
 
 
-def test_each_period_keeps_its_own_variance_and_that_of_its_mean_over_units(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_period_keeps_its_own_variance_and_that_of_its_mean_over_units() -> None:
     """Where periods' effects differ by far, a single one is known no better in blocks, nor an average over units."""
-    paths = _paths(np.random.default_rng(2), noise=1.0, period=10.0)
-    found = [_pooled(paths, monkeypatch, work, period=20.0).effect.reshape(1600, -1) for work in (np.inf, 6e4)]
+    paths = _paths(2, 1.0, 10.0)
+    found = [
+        _pooled(2, work, noise=1.0, period=10.0, prior=20.0).effect.reshape(2 * DRAWS, -1) for work in (np.inf, 6e4)
+    ]
     np.testing.assert_allclose(found[1].std(axis=0) / found[0].std(axis=0), 1.0, atol=0.15)
     event = np.concatenate([path.event for path in paths])
     same = [np.mean([each[:, event == k].mean(axis=1).std() for k in range(20)]) for each in found]
@@ -99,7 +108,7 @@ def test_each_period_keeps_its_own_variance_and_that_of_its_mean_over_units(monk
 
 
 def test_blocks_are_orthonormal_sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = _paths(np.random.default_rng(3))
+    paths = _paths(3)
     monkeypatch.setattr(stacks, "WORK", 4e4)
     found = stack(paths)
     assert found.within is not None
@@ -123,7 +132,7 @@ def test_blocks_are_orthonormal_sums(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_short_paths_are_pooled_period_by_period() -> None:
-    paths = _paths(np.random.default_rng(4))
+    paths = _paths(4)
     found = stack(paths)
     assert found.length == 1
     assert found.within is None
@@ -134,8 +143,26 @@ def test_short_paths_are_pooled_period_by_period() -> None:
 
 def test_one_long_path_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single unit has no others to err with."""
-    path = _paths(np.random.default_rng(5))[0]
-    found = _pooled([path], monkeypatch, 1e3, UNKNOWN)
+    monkeypatch.setattr(stacks, "WORK", 1e3)
+    path = _paths(5)[0]
+    scales = Scales(start=1.0, step=0.02, unit=0.5, period=0.1, forms=np.ones(1))
+    found = pool([path], UNKNOWN, scales, draws=DRAWS, tune=200, chains=2, seed=3)
     assert found.block > 1
     assert set(found.scales) == {"period_sd", "step_sd"}
     assert found.effect.mean() == pytest.approx(path.gap.mean(), abs=3 * found.effect.mean(axis=-1).std())
+
+
+def test_contrasts_leave_the_means_of_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a block is cut short: the mean of a unit's effects over it is what blocks say."""
+    paths = _paths(7, period=5.0)
+    monkeypatch.setattr(stacks, "WORK", 4e4)
+    found = stack(paths)
+    assert found.within is not None
+    contrasts = found.within.at(np.zeros(len(paths), int))
+    tau, cells, _ = contrasts.draw(1.0, 2.0, 0.3, np.random.default_rng(1))
+    assert np.abs(cells).max() > 0.5
+    for i, path in enumerate(paths):
+        for number in np.unique(path.event // found.length):
+            assert cells[i, np.flatnonzero(path.event // found.length == number)].mean() == pytest.approx(0, abs=1e-9)
+    longest = max(LENGTHS)
+    assert tau[(longest // found.length) * found.length : longest].sum() == pytest.approx(0, abs=1e-9)
