@@ -8,6 +8,8 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
@@ -165,11 +167,40 @@ def speed_table(file: Path = RESULTS) -> str:
     return "\n".join([*lines, "", said])
 
 
+OWN = "default"
+"""The method in whose units the others are told."""
+
+
+def _multiples(values: pd.Series, own: pd.Series) -> str:
+    """Geometric mean of ratios, over the worlds in which intervals have ends."""
+    ends = np.isfinite(values)
+    said = f"{math.exp(np.log(values[ends] / own[ends]).mean()):.2f}"
+    return said if ends.all() else f"{said} ({ends.sum()} worlds)"
+
+
+def study_table(file: Path = ROOT / "tests" / "evidence" / "study.csv") -> str:
+    """The README's table of methods in worlds of known effect, from the committed study."""
+    if not file.is_file():
+        return "Not run yet: `pytest -m evidence tests/evidence/test_study.py` writes the table."
+    rows = pd.read_csv(file)
+    head = "| method | RMSE | 95% intervals held the truth | least | mean width | interval score |"
+    lines = [head, "|---|---|---|---|---|---|"]
+    by_method = {name: cells.set_index("world") for name, cells in rows.groupby("method", sort=False)}
+    for name, cells in by_method.items():
+        rmse, width, score = (_multiples(cells[key], by_method[OWN][key]) for key in ("rmse", "width_95%", "score_95%"))
+        held = cells["covered_95%"]
+        lines.append(f"| {name} | {rmse} | {held.mean():.1%} | {held.min():.1%}, {held.idxmin()} | {width} | {score} |")
+    panels = int((rows["panels"] + rows["failed"]).max())
+    said = f"{rows['world'].nunique()} worlds, {panels} panels each; {int(rows['failed'].sum())} fits failed."
+    return "\n".join([*lines, "", said])
+
+
 TABLES = {
     "rollout-log": rollout_table,
     "grounds": grounds_table,
     "grades": grades_table,
     "certificates": certificate_table,
+    "study": study_table,
     "speed": speed_table,
 }
 
