@@ -20,6 +20,8 @@ FEW = 100
 """Draws of a stratum at least: of fewer a covariance says little."""
 UNLIKE = 5.0
 """Times that the sd of one unit's pre-period is that of another, from which their effects are not alike in size."""
+SMALLEST = 0.05
+"""Size of the smallest unit at least."""
 SIZES = 3
 """Strata into which draws of one form of the drift are cut by the size of their noise."""
 
@@ -175,7 +177,8 @@ def sizes_of(fits: Sequence[Fit]) -> FloatArray:
     """
     own = _sds(fits)
     alike = own.max() <= UNLIKE * own[own > 0].min(initial=np.inf)
-    return np.ones(len(own)) if alike else np.where(own > 0, own, np.median(own)) / np.median(own)
+    # One that hardly moves before its start would else count whatever happens to it as beyond measure.
+    return np.ones(len(own)) if alike else np.maximum(np.where(own > 0, own, np.median(own)) / np.median(own), SMALLEST)
 
 
 def resized(path: Path, size: float) -> Path:
