@@ -5,17 +5,22 @@ import pickle
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from scipy import special
 
 import bsynth as bs
+from bsynth.bayesian.waves.estimands import OVER
 from bsynth.bayesian.waves.paths import sizes_of, strata_of
-from bsynth.calibration.waves import calibrate_waves, draw_patterns
+from bsynth.calibration.inflation import learn_inflation
+from bsynth.calibration.waves import PlaceboPattern, calibrate_waves, draw_patterns
 from bsynth.engines import drift, pooling
 from bsynth.engines.correlation import UNKNOWN, Correlation, correlation_of
 from bsynth.engines.innovations import Innovations, Sizes
@@ -242,6 +247,25 @@ def test_placebo_waves_calibrate(panel: bs.StaggeredPanel[bs.Panel], tmp_path: P
     assert "calibrated interval" in " ".join(found.sentences())
     found.save(tmp_path / "c.nc")
     assert bs.load(tmp_path / "c.nc").effects(full=True).equals(rows)
+    with pytest.raises(PanelError, match=r"a WavesCalibration came, of several; give its fit.fit_of\(unit\)"):
+        bs.check(found)
+    with pytest.raises(PanelError, match=r"a WavesFit came, of several; give its fit_of\(unit\)"):
+        bs.decide(found.fit)
+
+
+@pytest.mark.parametrize(("many", "status"), [(1, "ok"), (2, "ok"), (3, "unreliable")])
+def test_more_than_one_placebo_pattern_in_ten_must_fail_to_spoil_the_answer(
+    found: bs.WavesFit, many: int, status: str
+) -> None:
+    passed = replace(found, diagnostics=replace(found.diagnostics, status="ok", failures=()))
+    pairs = dict.fromkeys(OVER, ((0.1, 0.1),))
+    placebos = tuple(PlaceboPattern(((k, 20),), pairs, "unreliable" if k < many else "ok") for k in range(20))
+    learned = learn_inflation(np.linspace(-1, 1, 20), np.full(20, 0.5))
+    calibration = bs.WavesCalibration(passed, placebos, dict.fromkeys(OVER, learned), 20.0)
+    assert calibration.status == status
+    said = " ".join(calibration.sentences())
+    assert f"{many} of 20 placebo patterns did not pass the convergence gate" in said
+    assert ("few enough to be used as they are" in said) == (status == "ok")
 
 
 def test_a_panel_of_waves_is_calibrated_by_waves(
@@ -337,3 +361,16 @@ def test_a_unit_ten_times_as_large_is_not_pooled_onto_the_small_ones(scale: str 
 def test_units_alike_in_size_are_pooled_as_they_are(found: bs.WavesFit) -> None:
     assert (sizes_of(found.fits) == 1).all()
     assert not any("differ in size" in note for note in found.notes())
+
+
+def test_a_unit_that_hardly_moves_before_its_start_is_not_beyond_measure() -> None:
+    """Its effect in multiples of an sd near zero would be endless, and the sizes of all others be pooled by it."""
+
+    def fit(sd: float) -> SimpleNamespace:
+        series = xr.DataArray(sd * np.array([1.0, -1.0] * 8 + [9.0] * 4), dims="time")
+        return SimpleNamespace(observed=series, n_pre=16)
+
+    np.testing.assert_allclose(sizes_of([fit(1.0), fit(1.0), fit(1e-9)]), [1, 1, 0.05])
+    np.testing.assert_allclose(sizes_of([fit(1.0), fit(1.0), fit(0.0)]), [1, 1, 1])
+    np.testing.assert_allclose(sizes_of([fit(1.0), fit(10.0), fit(1.0)]), [1, 10, 1])
+    np.testing.assert_allclose(sizes_of([fit(1.0), fit(4.9), fit(1.0)]), [1, 1, 1])

@@ -17,9 +17,10 @@ from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.calibration.waves import calibrate_waves
 from bsynth.cli import main
 from bsynth.errors import PanelError, SpecError
-from bsynth.plots import plot_waves_answer
+from bsynth.plots import plot_calendar, plot_units, plot_waves_answer
 from bsynth.reporting.html import render
 from bsynth.reporting.sections import sections
+from bsynth.text.numbers import bracket, numbers
 
 pytestmark = pytest.mark.usefixtures("pictures_in_blank")
 
@@ -168,6 +169,31 @@ def test_the_picture_of_the_answer(whole: WavesAnalysis) -> None:
     np.testing.assert_allclose(lines["effect"].get_ydata(), path.loc[path["event"] >= 0, "gap"])
     bar = next(each for each in ax.figure.axes if each.get_label() == "average")
     assert {"estimate", "interval", "zero"} <= {line.get_gid() for line in bar.get_lines()}
+    assert bar.get_ylim() == ax.get_ylim()  # both are effects
+    plt.close(ax.figure)
+
+
+def test_small_multiples_show_the_intervals_of_the_list_beside_them(whole: WavesAnalysis) -> None:
+    figure = plot_units(whole.calibration)
+    rows = whole.calibration.effects(over="unit", full=True).to_dict("records")
+    for ax, row in zip(figure.axes, rows, strict=True):
+        said = bracket(numbers(row["estimate"], row["lower"], row["upper"], signed=True)[1:])
+        assert said in ax.get_title(loc="left")
+    assert "pooled and calibrated" in figure.get_suptitle()
+    bad = tuple(replace(each, status="unreliable") for each in whole.calibration.placebos)
+    marked = plot_units(replace(whole.calibration, placebos=bad))
+    assert marked.get_suptitle().startswith("UNRELIABLE: 4 of 4 placebo patterns")
+    plt.close(figure)
+    plt.close(marked)
+
+
+def test_the_calendar_tells_periods_beyond_the_horizon_apart() -> None:
+    short = bs.Panel.from_long(_frame(), **ROLES, treatment_column="treated", horizon=2)
+    ax = plot_calendar(short)
+    pale = [bar for bar in ax.patches if bar.get_alpha() is not None]
+    # Of 2010 to 2016 two years are used, and of 2013 to 2016 two.
+    assert sorted(bar.get_width() for bar in pale if bar.get_width()) == [2, 5, 5]
+    assert "Pale" in " ".join(text.get_text() for text in ax.texts + ax.figure.texts)
     plt.close(ax.figure)
 
 

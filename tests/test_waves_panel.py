@@ -87,6 +87,23 @@ def test_units_that_start_after_the_end_are_untreated() -> None:
     assert list(bs.Panel.from_long(since_zero, **ROLES, start_column="since").starts) == ["a", "b"]
 
 
+@pytest.mark.parametrize("end", [None, 8])
+def test_a_start_after_the_last_period_is_said(end: int | None) -> None:
+    """However it was given: a slip of a year would make a treated unit a donor without a word."""
+    given = {"a": 6, "b": 8, "c": 2099}
+    later = _long().assign(since=lambda f: f["unit"].map(given))
+    of_column = bs.Panel.from_long(later, **ROLES, start_column="since", end=end)
+    of_mapping = bs.Panel.from_long(later, **ROLES, start=given, end=end)
+    last = later["time"].max()
+    for panel in (of_column, of_mapping):
+        said = " ".join(panel.notes())
+        assert f"1 unit starts after {last if panel is of_column else end or last}, the last period" in said
+        assert "is untreated until then: c (2099)." in said
+    within = bs.Panel.from_long(later[later["unit"] != "c"], **ROLES, start={"a": 6, "b": 8}, end=7)
+    assert "1 unit starts after 7, the last period, and is untreated until then: b (8)." in within.notes()
+    assert "last period" not in " ".join(bs.Panel.from_long(later, **ROLES, start={"a": 6, "b": 8}).notes())
+
+
 def test_donors_of_each_kind_and_their_windows() -> None:
     def of(**settings: object) -> bs.StaggeredPanel:
         return bs.Panel.from_long(_long(), **ROLES, treatment_column="d", **settings)

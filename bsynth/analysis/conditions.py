@@ -3,7 +3,7 @@
 from bsynth.checks.choice import drifts
 from bsynth.model.spec import ModelSpec
 
-OF_CALIBRATION = "It also presumes that the treated unit is exchangeable with its donors, whose own gaps widen it."
+OF_CALIBRATION = "It also presumes that treated and donors are exchangeable; the donors' own gaps widen it."
 OF_POINT = "A point: it has no interval."
 
 

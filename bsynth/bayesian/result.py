@@ -335,6 +335,11 @@ def require_fit(fit: object) -> None:
     Traceback (most recent call last):
     bsynth.errors.PanelError: a Fit is needed and None came; bsynth.fit(panel) or bsynth.load(path) return one
     """
+    if hasattr(getattr(fit, "fit", fit), "fit_of"):
+        of = "fit.fit_of(unit)" if hasattr(fit, "fit") else "fit_of(unit)"
+        raise PanelError(
+            f"a Fit of one start is needed and {came(fit)} came, of several; give its {of}, each treated unit's own"
+        )
     if not isinstance(fit, Fit):
         raise PanelError(f"a Fit is needed and {came(fit)} came; bsynth.fit(panel) or bsynth.load(path) return one")
 

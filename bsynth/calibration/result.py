@@ -295,8 +295,8 @@ class Calibration(Pictured):
         if c > 1.5 or d > 2 * sd:
             words.append("The donors drift more after the start than their own fits expect, so the interval widens.")
         words.append(
-            "It presumes that the treated unit is exchangeable with its donors; coverage on those same donors is "
-            "close to automatic and proves nothing about the model."
+            "It presumes that treated and donors are exchangeable; coverage on those same donors is close to automatic "
+            "and proves nothing about the model."
         )
         if self.failed and self.status == "ok":
             words.append(

@@ -27,6 +27,8 @@ class Assembled(PanelData):
         if isinstance(roles.treated, Mapping):
             return cls._of_cells(table, roles, timing, missing, labels)
         starts, pool, last = roles.resolve(table)
+        source = replace(table.source, said=(*table.source.said, *roles.later(table, last)))
+        table = replace(table, source=source)
         whole, donors = cls._whole(table, starts, pool, last, missing, labels)
         if len(set(starts.values())) == 1:
             return whole._around(timing, donors)

@@ -9,7 +9,7 @@ from bsynth.errors import PanelError
 from bsynth.panel.cells import CellTable
 from bsynth.panel.labels import MIN_PRE, as_labels, match_units, ordered, some_labels
 from bsynth.panel.multicell import check_cells
-from bsynth.panel.starts import given_starts
+from bsynth.panel.starts import given_starts, started_after
 from bsynth.text.numbers import count
 
 
@@ -66,6 +66,23 @@ class Roles:
                     "treated and start name the same cells"
                 )
         return {cell: (units, starts[cell]) for cell, units in cells.items()}
+
+    def later(self, table: CellTable, last: int) -> tuple[str, ...]:
+        """A sentence on units that start after the last used period, which are untreated until then.
+
+        Of a column those after the data are told by `bsynth.panel.starts.read_starts`, which knows their starts.
+        """
+        end = table.times[last]
+        if table.starts is not None:
+            after = {u: table.times[at] for u, at in table.starts.items() if at is not None and at > last}
+            return started_after({unit: after[unit] for unit in ordered(after)}, end)
+        if not isinstance(self.start, Mapping):
+            return ()
+        name = table.source.name
+        places = given_starts(self.start, table.units, table.times, table.calendar, name)
+        named = {match_units(table.units, (unit,), "unit", name)[0]: start for unit, start in self.start.items()}
+        after = {unit: start for unit, start in named.items() if (at := places[unit]) is None or at > last}
+        return started_after({unit: after[unit] for unit in ordered(after)}, end)
 
     def of(self, treated: tuple[Label, ...], start: Label) -> "Roles":
         """The same of other treated units and another start."""

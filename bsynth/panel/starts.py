@@ -69,6 +69,22 @@ def column_starts(rows: pd.DataFrame, column: str, times: pd.Index, calendar: Ca
     return {unit: _position(start, times, calendar, f"start of {show(unit)!r}", name) for unit, start in said}
 
 
+def started_after(starts: Mapping[Label, Label], end: Label) -> tuple[str, ...]:
+    """A sentence on units whose start lies after the last period, which are untreated as far as the data reach.
+
+    Examples
+    --------
+    >>> started_after({"b": 9.0}, 7)
+    ('1 unit starts after 7, the last period, and is untreated until then: b (9).',)
+    """
+    if not starts:
+        return ()
+    who = some_of(f"{show(unit)} ({_said(start)})" for unit, start in starts.items())
+    units = count(len(starts), "unit starts", "units start")
+    verb = "is" if len(starts) == 1 else "are"
+    return (f"{units} after {show(end)}, the last period, and {verb} untreated until then: {who}.",)
+
+
 def treatment_starts(
     low: FloatArray,
     high: FloatArray,
@@ -122,8 +138,11 @@ def read_starts(
         pairs = opened.run(opened.table.select("unit", "start").distinct())
         read = opened.begun(pairs["start"])
         found = column_starts(pairs.assign(start=read.labels), columns["start"], times, calendar, name)
-        late = set(numbered(pairs["unit"])[read.inside])
-        return found, _within(opened, {unit: at for unit, at in found.items() if unit in late}, times)
+        numbers, late = numbered(pairs["unit"]), set(numbered(pairs["unit"])[read.inside])
+        within = _within(opened, {unit: at for unit, at in found.items() if unit in late}, times)
+        given = {u: s for u, s in zip(numbers.tolist(), read.labels.tolist(), strict=True) if not _is_never(s, times)}
+        beyond = {unit: given[unit] for unit in ordered(given) if found[unit] is None}
+        return found, (*within, *started_after(beyond, times[-1]))
     sums = _treatment(typed(opened, columns, "treatment"), opened, columns["treatment"])
     sums = sums[sums["n"] > 0]
     unit, time = places(opened, columns, grid, sums)

@@ -73,12 +73,23 @@ def plot_answer(result: Shown, *, ax: Axes | None = None, level: float | None = 
     return path
 
 
-def draw_average(ax: Axes, average: pd.Series, interval: str, *, reason: str, called: str = "average effect:") -> None:
-    """Draw an effect with its interval, of a kind and level in words, on an axis of its own with zero marked."""
+def draw_average(
+    ax: Axes,
+    average: pd.Series,
+    interval: str,
+    *,
+    reason: str,
+    called: str = "average effect:",
+    limits: tuple[float, float] | None = None,
+) -> None:
+    """Draw an effect with its interval, of a kind and level in words, with zero marked; without ``limits`` on an axis
+    of its own."""
     estimate, lower, upper = (float(average[name]) for name in ("estimate", "lower", "upper"))
     shown = [value for value in (estimate, lower, upper, 0.0) if math.isfinite(value)]
     span = (max(shown) - min(shown)) or 1.0
     low, high = min(shown) - 0.12 * span, max(shown) + 0.12 * span
+    if limits is not None:
+        low, high = min(limits[0], low), max(limits[1], high)
     color = RED if reason else BLUE
     # Zero crosses the axis on which the bar stands.
     ax.plot([0, 0], [low, high], color=style.PALE, linewidth=1.0, zorder=1.5)

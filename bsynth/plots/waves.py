@@ -109,12 +109,13 @@ def plot_event_study(
     return ax
 
 
-def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figure:
+def plot_units(result: WavesFit | WavesCalibration, *, level: float = 0.95, most: int = 24) -> Figure:
     """Show every treated unit by itself, observed and untreated, with its pooled effect: small multiples.
 
     Parameters
     ----------
-    result : WavesFit
+    result : WavesFit or WavesCalibration
+        Of a calibration the intervals of effects are the calibrated ones.
     level : float
         Probability inside the band of each period and the interval of each unit's effect.
     most : int
@@ -139,10 +140,13 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
     >>> len(plot_units(fit).axes)
     2
     """
+    shown = result
+    result = result.fit if isinstance(result, WavesCalibration) else result
     _require(result)
     level, most = check_level(level), check_whole(most, "most", 1, "so many units are drawn")
     units = result.units[:most]
-    rows = result.effects(level, over="unit", full=True)
+    rows = shown.effects(level, over="unit", full=True)
+    kind = "pooled" if shown is result else "pooled and calibrated"
     across = min(_LEFT, len(units))
     down = math.ceil(len(units) / across)
     with style.house():
@@ -166,10 +170,10 @@ def plot_units(result: WavesFit, *, level: float = 0.95, most: int = 24) -> Figu
             ax.set_axis_off()
         left = len(result.units) - len(units)
         more = f"; {count(left, 'more unit')} not drawn" if left else ""
-        warned = f"UNRELIABLE: {result.reason}. " if result.reason else ""
+        warned = f"UNRELIABLE: {shown.reason}. " if shown.reason else ""
         figure.suptitle(
             f"{warned}{drawn(result.panel.labels.outcome)}: observed (black) and untreated (blue, {percent(level)} "
-            f"predictive band); pooled effect of each{more}",
+            f"predictive band of its own fit); above each its effect, {kind}{more}",
             x=0.01,
             ha="left",
             fontsize=9.5,
@@ -192,7 +196,7 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
     Returns
     -------
     Axes
-        With a bar for each unit's treated periods, and one for those before.
+        With bars for each unit's treated periods, those that are used and those beyond, and one for those before.
 
     Examples
     --------
@@ -217,6 +221,8 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
     names += [f"{found.labels.units(len(found.never_treated))} never treated"] if many else []
     x = np.arange(len(found.times))
     waves = [wave.start for wave in found.waves]
+    lasts = {wave.start: wave.last for wave in found.waves}
+    beyond = any(last != found.end for last in lasts.values())
     with style.house():
         ax = style.new_axes(ax, (8.0, calendar_height(found)))
         ax.grid(False)
@@ -227,7 +233,9 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
             ax.barh(y, at, left=-0.5, height=0.8, color="#E8E8E8", linewidth=0)
             if unit in found.starts:
                 color = _WAVES[waves.index(found.starts[unit]) % len(_WAVES)]
-                ax.barh(y, len(x) - at, left=at - 0.5, height=0.8, color=color, linewidth=0)
+                used = int(found.times.searchsorted(lasts[found.starts[unit]])) + 1
+                ax.barh(y, used - at, left=at - 0.5, height=0.8, color=color, linewidth=0)
+                ax.barh(y, len(x) - used, left=used - 0.5, height=0.8, color=color, alpha=0.25, linewidth=0)
         _unit_ticks(ax, names)
         ticks = np.unique(np.linspace(0, len(x) - 1, min(6, len(x))).round().astype(int))
         ax.set_xticks(ticks, [str(show(found.times[t])) for t in ticks])
@@ -236,7 +244,8 @@ def plot_calendar(panel: StaggeredPanel[Panel] | WavesFit, *, ax: Axes | None = 
         ax.set_ylim(len(names) - 0.5, -0.5)
         said = some_of([f"{len(wave.units)} from {show(wave.start)}" for wave in found.waves])
         never = found.labels.units(len(found.never_treated))
-        style.heading(ax, "Who is treated when", [f"Treated: {said}; {never} never. Grey: not treated."])
+        pale = " Pale: treated, beyond what is used." if beyond else ""
+        style.heading(ax, "Who is treated when", [f"Treated: {said}; {never} never. Grey: not treated.{pale}"])
     return ax
 
 

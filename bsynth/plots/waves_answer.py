@@ -82,7 +82,11 @@ def plot_waves_answer(analysis: WavesAnalysis, *, ax: Axes | None = None, level:
         style.start_line(left, 0.0)
         key(left, looks)
         kind = "" if math.isnan(float(answer["lower"])) else f"{percent(level)} {answer['interval']}"
-        draw_average(bar, answer, kind, reason=analysis.effects_reason, called="overall effect:")
+        # Both are effects: they stand on one scale.
+        draw_average(
+            bar, answer, kind, reason=analysis.effects_reason, called="overall effect:", limits=left.get_ylim()
+        )
+        left.set_ylim(bar.get_ylim())
         method = "" if answer["interval"] == POOLED else f", {METHODS.get(answer['method'], answer['method'])}"
         style.heading(
             left, f"Effect on {drawn(analysis.panel.labels.outcome)} by time since the start{method}", [],

@@ -22,7 +22,7 @@ def _placebo(summary: dict[str, Any]) -> Section | None:
     words = (
         f"Every donor was treated as if it had started at the same time. By the size of its mean gap "
         f"{unit_words(summary['panel'])} has rank {rank['rank']} against {count(rank['placebos'], 'placebo')}, "
-        f"{p_value(rank['p'])}. This presumes that the treated unit is exchangeable with its donors."
+        f"{p_value(rank['p'])}. This presumes that treated and donors are exchangeable."
     )
     level = percent(as_float(row["level"]))
     if isinstance(row["lower"], str):

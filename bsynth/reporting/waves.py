@@ -12,6 +12,7 @@ from bsynth._base.plain import show
 from bsynth.analysis import WavesAnalysis
 from bsynth.analysis.waves.result import rank
 from bsynth.bayesian.waves.result import UNPOOLED, WavesFit
+from bsynth.calibration.waves import WavesCalibration
 from bsynth.plots import plot_calendar, plot_event_study, plot_units, plot_waves_answer
 from bsynth.plots.answer import SIZE
 from bsynth.plots.waves import calendar_height
@@ -204,12 +205,12 @@ def drawings(analysis: WavesAnalysis) -> dict[str, Callable[[], Drawing]]:
     if isinstance(main := analysis.main, WavesFit):
         shown = analysis.calibration or main
         found["event-study"] = lambda: finished(drawn_in(lambda ax: plot_event_study(shown, ax=ax, level=level)))
-        found["units"] = lambda: finished(_units_figure(main, level))
+        found["units"] = lambda: finished(_units_figure(shown, level))
     return found
 
 
-def _units_figure(fit: WavesFit, level: float) -> Figure:
-    figure = plot_units(fit, level=level, most=UNITS)
+def _units_figure(result: WavesFit | WavesCalibration, level: float) -> Figure:
+    figure = plot_units(result, level=level, most=UNITS)
     plt.close(figure)
     return figure
 

@@ -145,7 +145,7 @@ def _trust(s: Sides) -> list[str]:
     if main is not s.base:
         words.append(
             "Report the calibrated interval: it alone holds the model's uncertainty against what the donors do after "
-            "the start. It presumes that the treated unit is exchangeable with them."
+            "the start. It presumes that treated and donors are exchangeable."
         )
     elif different(s.facts) < s.facts["donors_needed"]:
         words.append(

@@ -24,7 +24,8 @@ def judge(fits: Sequence[Fit], cells: pd.DataFrame, pooled: Pooled, *, retried: 
     effects = {group.name: pooled.effect[..., group.cells].mean(axis=-1) for group in groups(cells)}
     named = {f"effect {name}": draws for name, draws in effects.items()}
     named |= {SAID[name]: draws for name, draws in pooled.scales.items()}
-    stacked = np.stack([draws for draws in named.values() if np.ptp(draws) > 0])
+    named = {name: draws for name, draws in named.items() if np.ptp(draws) > 0}
+    stacked = np.stack(list(named.values()))
     rhat, bulk, tail = convergence.rhat(stacked), convergence.ess_bulk(stacked), convergence.ess_tail(stacked, TAILS)
     failures = []
     for name, r, ess in zip(named, rhat, np.minimum(bulk, tail), strict=True):

@@ -42,9 +42,7 @@ from bsynth.text.numbers import count, p_value, percent
 
 NAME = "leave-two-out"
 TITLE = "Leave two out"
-CONDITIONS = (
-    "Its interval and p presume that the treated unit is exchangeable with its donors and that the effect is constant."
-)
+CONDITIONS = "Its interval and p presume that treated and donors are exchangeable and that the effect is constant."
 STANDARD = False
 
 type Statistic = Literal["ratio", "mean_gap"]

@@ -42,9 +42,7 @@ from bsynth.text.numbers import count, exact, p_value, percent
 
 NAME = "placebo"
 TITLE = "Placebo in space"
-CONDITIONS = (
-    "Its interval and p presume that the treated unit is exchangeable with its donors and that the effect is constant."
-)
+CONDITIONS = "Its interval and p presume that treated and donors are exchangeable and that the effect is constant."
 STANDARD = True
 
 POOLS: tuple[str, ...] = get_args(PlaceboPool.__value__)
@@ -169,8 +167,7 @@ class PlaceboSpace(Inference):
         return (
             f"Placebo in space: {int(row['rank']) - 1} of {who}, given the treatment "
             f"date (pools {pools} the treated), have a mean gap at least as large, {p_value(row['p'])}; it "
-            "presumes that the treated unit is exchangeable with its donors, and its interval that the "
-            "effect is constant."
+            "presumes that treated and donors are exchangeable, and its interval that the effect is constant."
         )
 
     def _facts(self) -> dict[str, Any]:
