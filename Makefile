@@ -57,10 +57,12 @@ docs: setup
 	$(PYTHON) -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 	$(PYTHON) -m sphinx -W --keep-going -q -b text -d docs/_build/doctrees docs docs/_build/text
 
-# The report is tested in Chromium. On a bare Debian machine it is installed, where we may.
+# The report is tested in Chromium, driven by a program that needs libatomic. On a bare Debian machine both are installed,
+# where we may.
 browser:
-	@command -v chromium chromium-browser google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+	@{ command -v chromium chromium-browser google-chrome >/dev/null && ldconfig -p | grep -q libatomic.so.1; } \
+	  || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium libatomic1 >/dev/null; }
 
 # One of the sources that must give the same panel. On a bare Debian machine it is installed, where we may.
 postgres:
