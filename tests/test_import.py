@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,24 @@ HEAVY = ("pymc", "pytensor", "nutpie", "numba", "matplotlib")
 def test_start_up_loads_neither_pymc_nor_matplotlib(code: str) -> None:
     check = f"{code}\nimport sys\nprint([m for m in {HEAVY} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_run_loads_only_what_it_uses(tmp_path: Path) -> None:
+    """What a room brings in at its top, a run pays for that merely draws a picture of the same registry."""
+    code = f"""
+import sys
+import bsynth as bs
+from bsynth.cli import main
+bs.simulate_factor(donors=6, seed=1).to_csv({str(tmp_path / "data.csv")!r}, index=False)
+main(
+    ["run", {str(tmp_path / "data.csv")!r}, "--unit", "unit", "--time", "time", "--outcome", "outcome", "--treated", "0",
+     "--start", "30", "--methods", "did", "--findings", "none", "--out", {str(tmp_path / "run")!r}],
+    standalone_mode=False,
+)
+print([m for m in ("pymc", "pytensor", "arviz", "arviz_stats", "arviz_plots", "scipy.stats", "scipy.signal") if m in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 

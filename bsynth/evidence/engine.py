@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import arviz_stats as azs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,6 +57,8 @@ def posterior(design: Design, spec: ModelSpec, settings: Settings, seed: int) ->
         component = component_of(drawn.drifting, drawn.form.rho, tuple(spec.drift.components))
     mean, predictive = (values[:, design.n_pre :].mean(axis=1) for values in (drawn.mean, drawn.predictive))
     divergences = int(sampled.stats["diverging"].sum())
+    import arviz_stats as azs  # half a second that no run has use for
+
     rhat = float(azs.rhat(predictive.reshape(shape)))
     healthy = divergences == 0 and rhat < RHAT_MAX
     return Posterior(parameters, mean, predictive, drawn.drifting, component, divergences, healthy)
