@@ -207,3 +207,27 @@ def test_help_lists_every_method_and_finding() -> None:
     page = CliRunner().invoke(main, ["run", "--help"], terminal_width=1000).output
     for names in (METHODS, FINDINGS):
         assert ", ".join(names) in page
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["--version"], 0), (["nonsense"], 2), (["check", "no-such-file.csv"], 2), (["models"], 0)]
+)
+def test_a_process_leaves_with_the_code_of_its_command_and_all_of_its_words(
+    words: list[str], code: int, tmp_path: Path
+) -> None:
+    """It leaves before Python has taken everything apart, after what was to be done at its end."""
+    mark = tmp_path / "ended"
+    start = f"import atexit, sys; atexit.register(open, {str(mark)!r}, 'w'); sys.argv = ['bsynth', *{words!r}]; "
+    done = subprocess.run(
+        [sys.executable, "-c", f"{start}from bsynth.__main__ import run; run()"], capture_output=True, text=True
+    )
+    assert done.returncode == code
+    assert (done.stderr if code else done.stdout).endswith("\n")
+    assert mark.exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_words_that_cannot_be_written_are_no_success() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "bsynth", "--version"], stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode != 0

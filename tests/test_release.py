@@ -76,7 +76,7 @@ def test_metadata(metadata: Message, wheel: zipfile.ZipFile) -> None:
         text.split("<")[0].split(">")[0] for text in wanted
     )
     (entries,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "bsynth = bsynth.cli:main" in wheel.read(entries).decode()
+    assert "bsynth = bsynth.__main__:run" in wheel.read(entries).decode()
 
 
 def test_it_is_cited_by_its_version() -> None:
