@@ -133,6 +133,13 @@ def test_every_snippet_is_run() -> None:
     assert plain == {"index.md"}
 
 
+def test_formulas_are_what_the_renderer_reads() -> None:
+    r"""It takes ``\frac12`` for the fraction of 12 and what follows, and shows it without a word."""
+    cards = sorted(models_folder().glob("*/card.md"))
+    for page in [*PAGES, *cards]:
+        assert not re.search(r"\\[td]?frac\s*[^{\s]", page.read_text(encoding="utf-8")), page.name
+
+
 def test_a_cell_shows_what_it_prints_returns_and_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cells = _module("cells")
     monkeypatch.setattr(cells, "HERE", tmp_path)
