@@ -231,3 +231,18 @@ def test_words_that_cannot_be_written_are_no_success() -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([sys.executable, "-m", "bsynth", "--version"], stdout=full, stderr=subprocess.PIPE)
     assert done.returncode != 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a shell and a full device")
+def test_output_that_cannot_be_written_takes_no_file_with_it(small_csv: Path, tmp_path: Path) -> None:
+    words = ["run", small_csv, *BASE, "--treated", "A", "--start", 2010, "--model", "none", "--methods", "did",
+             "--findings", "none", "--quiet", "--out"]  # fmt: skip
+    command = " ".join([sys.executable, "-m", "bsynth", *map(str, words)])
+    closed = subprocess.run(f"{command} {tmp_path / 'closed'} >&-", shell=True, stderr=subprocess.PIPE, text=True)
+    assert closed.returncode == 0, closed.stderr
+    full = subprocess.run(f"{command} {tmp_path / 'full'} >/dev/full", shell=True, stderr=subprocess.PIPE, text=True)
+    assert full.returncode != 0
+    assert f"what was finished is in {tmp_path / 'full'}" in full.stderr
+    assert ".full.unfinished" not in full.stderr
+    for folder in ("closed", "full"):
+        assert (tmp_path / folder / "report.html").is_file()

@@ -17,7 +17,7 @@ from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.calibration.waves import calibrate_waves
 from bsynth.cli import main
 from bsynth.errors import PanelError, SpecError
-from bsynth.plots import plot_calendar, plot_units, plot_waves_answer
+from bsynth.plots import plot_calendar, plot_event_study, plot_units, plot_waves_answer
 from bsynth.reporting.html import render
 from bsynth.reporting.sections import sections
 from bsynth.text.numbers import bracket, numbers
@@ -197,6 +197,28 @@ def test_the_calendar_tells_periods_beyond_the_horizon_apart() -> None:
     plt.close(ax.figure)
 
 
+def test_the_calendar_is_of_whatever_holds_the_panel(whole: WavesAnalysis) -> None:
+    bars = [len(plot_calendar(each).patches) for each in (whole.panel, whole, whole.calibration, whole.fits[0])]
+    assert len(set(bars)) == 1
+    assert plot_units(whole).get_suptitle() == plot_units(whole.calibration).get_suptitle()
+    assert "calibrated" in " ".join(text.get_text() for text in plot_event_study(whole).texts)
+    plt.close("all")
+
+
+def test_on_another_scale_there_is_a_verdict_too(panel: bs.StaggeredPanel) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bs.UnreliableWarning)
+        found = bs.analyse(panel, scale="log", methods=["did"], calibrated=False, sampling=FEW, progress=False)
+    assert found.unavailable == {}
+    assert "not available" not in render(found)
+
+
+def test_a_command_of_one_start_says_what_to_give(csv: Path) -> None:
+    done = _call("check", csv, *BASE, "--start-column", "since")
+    assert done.exit_code == 2
+    assert "3 units start at different times, and this command takes one start; give --treated and" in done.output
+
+
 def test_a_failed_gate_is_seen_everywhere(whole: WavesAnalysis) -> None:
     fit = whole.fits[0]
     bad = replace(fit, diagnostics=replace(fit.diagnostics, status="unreliable", failures=("R-hat is 1.2",)))
@@ -290,4 +312,4 @@ def test_bad_input_is_one_line_and_exit_code_2(csv: Path, tmp_path: Path, option
 def test_certify_asks_for_one_start(csv: Path, tmp_path: Path) -> None:
     done = _call("certify", csv, *BASE, "--treatment-column", "treated", "--quiet", "--out", tmp_path / "run")
     assert done.exit_code == 2
-    assert "a Panel of one start is needed" in done.output
+    assert "this command takes one start" in done.output

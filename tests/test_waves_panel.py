@@ -133,6 +133,43 @@ def test_donors_of_each_kind_and_their_windows() -> None:
     assert kinds.unit_panel("a").end == 7
 
 
+def test_a_donor_leaves_before_it_may_anticipate_its_own_start() -> None:
+    """Also where that start comes after what is used, by ``end=`` or since the data end."""
+    starts = {"a": 5, "b": 6, "c": 10}
+    of_end = bs.Panel.from_long(_long(starts=starts), **ROLES, treatment_column="d", anticipation=2, end=8)
+    assert "c" not in of_end.units
+    assert "No donor, since its own start is within 2 periods (anticipation) of the end: 'c'." in of_end.notes()
+    early = bs.Panel.from_long(_long(starts=starts), **ROLES, treatment_column="d", anticipation=2, end=7)
+    assert "c" in early.never_treated
+    for start, donor in ((13, False), (14, True)):
+        mapped = bs.Panel.from_long(_long(), **ROLES, start={"a": 6, "b": 8, "c": start}, anticipation=2)
+        column = _long().assign(since=lambda f, start=start: f["unit"].map({"a": 6, "b": 8, "c": start}))
+        of_column = bs.Panel.from_long(column, **ROLES, start_column="since", anticipation=2)
+        assert ("c" in mapped.units) == ("c" in of_column.units) == donor
+
+
+def test_one_start_keeps_to_its_horizon() -> None:
+    panel = bs.Panel.from_long(_long(starts={"a": 6}), **ROLES, treatment_column="d", horizon=3)
+    assert isinstance(panel, bs.Panel)
+    assert (panel.n_pre, panel.n_post, panel.end) == (6, 3, 8)
+    washed = bs.Panel.from_long(_long(starts={"a": 6}), **ROLES, treatment_column="d", horizon=3, washout=1)
+    assert washed.times[washed.n_pre :].tolist() == [7, 8]
+
+
+def test_a_mapping_may_name_units_that_are_never_treated() -> None:
+    given = {"a": 6, "b": 8, "c": None, "d": float("nan"), "e": "never", "f": pd.NaT}
+    panel = bs.Panel.from_long(_long(), **ROLES, start=given)
+    assert list(panel.starts) == ["a", "b"]
+    assert not any("last period" in note for note in panel.notes())
+
+
+def test_what_a_cumulative_effect_covers_is_said_of_one_start_alone() -> None:
+    holes = _long()[lambda f: f["time"] != 9]
+    assert "cumulative" not in " ".join(bs.Panel.from_long(holes, **ROLES, treatment_column="d").notes())
+    one = bs.Panel.from_long(holes[holes["unit"] != "c"], **ROLES, start={"a": 6})
+    assert "the cumulative effect covers 5 of the 6" in " ".join(one.notes())
+
+
 def test_anticipation_and_washout_leave_periods_out_and_the_calendar_counts_them() -> None:
     panel = bs.Panel.from_long(_long(), **ROLES, treatment_column="d", anticipation=2, washout=1)
     one = panel.unit_panel("a")
@@ -230,13 +267,13 @@ def _bad(change: str) -> pd.DataFrame:
         ("", {"start": 6}, "treated is None"),
         ("", {"start_column": "starts"}, "no column 'starts' for start"),
         ("", {"treatment_column": "d", "donor_kind": "later"}, "donor_kind is 'later'.*'never'"),
-        ("", {"treatment_column": "d", "donor_kind": "not-yet"}, "only the donor 'c' valid through their window"),
+        ("", {"treatment_column": "d", "donor_kind": "not-yet"}, "only the donor 'c' valid through the whole window"),
         ("", {"treatment_column": "d", "anticipation": -1}, "anticipation is -1"),
         ("", {"treatment_column": "d", "anticipation": 4}, "at 6 with 2 periods to fit before that"),
         ("", {"treatment_column": "d", "washout": 3}, "no treated period is left then; make washout"),
         ("", {"treated": "a", "start": 6, "anticipation": 4}, "leave 2 periods before 6 and at least 3 are needed"),
         ("", {"treated": "a", "start": 6, "washout": 6}, "leave 0 periods from 6 and at least 1 is needed"),
-        ("", {"treatment_column": "d", "donors": ["d"]}, r"start 9\) have only the donor 'd' valid"),
+        ("", {"treatment_column": "d", "donors": ["d"]}, r"start 9\) has only the donor 'd' valid"),
         ("", {"treatment_column": "d", "donors": ["c", "d"]}, "'c' is treated and among the donors"),
         ("", {"treatment_column": "d", "end": 5}, "no unit starts by 5"),
         ("", {"start": {u: 6 + k % 3 for k, u in enumerate(UNITS)}}, "all units are treated in the end"),

@@ -335,13 +335,25 @@ def require_fit(fit: object) -> None:
     Traceback (most recent call last):
     bsynth.errors.PanelError: a Fit is needed and None came; bsynth.fit(panel) or bsynth.load(path) return one
     """
-    if hasattr(getattr(fit, "fit", fit), "fit_of"):
-        of = "fit.fit_of(unit)" if hasattr(fit, "fit") else "fit_of(unit)"
-        raise PanelError(
-            f"a Fit of one start is needed and {came(fit)} came, of several; give its {of}, each treated unit's own"
-        )
+    refuse_several(fit)
     if not isinstance(fit, Fit):
         raise PanelError(f"a Fit is needed and {came(fit)} came; bsynth.fit(panel) or bsynth.load(path) return one")
+
+
+def refuse_several(result: object) -> None:
+    """Refuse what is of units that start at different times, and say where each one's own fit is.
+
+    Raises
+    ------
+    PanelError
+    """
+    fits = getattr(result, "fits", None) or (None,)
+    for of, where in ((result, ""), (getattr(result, "fit", None), "fit."), (fits[0], "fits[0].")):
+        if hasattr(of, "fit_of"):
+            raise PanelError(
+                f"a Fit of one start is needed and {came(result)} came, of several; give its {where}fit_of(unit), each "
+                "treated unit's own fit, neither pooled nor calibrated"
+            )
 
 
 def panel_of(fit: object) -> Panel:

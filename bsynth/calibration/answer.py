@@ -3,9 +3,9 @@
 from typing import Protocol
 
 from bsynth._base.request import check_level
-from bsynth.bayesian.result import Fit, require_fit
+from bsynth.bayesian.result import Fit, refuse_several, require_fit
 from bsynth.calibration.result import Calibration
-from bsynth.errors import PanelError, came
+from bsynth.errors import PanelError
 
 
 class Reporting(Protocol):
@@ -40,12 +40,8 @@ def posterior_of(result: Fit | Calibration | Reporting) -> Fit | Calibration:
         require_fit(result)
         assert isinstance(result, Fit)
         return result
+    refuse_several(result)
     found = result.reported
-    if hasattr(found, "fit_of") or hasattr(getattr(found, "fit", None), "fit_of"):
-        raise PanelError(
-            f"an analysis of one start is needed and {came(result)} came, of several; give its fits[0].fit_of(unit), "
-            "each treated unit's own"
-        )
     if not isinstance(found, Fit | Calibration):
         raise PanelError("this analysis has no posterior; ask bsynth.analyse for a model, such as models=['default']")
     return found

@@ -273,6 +273,7 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
         goes_on(f"finished fits are in {waiting}, and the same command again goes on from them")
+        before = _made(out)
         try:
             with alone(waiting, "the folder of finished fits"):
                 analysis: AnyAnalysis = run_analysis(
@@ -284,7 +285,15 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         finally:
             with suppress(OSError):  # it holds finished fits, or files of the user's
                 waiting.rmdir()
+            if not waiting.is_dir():
+                goes_on("nothing was written" if _made(out) == before else f"what was finished is in {out}")
     return analysis
+
+
+def _made(out: Path) -> int:
+    """When the numbers of a run folder were written; 0 where there are none."""
+    file = out / "summary.json"
+    return file.stat().st_mtime_ns if file.is_file() else 0
 
 
 def _finish(ctx: click.Context, analysis: "AnyAnalysis", out: Path, stage: Stages) -> None:

@@ -230,6 +230,8 @@ def _of_the_machine(error: OSError | MemoryError) -> tuple[str, int]:
     """What the operating system refuses, and of what; and the exit code."""
     if isinstance(error, MemoryError):
         return f"out of memory; {_LESS}", BROKEN
+    if isinstance(error, BrokenPipeError):
+        return "whoever read what it says has gone (broken pipe)", BROKEN
     what = f"{error.filename!r} cannot be used" if error.filename else "a file cannot be used"
     return f"{what} ({(error.strerror or type(error).__name__).lower()}); make room or give another place", BAD_INPUT
 

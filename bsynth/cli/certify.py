@@ -150,7 +150,7 @@ def _print(certificate: "Certificate") -> None:
         shares = [percent(share, 0) for share in rows.loc[list(certificate.levels), "coverage"]]
         table.add_row(kind, *shares, number(main["score"]), number(main["median_width"]))
     click.echo()
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    Console(width=None if sys.stdout is not None and sys.stdout.isatty() else 120).print(table)
     click.echo(
         f"share of units whose interval held the truth, at the real start; score (smaller is better) and median width "
         f"at {percent(certificate.level)}, pre-period sd\n"

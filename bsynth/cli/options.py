@@ -137,7 +137,7 @@ _PANEL = (
         "by default those never treated where there are two, else both.",
     ),
     click.option(
-        "--horizon", type=int, default=None, help="Where starts differ: periods from a start on used at most."
+        "--horizon", type=int, default=None, help="Periods from a start on used at most."
     ),
     click.option(
         "--settled", type=int, default=None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bsynth.errors import SpecError
+from bsynth.errors import PanelError, SpecError
 
 if TYPE_CHECKING:
     from bsynth.panel import MultiCellPanel, Panel, StaggeredPanel
@@ -210,9 +210,15 @@ class PanelRequest:
         PanelError
             Units start at different times.
         """
+        from bsynth.panel import StaggeredPanel
         from bsynth.panel.given import require_panel
 
         panel: Any = self.read()
+        if isinstance(panel, StaggeredPanel):
+            raise PanelError(
+                f"{len(panel.starts)} units start at different times, and this command takes one start; give --treated "
+                "and --start for one of them, and leave the others out with --exclude"
+            )
         require_panel(panel, history=self.history)
         made: Panel = panel
         return made

@@ -46,7 +46,9 @@ class Stages:
 
 def width() -> int:
     """Columns of the terminal, or 80 when the output is piped."""
-    return shutil.get_terminal_size((PIPED, 24)).columns if sys.stdout.isatty() else PIPED
+    # A command whose output was closed has none.
+    seen = sys.stdout is not None and sys.stdout.isatty()
+    return shutil.get_terminal_size((PIPED, 24)).columns if seen else PIPED
 
 
 def wrapped(text: str, *, head: str = "") -> str:

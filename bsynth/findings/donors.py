@@ -12,7 +12,7 @@ from bsynth._base.plain import clean
 from bsynth._base.request import check_flags, check_kind, check_whole
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.plan import plan
-from bsynth.bayesian.result import Fit, panel_of
+from bsynth.bayesian.result import Fit, panel_of, refuse_several
 from bsynth.bayesian.run import run
 from bsynth.calibration import Calibration
 from bsynth.checks.hull import misses
@@ -296,6 +296,7 @@ def _values(panel: Panel, fit: Fit | None, dropped: LeaveOneOut, table: pd.DataF
 def _given(data: Fit | Panel) -> tuple[Panel, Fit | None]:
     if isinstance(data, Fit):
         return panel_of(data), data
+    refuse_several(data)
     require_panel(data)
     return data, None
 

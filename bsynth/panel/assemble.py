@@ -8,13 +8,14 @@ from bsynth._base.types import Label, Missing
 from bsynth.errors import PanelError
 from bsynth.panel.cells import CellTable
 from bsynth.panel.data import PanelData
-from bsynth.panel.labels import ordered
+from bsynth.panel.labels import ordered, some_labels
 from bsynth.panel.missing import complete
 from bsynth.panel.multicell import MultiCellPanel
 from bsynth.panel.roles import Roles
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.panel.timing import Timing
 from bsynth.panel.wording import Labels
+from bsynth.text.numbers import count
 
 
 class Assembled(PanelData):
@@ -27,8 +28,14 @@ class Assembled(PanelData):
         if isinstance(roles.treated, Mapping):
             return cls._of_cells(table, roles, timing, missing, labels)
         starts, pool, last = roles.resolve(table)
-        source = replace(table.source, said=(*table.source.said, *roles.later(table, last)))
-        table = replace(table, source=source)
+        said = roles.later(table, last)
+        if soon := [unit for unit in roles.anticipating(table, last, timing.anticipation) if unit in pool]:
+            pool = tuple(unit for unit in pool if unit not in soon)
+            ahead = count(timing.anticipation, "period")
+            said += (
+                f"No donor, since its own start is within {ahead} (anticipation) of the end: {some_labels(soon)}.",
+            )
+        table = replace(table, source=replace(table.source, said=(*table.source.said, *said)))
         whole, donors = cls._whole(table, starts, pool, last, missing, labels)
         if len(set(starts.values())) == 1:
             return whole._around(timing, donors)

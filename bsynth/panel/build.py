@@ -234,8 +234,7 @@ class Constructors(FromWide):
             Donors where starts differ: never treated, treated later, or both; by default those never treated, or both
             where there are fewer than two. A donor that is treated later serves until its own start.
         horizon : int
-            Periods from each start on that are used at most, where starts differ; by default all through which the
-            donors stay untreated.
+            Periods from each start on that are used at most; by default all through which the donors stay untreated.
         settled : int
             Periods after which an effect is taken not to change any more: units so long treated are donors of later
             waves that would have none, where starts differ. By default they never are.

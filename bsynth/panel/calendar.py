@@ -204,6 +204,22 @@ class Calendar:
             return bool(self._on(times, self.spelling.span(label, role, name).first) > times[-1])
         return bool(_number(label, times, role, name) > times[-1])
 
+    def beyond(self, times: pd.Index, label: Label, role: str, name: str) -> int:
+        """Return how many periods after the last one a period lies that the user named.
+
+        Examples
+        --------
+        >>> months = pd.DatetimeIndex(["2024-01-01", "2024-02-01", "2024-03-01"])
+        >>> Calendar.of(months).beyond(months, "2024-06-01", "start", "data")
+        3
+        """
+        if isinstance(times, pd.DatetimeIndex):
+            found: Any = self._on(times, self.spelling.span(label, role, name).first)
+        else:
+            found = _number(label, times, role, name)
+        places = self.places(times.append(pd.Index([found])))
+        return max(int(places[-1] - places[-2]), 1)
+
     @staticmethod
     def _on(times: pd.DatetimeIndex, stamp: pd.Timestamp) -> pd.Timestamp:
         return stamp if times.tz is None else stamp.tz_localize(times.tz)

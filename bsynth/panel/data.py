@@ -79,13 +79,20 @@ class PanelData(Frozen):
 
     def notes(self) -> tuple[str, ...]:
         """One sentence each: how periods were read, which are missing for all units, what was left out or filled."""
-        return tuple(map(one_line, [*self._keeps_to.spelling.notes(), *self.gaps(), *self.source.notes()]))
+        return self._notes()
 
-    def gaps(self) -> list[str]:
-        """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing."""
+    def _notes(self, *, starts: int = 1) -> tuple[str, ...]:
+        gaps = self.gaps(starts=starts)
+        return tuple(map(one_line, [*self._keeps_to.spelling.notes(), *gaps, *self.source.notes()]))
+
+    def gaps(self, *, starts: int = 1) -> list[str]:
+        """A sentence on the periods that are missing for all units, or that keep to no calendar; else nothing.
+
+        What a cumulative effect covers is said where there is one of ``starts``.
+        """
         left_out = (*self.source.anticipation, *self.source.washout)
         times = self.times.append(pd.Index(left_out, dtype=self.times.dtype)).sort_values() if left_out else self.times
-        return self._keeps_to.gaps(times, int(times.searchsorted(self.start)))
+        return self._keeps_to.gaps(times, int(times.searchsorted(self.start)) if starts == 1 else len(times))
 
     @property
     def _keeps_to(self) -> Calendar:
@@ -205,7 +212,10 @@ class PanelData(Frozen):
         """The panel against these donors, without the periods of anticipation and washout around its one start."""
         if not self.n_post:
             return self._take(self.treated, donors, slice(None))
-        kept, before, after = timing.split(self.positions - self.positions[self.n_pre])
+        since = self.positions - self.positions[self.n_pre]
+        if timing.horizon is not None:
+            since = since[since < timing.horizon]
+        kept, before, after = timing.split(since)
         n_pre = self.n_pre - len(before)
         for left, least, side in ((n_pre, MIN_PRE, "before"), (len(kept) - n_pre, 1, "from")):
             if left < least:

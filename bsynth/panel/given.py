@@ -54,6 +54,11 @@ def require_panel(panel: object, *, history: bool = False) -> None:
         )
     if isinstance(getattr(panel, "panel", None), Panel):
         raise PanelError(f"a Panel is needed and {came(panel)} came; give its panel, which is .panel")
+    if isinstance(getattr(panel, "panel", None), StaggeredPanel):
+        raise PanelError(
+            f"a Panel of one start is needed and {came(panel)} came, of several; give its panel.unit_panel(unit) or "
+            "panel.wave_panel(start)"
+        )
     raise PanelError(f"a Panel is needed and {came(panel)} came; build one with {_BUILD}")
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from bsynth._base.plain import show
 from bsynth._base.types import Label
 from bsynth.errors import PanelError
@@ -72,17 +74,27 @@ class Roles:
 
         Of a column those after the data are told by `bsynth.panel.starts.read_starts`, which knows their starts.
         """
-        end = table.times[last]
+        end, times = table.times[last], table.times
+        found = self._late(table, last)
         if table.starts is not None:
-            after = {u: table.times[at] for u, at in table.starts.items() if at is not None and at > last}
-            return started_after({unit: after[unit] for unit in ordered(after)}, end)
-        if not isinstance(self.start, Mapping):
-            return ()
-        name = table.source.name
-        places = given_starts(self.start, table.units, table.times, table.calendar, name)
-        named = {match_units(table.units, (unit,), "unit", name)[0]: start for unit, start in self.start.items()}
-        after = {unit: start for unit, start in named.items() if (at := places[unit]) is None or at > last}
-        return started_after({unit: after[unit] for unit in ordered(after)}, end)
+            return started_after({unit: times[at] for unit, at in found.items() if at < len(times)}, end)
+        name, start = table.source.name, self.start if isinstance(self.start, Mapping) else {}
+        named = {match_units(table.units, (unit,), "unit", name)[0]: label for unit, label in start.items()}
+        return started_after({unit: named[unit] for unit in found}, end)
+
+    def anticipating(self, table: CellTable, last: int, anticipation: int) -> tuple[Label, ...]:
+        """Units that start so soon after the last used period that they are no donors up to it."""
+        places = table.calendar.places(table.times)
+        ahead = np.concatenate([places, places[-1] + 1 + np.arange(anticipation)]) - places[last]
+        return tuple(u for u, at in self._late(table, last).items() if at < len(ahead) and ahead[at] <= anticipation)
+
+    def _late(self, table: CellTable, last: int) -> dict[Label, int]:
+        """Positions of the starts after the last used period, units sorted."""
+        starts = table.starts
+        if starts is None and isinstance(self.start, Mapping):
+            starts = given_starts(self.start, table.units, table.times, table.calendar, table.source.name)
+        found = {unit: at for unit, at in (starts or {}).items() if at is not None and at > last}
+        return {unit: found[unit] for unit in ordered(found)}
 
     def of(self, treated: tuple[Label, ...], start: Label) -> "Roles":
         """The same of other treated units and another start."""

@@ -240,7 +240,7 @@ class StaggeredPanel[P: PanelData]:
             if periods:
                 verb = "is" if periods == 1 else "are"
                 said.append(f"Around each start {count(periods, 'period')} {why} {verb} left out of fit and effect.")
-        return tuple(map(one_line, [*said, *self.whole.notes()]))
+        return tuple(map(one_line, [*said, *self.whole._notes(starts=len(self.waves))]))
 
     def sentences(self) -> tuple[str, ...]:
         """Who starts when and is compared with whom, and `notes`."""
@@ -355,16 +355,17 @@ class StaggeredPanel[P: PanelData]:
             return
         name, units = self.source.name, [u for u, own in self.starts.items() if own == start]
         who = f"{some_labels(units)} (start {show(start)})"
-        have = f"{'no donor' if not left else f'only the donor {show(left[0])!r}'}"
+        verb = "has" if len(units) == 1 else "have"
+        have = f"{verb} {'no donor' if not left else f'only the donor {show(left[0])!r}'}"
         if start == max(self.starts.values()) and not self.never_treated:
             raise PanelError(
-                f"{name}: all units are treated in the end, so {who} of the last wave have {have}; end before "
+                f"{name}: all units are treated in the end, so {who} of the last wave {have}; end before "
                 f"{show(start)} with end=, add units that are never treated, or say with settled= how many periods "
                 "after its own start an earlier wave may serve again"
             )
         more = "" if self.donor_kind == "both" else "donor_kind='both' or "
         raise PanelError(
-            f"{name}: {who} have {have} valid through their window (donor_kind {self.donor_kind!r}), and "
+            f"{name}: {who} {have} valid through the whole window (donor_kind {self.donor_kind!r}), and "
             f"{MIN_DONORS} are needed; add untreated units, use {more}a shorter horizon=, or leave these out"
         )
 

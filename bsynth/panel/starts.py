@@ -23,7 +23,7 @@ NEVER = ("", "na", "n/a", "nan", "nat", "null", "none", "never", "inf")
 """Text that means "not treated", compared in lower case."""
 
 type Starts = dict[Label, int | None]
-"""Position of each unit's first treated period; None where there is none."""
+"""Position of each unit's first treated period, beyond the last one where it comes later; None where there is none."""
 
 
 def given_starts(
@@ -42,7 +42,8 @@ def given_starts(
     found: Starts = dict.fromkeys(units)
     for label, start in starts.items():
         unit = match_units(units, (label,), "treated unit", name)[0]
-        found[unit] = _position(start, times, calendar, f"start of {show(unit)!r}", name)
+        given = None if is_never(start, times) else start
+        found[unit] = _position(given, times, calendar, f"start of {show(unit)!r}", name)
     return found
 
 
@@ -57,7 +58,7 @@ def column_starts(rows: pd.DataFrame, column: str, times: pd.Index, calendar: Ca
     units = numbered(rows["unit"])
     found: dict[Label, Label] = {}
     for unit, start in zip(units.tolist(), rows["start"].tolist(), strict=True):
-        label = None if _is_never(start, times) else start
+        label = None if is_never(start, times) else start
         if unit in found and found[unit] != label:
             first, other = sorted((_said(found[unit]), _said(label)))
             raise PanelError(
@@ -139,9 +140,10 @@ def read_starts(
         read = opened.begun(pairs["start"])
         found = column_starts(pairs.assign(start=read.labels), columns["start"], times, calendar, name)
         numbers, late = numbered(pairs["unit"]), set(numbered(pairs["unit"])[read.inside])
-        within = _within(opened, {unit: at for unit, at in found.items() if unit in late}, times)
-        given = {u: s for u, s in zip(numbers.tolist(), read.labels.tolist(), strict=True) if not _is_never(s, times)}
-        beyond = {unit: given[unit] for unit in ordered(given) if found[unit] is None}
+        inside = {unit: at for unit, at in found.items() if unit in late and at is not None and at < len(times)}
+        within = _within(opened, inside, times)
+        given = {u: s for u, s in zip(numbers.tolist(), read.labels.tolist(), strict=True) if not is_never(s, times)}
+        beyond = {unit: given[unit] for unit in ordered(given) if (found[unit] or 0) >= len(times)}
         return found, (*within, *started_after(beyond, times[-1]))
     sums = _treatment(typed(opened, columns, "treatment"), opened, columns["treatment"])
     sums = sums[sums["n"] > 0]
@@ -196,7 +198,8 @@ def _treatment(table: "ir.Table", opened: Opened, column: str) -> pd.DataFrame:
     return sums
 
 
-def _is_never(start: Label, times: pd.Index) -> bool:
+def is_never(start: Label, times: pd.Index) -> bool:
+    """Whether a start says that its unit is never treated."""
     if start is None or start is pd.NaT or (isinstance(start, str) and start.strip().lower() in NEVER):
         return True
     if isinstance(start, float | np.floating):
@@ -219,8 +222,10 @@ def _whole(start: Label) -> Label:
 
 
 def _position(start: Label, times: pd.Index, calendar: Calendar, role: str, name: str) -> int | None:
-    """Position of a start, or None where it lies after the data: that unit is untreated as far as they reach."""
+    """Position of a start; one after the data is counted on, and that unit is untreated as far as they reach."""
     if start is None:
         return None
     label = _whole(start)
-    return None if calendar.is_after(times, label, role, name) else calendar.locate(times, label, role, name)
+    if calendar.is_after(times, label, role, name):
+        return len(times) - 1 + calendar.beyond(times, label, role, name)
+    return calendar.locate(times, label, role, name)

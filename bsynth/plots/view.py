@@ -10,7 +10,7 @@ from bsynth._base.brief import Brief
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, IntervalKind
 from bsynth.analysis import Analysis
-from bsynth.bayesian.result import Fit
+from bsynth.bayesian.result import Fit, refuse_several
 from bsynth.calibration import Calibration
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
@@ -185,6 +185,7 @@ def _periods(fit: Fit) -> tuple[str, ...]:
 
 def require_result(result: object) -> None:
     """Refuse what is no fit, estimate or inference around one, and say where these come from."""
+    refuse_several(result)
     if not isinstance(result, Fit | Calibration | Estimate) and not _is_inference(result):
         raise SpecError(
             f"a fit, an estimate or an inference is needed and {came(result)} came; bsynth.fit(panel), "

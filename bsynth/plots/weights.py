@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from bsynth._base.request import check_kind, check_whole
 from bsynth.analysis import Analysis
-from bsynth.bayesian.result import Fit
+from bsynth.bayesian.result import Fit, refuse_several
 from bsynth.errors import SpecError, came
 from bsynth.frequentist.estimate import Estimate
 from bsynth.panel.given import require_same_panel
@@ -129,6 +129,7 @@ def _table(result: Fit | Estimate, estimate: Estimate | None, level: float) -> p
         # By position of the label, since labels may be of any type.
         classical = dict(zip(estimate.panel.donors, estimate.weights, strict=True))
         return table.assign(classical=[classical.get(d, float("nan")) for d in table["donor"]])
+    refuse_several(result)
     if not isinstance(result, Estimate):
         raise SpecError(f"a fit or an estimate is needed and {came(result)} came; bsynth.fit(panel) returns a fit")
     table = result.weights_table()

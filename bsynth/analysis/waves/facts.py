@@ -28,11 +28,13 @@ EXCHANGED = "It also presumes that who was treated when is exchangeable with oth
 def of_waves_fit(fit: WavesFit) -> dict[str, Any]:
     """How the units' own posteriors, without drift, fit their pre-periods; means over units."""
     gaps = [gaps_before(own) for own in fit.fits]
+    levels = [own.intercept for own in fit.fits if own.intercept is not None]
     return {
         "presumes": f"{conditions.of_model(fit.spec)} {POOLS}",
         "pre_rmspe": float(np.sqrt(np.mean(np.concatenate(gaps) ** 2))),
         "drift": drifts(fit.spec),
-        "intercept": float(np.mean([own.intercept for own in fit.fits])),
+        # On another scale than the outcome's own a level is a factor, and no number of its units.
+        "intercept": float(np.mean(levels)) if levels else None,
         "free_level": conditions.has_level(fit.spec),
         "lag1": float(np.mean([lag1(gap) for gap in gaps])),
         "effective_donors": float(np.mean([own.effective_donors for own in fit.fits])),
@@ -117,7 +119,7 @@ def facts_of_waves(
         "cells": cells,
         "placebos": "waves",
         "additive": whole.additive,
-        "gaps": [*whole.gaps(), *panel.source.changed()],
+        "gaps": [*whole.gaps(starts=len(panel.waves)), *panel.source.changed()],
         "level": level,
         "observed": _observed(panel, table["unit"].tolist()),
         "hull": dict(hull),
