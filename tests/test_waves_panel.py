@@ -148,6 +148,25 @@ def test_a_donor_leaves_before_it_may_anticipate_its_own_start() -> None:
         assert ("c" in mapped.units) == ("c" in of_column.units) == donor
 
 
+@pytest.mark.parametrize(
+    ("times", "start"),
+    [
+        (pd.date_range("2024-01-01", periods=12, freq="W-MON"), "9999-12-31"),
+        (pd.date_range("2024-01-01", periods=12, freq="h", tz="UTC"), "9999-12-31"),
+        (pd.date_range("2150-01-01", periods=12, freq="10YS"), "2261-06-01"),
+        (range(1990, 2002), 1e30),
+        (range(1990, 2014, 2), 2099),
+    ],
+    ids=["weeks", "hours", "the end of pandas", "years", "every other year"],
+)
+def test_a_start_at_the_end_of_all_days_is_after_the_data(times: list | pd.Index, start: object) -> None:
+    """What databases write for "never"."""
+    wide = pd.DataFrame(np.random.default_rng(1).normal(size=(12, 6)), columns=list("abcdef"), index=list(times))
+    panel = bs.Panel.from_wide(wide, start={"a": times[6], "b": times[8], "c": start}, anticipation=1)
+    assert list(panel.starts) == ["a", "b"]
+    assert any("1 unit starts after" in note for note in panel.notes())
+
+
 def test_one_start_keeps_to_its_horizon() -> None:
     panel = bs.Panel.from_long(_long(starts={"a": 6}), **ROLES, treatment_column="d", horizon=3)
     assert isinstance(panel, bs.Panel)

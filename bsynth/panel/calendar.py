@@ -207,17 +207,26 @@ class Calendar:
     def beyond(self, times: pd.Index, label: Label, role: str, name: str) -> int:
         """Return how many periods after the last one a period lies that the user named.
 
+        One that is further away than the periods last counts as so far away: 9999-12-31 is on no calendar of theirs.
+
         Examples
         --------
         >>> months = pd.DatetimeIndex(["2024-01-01", "2024-02-01", "2024-03-01"])
-        >>> Calendar.of(months).beyond(months, "2024-06-01", "start", "data")
-        3
+        >>> calendar = Calendar.of(months)
+        >>> [calendar.beyond(months, label, "start", "data") for label in ("2024-04-01", "9999-12-31")]
+        [1, 3]
         """
         if isinstance(times, pd.DatetimeIndex):
             found: Any = self._on(times, self.spelling.span(label, role, name).first)
         else:
             found = _number(label, times, role, name)
-        places = self.places(times.append(pd.Index([found])))
+        far = int(self.places(times)[-1]) + 1
+        try:
+            if found > times[-1] + (times[-1] - times[0]):
+                return far
+            places = self.places(times.append(pd.Index([found])))
+        except (OverflowError, pd.errors.OutOfBoundsDatetime):
+            return far
         return max(int(places[-1] - places[-2]), 1)
 
     @staticmethod
