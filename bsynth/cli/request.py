@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bsynth.errors import PanelError, SpecError
+from bsynth.text.numbers import count
 
 if TYPE_CHECKING:
     from bsynth.panel import MultiCellPanel, Panel, StaggeredPanel
@@ -216,8 +217,8 @@ class PanelRequest:
         panel: Any = self.read()
         if isinstance(panel, StaggeredPanel):
             raise PanelError(
-                f"{len(panel.starts)} units start at different times, and this command takes one start; give --treated "
-                "and --start for one of them, and leave the others out with --exclude"
+                f"{count(len(panel.starts), 'unit')} start at different times, and this command takes one start; "
+                "give --treated and --start for one of them, and leave the others out with --exclude"
             )
         require_panel(panel, history=self.history)
         made: Panel = panel

@@ -185,8 +185,8 @@ def _raises(error: BaseException) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("what", "code", "says"),
     [
-        (_raises(KeyboardInterrupt()), INTERRUPTED, "interrupted; finished fits are in"),
-        (lambda: os.kill(os.getpid(), signal.SIGTERM), TERMINATED, "asked to end; finished fits are in"),
+        (_raises(KeyboardInterrupt()), INTERRUPTED, "interrupted; nothing was written"),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), TERMINATED, "asked to end; nothing was written"),
         (_raises(OSError(errno.ENOSPC, "No space left on device", "fit.nc")), BAD_INPUT, "'fit.nc' cannot be used (no space"),
         (_raises(MemoryError()), BROKEN, "out of memory; give fewer"),
         (_raises(RuntimeError("odd\nand long")), BROKEN, "a fault of bsynth and not of your data: RuntimeError: odd;"),
