@@ -369,3 +369,8 @@ def test_units_that_settle_late_leave_periods_to_those_before_them() -> None:
     assert last.n_pre == 4
     with pytest.raises(bs.PanelError, match=r"unit 'd' starts at 24 with 0 periods .* smaller settled= \(here 18\)"):
         bs.Panel.from_wide(wide, start=starts, settled=18)
+
+
+def test_a_frame_with_columns_named_as_results_are_is_no_analysis() -> None:
+    with pytest.raises(bs.PanelError, match="a Fit is needed and "):
+        bs.check(pd.DataFrame({"fits": [1, 2], "fit": [3, 4]}))

@@ -347,8 +347,9 @@ def refuse_several(result: object) -> None:
     ------
     PanelError
     """
-    fits = getattr(result, "fits", None) or (None,)
-    for of, where in ((result, ""), (getattr(result, "fit", None), "fit."), (fits[0], "fits[0].")):
+    fits = getattr(result, "fits", ())
+    first = fits[0] if isinstance(fits, tuple) and fits else None
+    for of, where in ((result, ""), (getattr(result, "fit", None), "fit."), (first, "fits[0].")):
         if hasattr(of, "fit_of"):
             raise PanelError(
                 f"a Fit of one start is needed and {came(result)} came, of several; give its {where}fit_of(unit), each "

@@ -7,6 +7,9 @@ from typing import Any
 from bsynth.panel.groups import separate
 from bsynth.text.numbers import count
 
+TOLERATED = 0.1
+"""Of the placebos so many may fail their gate before the calibration does."""
+
 
 @dataclass(frozen=True)
 class Backing:

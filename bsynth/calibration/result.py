@@ -13,7 +13,7 @@ from bsynth._base.plain import records
 from bsynth._base.request import check_level
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.bayesian.result import Fit
-from bsynth.calibration.backing import Backing, backing
+from bsynth.calibration.backing import TOLERATED, Backing, backing
 from bsynth.calibration.donors import Lesson, learned
 from bsynth.calibration.inflation import DEGREES, Inflation
 from bsynth.calibration.paths import calibrated_paths, path_moments, path_radii, profile_of
@@ -228,7 +228,7 @@ class Calibration(Pictured):
     @property
     def status(self) -> Status:
         """Unreliable when the treated unit's fit or more than one placebo in ten failed its gate."""
-        return "unreliable" if self.fit.status != "ok" or self.failed > 0.1 * len(self.placebos) else "ok"
+        return "unreliable" if self.fit.status != "ok" or self.failed > TOLERATED * len(self.placebos) else "ok"
 
     @property
     def failed(self) -> int:

@@ -14,7 +14,7 @@ from bsynth._base.types import Label, Status
 from bsynth.bayesian.waves.estimands import OVER
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.bayesian.waves.run import fit_waves
-from bsynth.calibration.backing import Backing, backing
+from bsynth.calibration.backing import TOLERATED, Backing, backing
 from bsynth.calibration.inflation import Inflation, learn_inflation
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import PanelError
@@ -79,7 +79,7 @@ class WavesCalibration(Pictured):
     @property
     def reason(self) -> str:
         """Whose gate failed."""
-        if self.fit.reason or self.failed <= len(self.placebos) / 10:
+        if self.fit.reason or self.failed <= TOLERATED * len(self.placebos):
             return self.fit.reason
         return self._failed_words()
 

@@ -1,7 +1,6 @@
 """``bsynth certify``: the certificate of a model on the user's own panel."""
 
 import json
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -13,7 +12,7 @@ from bsynth._base.request import alone, check_output, whole, writing
 from bsynth.cli import options
 from bsynth.cli.base import UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
-from bsynth.cli.terminal import panel_words
+from bsynth.cli.terminal import on_screen, panel_words
 from bsynth.engines.sampling import Sampling
 from bsynth.errors import UnreliableWarning
 from bsynth.text.labels import one_line
@@ -150,7 +149,7 @@ def _print(certificate: "Certificate") -> None:
         shares = [percent(share, 0) for share in rows.loc[list(certificate.levels), "coverage"]]
         table.add_row(kind, *shares, number(main["score"]), number(main["median_width"]))
     click.echo()
-    Console(width=None if sys.stdout is not None and sys.stdout.isatty() else 120).print(table)
+    Console(width=None if on_screen() else 120).print(table)
     click.echo(
         f"share of units whose interval held the truth, at the real start; score (smaller is better) and median width "
         f"at {percent(certificate.level)}, pre-period sd\n"

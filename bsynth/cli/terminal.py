@@ -46,9 +46,12 @@ class Stages:
 
 def width() -> int:
     """Columns of the terminal, or 80 when the output is piped."""
-    # A command whose output was closed has none.
-    seen = sys.stdout is not None and sys.stdout.isatty()
-    return shutil.get_terminal_size((PIPED, 24)).columns if seen else PIPED
+    return shutil.get_terminal_size((PIPED, 24)).columns if on_screen() else PIPED
+
+
+def on_screen() -> bool:
+    """Whether the output goes to a terminal; a command whose output was closed has none."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def wrapped(text: str, *, head: str = "") -> str:

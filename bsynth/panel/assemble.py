@@ -11,7 +11,7 @@ from bsynth.panel.data import PanelData
 from bsynth.panel.labels import ordered, some_labels
 from bsynth.panel.missing import complete
 from bsynth.panel.multicell import MultiCellPanel
-from bsynth.panel.roles import Roles
+from bsynth.panel.roles import Roles, anticipating
 from bsynth.panel.staggered import StaggeredPanel
 from bsynth.panel.timing import Timing
 from bsynth.panel.wording import Labels
@@ -28,8 +28,9 @@ class Assembled(PanelData):
         if isinstance(roles.treated, Mapping):
             return cls._of_cells(table, roles, timing, missing, labels)
         starts, pool, last = roles.resolve(table)
-        said = roles.later(table, last)
-        if soon := [unit for unit in roles.anticipating(table, last, timing.anticipation) if unit in pool]:
+        late = roles.late(table, last)
+        said = roles.late_words(table, last, late)
+        if soon := [unit for unit in anticipating(table, last, late, timing.anticipation) if unit in pool]:
             pool = tuple(unit for unit in pool if unit not in soon)
             ahead = count(timing.anticipation, "period")
             said += (

@@ -69,26 +69,19 @@ class Roles:
                 )
         return {cell: (units, starts[cell]) for cell, units in cells.items()}
 
-    def later(self, table: CellTable, last: int) -> tuple[str, ...]:
-        """A sentence on units that start after the last used period, which are untreated until then.
+    def late_words(self, table: CellTable, last: int, late: Mapping[Label, int]) -> tuple[str, ...]:
+        """A sentence on the units that start after the last used period, which are untreated until then.
 
         Of a column those after the data are told by `bsynth.panel.starts.read_starts`, which knows their starts.
         """
         end, times = table.times[last], table.times
-        found = self._late(table, last)
-        if table.starts is not None:
-            return started_after({unit: times[at] for unit, at in found.items() if at < len(times)}, end)
+        if not late or table.starts is not None:
+            return started_after({unit: times[at] for unit, at in late.items() if at < len(times)}, end)
         name, start = table.source.name, self.start if isinstance(self.start, Mapping) else {}
         named = {match_units(table.units, (unit,), "unit", name)[0]: label for unit, label in start.items()}
-        return started_after({unit: named[unit] for unit in found}, end)
+        return started_after({unit: named[unit] for unit in late}, end)
 
-    def anticipating(self, table: CellTable, last: int, anticipation: int) -> tuple[Label, ...]:
-        """Units that start so soon after the last used period that they are no donors up to it."""
-        places = table.calendar.places(table.times)
-        ahead = np.concatenate([places, places[-1] + 1 + np.arange(anticipation)]) - places[last]
-        return tuple(u for u, at in self._late(table, last).items() if at < len(ahead) and ahead[at] <= anticipation)
-
-    def _late(self, table: CellTable, last: int) -> dict[Label, int]:
+    def late(self, table: CellTable, last: int) -> dict[Label, int]:
         """Positions of the starts after the last used period, units sorted."""
         starts = table.starts
         if starts is None and isinstance(self.start, Mapping):
@@ -134,6 +127,13 @@ class Roles:
                     f"{name}: {some_labels(both)} is {role} and among the donors; take it out of one of them"
                 )
         return pool
+
+
+def anticipating(table: CellTable, last: int, late: Mapping[Label, int], anticipation: int) -> tuple[Label, ...]:
+    """Of units that start after the last used period those that do so soon that they are no donors up to it."""
+    places = table.calendar.places(table.times)
+    ahead = np.concatenate([places, places[-1] + 1 + np.arange(anticipation)]) - places[last]
+    return tuple(unit for unit, at in late.items() if at < len(ahead) and ahead[at] <= anticipation)
 
 
 def _some(labels: Label | Iterable[Label], role: str) -> tuple[Label, ...]:
