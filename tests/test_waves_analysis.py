@@ -17,7 +17,7 @@ from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.calibration.waves import calibrate_waves
 from bsynth.cli import main
 from bsynth.errors import PanelError, SpecError
-from bsynth.plots import plot_calendar, plot_event_study, plot_units, plot_waves_answer
+from bsynth.plots import plot_calendar, plot_event_study, plot_placebo, plot_units, plot_waves_answer
 from bsynth.reporting.html import render
 from bsynth.reporting.sections import sections
 from bsynth.text.numbers import bracket, numbers
@@ -195,6 +195,11 @@ def test_the_calendar_tells_periods_beyond_the_horizon_apart() -> None:
     assert sorted(bar.get_width() for bar in pale if bar.get_width()) == [2, 5, 5]
     assert "Pale" in " ".join(text.get_text() for text in ax.texts + ax.figure.texts)
     plt.close(ax.figure)
+
+
+def test_a_picture_of_one_start_says_which_draw_several(classical: WavesAnalysis) -> None:
+    with pytest.raises(bs.SpecError, match=r"draws one PlaceboSpace, .* plot_event_study, plot_units and plot_calendar"):
+        plot_placebo(classical)
 
 
 def test_the_calendar_is_of_whatever_holds_the_panel(whole: WavesAnalysis) -> None:

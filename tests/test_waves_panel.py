@@ -173,6 +173,14 @@ def test_one_start_keeps_to_its_horizon() -> None:
     assert (panel.n_pre, panel.n_post, panel.end) == (6, 3, 8)
     washed = bs.Panel.from_long(_long(starts={"a": 6}), **ROLES, treatment_column="d", horizon=3, washout=1)
     assert washed.times[washed.n_pre :].tolist() == [7, 8]
+    assert "start 6, effect from 7" in repr(washed)
+
+
+def test_what_chooses_between_starts_is_said_to_be_idle_with_one() -> None:
+    one = bs.Panel.from_long(_long(starts={"a": 6}), **ROLES, treatment_column="d", donor_kind="never", settled=2)
+    assert any("donor_kind and settled had nothing to choose between" in note for note in one.notes())
+    several = bs.Panel.from_long(_long(), **ROLES, treatment_column="d", donor_kind="never")
+    assert not any("donor_kind" in note for note in several.notes())
 
 
 def test_a_mapping_may_name_units_that_are_never_treated() -> None:

@@ -36,9 +36,12 @@ class Assembled(PanelData):
             said += (
                 f"No donor, since its own start is within {ahead} (anticipation) of the end: {some_labels(soon)}.",
             )
+        alone = len(set(starts.values())) == 1
+        if alone and (idle := [name for name in ("donor_kind", "settled") if getattr(timing, name) is not None]):
+            said += (f"All treated units start at once, so {' and '.join(idle)} had nothing to choose between.",)
         table = replace(table, source=replace(table.source, said=(*table.source.said, *said)))
         whole, donors = cls._whole(table, starts, pool, last, missing, labels)
-        if len(set(starts.values())) == 1:
+        if alone:
             return whole._around(timing, donors)
         used = whole._select(whole.treated, donors, slice(None), whole.start)
         return StaggeredPanel(used, {unit: table.times[at] for unit, at in starts.items()}, timing)

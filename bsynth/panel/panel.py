@@ -157,7 +157,10 @@ class Panel(Constructors):
         return axes
 
     def __repr__(self) -> str:
-        begins = f"start {show(self.start)}" if self.n_post else "no start yet"
+        # After a washout the first period of the effect is not the one in which units started.
+        begins = f"start {show((*self.source.washout, self.start)[0])}" if self.n_post else "no start yet"
+        if self.n_post and self.source.washout:
+            begins += f", effect from {show(self.start)}"
         window = f"{show(self.times[0])} to {show(self.end)}, {begins}"
         roles = f"{self.treated_name} against {count(self.n_donors, 'donor')}"
         return one_line(f"Panel({roles}, {window}: {self.n_pre} pre + {self.n_post} post)")

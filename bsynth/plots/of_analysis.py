@@ -1,8 +1,14 @@
 """What a picture shows of an analysis."""
 
-from bsynth.analysis import Analysis
+from bsynth.analysis import Analysis, MultiCellAnalysis, Outcomes, WavesAnalysis
 from bsynth.bayesian.result import Fit, require_fit
 from bsynth.errors import SpecError, some_of
+
+PICTURES: dict[type, str] = {
+    WavesAnalysis: "of units that start at different times; plot_event_study, plot_units and plot_calendar draw it",
+    MultiCellAnalysis: "of several cells; plot_cells draws them, and .analyses[cell] is the one of each",
+    Outcomes: "of several outcomes; give .analyses[outcome], the one of each",
+}
 
 
 def part_of[R](given: R | Analysis, kind: type[R]) -> R:
@@ -13,6 +19,8 @@ def part_of[R](given: R | Analysis, kind: type[R]) -> R:
     SpecError
         The analysis has no such part.
     """
+    if kind is not Fit and (drawn := next((said for many, said in PICTURES.items() if isinstance(given, many)), None)):
+        raise SpecError(f"this picture draws one {kind.__name__}, and the analysis that came is {drawn}")
     if not isinstance(given, Analysis):
         return given
     parts = [
