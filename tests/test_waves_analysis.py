@@ -198,7 +198,9 @@ def test_the_calendar_tells_periods_beyond_the_horizon_apart() -> None:
 
 
 def test_a_picture_of_one_start_says_which_draw_several(classical: WavesAnalysis) -> None:
-    with pytest.raises(bs.SpecError, match=r"draws one PlaceboSpace, .* plot_event_study, plot_units and plot_calendar"):
+    with pytest.raises(
+        bs.SpecError, match=r"draws one PlaceboSpace, .* plot_event_study, plot_units and plot_calendar"
+    ):
         plot_placebo(classical)
 
 
