@@ -152,7 +152,7 @@ def test_the_calibrated_law_of_the_lift(observed: float, centre: float) -> None:
     if abs(observed - centre) < 2.5:
         pytest.skip("the untreated mean may be zero")
     inflation = Inflation(np.array([0.8, 1.3]), np.array([0.02, 0.0]), np.array([0.4, 0.6]))
-    average = Calibrated(type("Calibration", (), {"inflation": inflation})(), centre, 0.05, 1.0)
+    average = Calibrated(inflation, centre, 0.05, 1.0)
     law = CalibratedLift(average, observed, sign=float(np.sign(observed - centre)))
     gaps = np.array([average.quantile(q) for q in np.linspace(0.005, 0.995, 199)])
     lifts = gaps / np.abs(observed - gaps)

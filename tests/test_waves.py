@@ -20,7 +20,7 @@ import bsynth as bs
 from bsynth.bayesian.waves.estimands import OVER
 from bsynth.bayesian.waves.paths import sizes_of, strata_of
 from bsynth.calibration.inflation import learn_inflation
-from bsynth.calibration.waves import PlaceboPattern, calibrate_waves, draw_patterns
+from bsynth.calibration.waves import PlaceboPattern, WavesCalibration, calibrate_waves, draw_patterns
 from bsynth.engines import drift, pooling
 from bsynth.engines.correlation import UNKNOWN, Correlation, correlation_of
 from bsynth.engines.innovations import Innovations, Sizes
@@ -250,7 +250,24 @@ def test_placebo_waves_calibrate(panel: bs.StaggeredPanel[bs.Panel], tmp_path: P
     with pytest.raises(PanelError, match=r"a WavesCalibration came, of several; give its fit.fit_of\(unit\)"):
         bs.check(found)
     with pytest.raises(PanelError, match=r"a WavesFit came, of several; give its fit_of\(unit\)"):
-        bs.decide(found.fit)
+        bs.path_band(found.fit)
+    _decisions_are_of_the_overall_effect(found)
+
+
+def _decisions_are_of_the_overall_effect(found: WavesCalibration) -> None:
+    """Equal to direct computation from the draws, and from the calibrated row."""
+    draws = found.fit.effect.mean(axis=-1).ravel()
+    cells, base = len(found.fit.cells), bs.decide(found.fit, threshold=0.5)
+    assert base.values["probability_above"] == (draws > 0.5).mean()
+    assert base.values["breakdown"] == pytest.approx(max(0.0, np.quantile(draws, 0.025)))
+    total = bs.decide(found.fit, cost=2.0, value_per_unit=0.5)
+    assert total.values["expected_value"] == pytest.approx(0.5 * cells * draws.mean() - 2.0)
+    assert f"over {cells} treated periods of" in " ".join(total.sentences())
+    row, learned = found.effects(0.8, over="overall", full=True).iloc[0], bs.decide(found, level=0.8)
+    assert learned.values["probability_positive"] == pytest.approx(row["probability_positive"])
+    assert learned.values["breakdown"] == pytest.approx(max(0.0, row["lower"]))
+    with pytest.raises(SpecError, match="no one cumulative effect"):
+        bs.decide(found, estimand="cumulative")
 
 
 @pytest.mark.parametrize(("many", "status"), [(1, "ok"), (2, "ok"), (3, "unreliable")])

@@ -17,7 +17,7 @@ from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.calibration.waves import calibrate_waves
 from bsynth.cli import main
 from bsynth.errors import PanelError, SpecError
-from bsynth.plots import plot_calendar, plot_event_study, plot_placebo, plot_units, plot_waves_answer
+from bsynth.plots import plot_calendar, plot_decision, plot_event_study, plot_placebo, plot_units, plot_waves_answer
 from bsynth.reporting.html import render
 from bsynth.reporting.sections import sections
 from bsynth.text.numbers import bracket, numbers
@@ -70,7 +70,7 @@ def whole(panel: bs.StaggeredPanel, classical: WavesAnalysis) -> WavesAnalysis:
     passed = replace(found.fit.diagnostics, status="ok", failures=())
     placebos = tuple(replace(each, status="ok") for each in found.placebos)
     found = replace(found, fit=replace(found.fit, diagnostics=passed), placebos=placebos)
-    return replace(classical, fits=(found.fit,), calibration=found)
+    return replace(classical, fits=(found.fit,), calibration=found, findings={"decision": bs.decide(found)})
 
 
 def _call(*arguments: object) -> Result:
@@ -197,6 +197,15 @@ def test_the_calendar_tells_periods_beyond_the_horizon_apart() -> None:
     plt.close(ax.figure)
 
 
+def test_its_decision_stands_on_the_page(whole: WavesAnalysis, classical: WavesAnalysis) -> None:
+    acting = next(section for section in sections(whole) if section.slug == "acting")
+    assert acting.title == "Decision and assumptions"
+    assert any("overturn" in words for words in acting.paragraphs)
+    assert next(section for section in sections(whole) if section.slug == "decision").figures == ("decision",)
+    assert plot_decision(whole).get_ylabel() == "P(average effect > x)"
+    assert next(section for section in sections(classical) if section.slug == "acting").title == "Assumptions"
+
+
 def test_a_picture_of_one_start_says_which_draw_several(classical: WavesAnalysis) -> None:
     with pytest.raises(
         bs.SpecError, match=r"draws one PlaceboSpace, .* plot_event_study, plot_units and plot_calendar"
@@ -246,6 +255,11 @@ def test_what_cannot_be_had_is_named_and_costs_itself_alone() -> None:
     assert "placebo waves need 4 units that are never treated, and there are 3 units" in plan.unavailable["calibration"]
     assert plan.unavailable["placebo waves"].startswith("3 starts to re-assign need 5 units")
     assert "asked of one start" in plan.unavailable["findings"]
+    assert "decision" not in plan.unavailable["findings"]
+    assert plan.questions == {"threshold": 1.0}
+    assert plan_analysis(panel, findings="none").questions is None
+    asked = bs.analyse(panel, models=["none"], methods=["did"], questions={"threshold": 1.0}, progress=False)
+    assert "needs a posterior" in asked.unavailable["decision"]
     analysis = bs.analyse(panel, models=["none"], findings="none", progress=False)
     assert set(analysis.estimates) == {"sc", "demeaned", "did", "sdid", "multisynth"}
     assert not analysis.inferences

@@ -2,13 +2,14 @@
 
 from bsynth.analysis.compare import compare, plan_comparison
 from bsynth.analysis.comparison import Comparison
+from bsynth.analysis.concluded import Finding
 from bsynth.analysis.findings import FINDINGS
 from bsynth.analysis.frozen import FrozenPlan, followed, freeze, frozen_plan
 from bsynth.analysis.methods import METHODS, REFERENCE, STANDARD, choose_methods
 from bsynth.analysis.multicell import MultiCellAnalysis, compare_cells
 from bsynth.analysis.outcomes import Outcomes
 from bsynth.analysis.plan import AnalysisPlan, plan_analysis
-from bsynth.analysis.result import Analysis, Finding
+from bsynth.analysis.result import Analysis
 from bsynth.analysis.review import PlanReview
 from bsynth.analysis.run import run_analysis
 from bsynth.analysis.verb import analyse

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -24,6 +24,16 @@ from bsynth.text.result import Pictured
 
 SCHEMA = 3
 """Of ``summary.json``."""
+
+
+class Finding(Protocol):
+    """What every further result about the panel or its fits offers: a certificate, a decision, an audit."""
+
+    def sentences(self) -> tuple[str, ...]:
+        """What it found, in plain words whose numbers are in ``to_dict``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for ``summary.json``."""
 
 
 class Concluded(Pictured):
@@ -154,3 +164,8 @@ class Rows(Brief):
     def __call__(self, level: float) -> pd.DataFrame:
         """Every method on the average effect, with intervals of this level."""
         return self.analysis._compared(level)
+
+
+def findings_data(findings: Mapping[str, Finding]) -> dict[str, Any]:
+    """Plain data of findings for ``summary.json``, each with its sentences."""
+    return {name: clean(each.to_dict()) | {"sentences": list(each.sentences())} for name, each in findings.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from bsynth._base.brief import Brief
 from bsynth._base.request import choose_names
-from bsynth.analysis.result import Finding
+from bsynth.analysis.concluded import Finding
 from bsynth.bayesian.plan import Plan
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from bsynth._base.plain import clean, records
 from bsynth.analysis import gathered, units
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, facts_of, key_of, of_estimate, of_fit
-from bsynth.analysis.concluded import Concluded, Rows
+from bsynth.analysis.concluded import Concluded, Finding, Rows, findings_data
 from bsynth.analysis.pre_fit import drift_carries, pre_fit
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
@@ -23,16 +23,6 @@ from bsynth.frequentist.inference import INFERENCES, Inference
 from bsynth.frequentist.inference.measured import measured
 from bsynth.panel import Panel
 from bsynth.text.marks import OF_FIT, mark, marked, of_posteriors
-
-
-class Finding(Protocol):
-    """What every further result about the panel or its fits offers: a certificate, a decision, an audit."""
-
-    def sentences(self) -> tuple[str, ...]:
-        """What it found, in plain words whose numbers are in ``to_dict``."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for ``summary.json``."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -285,10 +275,7 @@ class Analysis(Concluded):
             "pre_fit": pre_fit(self.fits, self.estimates),
             "inferences": {name: each.to_dict(self.level) for name, each in self.inferences.items()},
             "checks": None if self.checks is None else self.checks.to_dict(),
-            "findings": {
-                name: clean(found.to_dict()) | {"sentences": list(found.sentences())}
-                for name, found in self.findings.items()
-            },
+            "findings": findings_data(self.findings),
         }
 
     def _calibration(self) -> dict[str, Any] | None:

@@ -13,10 +13,11 @@ import pandas as pd
 from bsynth import frequentist
 from bsynth._base.plain import clean
 from bsynth.analysis.choice import Choice, choose
+from bsynth.analysis.concluded import Finding
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, Basis, Kind
 from bsynth.analysis.methods import REFERENCE
 from bsynth.analysis.plan import AnalysisPlan
-from bsynth.analysis.result import Analysis, Finding
+from bsynth.analysis.result import Analysis
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.units import per_unit
 from bsynth.analysis.waves.plan import WavesPlan

@@ -55,4 +55,4 @@ def level_for(result: Fit | Calibration | Reporting, level: float | None) -> flo
     """Return the level that was asked for, else that of an analysis, else 95%."""
     if level is not None:
         return check_level(level)
-    return LEVEL if isinstance(result, Fit | Calibration) else check_level(result.level)
+    return check_level(result.level) if hasattr(result, "reported") else LEVEL

@@ -12,10 +12,13 @@ from bsynth._base.plain import clean, records
 from bsynth._base.request import hinted
 from bsynth._base.types import Status
 from bsynth.bayesian.result import Fit
+from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
-from bsynth.calibration.answer import Reporting, level_for, posterior_of
-from bsynth.findings.law import TAIL, Drawn, Law, law_of, treated_units
+from bsynth.calibration.answer import Reporting, level_for
+from bsynth.calibration.waves import WavesCalibration
+from bsynth.findings.law import TAIL, Drawn, Law
 from bsynth.findings.question import ask
+from bsynth.findings.subject import Subject, subject_of
 from bsynth.text.card import quantities
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import chance, count, number, percent
@@ -37,7 +40,8 @@ class Decision(Pictured):
         Distribution that was asked: ``"predictive"`` (the saved draws) or ``"calibrated"``.
     outcome, treated, model : str
     units, periods : int
-        Treated units and treated periods; the first three estimands are of the units' mean.
+        Treated units and treated periods; the first three estimands are of the units' mean. Where ``staggered`` the
+        periods of all units, each counted from its own start.
     curve : DataFrame
         ``x`` and ``probability`` = P(effect > x), over the bulk of the distribution and zero.
     values : mapping of str to float
@@ -54,6 +58,8 @@ class Decision(Pictured):
         Of the interval of the average effect that holds zero once the finding counts as overturned.
     backing : int or None
         Independent placebos behind a calibrated distribution; no probability is said beyond what they can show.
+    staggered : bool
+        Whether units start at different times: the average is then over all their treated periods.
     """
 
     estimand: str
@@ -68,6 +74,7 @@ class Decision(Pictured):
     reason: str = ""
     level: float = 0.95
     backing: int | None = None
+    staggered: bool = False
 
     @property
     def status(self) -> Status:
@@ -108,6 +115,7 @@ class Decision(Pictured):
             "periods": self.periods,
             "level": self.level,
             "backing": self.backing,
+            "staggered": self.staggered,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
         }
@@ -131,6 +139,10 @@ def title_of(decision: Decision, outcome: str) -> str:
     """Return what the decision is about, with the units and periods that it is taken over where they matter."""
     periods, units = decision.periods, decision.units
     over = count(periods, "period")
+    if decision.staggered:
+        over = f"{count(periods, 'treated period')} of {decision.treated}"
+        total = f"total over {over} of the effect on {outcome}"
+        return total if decision.estimand == "total" else f"{name_of(decision)} on {outcome} (mean over {over})"
     if decision.estimand == "total":
         mean, of, many = decision.treated.partition("mean of ")
         over = over if units == 1 else f"{many if of and not mean else count(units, 'unit')} and {over}"
@@ -189,13 +201,15 @@ def yardsticks(decision: Decision, *, treated: bool = True) -> str:
     are alike, the standard deviation.
     """
     v, said = decision.values, []
-    of_what = (("residual", "miss of the fit"), ("treated", "swing of the treated series"))
+    before = "before the starts" if decision.staggered else "before the start"
+    fit = "the units' fits" if decision.staggered else "the fit"
+    of_what = (("residual", f"miss of {fit}"), ("treated", "swing of the treated series"))
     for name, of in of_what[: 2 if treated else 1]:
         mads, sds = v[f"breakdown_{name}_mads"], v[f"breakdown_{name}_sds"]
         if not math.isnan(mads):
-            said.append(f"{number(mads, 2)} times the median {of} before the start")
+            said.append(f"{number(mads, 2)} times the median {of} {before}")
         elif not math.isnan(sds):
-            said.append(f"{number(sds, 2)} times the standard {of} before the start, whose median is 0")
+            said.append(f"{number(sds, 2)} times the standard {of} {before}, whose median is 0")
     return said[0] + (f" ({said[1]})" if len(said) > 1 else "") if said else ""
 
 
@@ -205,7 +219,7 @@ def _show(decision: Decision, value: float) -> str:
 
 @hinted
 def decide(
-    result: Fit | Calibration | Reporting,
+    result: Fit | Calibration | WavesFit | WavesCalibration | Reporting,
     *,
     rope: float | tuple[float, float] | None = None,
     threshold: float | None = None,
@@ -221,8 +235,9 @@ def decide(
 
     Parameters
     ----------
-    result : Fit, Calibration or Analysis
-        Of an analysis what it reports.
+    result : Fit, Calibration, WavesFit, WavesCalibration or an analysis
+        Of an analysis what it reports. Of units that start at different times the average is over all their treated
+        periods, and there is no cumulative effect beside the total.
     rope : float or (low, high), optional
         Region of practical equivalence, in units of the estimand; a number is its half-width around zero.
     threshold : float, optional
@@ -263,17 +278,16 @@ def decide(
     >>> found.estimand, found.values["break_even"], sorted(found.curve.columns)
     ('total', 0.1, ['probability', 'x'])
     """
-    given, result = result, posterior_of(result)
+    subject = subject_of(result)
     asked = ask(
-        calibrated=isinstance(result, Calibration), rope=rope, threshold=threshold, cost=cost,
-        value_per_unit=value_per_unit, estimand=estimand,
+        calibrated=subject.calibrated, rope=rope, threshold=threshold, cost=cost, value_per_unit=value_per_unit,
+        estimand=estimand,
     )  # fmt: skip
-    level = level_for(given, level)
-    fit = result.fit if isinstance(result, Calibration) else result
-    law, region = law_of(result, asked.estimand), asked.region
+    level = level_for(result, level)
+    law, region = subject.law(asked.estimand), asked.region
     positive, negative = law.above(0.0), law.below(0.0)
     values = {
-        "estimate": _estimate(result, asked.estimand),
+        "estimate": subject.estimate(asked.estimand),
         "probability_positive": positive,
         "direction": 1.0 if positive >= negative else -1.0,
         "probability_direction": max(positive, negative),
@@ -288,31 +302,24 @@ def decide(
     if asked.cost is not None and asked.value is not None:
         # Of a lift, the mean of the draws is not the lift of the mean effect. A calibrated effect has its fit's mean:
         # on a log scale its own tails, those of t, leave none.
-        own = isinstance(law, Drawn) and not isinstance(result, Calibration)
+        own = isinstance(law, Drawn) and not subject.calibrated
         mean = float(law.draws.mean()) if isinstance(law, Drawn) and own else values["estimate"]
         values |= _worth(law, mean, asked.cost, asked.value)
     return Decision(
         estimand=asked.estimand,
-        interval="calibrated" if isinstance(result, Calibration) else "predictive",
-        outcome=str(fit.tree.attrs["outcome"]),
-        treated=str(fit.tree.attrs["treated"]),
-        model=fit.spec.name,
-        units=treated_units(fit),
-        periods=fit.observed.sizes["time"] - fit.n_pre,
+        interval="calibrated" if subject.calibrated else "predictive",
+        outcome=subject.outcome,
+        treated=subject.treated,
+        model=subject.model,
+        units=subject.units,
+        periods=subject.periods,
         curve=_curve(law, [x for x in (asked.threshold, *(region or ())) if x is not None]),
-        values=values | _breakdown(fit, law_of(result, "average"), level),
-        reason=result.reason,
+        values=values | _breakdown(subject, level),
+        reason=subject.reason,
         level=level,
-        backing=result.backing.independent or None if isinstance(result, Calibration) else None,
+        backing=None if subject.backing is None else subject.backing.independent or None,
+        staggered=subject.staggered,
     )
-
-
-def _estimate(result: Fit | Calibration, estimand: str) -> float:
-    rows = result.effects()
-    if estimand == "total":
-        units = treated_units(result.fit if isinstance(result, Calibration) else result)
-        return units * float(rows.loc[rows["estimand"] == "cumulative", "estimate"].iloc[0])
-    return float(rows.loc[rows["estimand"] == estimand, "estimate"].iloc[0])
 
 
 def _worth(law: Law, mean: float, cost: float, value: float) -> dict[str, float]:
@@ -334,14 +341,13 @@ def _curve(law: Law, marks: list[float]) -> pd.DataFrame:
     return pd.DataFrame({"x": x, "probability": [law.above(float(value)) for value in x]})
 
 
-def _breakdown(fit: Fit, law: Law, level: float) -> dict[str, float]:
+def _breakdown(subject: Subject, level: float) -> dict[str, float]:
     """Bias per treated period that overturns the direction of the average effect, and its yardsticks."""
+    law = subject.law("average")
     sign = 1.0 if law.above(0.0) >= law.below(0.0) else -1.0
     bias = _least_bias(law, sign, level)
-    pre = slice(0, fit.n_pre)
-    treated = fit.observed.isel(time=pre).to_numpy()
-    series = {"residual": treated - fit.synthetic().isel(time=pre).to_numpy(), "treated": treated}
-    found, rounding = {"breakdown": bias}, 1e-12 * float(np.abs(treated).max())
+    series = {"residual": subject.misses, "treated": subject.swings}
+    found, rounding = {"breakdown": bias}, 1e-12 * subject.largest
     for name, values in series.items():
         mad = float(np.median(np.abs(values - np.median(values))))
         for kind, spread in (("mad", mad), ("sd", float(values.std(ddof=1)))):

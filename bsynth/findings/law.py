@@ -9,6 +9,7 @@ import numpy as np
 from bsynth._base.types import FloatArray
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
+from bsynth.calibration.inflation import Inflation
 from bsynth.effects import lift_of, positive_share
 from bsynth.errors import FitError, SpecError
 from bsynth.text.numbers import count
@@ -53,7 +54,7 @@ class Drawn:
 class Calibrated:
     """A multiple of the calibrated average effect: t₈ mixture over (c, d)."""
 
-    calibration: Calibration
+    learned: Inflation
     centre: float
     sd: float
     unit: float
@@ -64,11 +65,11 @@ class Calibrated:
 
     def below(self, x: float) -> float:
         """P(effect < x)."""
-        return self.calibration.inflation.cdf(x / self.unit, self.centre, self.sd)
+        return self.learned.cdf(x / self.unit, self.centre, self.sd)
 
     def quantile(self, q: float) -> float:
         """Its quantile."""
-        return self.unit * self.calibration.inflation.quantile(q, self.centre, self.sd)
+        return self.unit * self.learned.quantile(q, self.centre, self.sd)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,12 +142,22 @@ def law_of(result: Fit | Calibration, estimand: str) -> Law:
     centre, sd = float(average.mean()) / result.scale, float(average.std()) / result.scale
     if estimand != "lift":
         periods = 1 if estimand == "average" else post.sizes["time"]
-        return Calibrated(result, centre, sd, result.scale * units * periods)
-    law, observed = Calibrated(result, centre, sd, result.scale), float(post.mean())
-    low, high = law.quantile(TAIL), law.quantile(1 - TAIL)
+        return Calibrated(result.inflation, centre, sd, result.scale * units * periods)
+    return lift_law(Calibrated(result.inflation, centre, sd, result.scale), float(post.mean()))
+
+
+def lift_law(average: Calibrated, observed: float) -> CalibratedLift:
+    """Return the distribution of the lift, from that of the average effect and the mean treated outcome.
+
+    Raises
+    ------
+    SpecError
+        The counterfactual may be zero.
+    """
+    low, high = average.quantile(TAIL), average.quantile(1 - TAIL)
     if (observed - low) * (observed - high) <= 0:
         raise SpecError(
             "the counterfactual may be zero under the calibrated distribution, so the lift means nothing; "
-            "ask for 'average' or 'cumulative'"
+            "ask for 'average' or 'total'"
         )
-    return CalibratedLift(law, observed, sign=math.copysign(1.0, observed - low))
+    return CalibratedLift(average, observed, sign=math.copysign(1.0, observed - low))

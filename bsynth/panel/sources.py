@@ -379,9 +379,15 @@ def require(present: Any, columns: Mapping[str, str], name: str, *, index: Seque
     shown = some_of(map(repr, others))
     if {"unit", "outcome"} <= absent.keys() and "time" not in absent and len(others) > 1:
         raise PanelError(f"{problem}; its columns are {shown}; with a column per unit, Panel.from_wide reads it")
-    if {"time", "outcome"} <= absent.keys() and "unit" not in absent and len(others) > 1:
+    if {"time", "outcome"} <= absent.keys() and "unit" not in absent and _periods(others):
         raise PanelError(f"{problem}; the columns look like periods ({shown}), give one row per unit and period")
     raise PanelError(f"{problem}; its columns are {some_of(map(repr, present), 12) or 'none'}")
+
+
+def _periods(names: Sequence[Any]) -> bool:
+    """Whether most names of columns could be periods, such as 1988, "2024-03" or "Q1 2020": they have a digit."""
+    dated = [not isinstance(name, str) or any(c.isdigit() for c in name) for name in names]
+    return len(dated) > 1 and 2 * sum(dated) > len(dated)
 
 
 def _frame_hash(frame: pd.DataFrame, columns: Mapping[str, str]) -> str:

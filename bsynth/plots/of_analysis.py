@@ -19,6 +19,10 @@ def part_of[R](given: R | Analysis, kind: type[R]) -> R:
     SpecError
         The analysis has no such part.
     """
+    if isinstance(given, WavesAnalysis):
+        found = next((each for each in given.findings.values() if isinstance(each, kind)), None)
+        if found is not None:
+            return found
     if kind is not Fit and (drawn := next((said for many, said in PICTURES.items() if isinstance(given, many)), None)):
         raise SpecError(f"this picture draws one {kind.__name__}, and the analysis that came is {drawn}")
     if not isinstance(given, Analysis):

@@ -56,7 +56,8 @@ def drawings(analysis: AnyAnalysis) -> dict[str, Callable[[], Drawing]]:
     slugs of inferences and findings. The first four are of what the headline reports.
     """
     if isinstance(analysis, WavesAnalysis):
-        return waves.drawings(analysis)
+        besides = {key: partial(_made, draw) for key, draw in _of_findings(analysis).items()}
+        return waves.drawings(analysis) | besides
     main, level, time, answer = analysis.main, analysis.level, analysis.panel.source.time, analysis.reported
     beside = next(iter(analysis.estimates.values()), None) if analysis.fits else None
     found: dict[str, Callable[[], Figure]] = {
@@ -108,10 +109,15 @@ def _further_drawings(analysis: Analysis) -> dict[str, Callable[[], Figure]]:
     found: dict[str, Callable[[], Figure]] = {}
     for name, result in analysis.asked.items():
         found[slug_of(name)] = partial(_of_inference, result, analysis.level, analysis.truth)
-    for part, finding in findings_of(analysis):
-        if part.plot is not None:
-            found[part.slug] = partial(_own_size, part.plot, finding)
-    return found
+    return found | _of_findings(analysis)
+
+
+def _of_findings(analysis: AnyAnalysis) -> dict[str, Callable[[], Figure]]:
+    return {
+        part.slug: partial(_own_size, part.plot, finding)
+        for part, finding in findings_of(analysis)
+        if part.plot is not None
+    }
 
 
 def save_figures(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bsynth.analysis import Analysis, Finding
+from bsynth.analysis import AnyAnalysis, Finding
 from bsynth.analysis.findings import FINDINGS
 from bsynth.plots import PICTURES
 from bsynth.reporting.words import slug_of
@@ -57,7 +57,7 @@ class Part:
         return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
-def findings_of(analysis: Analysis) -> tuple[tuple[Part, Finding], ...]:
+def findings_of(analysis: AnyAnalysis) -> tuple[tuple[Part, Finding], ...]:
     """Return the findings of an analysis, each with how it is shown; unknown ones come last."""
     order = [name for name in FINDINGS if name in analysis.findings]
     order += [name for name in analysis.findings if name not in FINDINGS]

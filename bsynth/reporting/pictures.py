@@ -128,7 +128,8 @@ def _shortened(found: re.Match[bytes]) -> bytes:
 def numbers_behind(analysis: AnyAnalysis, summary: dict[str, Any]) -> dict[str, Callable[[], dict[str, Any] | None]]:
     """Return what makes the numbers of each picture, by key."""
     if isinstance(analysis, WavesAnalysis):
-        return {key: partial(_numbers, make) for key, make in waves.frames(analysis).items()}
+        every = {**waves.frames(analysis), **_of_findings(analysis)}
+        return {key: partial(_numbers, make) for key, make in every.items()}
     found: dict[str, Callable[[], dict[str, Any] | None]] = {}
     found |= {key: partial(_numbers, make) for key, make in frames(analysis, summary).items()}
     return found | {key: partial(_of_chart, make) for key, make in charts(analysis).items()}
@@ -171,9 +172,11 @@ def frames(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[]
     }
     # Those that are charts have the numbers of these.
     found |= {slug_of(name): partial(result.table_at, analysis.level) for name, result in analysis.asked.items()}
-    for part, finding in findings_of(analysis):
-        found[part.slug] = partial(part.frame, finding, drawn=True)
-    return found
+    return found | _of_findings(analysis)
+
+
+def _of_findings(analysis: AnyAnalysis) -> dict[str, Callable[[], pd.DataFrame | None]]:
+    return {part.slug: partial(part.frame, finding, drawn=True) for part, finding in findings_of(analysis)}
 
 
 def _impact(analysis: Analysis) -> pd.DataFrame:
@@ -196,14 +199,15 @@ def _weights(analysis: Analysis, summary: dict[str, Any]) -> pd.DataFrame:
 
 def _reasons(analysis: AnyAnalysis) -> dict[str, str]:
     """Why pictures, by key, show what is unreliable."""
+    of_findings = {part.slug: reason_of(finding) for part, finding in findings_of(analysis)}
     if isinstance(analysis, WavesAnalysis):
-        return waves.reasons(analysis)
+        return waves.reasons(analysis) | of_findings
     keys: dict[str, Fit | Calibration] = {f"trajectory-{n}": fit for n, fit in enumerate(analysis.fits[1:], start=2)}
     if isinstance(main := analysis.main, Fit):
         keys["weights"] = main
         keys |= dict.fromkeys(("answer", "impact", "trajectory", "gap"), analysis.calibration or main)
     found = {key: result.reason for key, result in keys.items()} | {"effects": analysis.effects_reason}
-    return found | {part.slug: reason_of(finding) for part, finding in findings_of(analysis)}
+    return found | of_findings
 
 
 def _address(kind: str, content: bytes) -> str:

@@ -68,6 +68,7 @@ def sections(
     summary = analysis.to_dict() if summary is None else summary
     steps = Steps(analysis.unavailable) if steps is None else steps
     makers = waves.makers(analysis, summary) if isinstance(analysis, WavesAnalysis) else _makers(analysis, summary)
+    makers |= {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
     shown = {str(unit): plain(unit) for unit in analysis.panel.units if plain(unit) != str(unit)}
     found = [_section(slug, make, steps) for slug, make in makers.items()]
     found.append(_unavailable(steps))
@@ -77,7 +78,7 @@ def sections(
 
 def _makers(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[], Section | None]]:
     """Return what makes each section of an analysis of one start, by slug."""
-    found: dict[str, Callable[[], Section | None]] = {
+    return {
         "answer": lambda: answer(analysis),
         **opened(analysis, summary),
         "verdict": lambda: Section("The verdict in full", "verdict", analysis.verdict.details),
@@ -93,7 +94,6 @@ def _makers(analysis: Analysis, summary: dict[str, Any]) -> dict[str, Callable[[
         "methods": lambda: _methods(analysis, summary),
         "data": lambda: _data(analysis, summary),
     }
-    return found | {part.slug: partial(_finding, part, result) for part, result in findings_of(analysis)}
 
 
 def _said_once(found: list[Section]) -> list[Section]:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from bsynth._base.brief import LINE
 from bsynth._base.request import MOST, check_flags, check_level, check_whole, choose_names, names_in
-from bsynth.analysis.findings import FINDINGS
+from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, check_questions
 from bsynth.analysis.frozen import FrozenPlan
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.waves.run import MODEL
@@ -28,6 +28,8 @@ STANDARD = (*ESTIMATORS, PLACEBO)
 ALL = (*ESTIMATORS, "ascm", PLACEBO)
 TOGETHER = 99
 """Placebo assignments at most around an estimator that fits all units together, each of which takes long."""
+DECISION = "decision"
+"""What can be asked besides."""
 LEAST = 19
 """Placebo assignments at least, so that 95% can be reached."""
 ONE_START = "it is made for one start; analyse panel.unit_panel(unit) or panel.wave_panel(start)"
@@ -54,6 +56,8 @@ class WavesPlan:
         Whether the main fit is calibrated on placebo waves.
     scale : str or None
         Of the models, in the place of their own.
+    questions : mapping or None
+        Keyword arguments of `bsynth.decide`; None where no decision is made.
     unavailable : mapping of name to reason
     notes : tuple of str
     """
@@ -67,6 +71,7 @@ class WavesPlan:
     sampling: Sampling
     scale: str | None = None
     calibrated: bool = False
+    questions: Mapping[str, Any] | None = None
     unavailable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -121,10 +126,10 @@ def plan_waves(
         unavailable["calibration"] = (
             f"placebo waves need {LEAST_UNITS} units that are never treated, and there are {have}"
         )
-    if lacking := _findings(findings, questions):
-        unavailable["findings"] = (
-            f"{', '.join(lacking)}: asked of one start; bs.analyse(panel.unit_panel(unit)) has them"
-        )
+    besides, lacking = _findings(findings, questions, posterior=bool(wanted))
+    if besides:
+        check_questions(questions or {}, calibrated=calibrated and not few)
+    unavailable |= lacking
     placebo = PLACEBO in chosen and bool(estimators)
     short = panel.n_treated + 2 - len(panel.never_treated)
     if placebo and short > 0:
@@ -142,6 +147,7 @@ def plan_waves(
         how,
         scale,
         calibrated and bool(wanted) and not few,
+        (questions or {}) if besides else None,
         unavailable,
     )
 
@@ -182,9 +188,19 @@ def _check_models(
         names.append(spec.name)
 
 
-def _findings(findings: str | Sequence[str], questions: Mapping[str, Any] | None) -> list[str]:
-    """Findings that were asked for by name or as all; the standard ones nobody asked for are not worth a word."""
-    asked, _ = choose_names(
-        findings, "findings", tuple(FINDINGS), {"standard": (), "all": tuple(FINDINGS), "none": ()}, {}
-    )
-    return list(dict.fromkeys([*asked, *(["decision"] if questions else [])]))
+def _findings(
+    findings: str | Sequence[str], questions: Mapping[str, Any] | None, *, posterior: bool
+) -> tuple[bool, dict[str, str]]:
+    """Whether a decision is made, and why what else was asked for, by name or as all, cannot be had.
+
+    The standard findings nobody asked for are not worth a word.
+    """
+    sets = {"standard": (DECISION,), "all": tuple(FINDINGS), "none": ()}
+    asked, named = choose_names(findings, "findings", tuple(FINDINGS), sets, {})
+    wanted = dict.fromkeys([*asked, *([DECISION] if questions else [])])
+    lacking: dict[str, str] = {}
+    if others := [name for name in wanted if name != DECISION]:
+        lacking["findings"] = f"{', '.join(others)}: asked of one start; bs.analyse(panel.unit_panel(unit)) has them"
+    if DECISION in wanted and not posterior and (questions or DECISION in named or findings == "all"):
+        lacking[DECISION] = NO_POSTERIOR
+    return DECISION in wanted and posterior, lacking

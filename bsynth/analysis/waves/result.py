@@ -11,7 +11,7 @@ from bsynth._base.plain import clean, records, show
 from bsynth.analysis import gathered
 from bsynth.analysis.choice import Choice
 from bsynth.analysis.comparison import Comparison, compared_rows, key_of
-from bsynth.analysis.concluded import Concluded, Rows
+from bsynth.analysis.concluded import Concluded, Finding, Rows, findings_data
 from bsynth.analysis.waves.facts import EXCHANGED, facts_of_waves, hull_of, mean_weights, of_staggered, of_waves_fit
 from bsynth.analysis.waves.path import WavesResult, event_path
 from bsynth.bayesian.waves.result import POOLED, UNPOOLED, WavesFit
@@ -61,6 +61,8 @@ class WavesAnalysis(Concluded):
         Of the main fit, on placebo waves; ``fits[0]`` is then its base fit.
     choice : Choice
         The classical estimator that the verdict keeps, and why ``sc`` is set aside where it is another one.
+    findings : mapping of name to result
+        What was asked besides: ``"decision"``, of the overall effect.
 
     Examples
     --------
@@ -83,6 +85,7 @@ class WavesAnalysis(Concluded):
     remarks: tuple[str, ...] = ()
     calibration: WavesCalibration | None = None
     choice: Choice = field(default_factory=Choice)
+    findings: Mapping[str, Finding] = field(default_factory=dict)
 
     @property
     def effects_reason(self) -> str:
@@ -199,7 +202,7 @@ class WavesAnalysis(Concluded):
         found: dict[str, object] = {"panel": self.panel, "comparison": self.comparison}
         found |= {} if self.calibration is None else {"calibration": self.calibration}
         found |= {f"posterior-{fit.spec.name}": fit for fit in self.fits}
-        return {**found, **self.estimates, **self.inferences}
+        return {**found, **self.estimates, **self.inferences, **self.findings}
 
     def notes(self) -> tuple[str, ...]:
         """What should be known of the panel, of the pooling and of the methods on it."""
@@ -241,7 +244,7 @@ class WavesAnalysis(Concluded):
             "posteriors": {fit.spec.name: fit.to_dict() for fit in self.fits},
             "inferences": {name: each.to_dict() for name, each in self.inferences.items()},
             "checks": None,
-            "findings": {},
+            "findings": findings_data(self.findings),
         }
 
     def _panel(self) -> dict[str, Any]:

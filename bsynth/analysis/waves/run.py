@@ -1,21 +1,24 @@
 """Carrying out an analysis of several waves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bsynth import frequentist
 from bsynth.analysis.choice import Choice, chosen
+from bsynth.analysis.findings import NO_POSTERIOR
 from bsynth.analysis.steps import Steps
 from bsynth.analysis.waves.facts import hull_of
-from bsynth.analysis.waves.plan import PLACEBO, TOGETHER, WavesPlan
+from bsynth.analysis.waves.plan import DECISION, PLACEBO, TOGETHER, WavesPlan
 from bsynth.analysis.waves.result import WavesAnalysis
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.bayesian.waves.run import fit_waves
 from bsynth.calibration import calibrate
 from bsynth.calibration.waves import WavesCalibration
 from bsynth.errors import BsynthError
+from bsynth.findings import Decision, decide
 from bsynth.frequentist.staggered import PlaceboWaves, StaggeredEstimate, multisynth, placebo_waves
 from bsynth.model.spec import ModelSpec
 
@@ -46,9 +49,23 @@ def run_waves(
         panel, fits, estimates, inferences, request.level, request.seed, truth=truth, remarks=request.notes,
         unavailable=dict(steps.unavailable), calibration=calibration, choice=choice,
     )  # fmt: skip
+    if request.questions is not None:
+        tell(DECISION)
+        questions = request.questions
+        decision = steps.attempt(DECISION, lambda: _decision(analysis, questions)) if fits else None
+        if decision is None:
+            steps.unavailable.setdefault(DECISION, NO_POSTERIOR)
+        else:
+            analysis = replace(analysis, findings={DECISION: decision})
     # A verdict that raises must not take the numbers with it.
     steps.attempt("verdict", lambda: analysis.comparison.sentences())
     return replace(analysis, unavailable=dict(steps.unavailable))
+
+
+def _decision(analysis: WavesAnalysis, questions: Mapping[str, Any]) -> Decision:
+    found = decide(analysis, **questions)
+    found.sentences()
+    return found
 
 
 def _fits(
