@@ -1,5 +1,6 @@
 """Panels that leave a model nothing to estimate are recognised before anything is sampled."""
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -127,3 +128,11 @@ def test_a_usual_panel_has_nothing_to_say(prop99_panel: bs.Panel, rollout_panel:
     assert facts(prop99_panel) == facts(rollout_panel) == ()
     assert plan(prop99_panel).lacks is None
     assert len(usable_donors(prop99_panel, SPEC)[0]) == prop99_panel.n_donors
+
+
+def test_a_mean_of_two_donors_is_as_degenerate_as_one() -> None:
+    rng = np.random.default_rng(2)
+    wide = pd.DataFrame(rng.normal(size=(12, 5)), columns=list("abcde"))
+    panel = bs.Panel.from_wide(wide.assign(T=0.5 * wide["a"] + 0.5 * wide["b"] + 3), treated="T", start=9)
+    said = next(each for each in facts(panel) if "no error" in each)
+    assert re.match(r"T is reproduced by [ab] \(0.50\), [ab] \(0.50\), but for a constant at most, before 9", said)

@@ -193,7 +193,7 @@ def test_offsets_are_shown_where_a_period_is_not_found() -> None:
         columns=["u", "t", "y"],
     )
     roles = {"unit": "u", "time": "t", "outcome": "y", "treated": "a"}
-    with pytest.raises(bs.PanelError, match=r"offsets from UTC; write it with one, such as 2024-01-05T07:00:00\+00:00"):
+    with pytest.raises(bs.PanelError, match=r"offsets from UTC; write it with one, such as 2024-01-05T07:00:00\+02:00"):
         bs.Panel.from_long(frame, **roles, start="2024-01-05T07:00")
     with pytest.raises(bs.PanelError, match=r"near it are .*2024-01-05T04:00:00\+00:00"):
         bs.Panel.from_long(frame, **roles, start="2024-01-05T07:00:00+02:00")

@@ -127,10 +127,13 @@ def facts(panel: Panel) -> tuple[str, ...]:
     donors, treated = panel.donor_matrix[pre], panel.treated_series[pre]
     start, near = show(panel.start), EXACT * float(treated.std(ddof=1))
     equal = _distances(donors, treated) <= near
-    if equal.any():
-        names = _listed([d for d, same in zip(panel.donors, equal, strict=True) if same])
+    by = f"equals {_listed([d for d, same in zip(panel.donors, equal, strict=True) if same])}" if equal.any() else ""
+    if not by and (weights := reproducing(treated, donors, level=True)) is not None:
+        named = {donor: float(w) for donor, w in zip(panel.donors, weights, strict=True) if w > NAMED}
+        by = f"is reproduced by {_combined(named)}, but for a constant at most,"
+    if by:
         said.append(
-            f"{panel.treated_name} equals {names} before {start}: where a fit has no error, nothing tells how large "
+            f"{panel.treated_name} {by} before {start}: where a fit has no error, nothing tells how large "
             "errors are, and intervals that rest on them (conformal, jackknife+) are too narrow or without any width."
         )
     for group in copies(panel):

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from bsynth.calibration import Calibration
     from bsynth.checks.leave_future_out import LeaveFutureOut
 
-DRIFTING = ("drift", "default")
-"""Suggestions with a drift, which have a level as well and so answer the other warnings too."""
+DRIFTING = ("robust", "drift", "default")
+"""Suggestions with a drift, which have a level as well and so answer the other warnings too; the first bears wild
+periods besides, which to a drift are a departure that goes on."""
 
 type Answer = Literal["ok", "unclear", "warning"]
 
@@ -149,7 +150,7 @@ class CheckReport(Pictured):
 
     @property
     def suggestion(self) -> str | None:
-        """The model to use instead: one with a drift when a warning names it, else the first that is named."""
+        """The model to use instead: the first of `DRIFTING` that a warning names, else the first that is named."""
         named = [check.suggestion for check in self.warnings if check.suggestion is not None]
         return next((model for model in DRIFTING if model in named), named[0] if named else None)
 

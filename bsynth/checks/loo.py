@@ -14,6 +14,8 @@ TITLE = "Is every pre-period predicted by the others?"
 
 FAR = 8.0
 """Log density that four sd cost: a period so much less probable than the others is wild, whatever the model says."""
+LATE = 3
+"""Last pre-periods in which what is done ahead of a start would show."""
 K_MAX = 1.0
 """Above it the importance ratios have no finite mean (Vehtari et al. 2024)."""
 
@@ -54,5 +56,7 @@ def check(case: Case) -> Check:
             f"One pre-period lies far from what the others predict, {show(found.times[worst])}, and the fit of {model} "
             f"leans on it: {score}."
         )
+        if len(found.times) - worst <= LATE:
+            sentence += " It is just before the start: what is done ahead of that, anticipation= leaves out."
         return Check(NAME, TITLE, values, "warning", sentence, for_tails(case))
     return Check(NAME, TITLE, values, "warning", sentence)

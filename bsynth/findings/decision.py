@@ -15,6 +15,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
 from bsynth.calibration.answer import Reporting, level_for
+from bsynth.calibration.donors import MIN_PLACEBOS
 from bsynth.calibration.waves import WavesCalibration
 from bsynth.findings.law import TAIL, Drawn, Law
 from bsynth.findings.question import ask
@@ -57,7 +58,8 @@ class Decision(Pictured):
     level : float
         Of the interval of the average effect that holds zero once the finding counts as overturned.
     backing : int or None
-        Independent placebos behind a calibrated distribution; no probability is said beyond what they can show.
+        Independent placebos behind a calibrated distribution, else donors of different series; no probability is said
+        beyond what they can show, and none where fewer donors than a calibration needs stand behind a model's own word.
     staggered : bool
         Whether units start at different times: the average is then over all their treated periods.
     """
@@ -97,7 +99,9 @@ class Decision(Pictured):
         return f"Decision: {self.treated}"
 
     def chance(self, p: float) -> str:
-        """Write a probability as far as the placebos behind it go."""
+        """Write a probability as far as what is behind it goes."""
+        if self.interval != "calibrated" and self.backing is not None and self.backing < MIN_PLACEBOS:
+            return "is not known"
         return chance(p, self.backing)
 
     def sentences(self) -> tuple[str, ...]:
@@ -317,7 +321,7 @@ def decide(
         values=values | _breakdown(subject, level),
         reason=subject.reason,
         level=level,
-        backing=None if subject.backing is None else subject.backing.independent or None,
+        backing=subject.behind or None,
         staggered=subject.staggered,
     )
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bsynth._base.types import FloatArray
+from bsynth.bayesian.degenerate import copies
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
 from bsynth.calibration.answer import posterior_of
-from bsynth.calibration.backing import Backing
 from bsynth.calibration.waves import WavesCalibration
 from bsynth.effects import of_average
 from bsynth.errors import SpecError
@@ -33,8 +33,9 @@ class Subject:
     calibrated : bool
     reason : str
         Whose convergence gate failed.
-    backing : Backing or None
-        What stands behind a calibrated distribution.
+    behind : int or None
+        Independent placebos behind a calibrated distribution, else donors of different series; None where a fit holds
+        no panel.
     misses, swings : (n,) arrays
         Residuals of the fit and the treated series before the start; of staggered units one after the other, each about
         its own median.
@@ -54,7 +55,7 @@ class Subject:
     staggered: bool
     calibrated: bool
     reason: str
-    backing: Backing | None
+    behind: int | None
     misses: FloatArray
     swings: FloatArray
     largest: float
@@ -96,7 +97,7 @@ def _one(result: Fit | Calibration) -> Subject:
         staggered=False,
         calibrated=isinstance(result, Calibration),
         reason=result.reason,
-        backing=result.backing if isinstance(result, Calibration) else None,
+        behind=result.backing.independent if isinstance(result, Calibration) else _series_of(fit),
         misses=misses,
         swings=swings,
         largest=float(np.abs(swings).max()),
@@ -125,7 +126,7 @@ def _several(result: WavesFit | WavesCalibration) -> Subject:
         staggered=True,
         calibrated=isinstance(result, WavesCalibration),
         reason=result.reason,
-        backing=result.backing if isinstance(result, WavesCalibration) else None,
+        behind=result.backing.independent if isinstance(result, WavesCalibration) else len(fit.weights_table()),
         misses=misses,
         swings=swings,
         largest=max(float(np.abs(treated).max()) for _, treated in series),
@@ -150,6 +151,13 @@ def _law_of_several(result: WavesFit | WavesCalibration, estimand: str) -> Law:
         return Drawn(lift if estimand == "lift" else times * draws)
     average = Calibrated(result.inflation["overall"], float(draws.mean()), float(draws.std()), float(times))
     return lift_law(average, observed) if estimand == "lift" else average
+
+
+def _series_of(fit: Fit) -> int | None:
+    """Donors, copies of one series as one."""
+    if fit.panel is None:
+        return None
+    return fit.panel.n_donors - sum(len(group) - 1 for group in copies(fit.panel))
 
 
 def _before(fit: Fit) -> tuple[FloatArray, FloatArray]:

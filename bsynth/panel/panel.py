@@ -139,7 +139,8 @@ class Panel(Constructors):
         window = f"from {words[0]} to {words[-1]}"
         if not self.n_post:
             return (one_line(f"{who} {window}: {count(self.n_pre, 'period')}, and no start yet."), *self.notes())
-        before = f"{count(self.n_pre, 'period')} before {self.start_words}, the first treated one"
+        first = "the first one of the effect" if self.source.washout else "the first treated one"
+        before = f"{count(self.n_pre, 'period')} before {self.start_words}, {first}"
         periods = f"{before}, and {self.n_post} from it on"
         return (one_line(f"{who} {window}: {periods}."), *self.notes())
 

@@ -103,13 +103,17 @@ class Spelling:
             raise PanelError(f"{name}: {role} is {label!r}, {why_label(text, self.date_format, self.since)}")
         return self._on_the_clock(found, label, role, name)
 
+    def _with_offset(self, moment: pd.Timestamp) -> str:
+        """The moment as it would be written with the offset that the panel's zone has then, else with that of UTC."""
+        return moment.tz_localize(self.zone or "UTC", ambiguous=True, nonexistent="shift_forward").isoformat()
+
     def _on_the_clock(self, span: Span, label: Label, role: str, name: str) -> Span:
         """A moment on the clock of the panel."""
         if span.first.tz is None:
             if self.clock == "offsets":
                 raise PanelError(
                     f"{name}: {role} is {show(label)!r} and periods have offsets from UTC; write it with one, "
-                    f"such as {span.first.isoformat()}+00:00"
+                    f"such as {self._with_offset(span.first)}"
                 )
             return span
         if self.clock in ("utc", "offsets"):

@@ -79,7 +79,7 @@ def plot_placebo(placebo: PlaceboSpace | Analysis, *, ax: Axes | None = None) ->
             [
                 f"{METHODS.get(estimate.estimator, estimate.estimator)}. "
                 f"{window_words(panel.period_words(), panel.n_pre)}.",
-                _placebo_words(len(kept), int((~kept).sum()), outside, grouped=bool(placebo.members), banded=many),
+                _placebo_words(placebo, outside, banded=many),
             ],
         )
     return ax
@@ -109,17 +109,20 @@ def _bands(ax: Axes, x: NDArray[Any], gaps: FloatArray, kept: BoolArray) -> None
             ax.vlines(x, low, high, color=GREY, alpha=0.3, linewidth=8, gid="placebos")
 
 
-def _placebo_words(total: int, filtered: int, outside: int, *, grouped: bool, banded: bool) -> str:
-    kind = ("group of donors", "groups of donors") if grouped else ("donor", "")
-    if banded:
-        words = f"Grey: the middle {_listed_shares()} of {count(total - filtered, *kind)} as if treated, by period"
-        if filtered:
-            words += f"; {count(filtered, 'other fits', 'others fit')} too badly before the start to count"
-        return words
+def _placebo_words(placebo: PlaceboSpace, outside: int, *, banded: bool) -> str:
+    kind = ("group of donors", "groups of donors") if placebo.members else ("donor", "")
+    kept = int(placebo.table["kept"].sum())
+    total, idle = len(placebo.table), len(placebo.idle)
     words = f"Grey: each of {count(total, *kind)} as if treated"
-    if filtered:
-        words += f"; {count(filtered, 'dotted one fits', 'dotted ones fit')} too badly before the start to count"
-    if outside:
+    if banded:
+        words = f"Grey: the middle {_listed_shares()} of {count(kept, *kind)} as if treated, by period"
+    dotted = "other" if banded else "dotted one"
+    if filtered := total - kept - idle:
+        few = count(filtered, f"{dotted} fits", f"{dotted}s fit")
+        words += f"; {few} too badly before the start to count"
+    if idle:
+        words += f"; {count(idle, f'{dotted} is a copy or does', f'{dotted}s are copies or do')} not move"
+    if outside and not banded:
         words += f"; {outside} partly outside the picture"
     return words
 

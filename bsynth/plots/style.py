@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import DAILY, HOURLY, MINUTELY, MONTHLY, AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.font_manager import FontProperties
 from matplotlib.gridspec import SubplotSpec
@@ -284,6 +284,9 @@ def time_axis(ax: Axes, times: pd.Index, name: str, zone: str = "") -> None:
         most = 9 if ax.get_window_extent().width * 72.0 / ax.figure.dpi > 300 else 5
         clock = pd.Timestamp(0, tz=zone or "UTC").tzinfo
         locator = AutoDateLocator(tz=clock, minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+        # Where steps of its own are too many and the next unit has too few: one a year, a month, a day, an hour.
+        for unit, whole in ((MONTHLY, 12), (DAILY, 31), (HOURLY, 24), (MINUTELY, 60)):
+            locator.intervald[unit] = [*locator.intervald[unit], whole]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=clock))  # type: ignore[no-untyped-call]
     else:

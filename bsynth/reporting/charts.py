@@ -174,7 +174,7 @@ def gap_chart(result: Fit | Calibration | Estimate | PathInference, *, level: fl
 def placebo_chart(placebo: PlaceboSpace) -> Chart:
     """Gap of the treated unit among the gaps of its donors as if treated."""
     panel, name, units = placebo.estimate.panel, placebo.estimate.estimator, placebo.table["unit"].tolist()
-    gaps = np.asarray(placebo.gaps.transpose("time", "replicate"))
+    gaps, idle = np.asarray(placebo.gaps.transpose("time", "replicate")), set(placebo.idle)
     behind = pd.DataFrame(gaps, columns=[f"placebo {unit}" for unit in units])
     own = pd.Series(placebo.estimate.gap, name="treated")
     return Chart(
@@ -187,7 +187,9 @@ def placebo_chart(placebo: PlaceboSpace) -> Chart:
         subtitle=_subtitle(METHODS.get(name, name), panel.period_words(), panel.n_pre),
         lines=(Line(1, plain(panel.treated_name), "treated"),),
         background=tuple(
-            plain(unit) if kept else f"{plain(unit)} (fits too badly to count)"
+            plain(unit)
+            if kept
+            else f"{plain(unit)} ({'a copy, or still' if unit in idle else 'fits too badly to count'})"
             for unit, kept in zip(units, placebo.table["kept"], strict=True)
         ),
         zero=True,

@@ -138,7 +138,8 @@ def placebo(found: dict[str, Any]) -> tuple[Table, ...]:
     )
     rows = sorted(found["table"], key=lambda r: -abs(as_float(r["mean_gap"])))
     donors = _donor_rows(rows[:ROWS], "unit", ("mean_gap", "last_gap", "pre_rmspe", "post_rmspe", "ratio"))
-    donors["Counted"] = ["yes" if r["kept"] else "no: poor fit before" for r in rows[:ROWS]]
+    idle = dict.fromkeys(found["idle"], "no: a copy, or still")
+    donors["Counted"] = ["yes" if r["kept"] else idle.get(r["unit"], "no: poor fit before") for r in rows[:ROWS]]
     rest = len(rows) - len(donors)
     further = f"; {count(rest, 'further one is', 'further ones are')} in summary.json" if rest else ""
     return (

@@ -9,7 +9,7 @@ import pandas as pd
 from bsynth._base.plain import show
 from bsynth.text.card import html_table
 from bsynth.text.labels import plain
-from bsynth.text.numbers import number, numbers, percent, probability, short
+from bsynth.text.numbers import number, numbers, percent, percents, probability, short
 
 WIDTH = 80
 """Characters of a line."""
@@ -96,11 +96,14 @@ def _figures(estimand: str, estimate: float, lower: float, upper: float) -> list
     """Estimate and bounds with as many decimals as the headline has; a lift as a percentage; nothing for none."""
     values = (estimate, lower, upper)
     if estimand == "lift":
-        written = [percent(value, 1) if abs(value) < math.inf else number(value) for value in values]
+        shares = percents(*values, least=1)
+        written = [number(v) if math.isinf(v) else text for v, text in zip(values, shares, strict=True)]
     else:
         written = numbers(*values)
-    fits = [text if len(text) <= _FIGURE else short(value) for value, text in zip(values, written, strict=True)]
-    return ["" if value != value else text for value, text in zip(values, fits, strict=True)]
+    # Numbers of one row are written in one way.
+    if max(map(len, written)) > _FIGURE:
+        written = list(map(short, values))
+    return ["" if value != value else text for value, text in zip(values, written, strict=True)]
 
 
 def in_lines(shown: pd.DataFrame) -> list[str]:

@@ -182,16 +182,24 @@ def percent(value: float, decimals: int | None = None, *, signed: bool = False) 
     return percents(value, signed=signed)[0] if decimals is None else _number(100 * value, decimals, signed) + "%"
 
 
-def percents(*values: float, signed: bool = False) -> list[str]:
-    """Format shares that are read together as percentages; none becomes 0% or 100% that is not.
+def percents(*values: float, signed: bool = False, least: int = 0) -> list[str]:
+    """Format shares that are read together as percentages; none becomes 0% or 100% that is not, and none another.
+
+    They have ``least`` decimals or more.
 
     Examples
     --------
     >>> percents(0.5, 0.25), percents(0.99999), percents(0.0004)
     (['50%', '25%'], ['99.999%'], ['0.04%'])
+    >>> percents(0.00455, 0.00513)
+    ['0.46%', '0.51%']
     """
     finite = [100 * v for v in values if math.isfinite(v)]
-    decimals = 0 if all(round(v, 1) == round(v) for v in finite) else 1
+    decimals = max(least, 0 if all(round(v, 1) == round(v) for v in finite) else 1)
+    spread = max(finite, default=0.0) - min(finite, default=0.0)
+    # Two steps of the last digit at least lie between ends that differ by more than rounding.
+    while decimals < 9 and max(map(abs, finite), default=0.0) * 1e-9 < spread < 2 * 10.0**-decimals:
+        decimals += 1
     while decimals < 9 and any(
         round(v, decimals) in (0, 100) and not math.isclose(v, round(v, decimals)) for v in finite
     ):

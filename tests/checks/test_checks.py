@@ -11,7 +11,7 @@ import bsynth as bs
 from bsynth import checks
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, PlaceboFit, learn_inflation
-from bsynth.checks.base import DRIFTING, Case, CheckReport
+from bsynth.checks.base import DRIFTING, Case, Check, CheckReport
 
 J, T0, H = 6, 30, 10
 
@@ -182,7 +182,16 @@ def test_one_wild_period_leads_to_heavy_tails(back: int) -> None:
     wild = (frame["unit"] == 0) & (frame["time"] == 30 - back)
     frame.loc[wild, "outcome"] += 12 * frame.loc[frame["unit"] == 0, "outcome"].std()
     panel = bs.Panel.from_long(frame, unit="unit", time="time", outcome="outcome", treated=0, start=30)
-    found = bs.check(bs.fit(panel, draws=500, seed=1, progress=False))["loo"]
+    report = bs.check(bs.fit(panel, draws=500, seed=1, progress=False))
+    found = report["loo"]
     assert found.status == "warning"
+    assert report.suggestion == "robust"
+    assert "anticipation= leaves out" in found.sentence
     assert f"One pre-period lies far from what the others predict, {30 - back}," in found.sentence
     assert found.suggestion == "robust"
+
+
+def test_heavy_tails_beside_a_drift_come_before_a_drift_alone() -> None:
+    warned = [Check(name, name, {}, "warning", "", model) for name, model in (("a", "drift"), ("b", "robust"))]
+    assert CheckReport("default", tuple(warned)).suggestion == "robust"
+    assert CheckReport("default", tuple(warned[:1])).suggestion == "drift"

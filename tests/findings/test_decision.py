@@ -315,3 +315,11 @@ def test_its_card_has_the_headings_of_a_report(fit: Fit) -> None:
     assert "Chance that it is above zero" in card
     assert "The same, in typical misses before the start" in card
     assert "positive" in card or "negative" in card
+
+
+def test_with_few_donors_the_models_own_chance_is_not_spoken(fit: Fit) -> None:
+    found = decide(fit)
+    assert found.backing == fit.panel.n_donors
+    few = replace(found, backing=2)
+    assert "P(average effect > 0) is not known" in few.sentences()[0]
+    assert "is not known" not in replace(found, interval="calibrated").sentences()[0]

@@ -16,6 +16,8 @@ from bsynth.text.labels import SPOKEN, capitalised, one_line, plural
 from bsynth.text.marks import mark
 from bsynth.text.numbers import count, decimals_of, lift_words, numbers, p_alone, percent, percents
 
+FAR = 2.0
+"""Times as large or as small an estimate may be and still agree on the size."""
 WORDS = 80
 """Of headline and bullets together."""
 
@@ -242,9 +244,12 @@ def _others(s: Sides, a: Answer, room: Room) -> str:
         whom = f"Believe {_names(able, a, room)} instead" if able else "Fit the model default instead"
         return f"{whom}: this model cannot shift to the treated level."
     agree = _agreeing(s, a)
-    verb = "point" if s.main is None else "agree"
-    verb = f"{verb}s" if len(agree) == 1 else verb
-    words = f"{verb} the same way" if s.main is None else verb
+    # Far smaller or larger estimates may lie inside a wide interval: that is no agreement on the size.
+    far = any(not abs(a.estimate) / FAR <= abs(float(row["estimate"])) <= FAR * abs(a.estimate) for row in agree)
+    verb, rest = (
+        ("point", " the same way") if s.main is None else ("lie", " inside the interval") if far else ("agree", "")
+    )
+    words = f"{verb}{'s' if len(agree) == 1 else ''}{rest}"
     apart = _disagreement(s, a, room)[-room.apart :]
     return " ".join([f"{_of(len(agree), len(others))} {words}{_span(agree, a)}.", *apart])
 

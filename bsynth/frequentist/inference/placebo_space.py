@@ -17,7 +17,7 @@ import xarray as xr
 
 from bsynth._base.plain import records, show
 from bsynth._base.request import MOST, check_flags, check_level, check_number, check_seed, check_whole
-from bsynth._base.types import FloatArray, Label, PlaceboPool
+from bsynth._base.types import BoolArray, FloatArray, IntArray, Label, PlaceboPool
 from bsynth.effects import at_least, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
@@ -47,6 +47,8 @@ STANDARD = True
 
 POOLS: tuple[str, ...] = get_args(PlaceboPool.__value__)
 STATISTICS = ("mean_gap", "last_gap", "ratio")
+SAME = 1e-9
+"""Part of a donor's largest value up to which another's series is the same, and its own does not move."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +70,8 @@ class PlaceboSpace(Inference):
     seconds : float
     members : tuple of tuple
         The donors of each placebo where these are groups; empty for single donors.
+    idle : tuple
+        Donors that are not counted, since they are a copy of another or do not move before the start.
     """
 
     kind, conditions = TITLE, CONDITIONS
@@ -79,6 +83,7 @@ class PlaceboSpace(Inference):
     table: pd.DataFrame
     seconds: float
     members: tuple[tuple[Label, ...], ...] = ()
+    idle: tuple[Label, ...] = ()
 
     @cached_property
     def ranks(self) -> pd.DataFrame:
@@ -151,10 +156,14 @@ class PlaceboSpace(Inference):
                 f"With {count(kept, 'placebo')} p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
                 "unbounded: no effect can be rejected at this level."
             )
-        if kept < len(self.table):
-            dropped = some_of(self.table.loc[~self.table["kept"], "unit"])
+        if self.idle:
+            they = "is no placebo of its own" if len(self.idle) == 1 else "are no placebos of their own"
+            why = "a copy of another or without any movement before the start"
+            notes.append(f"{some_of(map(show, self.idle))} {they}: {why}, so that its gap tells nothing.")
+        if filtered := len(self.table) - kept - len(self.idle):
+            dropped = some_of(self.table.loc[~self.table["kept"] & ~self.table["unit"].isin(self.idle), "unit"])
             notes.append(
-                f"{len(self.table) - kept} of {count(len(self.table), 'placebo')} were left out because their pre "
+                f"{filtered} of {count(len(self.table), 'placebo')} were left out because their pre "
                 f"MSPE is above {exact(self.max_pre_mspe or 0.0)} times the treated unit's: {dropped}."
             )
         return (*notes, *lift_notes(self.effects(level)))
@@ -171,7 +180,12 @@ class PlaceboSpace(Inference):
         )
 
     def _facts(self) -> dict[str, Any]:
-        return {"pool": self.pool, "max_pre_mspe": self.max_pre_mspe, "ranks": records(self.ranks.reset_index())}
+        return {
+            "pool": self.pool,
+            "max_pre_mspe": self.max_pre_mspe,
+            "idle": [show(unit) for unit in self.idle],
+            "ranks": records(self.ranks.reset_index()),
+        }
 
     def _card_tables(self) -> tuple[pd.DataFrame, ...]:
         ranks = self.ranks.reset_index()
@@ -236,31 +250,56 @@ def placebo_space(
     names: Sequence[Label] = panel.donors
     if members:
         names = [f"group {k} ({', '.join(str(show(m)) for m in each)})" for k, each in enumerate(members, start=1)]
+    first, moves = (np.arange(len(names)), np.ones(len(names), dtype=bool)) if members else _standing(panel)
+    # A copy would be fitted by its twin without error: what is one series plays the treated one once, alone.
+    separate_ones = np.unique(first)
+    twins = [name for k, name in enumerate(names) if first[k] != k]
+    own = panel.without(twins) if twins else panel
     began = time.perf_counter()
     estimate = classical(panel, estimator)
     refits = refit_units(
         estimator,
         chosen,
-        blocks=_placebos(panel, pool, places or [(k,) for k in range(panel.n_donors)]),
-        panels=(panel.as_treated(unit, pool=pool) for unit in (members or panel.donors)),
+        blocks=_placebos(own, pool, places or [(k,) for k in range(own.n_donors)]),
+        panels=(own.as_treated(unit, pool=pool) for unit in (members or own.donors)),
         n_pre=panel.n_pre,
-        total=len(names),
+        total=len(separate_ones),
         label="placebo in space",
         progress=progress,
     )
-    table = gap_statistics(refits.gaps, panel.n_pre)
+    gaps = refits.gaps[np.searchsorted(separate_ones, first)]
+    table = gap_statistics(gaps, panel.n_pre)
     table.insert(0, "unit", list(names))
     limit = np.inf if max_pre_mspe is None else max_pre_mspe * estimate.pre_rmspe**2
-    table["kept"] = table["pre_rmspe"] ** 2 <= limit
+    counted = moves & (first == np.arange(len(names)))
+    table["kept"] = (table["pre_rmspe"] ** 2 <= limit) & counted
     return PlaceboSpace(
         estimate=estimate,
         pool=pool,
         max_pre_mspe=max_pre_mspe,
-        gaps=labelled(refits.gaps, names, panel.times),
+        gaps=labelled(gaps, names, panel.times),
         table=table,
         seconds=time.perf_counter() - began,
         members=members,
+        idle=tuple(name for name, use in zip(names, counted, strict=True) if not use),
     )
+
+
+def _standing(panel: Panel) -> tuple[IntArray, BoolArray]:
+    """Of each donor (J,) the place of the first with the same series, and whether it moves before the start.
+
+    All stand for themselves where fewer than two series would be left, or none that moves.
+    """
+    donors = panel.donor_matrix
+    grain = SAME * np.maximum(np.abs(donors).max(axis=0), np.finfo(float).tiny)
+    places: dict[tuple[str, bytes], int] = {}
+    # Of its own size, since a donor in millions would make all small ones alike.
+    keys = [(f"{g:.7e}", (np.round(series / g) + 0.0).tobytes()) for series, g in zip(donors.T, grain, strict=True)]
+    first = np.array([places.setdefault(key, j) for j, key in enumerate(keys)])
+    moves = np.ptp(donors[: panel.n_pre], axis=0) > grain
+    if len(places) < 2 or not moves[np.unique(first)].any():
+        return np.arange(panel.n_donors), np.ones(panel.n_donors, dtype=bool)
+    return first, moves
 
 
 def check(panel: Panel) -> None:

@@ -1,0 +1,69 @@
+"""Donors that are one series play the treated unit once, and one that does not move not at all."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bsynth as bs
+from bsynth.frequentist import PlaceboSpace
+from bsynth.plots import plot_placebo
+from bsynth.text.numbers import percents
+
+
+def _wide(seed: int = 3, donors: int = 7) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=24).cumsum()
+    return pd.DataFrame({name: common + rng.normal(size=24) for name in ["T", *(f"d{j}" for j in range(donors))]})
+
+
+def _placebo(wide: pd.DataFrame, estimator: str = "demeaned") -> PlaceboSpace:
+    return bs.placebo_space(bs.Panel.from_wide(wide, treated="T", start=18), estimator, progress=False)
+
+
+@pytest.mark.parametrize("estimator", ["sc", "demeaned", "sdid"])
+def test_a_copy_changes_neither_p_nor_interval(estimator: str) -> None:
+    wide = _wide()
+    alone = _placebo(wide, estimator)
+    doubled = _placebo(
+        wide.assign(**{f"again {name}": wide[name] * (1 + 1e-13) for name in ("d1", "d2", "d4")}), estimator
+    )
+    pd.testing.assert_series_equal(doubled.ranks["placebos"], alone.ranks["placebos"])
+    assert doubled.p_min == alone.p_min == 1 / 8
+    sizes = doubled.table.set_index("unit")["mean_gap"]
+    np.testing.assert_allclose(sizes[["d1", "d2", "d4"]], sizes[["again d1", "again d2", "again d4"]])
+    assert (sizes.abs() > 1e-6).all(), "a copy would be fitted by its twin"
+    assert doubled.idle == ("d1", "d2", "d4"), "the first in order stands for both"
+    note = next(note for note in doubled.notes() if "no placebos of their own" in note)
+    assert note.startswith("d1, d2, d4 are")
+    np.testing.assert_allclose(
+        sizes[[name if f"again {name}" not in sizes else f"again {name}" for name in alone.table["unit"]]],
+        alone.table["mean_gap"],
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
+def test_a_donor_that_does_not_move_is_no_placebo() -> None:
+    found = _placebo(_wide().assign(still=5.0, other=9.0))
+    assert found.idle == ("other", "still")
+    assert int(found.ranks.loc["mean_gap", "placebos"]) == 7
+    assert "2 dotted ones are copies or do not move" in " ".join(t.get_text() for t in plot_placebo(found).figure.texts)
+    assert found.to_dict()["idle"] == ["other", "still"]
+
+
+def test_small_donors_beside_a_large_one_are_no_copies() -> None:
+    wide = _wide()
+    found = _placebo(wide.assign(**{name: 1e-6 * wide[name] for name in ("d1", "d2")}, d3=1e9 * wide["d3"]))
+    assert found.idle == ()
+
+
+def test_where_all_are_alike_the_test_stands_as_it_is() -> None:
+    wide = _wide(donors=1)
+    assert _placebo(wide.assign(again=wide["d0"])).idle == ()
+
+
+def test_a_narrow_lift_keeps_its_width() -> None:
+    assert percents(0.004553, 0.005132, signed=True) == ["+0.46%", "+0.51%"]
+    assert percents(0.00052, 0.00093, signed=True) == ["+0.05%", "+0.09%"]
+    assert percents(0.5, 0.25) == ["50%", "25%"]
+    assert percents(0.25, 0.25) == ["25%", "25%"]
