@@ -292,9 +292,10 @@ def _standing(panel: Panel) -> tuple[IntArray, BoolArray]:
     """
     donors = panel.donor_matrix
     grain = SAME * np.maximum(np.abs(donors).max(axis=0), np.finfo(float).tiny)
-    places: dict[tuple[str, bytes], int] = {}
+    places: dict[bytes, int] = {}
     # Of its own size, since a donor in millions would make all small ones alike.
-    keys = [(f"{g:.7e}", (np.round(series / g) + 0.0).tobytes()) for series, g in zip(donors.T, grain, strict=True)]
+    alike = np.vstack([np.round(donors / grain) + 0.0, np.round(np.log(grain) / SAME)])
+    keys = [np.ascontiguousarray(series).tobytes() for series in alike.T]
     first = np.array([places.setdefault(key, j) for j, key in enumerate(keys)])
     moves = np.ptp(donors[: panel.n_pre], axis=0) > grain
     if len(places) < 2 or not moves[np.unique(first)].any():
