@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import re
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ import joblib
 
 from bsynth._base.progress import progress_bar
 from bsynth._base.request import as_path, check_file, check_jobs, writing
-from bsynth.errors import FitError, SpecError, UnreliableWarning
+from bsynth._base.telling import quietly
+from bsynth.errors import FitError, SpecError
 
 type Record = dict[str, Any]
 """What a finished piece is on disk: plain JSON data."""
@@ -166,9 +166,7 @@ def run_pieces[J, R](
     done: dict[str, R] = {name: kept[name] for name in jobs if name in kept}
     missing = [name for name in jobs if name not in done]
     alone = set({compiled(jobs[name]): name for name in reversed(missing)}.values())
-    with progress_bar(title, len(jobs), progress) as bar, warnings.catch_warnings():
-        # All threads share the filters, and each piece that ends puts back those it found: here they end quiet, too.
-        warnings.simplefilter("ignore", UnreliableWarning)
+    with progress_bar(title, len(jobs), progress) as bar:
         bar.advance(bar.task_ids[0], len(done))
 
         def collect(found: Iterable[tuple[str, R]]) -> None:
@@ -201,7 +199,6 @@ def side_by_side(n_jobs: int | None) -> int | None:
 
 
 def _piece[J, R](name: str, job: J, work: Callable[[J], R]) -> tuple[str, R]:
-    """Do one job, in this process or another, which has filters of its own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnreliableWarning)
+    """Do one job, in a thread of this process or of another."""
+    with quietly():
         return name, work(job)

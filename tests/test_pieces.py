@@ -15,6 +15,7 @@ import rich.console
 import bsynth as bs
 from bsynth import pieces
 from bsynth._base import progress
+from bsynth._base.telling import warn
 from bsynth.pieces import Store, check_store, digest, run_pieces
 
 JOBS = {f"piece {k}": k for k in range(8)}
@@ -184,7 +185,7 @@ def test_the_first_of_each_compilation_runs_alone() -> None:
 def test_unreliable_pieces_are_quiet_and_other_warnings_are_not() -> None:
     def warns(k: int) -> int:
         time.sleep(0.01 * (k % 3))
-        warnings.warn("a fit is unreliable", bs.UnreliableWarning, stacklevel=2)
+        warn("a fit is unreliable", bs.UnreliableWarning)
         if k == 5:
             warnings.warn("something else", RuntimeWarning, stacklevel=2)
         return k

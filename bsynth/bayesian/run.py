@@ -2,12 +2,12 @@
 
 import gc
 import time
-import warnings
 from dataclasses import replace
 
 import numpy as np
 
 from bsynth._base.progress import status
+from bsynth._base.telling import warn
 from bsynth._base.versions import versions
 from bsynth.bayesian import averaging
 from bsynth.bayesian.plan import Plan
@@ -47,11 +47,7 @@ def run(request: Plan, *, progress: bool = True, rounds: int = RETRIES) -> Fit:
     result = replace(result, provenance=replace(result.provenance, seconds=time.perf_counter() - started))
     _sweep(result.tree.nbytes)
     if result.status == "unreliable":
-        warnings.warn(
-            f"fit of {request.spec.name!r} is unreliable: {result.diagnostics.failed()}",
-            UnreliableWarning,
-            stacklevel=3,
-        )
+        warn(f"fit of {request.spec.name!r} is unreliable: {result.diagnostics.failed()}", UnreliableWarning)
     return result
 
 

@@ -30,11 +30,11 @@ density and gradient as machine code for any panel. A test compares the two at r
 """
 
 import functools
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 
+from bsynth._base.telling import warn
 from bsynth._base.types import FloatArray
 from bsynth.engines import drift
 from bsynth.engines.draws import Draws, State
@@ -70,9 +70,9 @@ def _kernel_lacks() -> str | None:
     except Exception as error:  # noqa: BLE001  # numba or nutpie may fail to load in any way; the graph needs neither pointer
         reason, note = f"{type(error).__name__}: {error}", None
     if reason is not None:
-        warnings.warn(f"the model's PyMC graph is sampled, which takes longer: {reason}", EngineWarning, stacklevel=2)
+        warn(f"the model's PyMC graph is sampled, which takes longer: {reason}", EngineWarning)
     elif note is not None:
-        warnings.warn(note, EngineWarning, stacklevel=2)
+        warn(note, EngineWarning)
     return reason
 
 

@@ -66,6 +66,8 @@ def _unpacked(column: pd.Series, name: object) -> pd.Series:
         column = _first_days(column, name)
     if isinstance(column.dtype, pd.ArrowDtype):
         kind = column.dtype.kind
+        if str(column.dtype).startswith(("date32", "date64")):
+            return column.astype("datetime64[s]")
         if kind == "f":
             return column.astype("float64")
         column = column.astype("string") if str(column.dtype).endswith("string[pyarrow]") else column

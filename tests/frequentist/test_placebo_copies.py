@@ -47,7 +47,7 @@ def test_a_donor_that_does_not_move_is_no_placebo() -> None:
     found = _placebo(_wide().assign(still=5.0, other=9.0))
     assert found.idle == ("other", "still")
     assert int(found.ranks.loc["mean_gap", "placebos"]) == 7
-    assert "2 dotted ones are copies or do not move" in "\n".join(_words(plot_placebo(found)))
+    assert "2 dotted ones are copies or do not move" in " ".join(text.get_text() for text in plot_placebo(found).texts)
     assert found.to_dict()["idle"] == ["other", "still"]
 
 

@@ -10,14 +10,12 @@ from bsynth.analysis.verdict.chance import UNKNOWN, donors_words
 from bsynth.analysis.verdict.grade import Judgement, closer, failed, kept, lacking, set_aside, unfounded, unreliable
 from bsynth.analysis.verdict.naming import listed
 from bsynth.analysis.verdict.numbers import Row
-from bsynth.analysis.verdict.sides import Sides, among, mute, rejects
+from bsynth.analysis.verdict.sides import Sides, among, mute, of_like_size, rejects
 from bsynth.analysis.verdict.value import LONGER, Fact, Tone
 from bsynth.text.labels import SPOKEN, capitalised, one_line, plural
 from bsynth.text.marks import mark
 from bsynth.text.numbers import count, decimals_of, lift_words, numbers, p_alone, percent, percents
 
-FAR = 2.0
-"""Times as large or as small an estimate may be and still agree on the size."""
 WORDS = 80
 """Of headline and bullets together."""
 
@@ -244,11 +242,8 @@ def _others(s: Sides, a: Answer, room: Room) -> str:
         whom = f"Believe {_names(able, a, room)} instead" if able else "Fit the model default instead"
         return f"{whom}: this model cannot shift to the treated level."
     agree = _agreeing(s, a)
-    # Far smaller or larger estimates may lie inside a wide interval: that is no agreement on the size.
-    far = any(not abs(a.estimate) / FAR <= abs(float(row["estimate"])) <= FAR * abs(a.estimate) for row in agree)
-    verb, rest = (
-        ("point", " the same way") if s.main is None else ("lie", " inside the interval") if far else ("agree", "")
-    )
+    verb, rest = ("agree", "") if of_like_size(agree, a.estimate) else ("lie", " inside the interval")
+    verb, rest = ("point", " the same way") if s.main is None else (verb, rest)
     words = f"{verb}{'s' if len(agree) == 1 else ''}{rest}"
     apart = _disagreement(s, a, room)[-room.apart :]
     return " ".join([f"{_of(len(agree), len(others))} {words}{_span(agree, a)}.", *apart])

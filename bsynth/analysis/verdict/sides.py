@@ -1,7 +1,7 @@
 """A comparison taken apart into its sides: the main posterior, other models, classical estimators."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bsynth.analysis.verdict.numbers import Row
@@ -9,6 +9,8 @@ from bsynth.frequentist.estimators import sc, sc_slsqp
 
 BY_USERS = "bootstrap"
 """Kinds of interval that start so hold the sampling of users alone, and so judge no method."""
+LIKE = 2.0
+"""Times as large or as small an estimate may be and still agree on the size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,17 @@ class Sides:
         """Rows, the main one first, of methods that cannot take up an offset."""
         rows = (self.main, *self.others) if self.main else self.others
         return tuple(row for row in rows if row["free_level"] is False)
+
+
+def of_like_size(rows: Sequence[Row], estimate: float) -> bool:
+    """Whether rows that agree do so on the size too: far smaller or larger ones may lie inside a wide interval.
+
+    Examples
+    --------
+    >>> of_like_size([{"estimate": 3.0}], 4.0), of_like_size([{"estimate": 0.5}], 4.0)
+    (True, False)
+    """
+    return all(abs(estimate) / LIKE <= abs(float(row["estimate"])) <= LIKE * abs(estimate) for row in rows)
 
 
 def take_apart(comparison: Row) -> Sides:

@@ -1,7 +1,6 @@
 """Panel of several starts × model → own fits → pooled effects."""
 
 import time
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as File
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from bsynth._base.plain import show
 from bsynth._base.progress import status
+from bsynth._base.telling import warn
 from bsynth._base.types import IntArray, Label
 from bsynth._base.versions import versions
 from bsynth.bayesian.plan import Plan, plan
@@ -91,7 +91,7 @@ def fit_waves(
         block=pooled.block,
     )
     if found.status == "unreliable":
-        warnings.warn(f"fit of {spec.name!r} is unreliable: {diagnostics.failed()}", UnreliableWarning, stacklevel=4)
+        warn(f"fit of {spec.name!r} is unreliable: {diagnostics.failed()}", UnreliableWarning)
     return found
 
 

@@ -8,6 +8,7 @@ used here are private and may move, so the versions that they are known to work 
 import functools
 import importlib.util
 import sys
+import threading
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -67,9 +68,18 @@ def note() -> str | None:
     return compiled().note
 
 
+_LOADING = threading.Lock()
+
+
 @functools.cache
 def _library() -> ModuleType:
     """Nutpie's compiled part alone: its package imports all of ArviZ, for seconds."""
+    # A thread that asks meanwhile would find a module without its contents.
+    with _LOADING:
+        return _loaded()
+
+
+def _loaded() -> ModuleType:
     name = "nutpie._lib"
     if name in sys.modules:
         return sys.modules[name]
@@ -81,9 +91,9 @@ def _library() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
     # Under its own name, so that an import of nutpie later on finds the same one: it cannot be loaded twice.
     sys.modules[name] = module
-    spec.loader.exec_module(module)
     return module
 
 

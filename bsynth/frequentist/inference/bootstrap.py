@@ -2,7 +2,6 @@
 
 import math
 import time
-import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -12,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from bsynth._base.request import MOST, check_flags, check_level, check_seed, check_whole
+from bsynth._base.telling import warn
 from bsynth._base.types import FloatArray
 from bsynth.effects import equal_tailed, lift_notes
 from bsynth.errors import PanelError, SpecError, UnreliableWarning, nearest, some_of
@@ -341,8 +341,7 @@ def _say_failed(failed: NDArray[np.bool_]) -> None:
     if failed.all():
         raise PanelError("every replicate drew no user of some unit, so there is no answer; merge units with few users")
     if failed.any():
-        # Two frames up is whoever called `bootstrap`.
-        warnings.warn(_failure(int(failed.sum()), len(failed)), UnreliableWarning, stacklevel=3)
+        warn(_failure(int(failed.sum()), len(failed)), UnreliableWarning)
 
 
 def _failure(failed: int, replicates: int) -> str:
