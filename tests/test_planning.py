@@ -16,6 +16,7 @@ from bsynth.model.link import Link
 from bsynth.planning import MMMPrior, RolloutPlan
 from bsynth.planning.plays import ahead, history_of, past_windows
 from bsynth.planning.power import Errors, Size
+from bsynth.planning.rehearsal import with_effect
 
 LINEAR: Link = bs.load_model("level").link
 
@@ -234,6 +235,39 @@ def test_a_rehearsed_effect_comes_back_or_is_not_seen() -> None:
     assert (large.verdict, small.verdict, nothing.verdict) == ("came back", "not seen", "nothing")
     without = large.table["estimate"] - large.injected
     assert without.iloc[0] == pytest.approx(nothing.table["estimate"].iloc[0], abs=1e-9)
+
+
+def _log() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = 3000
+    frame = pd.DataFrame({"user": rng.integers(0, 1000, rows), "u": rng.integers(0, 8, rows)})
+    frame["t"], frame["visits"] = rng.integers(0, 20, rows), rng.integers(1, 5, rows)
+    return frame.assign(revenue=frame["visits"] * rng.gamma(2, 20, rows), bought=rng.integers(0, 2, rows))
+
+
+def _events(agg: str, outcome: str = "revenue", **more: Any) -> bs.Panel:
+    denominator = {"denominator": "visits"} if agg == "ratio" else {}
+    roles = {"unit": "u", "time": "t", "outcome": outcome, "cluster": "user", "treated": 0, "start": 15}
+    return bs.Panel.from_events(_log(), **roles | {"agg": agg} | denominator | more)
+
+
+@pytest.mark.parametrize("agg", ["mean", "sum", "count", "ratio"])
+def test_an_effect_moves_outcome_and_cells_alike_and_leaves_their_sampling_variance(agg: str) -> None:
+    panel = _events(agg)
+    made = with_effect(panel, 0.6, "lift", 2)
+    assert made.cells is not None
+    assert np.allclose(made.outcome[15, 0], 1.3 * panel.outcome[15, 0])
+    assert np.allclose(made.outcome[16:, 0], 1.6 * panel.outcome[16:, 0])
+    assert np.allclose(made.cells.mean, made.outcome)
+    assert np.allclose(made.treated_cell_variance, panel.treated_cell_variance)
+    assert np.allclose(made.donor_cell_variance, panel.donor_cell_variance)
+
+
+def test_the_future_of_a_ratio_has_its_cells() -> None:
+    found = ahead(_events("ratio", start=None), 4)
+    assert found.cells is not None
+    assert np.allclose(found.cells.mean, found.outcome)
+    assert found.cells.variance.shape == found.outcome.shape
 
 
 def test_a_lift_test_has_the_moments_of_the_draws() -> None:

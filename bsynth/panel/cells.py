@@ -154,6 +154,29 @@ class Cells(Brief, Frozen):
         """
         return np.concatenate([self._part(p).variance for p in (slice(0, periods), slice(periods, None))])
 
+    def raised(self, added: FloatArray) -> "Cells":
+        """The cells with so much (T, N) added to their outcomes, whose rows err as they did.
+
+        Every row of a mean has it, and every row of a ratio so much for each unit of its x. What a sum has more it has
+        in all: its rows are as many as they were, and as large.
+
+        Examples
+        --------
+        >>> two, one = np.full((1, 1), 2.0), np.ones((1, 1))
+        >>> raised = Cells(n=two, total=two, total_sq=2 * two, binary=False, agg="sum").raised(one)
+        >>> raised.mean.item(), raised.variance.item() == replace(raised, total=two).variance.item()
+        (3.0, True)
+        """
+        if self.is_sum:
+            return replace(self, total=self.total + added)
+        cross, size, size_sq = self.total, self.n, self.n
+        ratio = self.ratio
+        if ratio is not None:
+            cross, size, size_sq = ratio.cross, ratio.size, ratio.size_sq
+            ratio = replace(ratio, cross=cross + added * size_sq)
+        squares = self.total_sq + 2 * added * cross + added**2 * size_sq
+        return replace(self, total=self.total + added * size, total_sq=squares, ratio=ratio)
+
     def take(self, rows: Kept, columns: Sequence[int]) -> "Cells":
         """Some rows of some columns."""
         return self._part(rows)._part((slice(None), columns))

@@ -125,7 +125,7 @@ def ahead(history: Panel, periods: int) -> Panel:
         times = times.append(pd.Index([calendar.after(times)]))
     cells, covariates = history.cells, history.covariates
     if cells is not None:
-        cells = replace(cells, n=cells.n[rows], total=cells.total[rows], total_sq=cells.total_sq[rows])
+        cells = cells.take(rows, range(len(history.units)))
     if covariates is not None:
         covariates = replace(covariates, values=covariates.values[:, rows])
     return replace(

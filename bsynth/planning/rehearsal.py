@@ -216,11 +216,8 @@ def with_effect(panel: Panel, effect: float, kind: str, ramp: int = 0) -> Panel:
     share = np.minimum(np.arange(1, panel.n_post + 1) / max(ramp, 1), 1.0)[:, None]
     outcome, cells = panel.outcome.copy(), panel.cells
     after = (slice(panel.n_pre, None), slice(0, panel.n_treated))
-    added = share * effect * (np.abs(outcome[after]) if kind == "lift" else 1.0)
-    outcome[after] += added
+    added = np.zeros_like(outcome)
+    added[after] = share * effect * (np.abs(outcome[after]) if kind == "lift" else 1.0)
     if cells is not None:
-        total, squares = cells.total.copy(), cells.total_sq.copy()
-        squares[after] += 2 * added * total[after] + cells.n[after] * added**2
-        total[after] += cells.n[after] * added
-        cells = replace(cells, total=total, total_sq=squares)
-    return replace(panel, outcome=outcome, cells=cells, clusters=None)
+        cells = cells.raised(added)
+    return replace(panel, outcome=outcome + added, cells=cells, clusters=None)
