@@ -14,7 +14,7 @@ import bsynth as bs
 from bsynth.cli import main
 from bsynth.model.link import Link
 from bsynth.planning import MMMPrior, RolloutPlan
-from bsynth.planning.plays import ahead, history_of, past_windows
+from bsynth.planning.plays import _tests, ahead, history_of, past_windows
 from bsynth.planning.power import Errors, Size
 from bsynth.planning.rehearsal import with_effect
 
@@ -119,6 +119,31 @@ def test_periods_needed_are_the_shortest_that_see_it(plan: RolloutPlan) -> None:
     assert plan.weeks_needed(plan.mde(10) / 2) is None
 
 
+@pytest.mark.parametrize("donors", [18, 19, 38, 39])
+def test_the_placebo_rule_is_the_test_that_is_run_later(donors: int) -> None:
+    wide = _wide(40, donors + 1)
+    wide.loc[36:, "u00"] += 500
+    panel = _panel(wide, 36)
+    test = bs.placebo_space(panel, "did", progress=False)
+    found = _tests(panel, 0, 4, "did", 0.05, 0)
+    seen = test.table["mean_gap"].abs().sort_values(ascending=False).to_numpy()
+    allowed = sum(rank / (donors + 1) <= 0.05 for rank in range(1, donors + 1)) - 1
+    assert np.isinf(test.radius()) == np.isinf(found["threshold"]).all() == (allowed < 0)
+    if allowed >= 0:
+        # Who is not among so many has the threshold of the real test; leaving oneself out lowers that of the others.
+        assert found["threshold"].max() == pytest.approx(seen[allowed])
+        assert test.radius() == pytest.approx(seen[allowed])
+
+
+def test_the_rule_in_one_direction_counts_either_direction_of_each_play(plan: RolloutPlan) -> None:
+    errors = plan.errors(10, "probability")
+    fired = sum((errors.error > errors.threshold).tolist() + (-errors.error > errors.threshold).tolist())
+    row = plan.mdes[(plan.mdes["rule"] == "probability") & (plan.mdes["duration"] == 10)].iloc[0]
+    assert row["false_positive"] == pytest.approx(fired / (2 * len(errors.error)))
+    (said,) = (each for each in plan.sentences() if each.startswith("P(effect"))
+    assert f"of {2 * len(errors.error)} cases, {len(errors.error)} plays of the past in either direction (" in said
+
+
 def test_a_placebo_test_of_few_donors_sees_nothing(plan: RolloutPlan) -> None:
     assert plan.mde(rule="placebo") == np.inf
     assert any("cannot reject at 5%" in said for said in plan.sentences())
@@ -172,6 +197,10 @@ def test_a_plan_of_failed_fits_is_unreliable_and_names_who_could_not_play(plan: 
         ({"candidates": [[f"u{k:02}" for k in range(11)]]}, "11 units of 12 leave fewer than 2 donors"),
         ({"duration": 25}, "60 periods leave no two windows of 25 periods in each half"),
         ({"by": "mdee"}, "did you mean 'mde'"),
+        ({"size": 13}, "13 units of 12 leave fewer than 2 donors"),
+        ({"size": 11, "most": 3}, "11 units of 12 leave fewer than 2 donors"),
+        ({"candidates": [[]]}, "candidates holds one without units"),
+        ({"candidates": ["u01", None]}, "candidates holds one without units"),
     ],
 )
 def test_bad_rankings_get_one_line(settings: dict[str, Any], says: str) -> None:
@@ -194,6 +223,21 @@ def test_two_candidates_have_no_correlation_of_rankings() -> None:
     found = bs.rank_treated(_panel(_wide()), duration=6, candidates=["u01", "u02"], estimator="did", progress=False)
     assert np.isnan(found.agreement)
     assert not any("correlate" in said for said in found.sentences())
+
+
+@pytest.mark.parametrize("by", ["mde", "bias", "investment"])
+def test_the_correlation_of_rankings_is_that_of_what_ranks(by: Any) -> None:
+    wide = _wide(80) * np.linspace(1, 9, 12)
+    found = bs.rank_treated(_panel(wide), duration=6, by=by, cost_per_unit=2.0, estimator="did", progress=False)
+    table = found.table
+    last = wide.iloc[-6:].sum()
+    first, later = (
+        table[f"bias{half}"].abs() if by == "bias" else table[f"mde{half}"] for half in ("", "_later")
+    )  # fmt: skip
+    if by == "investment":
+        first, later = (each * last[table["units"]].to_numpy() for each in (first, later))
+    assert first.is_monotonic_increasing, "the ranking is by it"
+    assert found.agreement == pytest.approx(first.rank().corr(later.rank()))
 
 
 def test_ranking_prefers_the_quiet_unit_and_reports_the_other_half() -> None:

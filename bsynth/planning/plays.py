@@ -266,8 +266,8 @@ def _tests(panel: Panel, number: int, duration: int, estimator: Method, alpha: f
     test = placebo_space(panel, estimator, groups=GROUPS if grouped else None, seed=seed, progress=False)
     errors = test.gaps.values[:, panel.n_pre : panel.n_pre + duration].mean(axis=1)
     sizes = np.sort(np.abs(errors))[::-1]
-    # The unit itself is not among its placebos: p ≤ α where at most so many of the others are as large.
-    allowed = int(np.floor(round(alpha * len(errors), 9))) - 1
+    # The treated unit is not among its placebos: p = rank / (1 + placebos) ≤ α where so many of them are as large.
+    allowed = int(np.floor(round(alpha * (len(errors) + 1), 9))) - 1
     threshold = np.full(len(errors), np.inf)
     if allowed >= 0:
         # Leaving oneself out moves up whoever ranks below.

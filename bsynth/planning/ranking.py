@@ -96,10 +96,17 @@ class RankedUnits(Result):
 
     @property
     def agreement(self) -> float:
-        """Rank correlation of the smallest effects of the two halves; not a number with fewer than three candidates."""
+        """Rank correlation of the two halves in what ranks; not a number with fewer than three candidates."""
         if len(self.table) < 3:
             return math.nan
-        return float(self.table["mde"].rank().corr(self.table["mde_later"].rank()))
+        table = self.table
+        first, later = {
+            "mde": (table["mde"], table["mde_later"]),
+            "bias": (table["bias"].abs(), table["bias_later"].abs()),
+            # It is what ``mde_later`` costs, in proportion to its size.
+            "investment": (table["investment"] * table["mde"] / table["mde_later"], table["investment"]),
+        }[self.by]
+        return float(first.rank().corr(later.rank()))
 
     def _size(self, value: float) -> str:
         return lift_words(value) if self.lifts else number(value, signed=True)
@@ -241,9 +248,12 @@ def _candidates(
     name, units = history.source.name, ordered(history.units)
     if given is not None:
         found = [match_units(units, as_labels(each), "unit", name) for each in as_labels(given)]
+        if not all(found):
+            raise SpecError("candidates holds one without units; name units, or sets of them")
         if not found:
             raise SpecError("candidates is empty; name units, or sets of them")
     else:
+        _check_left(name, size, len(units))
         there = math.comb(len(units), size)
         if there > most:
             rng = np.random.default_rng([seed, len(units), size])
@@ -253,10 +263,14 @@ def _candidates(
             return [tuple(units[k] for k in each) for each in sorted(drawn)], there
         found = list(itertools.combinations(units, size))
     for each in found:
-        if len(units) - len(each) < 2:
-            many = count(len(each), "unit")
-            raise PanelError(f"{name}: {many} of {len(units)} leave fewer than 2 donors; name fewer")
+        _check_left(name, len(each), len(units))
     return found, len(found)
+
+
+def _check_left(name: str, size: int, units: int) -> None:
+    """Refuse sets of so many units that leave nobody to compare them with."""
+    if units - size < 2:
+        raise PanelError(f"{name}: {count(size, 'unit')} of {units} leave fewer than 2 donors; name fewer")
 
 
 def _starts(history: Panel, duration: int) -> tuple[list[int], list[int]]:

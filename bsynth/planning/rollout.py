@@ -57,7 +57,8 @@ class RolloutPlan(Pictured):
         ``power, power_se`` (Monte-Carlo error over units) and ``plays`` (units × windows).
     mdes : DataFrame
         One row per rule × duration: ``mde`` (full size, as ``kind``), ``average``, ``power``, and ``false_positive``,
-        how often the rule fired in windows where nothing happened, with a 95% interval.
+        how often the rule fired in windows where nothing happened, with a 95% interval; each play counts once, and for
+        P(effect in its direction) twice, once for either direction.
     played : Played
         The plays themselves.
     seconds : float
@@ -165,10 +166,10 @@ class RolloutPlan(Pictured):
         rate, low, high = percents(row["false_positive"], row["false_positive_lower"], row["false_positive_upper"])
         words = f"{TITLES[rule][:1].upper()}{TITLES[rule][1:]}"
         smallest = f"smallest effect {self.size_words(row['mde'])}"
-        return (
-            f"{words}: {smallest}; without an effect it fired in {rate} of "
-            f"{count(int(row['plays']), 'play')} of the past (95% interval {low} to {high})."
-        )
+        plays = f"{count(int(row['plays']), 'play')} of the past"
+        if rule == "probability":
+            plays = f"{count(2 * int(row['plays']), 'case')}, {plays} in either direction"
+        return f"{words}: {smallest}; without an effect it fired in {rate} of {plays} (95% interval {low} to {high})."
 
     def notes(self) -> tuple[str, ...]:
         """What the plays are, and what they presume."""
