@@ -8,7 +8,7 @@ from bsynth.analysis.frozen import FrozenPlan, followed, freeze, frozen_plan
 from bsynth.analysis.methods import METHODS, REFERENCE, STANDARD, choose_methods
 from bsynth.analysis.multicell import MultiCellAnalysis, compare_cells
 from bsynth.analysis.outcomes import Outcomes
-from bsynth.analysis.plan import AnalysisPlan, plan_analysis
+from bsynth.analysis.plan import AnalysisPlan, plan_against, plan_analysis
 from bsynth.analysis.result import Analysis
 from bsynth.analysis.review import PlanReview
 from bsynth.analysis.run import run_analysis
@@ -46,6 +46,7 @@ __all__ = [
     "followed",
     "freeze",
     "frozen_plan",
+    "plan_against",
     "plan_analysis",
     "plan_comparison",
     "run_analysis",

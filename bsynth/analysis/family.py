@@ -60,3 +60,9 @@ def judged(name: object, row: Mapping[Any, Any]) -> str:
 def reasons_of(analyses: Mapping[str, Concluded]) -> str:
     """Why analyses are unreliable, each by its name; empty when none is."""
     return "; ".join(f"{name}: {each.reason}" for name, each in analyses.items() if each.reason)
+
+
+def plans_said(analyses: Mapping[str, Concluded]) -> tuple[str, ...]:
+    """Of each analysis that was held against a frozen plan, whether it followed it and every departure, by its name."""
+    reviews = {name: each.findings.get("frozen_plan") for name, each in analyses.items()}
+    return tuple(f"{name}: {' '.join(found.remarks())}" for name, found in reviews.items() if found is not None)

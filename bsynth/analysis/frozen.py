@@ -7,7 +7,7 @@ departure in words; nothing keeps anybody from departing, and a re-analysis neve
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,17 +25,21 @@ from bsynth._base.request import (
 )
 from bsynth._base.toml import parse_toml, read_settings
 from bsynth.analysis.methods import choose_methods
-from bsynth.errors import SpecError, some_of
+from bsynth.analysis.settings import check_settings, outcome_of, said_of, settings_of
+from bsynth.errors import PanelError, SpecError, some_of
 from bsynth.model.catalogue import DEFAULT, choose_model
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
+from bsynth.panel.calendar import Calendar
 from bsynth.panel.given import require_panel
 from bsynth.text.numbers import count, percent
 
-SCHEMA = 1
+SCHEMA = 2
+BEFORE_SETTINGS = 1
+"""Of plans that do not hold the settings of rows and time."""
 _LISTS = ("treated", "donors", "methods")
 LEVEL = 0.95
-"""Of an analysis that names none."""
+"""Of an analysis that names none, and that follows no plan."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class FrozenPlan:
         Columns; ``cluster`` is empty without one.
     treated, donors : tuple of str
     first, start, end : str
-        First period of the history, first treated one and last one; ``end`` is empty where it is not settled.
+        First period of the history, that in which treatment starts, which a washout may leave out, and the last one;
+        ``end`` is empty where it is not settled.
     estimand : str
     model : str
     spec : mapping
@@ -61,7 +66,10 @@ class FrozenPlan:
         What decides, in words.
     history : str
         Digest of the outcomes before the start, so that a history that was restated is noticed.
+    settings : mapping
+        Of rows and time, as they were given: ``where``, ``agg``, ``washout`` and the like.
     schema : int
+        1 of plans that do not hold these settings.
     frozen : str
         The hash that the file holds; `edited` when the content has another one.
     """
@@ -83,13 +91,15 @@ class FrozenPlan:
     level: float
     rule: str
     history: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
     frozen: str = ""
 
     @property
     def hash(self) -> str:
         """Hash of the content as it is."""
-        content = {name: value for name, value in asdict(self).items() if name != "frozen"}
+        without = ("frozen", "settings") if self.schema == BEFORE_SETTINGS else ("frozen",)
+        content = {name: value for name, value in asdict(self).items() if name not in without}
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -126,6 +136,7 @@ class FrozenPlan:
         text = read_settings(as_path(path, "plan"), "plan", "one that bsynth plan or bs.freeze wrote")
         data = parse_toml(text, f"plan {str(path)!r}")
         known = {each.name for each in fields(cls)}
+        known -= {"settings"} if data.get("schema") == BEFORE_SETTINGS else set()
         odd, lacking = sorted(set(data) - known), sorted(known - set(data))
         if odd or lacking:
             what = f"has no {some_of(map(repr, lacking))}" if lacking else f"holds {some_of(map(repr, odd))}"
@@ -144,6 +155,7 @@ class FrozenPlan:
         return (
             f"Plan {self.frozen}: the {self.estimand} effect on {self.outcome} of {who} from {self.start}{until}, "
             f"against {count(len(self.donors), 'donor')}, with {how}.",
+            *([said] if (said := said_of(self.settings)) else []),
             f"Rule: {self.rule}.",
         )
 
@@ -162,8 +174,10 @@ def _checked(name: str, value: Any) -> Any:
     if name == "calibrated":
         check_flags(calibrated=value)
     elif name == "schema":
-        if value != SCHEMA:
+        if isinstance(value, bool) or value not in (BEFORE_SETTINGS, SCHEMA):
             raise SpecError(f"schema is {shown(value)}, and this version of bsynth reads {SCHEMA}; freeze another")
+    elif name == "settings":
+        check_settings(value)
     elif name == "spec":
         check_kind(value, Mapping, name, "a table of the model's settings")
         if value:
@@ -174,10 +188,11 @@ def _checked(name: str, value: Any) -> Any:
 
 
 def _toml(plan: FrozenPlan) -> str:
-    """The file: plain keys first, the specification of the model as a table at the end."""
+    """The file: plain keys first, settings and the specification of the model as tables at the end."""
     lines = ["# Written before the data. bsynth run --plan follows it and names every departure; see `hash` below.", ""]
-    plain = {name: value for name, value in asdict(plan).items() if name != "spec"}
+    plain = {name: value for name, value in asdict(plan).items() if name not in ("spec", "settings")}
     lines += [f"{name} = {_value(value)}" for name, value in plain.items()]
+    lines += [] if plan.schema == BEFORE_SETTINGS else ["", *_table("settings", plan.settings)]
     return "\n".join([*lines, "", *_table("spec", plan.spec)]) + "\n"
 
 
@@ -198,18 +213,22 @@ def frozen_plan(plan: "FrozenPlan | str | Path") -> FrozenPlan:
     return plan if isinstance(plan, FrozenPlan) else FrozenPlan.read(plan)
 
 
-def followed(plan: FrozenPlan, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of an analysis (``models, methods, calibrated, level``): those left at their defaults as planned."""
-    given = {name: settings[name] for name in ("models", "methods", "calibrated", "level")}
-    if given["models"] == (DEFAULT,):
-        given["models"] = plan.models
-    if given["methods"] in ("standard", ["standard"], ("standard",)):
-        given["methods"] = plan.methods or "none"
-    if given["calibrated"] and plan.spec:
-        given["calibrated"] = plan.calibrated
-    if given["level"] == LEVEL:
-        given["level"] = plan.level
-    return given
+def followed(plan: FrozenPlan | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an analysis (``models, methods, calibrated, level``): those that are None as planned, or by default.
+
+    Examples
+    --------
+    >>> followed(None, {"models": None, "methods": ["did"], "calibrated": None, "level": 0.9})
+    {'models': ('default',), 'methods': ['did'], 'calibrated': True, 'level': 0.9}
+    """
+    settled: dict[str, Any] = {"models": (DEFAULT,), "methods": "standard", "calibrated": True, "level": LEVEL}
+    if plan is not None:
+        # A plan without a model says nothing of how one would be calibrated.
+        calibrated = plan.calibrated or not plan.spec
+        settled = {
+            "models": plan.models, "methods": plan.methods or "none", "calibrated": calibrated, "level": plan.level
+        }  # fmt: skip
+    return {name: value if given[name] is None else given[name] for name, value in settled.items()}
 
 
 @hinted
@@ -239,7 +258,8 @@ def freeze(
     calibrated, level
         As `bsynth.analyse`.
     end : str, optional
-        Last period that will be used, where it is settled; by default that of the panel.
+        Last period that will be used, where it is settled: one from the start on, in the data or after them. By default
+        that of the panel.
 
     Returns
     -------
@@ -247,6 +267,8 @@ def freeze(
 
     Raises
     ------
+    PanelError
+        An ``end`` that is no period, or one before the start.
     SpecError
         A setting outside what is allowed, or no file can be written.
 
@@ -260,8 +282,7 @@ def freeze(
     require_panel(panel, history=True)
     check_flags(calibrated=calibrated)
     level = check_level(level)
-    if end is not None:
-        check_kind(end, str, "end", "the last period as a text, such as '2024-12-31', or leave it out")
+    until = _until(panel, end)
     if path is not None:
         check_file(path, "path")
     chosen = choose_methods(methods, panel)
@@ -270,16 +291,15 @@ def freeze(
     rule = f"an effect is claimed where the {percent(level)} {kind} interval of the average excludes zero"
     if spec is None:
         rule = f"an effect is claimed where the placebo test rejects at {percent(1 - level)}"
-    until = end if end is not None else (str(show(panel.end)) if panel.n_post else "")
     plan = FrozenPlan(
-        outcome=panel.source.outcome,
+        outcome=outcome_of(panel),
         unit=panel.source.unit,
         time=panel.source.time,
         cluster=panel.source.cluster or "",
         treated=texts(panel.treated),
         donors=texts(panel.donors),
         first=str(show(panel.times[0])),
-        start=str(show(panel.start)),
+        start=start_of(panel),
         end=until,
         estimand="average",
         model="none" if spec is None else spec.name,
@@ -289,11 +309,31 @@ def freeze(
         level=level,
         rule=rule,
         history=history_digest(panel),
+        settings=settings_of(panel),
     )
     plan = FrozenPlan(**{each.name: getattr(plan, each.name) for each in fields(plan)} | {"frozen": plan.hash})
     if path is not None:
         plan.write(path)
     return plan
+
+
+def _until(panel: Panel, end: str | None) -> str:
+    """The last period that will be used, as a plan has it; empty where it is not settled."""
+    if end is None:
+        return str(show(panel.end)) if panel.n_post else ""
+    check_kind(end, str, "end", "the last period as a text, such as '2024-12-31', or leave it out")
+    name, calendar = panel.source.name, panel.calendar or Calendar.of(panel.times)
+    found = calendar.ahead(panel.times, end, "end", name)
+    if found < panel.start:
+        raise PanelError(
+            f"{name}: end {show(found)} is before start {show(panel.start)}; end is the last period that will be used"
+        )
+    return str(show(found))
+
+
+def start_of(panel: Panel) -> str:
+    """The period in which treatment starts, as a plan has it, also where a washout leaves it out."""
+    return str(show((*panel.source.washout, panel.start)[0] if panel.n_post else panel.start))
 
 
 def texts(labels: Sequence[Any]) -> tuple[str, ...]:
@@ -311,6 +351,11 @@ def without_none(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def history_digest(panel: Panel) -> str:
-    """Digest of the outcomes before the start, to nine digits."""
-    rounded = [[f"{value:.9g}" for value in row] for row in panel.outcome[: panel.n_pre].tolist()]
+    """Digest of the outcomes before the start, to nine digits, without the periods that anticipation leaves out."""
+    n_pre = panel.n_pre
+    if not panel.n_post:
+        # Before anything has started the panel still has the periods that will then be left out.
+        left = panel.positions[-1] + 1 - panel.positions
+        n_pre = int((left > settings_of(panel).get("anticipation", 0)).sum())
+    rounded = [[f"{value:.9g}" for value in row] for row in panel.outcome[:n_pre].tolist()]
     return hashlib.sha256(json.dumps([texts(panel.units), rounded]).encode()).hexdigest()[:16]

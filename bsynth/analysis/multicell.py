@@ -12,7 +12,7 @@ import pandas as pd
 from bsynth._base.plain import records
 from bsynth._base.request import check_level
 from bsynth._base.types import Status
-from bsynth.analysis.family import how_judged, joint_level, judged, reasons_of
+from bsynth.analysis.family import how_judged, joint_level, judged, plans_said, reasons_of
 from bsynth.analysis.result import Analysis
 from bsynth.calibration.cells import CellEffect, Difference, of_calibration, of_estimate, of_fit
 from bsynth.calibration.pairs import CellPair, play_pairs
@@ -203,7 +203,7 @@ class MultiCellAnalysis(Pictured):
         return pd.DataFrame(rows)
 
     def sentences(self) -> tuple[str, ...]:
-        """How many were looked at, the differences, the effects, and how the cells' errors correlate."""
+        """How many were looked at, differences, effects, how errors correlate, and whether a plan was followed."""
         many, differences = len(self.analyses), len(self.pairs)
         looked_at = f"{count(many, 'effect')} and {count(differences, 'difference')} were looked at"
         rows = self.table.to_dict("records")
@@ -212,6 +212,7 @@ class MultiCellAnalysis(Pictured):
             how_judged(looked_at, self.level, many + differences),
             *(judged(row["of"], row) for row in [*rows[many:], *rows[:many]]),
             *(_correlated(row, self.level) for row in self.correlations.to_dict("records")),
+            *plans_said(self.analyses),
         )
 
     def notes(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from bsynth._base.types import Status
 from bsynth.analysis.concluded import Concluded
-from bsynth.analysis.family import how_judged, joint_level, judged, reasons_of
+from bsynth.analysis.family import how_judged, joint_level, judged, plans_said, reasons_of
 from bsynth.errors import SpecError
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count
@@ -84,10 +84,11 @@ class Outcomes(Result):
         return pd.DataFrame(rows)
 
     def sentences(self) -> tuple[str, ...]:
-        """How intervals are to be read together, then one sentence per outcome."""
+        """How intervals are to be read together, one sentence per outcome, and whether a plan was followed."""
         many = len(self.analyses)
         first = how_judged(f"{count(many, 'outcome')} were asked about", self.level, many)
-        return (*mark(self.reason), first, *(judged(row["outcome"], row) for row in self.table.to_dict("records")))
+        each = (judged(row["outcome"], row) for row in self.table.to_dict("records"))
+        return (*mark(self.reason), first, *each, *plans_said(self.analyses))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready: table, levels and sentences."""

@@ -11,7 +11,7 @@ from bsynth.analysis.findings import KINDS, NO_POSTERIOR, check_questions, choos
 from bsynth.analysis.frozen import FrozenPlan
 from bsynth.analysis.methods import ESTIMATORS, REFERENCE, choose_methods, lacking_methods
 from bsynth.analysis.review import PlanReview, review
-from bsynth.analysis.waves.plan import WavesPlan, plan_waves
+from bsynth.analysis.waves.plan import WavesPlan, plan_waves, refuse_frozen
 from bsynth.bayesian import degenerate
 from bsynth.bayesian.plan import Plan, plan
 from bsynth.calibration import too_few
@@ -227,6 +227,20 @@ def plan_analysis(
         unavailable=unavailable,
         notes=notes_on(panel, fits),
     )
+
+
+def plan_against(frozen: FrozenPlan | None, panel: Any, **settings: Any) -> AnalysisPlan | WavesPlan:
+    """As `plan_analysis`, held against a plan that was frozen beforehand, where there is one.
+
+    Raises
+    ------
+    SpecError
+        A plan, and units that start at different times: before anything is said of models or methods.
+    """
+    if frozen is not None and isinstance(panel, StaggeredPanel):
+        refuse_frozen()
+    planned: AnalysisPlan | WavesPlan = plan_analysis(panel, **settings)
+    return planned.against(frozen) if isinstance(planned, AnalysisPlan) else planned
 
 
 def _wanted(models: Sequence[str | Path | ModelSpec]) -> list[str | Path | ModelSpec]:

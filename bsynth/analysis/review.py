@@ -9,7 +9,8 @@ import pandas as pd
 
 from bsynth._base.plain import show
 from bsynth._base.types import Status
-from bsynth.analysis.frozen import FrozenPlan, history_digest, texts, without_none
+from bsynth.analysis.frozen import BEFORE_SETTINGS, FrozenPlan, history_digest, start_of, texts, without_none
+from bsynth.analysis.settings import departures, outcome_of, settings_of
 from bsynth.errors import some_of
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
@@ -76,7 +77,8 @@ def review(
     def say(what: str, planned: str, done: str, sentence: str) -> None:
         rows.append((what, planned, done, sentence))
 
-    _roles(plan, panel, say)
+    if _roles(plan, panel, say):
+        _history(plan, panel, say)
     model = specs[0].name if specs else "none"
     changed = _changed(plan.spec, without_none(specs[0].to_dict()) if specs else {})
     if model != plan.model:
@@ -95,32 +97,57 @@ def review(
     return PlanReview(plan, pd.DataFrame(rows, columns=["what", "planned", "done", "sentence"]))
 
 
-def _roles(plan: FrozenPlan, panel: Panel, say: Any) -> None:
-    """Departures in outcome, units, window and history."""
-    if panel.source.outcome != plan.outcome:
-        say("outcome", plan.outcome, panel.source.outcome, f"The outcome is {panel.source.outcome!r}; planned was "
-            f"{plan.outcome!r}.")  # fmt: skip
+def _roles(plan: FrozenPlan, panel: Panel, say: Any) -> bool:
+    """Departures in columns, units, window and settings; whether the history is that of the plan but for its values."""
+    said = 0
+
+    def compare(what: str, words: str, planned: str, done: str, *, counts: bool = True) -> None:
+        nonlocal said
+        if planned != done:
+            said += counts
+            say(what, planned, done, f"{words} {done}; planned was {planned}.")
+
+    source = panel.source
     treated, donors = texts(panel.treated), texts(panel.donors)
+    outcome = source.outcome if plan.schema == BEFORE_SETTINGS else outcome_of(panel)
+    compare("outcome", "The outcome is", repr(plan.outcome), repr(outcome))
+    compare("columns", "The column of units is", repr(plan.unit), repr(source.unit))
+    compare("columns", "The column of periods is", repr(plan.time), repr(source.time))
+    users = [repr(column) if column else "none" for column in (plan.cluster, source.cluster)]
+    # Whose rows they are is in the intervals, and not in the outcomes.
+    compare("columns", "The column of users (cluster) is", *users, counts=False)
     if set(treated) != set(plan.treated):
-        say("treated", some_of(plan.treated), some_of(treated), f"Treated is {some_of(treated)}; planned was "
-            f"{some_of(plan.treated)}.")  # fmt: skip
+        compare("treated", "Treated is", some_of(plan.treated), some_of(treated))
     lost, new = [d for d in plan.donors if d not in donors], [d for d in donors if d not in plan.donors]
     if lost or new:
+        said += 1
         parts = [f"without {some_of(lost)}" if lost else "", f"with {some_of(new)} besides" if new else ""]
         words = " and ".join(part for part in parts if part)
         say("donors", str(len(plan.donors)), str(len(donors)), f"The donors are others than planned: {words}.")
-    periods = {"first": panel.times[0], "start": panel.start, "end": panel.end}
-    names = {"first": "The history begins at", "start": "The start is", "end": "The window ends at"}
-    moved = False
-    for name, period in periods.items():
-        planned, done = getattr(plan, name), str(show(period))
-        if planned and planned != done:
-            moved = moved or name != "end"
-            say("window", planned, done, f"{names[name]} {done}; planned was {planned}.")
-    same = set(treated) == set(plan.treated) and not (lost or new or moved)
-    if same and history_digest(panel) != plan.history:
-        sentence = "Outcomes before the start are others than when the plan was frozen: the history was restated."
-        say("history", plan.history, history_digest(panel), sentence)
+    start = str(show(panel.start)) if plan.schema == BEFORE_SETTINGS else start_of(panel)
+    compare("window", "The history begins at", plan.first, str(show(panel.times[0])))
+    compare("window", "The start is", plan.start, start)
+    if plan.end:
+        compare("window", "The window ends at", plan.end, str(show(panel.end)), counts=False)
+    if plan.schema != BEFORE_SETTINGS:
+        for each in departures(plan.settings, settings_of(panel)):
+            said += 1
+            say(*each)
+    return not said
+
+
+def _history(plan: FrozenPlan, panel: Panel, say: Any) -> None:
+    """Whether the outcomes before the start are those of the plan, and why not, as far as that can be told."""
+    digest = history_digest(panel)
+    if digest == plan.history:
+        return
+    why = "the history was restated"
+    if plan.edited:
+        why = "the plan was edited, so whether the history was restated cannot be told"
+    elif plan.schema == BEFORE_SETTINGS:
+        why += ", or rows were counted otherwise, which this plan does not hold"
+    sentence = f"Outcomes before the start are others than when the plan was frozen: {why}."
+    say("history", plan.history, digest, sentence)
 
 
 def _changed(planned: Mapping[str, Any], done: Mapping[str, Any], prefix: str = "") -> list[str]:

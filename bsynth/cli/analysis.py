@@ -114,13 +114,11 @@ def run(
             raise SpecError(
                 f"--notebook reads rows as they are; leave out {some_of(request.rows(), 9)}, or the notebook"
             )
-    settings: dict[str, Any] = {
-        "models": models or ("default",), "scale": scale, "methods": methods, "findings": findings,
-        "questions": questions, "calibrated": calibrated, "sampling": sampling, "replicates": replicates,
-        "level": level,
+    plan = None if frozen is None else frozen_plan(frozen)
+    chosen = {"models": models, "methods": methods, "calibrated": calibrated, "level": level}
+    settings: dict[str, Any] = followed(plan, {n: v if options.given(n) else None for n, v in chosen.items()}) | {
+        "scale": scale, "findings": findings, "questions": questions, "sampling": sampling, "replicates": replicates,
     }  # fmt: skip
-    if (plan := None if frozen is None else frozen_plan(frozen)) is not None:
-        settings |= followed(plan, settings)
     beside = Beside(formats, slides, notebook)
     names = request.outcomes()
     if len(names) > 1 and request.cell:
@@ -157,7 +155,7 @@ def _run(
     plan: "FrozenPlan | None" = None,
 ) -> "AnyAnalysis":
     """Analyse and write one panel, which ``request`` has read."""
-    from bsynth.analysis import plan_analysis
+    from bsynth.analysis import plan_against
     from bsynth.analysis.steps import Steps
     from bsynth.reporting.export import export
     from bsynth.reporting.notebook import write_notebook
@@ -165,7 +163,7 @@ def _run(
     from bsynth.reporting.slide import FILES as SLIDES
     from bsynth.reporting.slide import slide
 
-    planned = plan_analysis(panel, **settings).against(plan)
+    planned = plan_against(plan, panel, **settings)
     analysis = _carry_out(planned, out, stage, truth=None)
     steps = Steps(analysis.unavailable)
     if beside.formats:

@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from bsynth.cli.base import PATH
 from bsynth.cli.request import PanelRequest, split
@@ -213,6 +214,15 @@ def panel_options(command: Callable[..., None], *, start: bool = True, planned: 
 _PLANNED = ("unit", "time_", "outcome")
 
 
+_WITH = {"denominator": "agg", "week_start": "freq", "time_zone": "freq"}
+"""Settings that are nothing without another one: where that is given otherwise, they do not come from the plan."""
+
+
+def given(name: str) -> bool:
+    """Whether an option was given, be it with the value that it has by default."""
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
 def _by_plan(options: dict[str, Any]) -> None:
     """Fill in from the plan what was not given, and ask for the rest."""
     if (file := options["frozen"]) is not None:
@@ -221,13 +231,21 @@ def _by_plan(options: dict[str, Any]) -> None:
         plan = frozen_plan(file)
         known = {
             "unit": plan.unit, "time_": plan.time, "outcome": plan.outcome, "treated": [_quoted(plan.treated)],
-            "start": plan.start, "end": plan.end or None, "donors": [_quoted(plan.donors)],
-            "cluster": plan.cluster or None,
+            "start": plan.start, "end": plan.end or None, "cluster": plan.cluster or None, **plan.settings,
         }  # fmt: skip
-        if options["exclude"]:
-            # Whoever leaves donors out departs from the plan, and says so without naming all the others.
-            known["donors"] = [_quoted([d for d in plan.donors if d not in split(",".join(options["exclude"]))])]
-        options |= {name: value for name, value in known.items() if not options[name]}
+        # Whoever treats or leaves out a donor departs from the plan, and says so without naming all the others.
+        others = split(",".join([*options["exclude"], *options["treated"]]))
+        known["donors"] = [_quoted([donor for donor in plan.donors if donor not in others])]
+        if "covariates" in known:
+            known["covariates"] = [_quoted(known["covariates"])]
+        if options["start_column"] or options["treatment_column"]:
+            del known["treated"], known["start"]
+        elif options["cell"]:
+            del known["treated"]
+        for name, other in _WITH.items():
+            if given(other) and options[other] != known.get(other):
+                known.pop(name, None)
+        options |= {name: value for name, value in known.items() if not given(name)}
     for name in _PLANNED:
         if not options[name]:
             option = next(p for p in click.get_current_context().command.params if p.name == name)

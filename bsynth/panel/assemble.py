@@ -25,6 +25,8 @@ class Assembled(PanelData):
     def _assemble(
         cls, table: CellTable, roles: Roles, timing: Timing, missing: Missing, labels: Labels
     ) -> Self | StaggeredPanel[Self] | MultiCellPanel[Self]:
+        asked = table.source.asked | timing.asked() | ({} if missing == "error" else {"missing": missing})
+        table = replace(table, source=replace(table.source, asked=asked))
         if isinstance(roles.treated, Mapping):
             return cls._of_cells(table, roles, timing, missing, labels)
         starts, pool, last = roles.resolve(table)

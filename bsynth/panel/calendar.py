@@ -30,6 +30,8 @@ _TICK_WORDS = {
     1: "microsecond", 1000: "millisecond", 10**6: "second", 60 * 10**6: "minute", 3600 * 10**6: "hour",
     86400 * 10**6: "day",
 }  # fmt: skip
+MOST_AHEAD = 1000
+"""Periods after the last one that somebody may still mean."""
 
 
 @dataclass(frozen=True)
@@ -197,6 +199,37 @@ class Calendar:
             )
         around = [f"{show(t)}{zone}" for t in times[max(at - 2, 0) : at + 2]]
         raise PanelError(f"{name}: {role} {said} is not a period of the data; near it are {some_of(around)}")
+
+    def ahead(self, times: pd.Index, label: Label, role: str, name: str) -> Any:
+        """Return the period that the user named, in the data or after them, as a label; errors as `locate`.
+
+        Examples
+        --------
+        >>> months = pd.DatetimeIndex(["2024-01-01", "2024-02-01", "2024-03-01"])
+        >>> Calendar.of(months).ahead(months, "2024-06", "end", "data").isoformat()
+        '2024-06-01T00:00:00'
+        """
+        if not self.is_after(times, label, role, name):
+            return times[self.locate(times, label, role, name)]
+        if isinstance(times, pd.DatetimeIndex):
+            span = self.spelling.span(label, role, name)
+            first: Any = self._on(times, span.first)
+            last: Any = self._on(times, span.last)
+        else:
+            first = last = _number(label, times, role, name)
+        known = times
+        for _ in range(MOST_AHEAD):
+            period = self.after(known)
+            if period >= first:
+                if period <= last or self.counts == EQUAL:
+                    return period if self.counts != EQUAL else first
+                around = f"{show(known[-1])}, {show(period)}"
+                raise PanelError(f"{name}: {role} {show(label)} is not a period; near it are {around}")
+            known = known.append(pd.Index([period]))
+        raise PanelError(
+            f"{name}: {role} {show(label)} is more than {MOST_AHEAD} periods after the last one, {show(times[-1])}; "
+            "give an earlier one"
+        )
 
     def is_after(self, times: pd.Index, label: Label, role: str, name: str) -> bool:
         """Whether a period that the user named lies after the last one."""

@@ -1,6 +1,7 @@
 """Where the numbers of a panel came from, and what was done to them on the way in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from bsynth._base.plain import show
 from bsynth._base.types import Label
@@ -16,7 +17,9 @@ class Source:
     ``sha256`` is of the file's bytes; of the used columns of a frame; of the cell sums of a database
     table. ``rows_used`` counts the rows with an outcome inside the window and units of the panel. ``alike`` are pairs
     of units whose labels a reader would take for one another; ``said`` is how rows were counted. ``anticipation`` and
-    ``washout`` are the periods before and from the first treated one that are in neither fit nor effect.
+    ``washout`` are the periods before and from the first treated one that are in neither fit nor effect. ``asked`` are
+    the settings of rows and time that were given, by name, as plain data; and the column of the outcome, where that is
+    called otherwise.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Source:
     anticipation: tuple[Label, ...] = ()
     washout: tuple[Label, ...] = ()
     said: tuple[str, ...] = ()
+    asked: dict[str, Any] = field(default_factory=dict)
 
     def notes(self) -> list[str]:
         """One sentence for each thing that was left out, filled or dropped."""

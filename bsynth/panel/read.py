@@ -200,6 +200,7 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: Grid, rows: Rows) -
         cluster=None if columns.get("cluster") is None else str(columns["cluster"]),
         alike=twins(grid.units),
         said=(*opened.said, *_zeros(grid, rows)),
+        asked=rows.asked(str(columns["outcome"])),
     )
     mean = cells.mean
     if rows.additive:

@@ -1,8 +1,8 @@
 """Which rows count, of which period each is, and what is made of the rows of a cell: what the user asked for."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bsynth.errors import PanelError, nearest, some_of
@@ -104,6 +104,18 @@ class Rows:
     def additive(self) -> bool:
         """Whether a cell's outcome is a sum, so that no row at all is zero."""
         return self.agg in ("sum", "count")
+
+    def asked(self, outcome: str) -> dict[str, Any]:
+        """The settings that were given, as plain data, and the column of the outcome where that is called otherwise.
+
+        Examples
+        --------
+        >>> Rows(agg="count", where="x > 0").asked("x")
+        {'where': 'x > 0', 'agg': 'count', 'outcome': 'x'}
+        """
+        given = asdict(self) | {"key": list(as_labels(self.key))}
+        found = {name: value for name, value in given.items() if value not in (None, [])}
+        return found if self.named(outcome) == outcome else found | {"outcome": outcome}
 
     def named(self, outcome: str) -> str:
         """What the outcome of a cell is called."""

@@ -68,6 +68,11 @@ class Timing:
             None if settled is None else _whole(settled, "settled", 0),
         )
 
+    def asked(self) -> dict[str, int]:
+        """The rules that were given and hold with one start, as plain data."""
+        given = {"anticipation": self.anticipation, "washout": self.washout, "horizon": self.horizon}
+        return {name: value for name, value in given.items() if value}
+
     def split(self, since: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Positions that are kept, left out as anticipation, and left out as washout, by steps since the start."""
         before = (since < 0) & (since >= -self.anticipation)

@@ -127,7 +127,7 @@ CASES: list[Case] = [
     plan("no such file", lambda file: None, "cannot be read"),
     plan("Latin-1", LATIN, "UTF-8"),
     edited("a key too many", "schema =", "schemma = 1\nschema =", "'schemma'"),
-    edited("a later schema", "schema = 1", "schema = 9", "schema"),
+    edited("a later schema", "schema = 2", "schema = 9", "schema"),
     edited("a level of everything", "level = 0.95", "level = 95", "level is 95"),
     edited("a word for a level", "level = 0.95", 'level = "high"', "level is 'high'"),
     edited("a number for a model", 'model = "level"', "model = 3", "model"),

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Never
 
 from bsynth._base.brief import LINE
 from bsynth._base.request import MOST, check_flags, check_level, check_whole, choose_names, names_in
 from bsynth.analysis.findings import FINDINGS, NO_POSTERIOR, check_questions
-from bsynth.analysis.frozen import FrozenPlan
 from bsynth.bayesian.plan import plan
 from bsynth.bayesian.waves.run import MODEL
 from bsynth.calibration.waves import LEAST as LEAST_UNITS
@@ -80,17 +79,16 @@ class WavesPlan:
         """Seed of every random draw."""
         return self.sampling.seed
 
-    def against(self, frozen: FrozenPlan | None) -> Self:
-        """The same; a plan that was frozen beforehand is of one start, and is refused here."""
-        if frozen is not None:
-            raise SpecError(f"plan= was given and units start at different times; {ONE_START}")
-        return self
-
     def __repr__(self) -> str:
         names = [each.name if isinstance(each, ModelSpec) else str(each) for each in self.models]
         asked = "; ".join(", ".join(part) for part in (names, self.estimators, self.unavailable) if part)
         who = f"{self.panel.labels.units(self.panel.n_treated)} in {count(len(self.panel.waves), 'wave')}"
         return f"<WavesPlan {plain(f'{who}: {asked}', LINE)}>"
+
+
+def refuse_frozen() -> Never:
+    """Refuse a plan that was frozen beforehand, which is of one start."""
+    raise SpecError(f"a plan was given and units start at different times; {ONE_START}")
 
 
 def plan_waves(
