@@ -318,6 +318,25 @@ def test_several_outcomes_say_together_what_became_of_the_plan(plan: Path, tmp_p
     assert "The outcome is &#x27;orders&#x27;" in (out / "index.html").read_text()
 
 
+def test_the_command_line_follows_a_plan_for_cells(plan: Path, tmp_path: Path) -> None:
+    _sales().to_csv(tmp_path / "after.csv", index=False)
+    cells = ["--cell", 'A="Erie, PA"', "--cell", "B=B", "--quiet", "--out", tmp_path / "run"]
+    said = _invoke("run", tmp_path / "after.csv", "--plan", plan, *cells)
+    assert "A: The plan frozen beforehand" in said
+    assert "The donors are others than planned: without B." in said
+    assert "Treated is B; planned was Erie, PA." in said
+
+
+def test_the_command_line_refuses_a_plan_for_several_starts(plan: Path, tmp_path: Path) -> None:
+    frame = _sales().assign(began=lambda data: data["market"].map({"B": "2024-05-06", "C": LAUNCH}))
+    frame.to_csv(tmp_path / "after.csv", index=False)
+    out = tmp_path / "run"
+    asked = ["run", tmp_path / "after.csv", "--plan", plan, "--start-column", "began", "--quiet", "--out", out]
+    done = CliRunner().invoke(main, list(map(str, asked)))
+    assert done.exit_code == 2
+    assert "a plan was given and units start at different times" in " ".join(done.output.split())
+
+
 def test_cells_say_together_what_became_of_the_plan(plan: Path) -> None:
     cells = _panel(_sales()).source  # the columns are those of the plan
     panel = bs.Panel.from_long(

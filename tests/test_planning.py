@@ -94,6 +94,42 @@ def test_on_a_log_scale_a_lift_is_a_shift() -> None:
     assert size.of_shift(np.log(1.1), 50.0, 3) == pytest.approx(0.1)
 
 
+def test_on_a_scale_with_a_bound_an_effect_is_possible_up_to_it() -> None:
+    size = Size("lift", 4, bs.load_model("level").at_scale("logit").link)
+    assert size.largest(0.8) == pytest.approx(0.25)
+    assert size.possible(0.24, 0.8)
+    assert not size.possible(0.25, 0.8)
+    assert size.shift(size.average(0.24, 0.8, 4), 0.8) > 0
+    assert size.shift(0.2, 0.8) == np.inf
+    # An effect that is larger than can be is no harder to see.
+    errors = Errors(np.array([0.5, -0.5]), np.ones(2), ["a", "b"], 1.0, one_sided=False)
+    assert errors.power(size.shift(0.2, 0.8)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("effects", "settings", "says"),
+    [
+        ([0.05, -1.0], {}, "an effect is -1.0 and kind is 'lift'; give a share above -1"),
+        ([-150.0], {"kind": "level", "scale": "log"}, "would become −.*; it has to stay above 0"),
+    ],
+)
+def test_an_effect_that_cannot_be_is_refused(effects: list[float], settings: dict[str, Any], says: str) -> None:
+    with pytest.raises(bs.SpecError, match=says) as refused:
+        bs.plan_rollout(_panel(_wide()), effects=effects, durations=[5], model="level", progress=False, **settings)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_share_of_rows_cannot_be_more_than_one() -> None:
+    panel = _events("mean", "bought", start=None)
+    says = "it has to stay between 0 and 1"
+    with pytest.raises(bs.SpecError, match=f"effect is 3.0, by which .*; {says}"):
+        bs.rehearse(panel, effect=3.0, kind="lift", duration=4, models=["none"], progress=False)
+    with pytest.raises(bs.SpecError, match=f"effect is -0.9, by which .*; {says}"):
+        bs.rehearse(panel, effect=-0.9, kind="level", duration=4, models=["none"], progress=False)
+    with pytest.raises(bs.SpecError, match=f"an effect is 2.0, by which .*; {says}"):
+        bs.plan_rollout(panel, effects=[2.0], kind="lift", durations=[4], progress=False)
+
+
 def test_smallest_effect_is_near_that_of_the_simulated_noise(plan: RolloutPlan) -> None:
     # Independent noise of sd 1: difference in differences with 11 donors and 60 periods before.
     for duration in (5, 10):

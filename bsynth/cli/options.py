@@ -234,12 +234,13 @@ def _by_plan(options: dict[str, Any]) -> None:
             "start": plan.start, "end": plan.end or None, "cluster": plan.cluster or None, **plan.settings,
         }  # fmt: skip
         # Whoever treats or leaves out a donor departs from the plan, and says so without naming all the others.
-        others = split(",".join([*options["exclude"], *options["treated"]]))
+        typed = [*options["exclude"], *options["treated"], *(text.partition("=")[2] for text in options["cell"])]
+        others = {*typed, *split(",".join(typed))}
         known["donors"] = [_quoted([donor for donor in plan.donors if donor not in others])]
         if "covariates" in known:
             known["covariates"] = [_quoted(known["covariates"])]
         if options["start_column"] or options["treatment_column"]:
-            del known["treated"], known["start"]
+            del known["treated"], known["start"], known["donors"]
         elif options["cell"]:
             del known["treated"]
         for name, other in _WITH.items():

@@ -20,6 +20,7 @@ from bsynth.calibration.certificate.summary import share_interval
 from bsynth.errors import SpecError
 from bsynth.model.link import Link
 from bsynth.planning.plays import Played
+from bsynth.text.numbers import numbers
 
 type Rule = Literal["interval", "probability", "placebo"]
 RULES: tuple[Rule, ...] = ("interval", "probability", "placebo")
@@ -62,22 +63,52 @@ def ramp_share(duration: int, ramp: int) -> float:
 
 @dataclass(frozen=True)
 class Size:
-    """How effects are given: as lifts of the untreated outcome, or in its units, and how they grow."""
+    """How effects are given: as lifts of the untreated outcome, or in its units, and how they grow.
+
+    ``share`` says that outcomes are shares of rows, from 0 to 1 on any scale of the model.
+
+    Examples
+    --------
+    >>> from bsynth.model.link import IDENTITY
+    >>> size = Size("lift", 0, IDENTITY, share=True)
+    >>> size.possible(0.5, 0.6), size.possible(0.7, 0.6), round(size.largest(0.6), 3)
+    (True, False, 0.667)
+    """
 
     kind: Literal["lift", "level"]
     ramp: int
     link: Link
+    share: bool = False
+
+    def possible(self, effect: float, base: float) -> bool:
+        """Whether an outcome of ``base`` can have that effect in full."""
+        if self.kind == "lift" and effect <= -1:
+            return False
+        reached = self.reached(effect, base)
+        inside = not self.share or 0 <= reached <= 1
+        return inside and self.link.lower < reached < self.link.upper
+
+    def reached(self, effect: float, base: float) -> float:
+        """What an outcome of ``base`` becomes with that effect in full."""
+        return float(base + self._full(effect, base))
+
+    def largest(self, base: float) -> float:
+        """Up to which size effects are possible; infinity where no bound is known."""
+        most = min(self.link.upper, 1.0 if self.share else np.inf) - base
+        return float(most / abs(base) if self.kind == "lift" else most)
+
+    def _full(self, effect: FloatArray | float, base: FloatArray | float) -> Any:
+        return np.asarray(effect) * (np.abs(base) if self.kind == "lift" else 1.0)
 
     def average(self, effect: FloatArray | float, base: FloatArray | float, duration: int) -> Any:
         """The average effect over the window, outcome units."""
-        full = np.asarray(effect) * (np.abs(base) if self.kind == "lift" else 1.0)
-        return full * ramp_share(duration, self.ramp)
+        return self._full(effect, base) * ramp_share(duration, self.ramp)
 
-    def shift(self, average: FloatArray | float, base: FloatArray | float) -> Any:
-        """By how much the gap moves on the scale of the model."""
+    def shift(self, average: float, base: float) -> float:
+        """By how much the gap moves on the scale of the model; infinitely where the outcome would leave it."""
         if self.link.is_linear:
-            return np.asarray(average, dtype=float)
-        return self.link.forward(np.asarray(base + average)) - self.link.forward(np.asarray(base))
+            return average
+        return self.link.reach(base + average) - float(self.link.forward(base))
 
     def of_shift(self, shift: float, base: float, duration: int) -> float:
         """The effect whose gap moves by ``shift``: the way back."""
@@ -86,6 +117,27 @@ class Size:
         if self.kind == "level":
             return full
         return full / abs(base) if base else np.inf
+
+
+def refuse_impossible(size: Size, effect: float, base: float, what: str) -> None:
+    """Raise `SpecError` for an effect, called ``what``, that an outcome of ``base`` cannot have.
+
+    Examples
+    --------
+    >>> from bsynth.model.link import LOG
+    >>> refuse_impossible(Size("level", 0, LOG), -3.0, 2.0, "effect")
+    Traceback (most recent call last):
+    bsynth.errors.SpecError: effect is -3.0, by which an outcome of 2... would become −1...; it has to stay above 0
+    """
+    if size.kind == "lift" and effect <= -1:
+        raise SpecError(f"{what} is {effect} and kind is 'lift'; give a share above -1, such as -0.05 for -5%")
+    if not size.possible(effect, base):
+        share = size.share or np.isfinite(size.link.upper)
+        stay = "between 0 and 1" if share else "above 0"
+        before, after = numbers(base, size.reached(effect, base))
+        raise SpecError(
+            f"{what} is {effect}, by which an outcome of {before} would become {after}; it has to stay {stay}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +168,7 @@ class Errors:
 
     def smallest(self, power: float) -> float:
         """The shift that is seen with that probability; infinite where none is."""
-        if not np.isfinite(self.threshold).all():
+        if not (np.isfinite(self.threshold).all() and np.isfinite(self.own)):
             return float("inf")
         return float(self.own * max(1 + np.quantile(self.z, power, method="weibull"), 0.0))
 
@@ -152,7 +204,7 @@ def errors_of(played: Played, duration: int, rule: Rule, size: Size) -> Errors:
         # The test compares raw gaps: an error of a donor is one of the treated unit as it stands.
         threshold = rows["threshold"].to_numpy()
         middle = float(np.median(threshold))
-        shift = float(size.shift(middle, own["base"])) if np.isfinite(middle) else float("inf")
+        shift = size.shift(middle, float(own["base"])) if np.isfinite(middle) else float("inf")
         return Errors(rows["error"].to_numpy(), threshold, list(rows["unit"]), shift, one_sided=False)
     column = "radius" if rule == "interval" else "one_sided"
     rows = played.table[played.table["duration"] == duration]
@@ -173,7 +225,7 @@ def power_table(
             base = float(own_row(played, duration)["base"])
             for effect in effects:
                 average = float(size.average(effect, base, duration))
-                shift = float(size.shift(average, base))
+                shift = size.shift(average, base)
                 rows.append(
                     {
                         "rule": rule, "duration": duration, "effect": effect, "average": average,
@@ -194,6 +246,8 @@ def mde_table(
             found = errors_of(played, duration, rule, size)
             shift, base = found.smallest(power), float(own_row(played, duration)["base"])
             mde = size.of_shift(shift, base, duration) if np.isfinite(shift) else float("inf")
+            # What the average over a window can be, an effect that grows to it cannot in full.
+            mde = mde if size.possible(mde, base) else float("inf")
             rate, lower, upper = found.false_positives
             rows.append(
                 {

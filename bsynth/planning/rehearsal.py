@@ -13,14 +13,14 @@ from bsynth._base.request import check_flags, check_number, check_whole, hinted
 from bsynth._base.types import Status
 from bsynth.analysis import Analysis, plan_analysis, run_analysis
 from bsynth.engines.sampling import Sampling
-from bsynth.errors import SpecError
 from bsynth.model.catalogue import DEFAULT
+from bsynth.model.link import IDENTITY
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.planning.plays import history_of, past_windows
-from bsynth.planning.power import check_ramp
+from bsynth.planning.power import Size, check_ramp, refuse_impossible
 from bsynth.planning.rollout import kind_of
 from bsynth.text.labels import interval_words
 from bsynth.text.marks import mark
@@ -181,7 +181,7 @@ def rehearse(
     PanelError
         A history too short for the window.
     SpecError
-        A setting outside what is allowed.
+        A setting outside what is allowed, or an effect that the outcome cannot have.
     """
     require_panel(panel, history=True)
     check_flags(progress=progress, calibrated=calibrated)
@@ -193,8 +193,9 @@ def rehearse(
     ramp = check_ramp(ramp, lasting)
     window = past_windows(history, lasting, 1)[0]
     chosen = kind_of(kind, history)
-    if chosen == "lift" and size <= -1:
-        raise SpecError(f"effect is {effect} and kind is 'lift'; give a share above -1, such as -0.05 for -5%")
+    share = window.cells is not None and window.cells.binary
+    for base in _bases(window):
+        refuse_impossible(Size(chosen, ramp, IDENTITY, share=share), size, base, "effect")
     treated = with_effect(window, size, chosen, ramp)
     truth = float(treated.treated_series[window.n_pre :].mean() - window.treated_series[window.n_pre :].mean())
     request = plan_analysis(
@@ -202,6 +203,14 @@ def rehearse(
         draws=draws, seed=seed, sampling=sampling,
     )  # fmt: skip
     return Rehearsal(run_analysis(request, truth=truth, progress=progress, store=store), size, chosen, ramp)
+
+
+def _bases(window: Panel) -> list[float]:
+    """Of each treated unit the outcome of the window's rows, or periods, on which an effect comes."""
+    after = (slice(window.n_pre, None), slice(0, window.n_treated))
+    if window.cells is not None and window.cells.binary:
+        return list(window.cells.total[after].sum(axis=0) / np.maximum(window.cells.n[after].sum(axis=0), 1.0))
+    return list(window.outcome[after].mean(axis=0))
 
 
 def with_effect(panel: Panel, effect: float, kind: str, ramp: int = 0) -> Panel:

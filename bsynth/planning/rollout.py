@@ -1,5 +1,6 @@
 """How large an effect could be seen, and after how long: the verb and its result."""
 
+import itertools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,18 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.planning.plays import Played, history_of, past_windows, play
-from bsynth.planning.power import RULES, TITLES, Errors, Rule, Size, check_ramp, errors_of, mde_table, power_table
+from bsynth.planning.power import (
+    RULES,
+    TITLES,
+    Errors,
+    Rule,
+    Size,
+    check_ramp,
+    errors_of,
+    mde_table,
+    power_table,
+    refuse_impossible,
+)
 from bsynth.text.marks import mark, status_of
 from bsynth.text.numbers import count, lift_words, number, percent, percents
 from bsynth.text.result import Pictured
@@ -137,7 +149,7 @@ class RolloutPlan(Pictured):
 
     def errors(self, duration: int, rule: Rule = "interval") -> Errors:
         """The errors behind one row of ``mdes``."""
-        return errors_of(self.played, duration, rule, Size(self.kind, self.ramp, self.spec.link))
+        return errors_of(self.played, duration, rule, size_of(self.panel, self.kind, self.ramp, self.spec))
 
     def size_words(self, effect: float) -> str:
         """An effect as it is written: a lift as a percentage."""
@@ -150,8 +162,9 @@ class RolloutPlan(Pictured):
         longest, unit = self.durations[-1], self.panel.frequency
         own = self._row(longest, "interval")
         shape = f", grown over {count(self.ramp, unit)}" if self.ramp else ""
+        effect = f"an effect of {self.size_words(own['mde'])}" if np.isfinite(own["mde"]) else "no possible effect"
         first = (
-            f"After {count(longest, unit)} an effect of {self.size_words(own['mde'])}{shape} on "
+            f"After {count(longest, unit)} {effect}{shape} on "
             f"{self.panel.source.outcome} of {self.panel.treated_name} would be seen with a probability of "
             f"{percent(self.target)}: the {percent(self.level)} calibrated interval would then exclude zero."
         )
@@ -180,7 +193,7 @@ class RolloutPlan(Pictured):
             "past, each by what the others teach; the treated unit is taken to err as they did, in units of its own "
             "interval.",
         ]
-        if not np.isfinite(self.mdes.loc[self.mdes["rule"] == "placebo", "mde"]).all():
+        if np.isinf(self.played.placebo["threshold"]).any():
             many = int(self.mdes.loc[self.mdes["rule"] == "placebo", "units"].max())
             at = percent(1 - self.level)
             said.append(f"With {count(many, 'placebo')} the test cannot reject at {at}, whatever the effect.")
@@ -288,19 +301,19 @@ def plan_rollout(
     lasting = _durations(durations, history)
     chosen = kind_of(kind, history)
     ramp = check_ramp(ramp, lasting[-1])
-    sizes = None if effects is None else _effects(effects)
     first = past_windows(history, lasting[-1], 1)[0]
     request = plan(first, model, scale=scale, sampling=how)
     if request.lacks:
         raise PanelError(request.lacks)
     spec = request.spec
+    size = size_of(history, chosen, ramp, spec)
+    sizes = None if effects is None else _effects(effects, size, history, lasting)
     played = play(
         history, spec, lasting, windows=windows, level=level, estimator=estimator, sampling=how, store=store,
         progress=progress,
     )  # fmt: skip
-    size = Size(chosen, ramp, spec.link)
     mdes = mde_table(played, lasting, RULES, size, power)
-    sizes = sizes or _spread(mdes)
+    sizes = sizes or _spread(mdes, min(size.largest(_base(history, duration)) for duration in lasting))
     return RolloutPlan(
         panel=history,
         spec=spec,
@@ -346,16 +359,28 @@ def kind_of(kind: str | None, history: Panel) -> Literal["lift", "level"]:
     return "lift" if kind == "lift" else "level"
 
 
-def _effects(effects: Sequence[float]) -> list[float]:
+def size_of(history: Panel, kind: Literal["lift", "level"], ramp: int, spec: ModelSpec) -> Size:
+    """How effects on a panel are given to a model of it."""
+    return Size(kind, ramp, spec.link, share=history.cells is not None and history.cells.binary)
+
+
+def _base(history: Panel, duration: int) -> float:
+    """The outcome on which an effect would come: the treated unit's average in its last periods."""
+    return float(history.treated_series[-duration:].mean())
+
+
+def _effects(effects: Sequence[float], size: Size, history: Panel, durations: Sequence[int]) -> list[float]:
     listed = [check_number(e, "an effect") for e in names_in(effects, "effects", "sizes such as [0.02, 0.05]")]
     if not listed:
         raise SpecError("effects is empty; give sizes such as [0.02, 0.05], or leave it out")
+    for effect, base in itertools.product(listed, (_base(history, duration) for duration in durations)):
+        refuse_impossible(size, effect, base, "an effect")
     return sorted(listed)
 
 
-def _spread(mdes: pd.DataFrame) -> list[float]:
-    """Sizes from nothing to twice the smallest effect of the shortest duration, of two digits each."""
+def _spread(mdes: pd.DataFrame, largest: float) -> list[float]:
+    """Sizes from nothing to twice the smallest effect of the shortest duration, as far as possible; two digits each."""
     finite = mdes.loc[(mdes["rule"] == "interval") & np.isfinite(mdes["mde"]), "mde"]
-    largest = 2 * float(finite.iloc[0])
-    step = float(f"{largest / (STEPS - 1):.1e}")
-    return [k * step for k in range(STEPS)]
+    most = min(2 * float(finite.iloc[0]) if len(finite) else np.inf, largest)
+    step = float(f"{most / (STEPS - 1):.1e}")
+    return [k * step for k in range(STEPS) if k * step < largest]
