@@ -301,6 +301,76 @@ def test_effects_are_put_into_a_panel_of_ones_own(tmp_path: Path) -> None:
         assert each.truth == pytest.approx(0.1 * untreated)
 
 
+def _own(folder: Path) -> dict[str, Any]:
+    """A world of the sales in ``folder``, which are written there."""
+    sales = bs.datasets.make_geo(as_frame=True)
+    sales.to_csv(folder / "sales.csv", index=False)
+    unit, time_, outcome = sales.columns[:3]
+    return {
+        "kind": "own", "data": str(folder / "sales.csv"), "unit": unit, "time": time_, "outcome": outcome,
+        "treated": str(sales.iloc[0, 0]), "duration": 4, "effect": 0.1,
+    }  # fmt: skip
+
+
+def test_data_that_change_under_their_name_are_read_anew(tmp_path: Path) -> None:
+    world = _own(tmp_path)
+    asked = {"seeds": 3, "worlds": {"mine": world}, "methods": {"did": {"estimator": "did"}}}
+    before = study(asked, tmp_path / "out", n_jobs=1, backend="threads", progress=False)
+    sales = pd.read_csv(world["data"])
+    sales[world["outcome"]] *= 3
+    sales.to_csv(world["data"], index=False)
+    after = study(asked, tmp_path / "out", n_jobs=1, backend="threads", progress=False)
+    assert after.fits["truth"].to_numpy() == pytest.approx(3 * before.fits["truth"].to_numpy())
+    assert Study.read(tmp_path / "out").fits["truth"].tolist() == after.fits["truth"].tolist()
+
+
+def test_a_placebo_design_is_split_anew_when_its_data_change(tmp_path: Path, data_dir: Path) -> None:
+    frame, file = pd.read_csv(data_dir / "cps.csv"), tmp_path / "cps.csv"
+    frame.to_csv(file, index=False)
+    before = designs.parts(file, "log_wage", "min_wage")
+    assert designs.parts(file, "log_wage", "min_wage") is before
+    frame["log_wage"] = frame["hours"]
+    frame.to_csv(file, index=False)
+    assert not np.allclose(designs.parts(file, "log_wage", "min_wage").mean, before.mean)
+
+
+def test_a_folder_holds_no_more_than_its_study_says(tmp_path: Path) -> None:
+    asked = {"seeds": 5, "worlds": {"factor": {}, "b": {"kind": "geo"}}, "methods": {"did": {"estimator": "did"}}}
+    quiet: dict[str, Any] = {"n_jobs": 1, "backend": "threads", "progress": False}
+    study(asked, tmp_path, **quiet)
+    fewer = study(asked | {"seeds": 2, "worlds": {"factor": {}}}, tmp_path, **quiet)
+    found = Study.read(tmp_path)
+    pd.testing.assert_frame_equal(found.fits, fewer.fits)
+    assert found.sentences()[0].endswith("2 panels each.")
+    # The settings of the two worlds change places: neither name stands for what the other was.
+    swapped = study(asked | {"worlds": {"factor": {"kind": "geo"}, "b": {"kind": "factor"}}}, tmp_path, **quiet)
+    pd.testing.assert_frame_equal(Study.read(tmp_path).fits, swapped.fits)
+
+
+def test_a_study_that_is_not_done_says_of_how_many_panels_it_speaks(tmp_path: Path) -> None:
+    asked = {"seeds": 5, "worlds": {"factor": {}}, "methods": {"did": {"estimator": "did"}}}
+    study(asked, tmp_path, n_jobs=1, backend="threads", progress=False)
+    kept = (tmp_path / STORE).read_text().splitlines(keepends=True)
+    (tmp_path / STORE).write_text("".join(kept[:-2]))
+    assert Study.read(tmp_path).sentences()[0].endswith("3 of 5 panels each.")
+
+
+def test_a_date_of_toml_is_the_text_that_it_would_be_in_quotes() -> None:
+    text = """
+        [methods.did]
+        estimator = "did"
+        [worlds.own]
+        data = "own.csv"
+        unit = "u"
+        time = "t"
+        outcome = "y"
+        treated = "A"
+        start = {}
+    """
+    plain, quoted = (StudySpec.from_toml(text.format(start)) for start in ("2024-10-21", '"2024-10-21"'))
+    assert plain == quoted
+
+
 def test_worlds_say_their_truth() -> None:
     null = FactorWorld(size=0.0).draw(np.random.default_rng(1), Path())
     there = FactorWorld().draw(np.random.default_rng(1), Path())
@@ -327,6 +397,7 @@ def test_placebo_designs_are_those_of_the_paper(design: str, data_dir: Path) -> 
     assert design in DESIGNS
 
 
+OWN = {"kind": "own", "data": "no.csv", "unit": "u", "time": "t", "outcome": "y", "treated": "A"}
 WRONG = {
     "no such key": (SMALL | {"sedes": 3}, "unknown key 'sedes', did you mean 'seeds'"),
     "no worlds": (SMALL | {"worlds": {}}, "a study without worlds"),
@@ -348,6 +419,12 @@ WRONG = {
     "package": (SMALL | {"methods": {"x": {"peer": "pysyncon", "python": sys.executable}}}, "has no pysyncon"),
     "a file": (SMALL | {"worlds": {"placebo-design": {"data": "/no/cps.csv"}}}, "cannot be read"),
     "a name": (SMALL | {"worlds": {"a|b": {"kind": "geo"}}}, "without /"),
+    "levels of one name": (SMALL | {"levels": [0.95, 0.9501]}, "levels 0.95 and 0.9501 would both be called 95%"),
+    "an effect of nothing": (SMALL | {"worlds": {"x": OWN | {"effect": np.nan}}}, "effect = nan is not allowed"),
+    "an endless effect": (SMALL | {"worlds": {"x": OWN | {"effect": np.inf}}}, "effect = inf is not allowed"),
+    "an endless size": (SMALL | {"worlds": {"factor": {"size": np.inf}}}, "size = inf is not allowed"),
+    "more than all": (SMALL | {"worlds": {"x": OWN | {"effect": -1.5}}}, "give a share above -1"),
+    "a start": (SMALL | {"worlds": {"x": OWN | {"start": [3]}}}, "start = [3] is not allowed"),
     "nothing": (3, "give a StudySpec"),
 }
 

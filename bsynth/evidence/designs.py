@@ -5,6 +5,7 @@ whose autocovariance is an AR(2)'s. A draw is F + M + N(0, Σ), treated by units
 effect. So the truth is zero on data whose structure was chosen by others.
 """
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -82,9 +83,14 @@ def correlations(first: float, second: float, periods: int) -> FloatArray:
     return np.asarray(toeplitz(rho))
 
 
-@lru_cache
 def parts(file: Path, outcome: str, law: str) -> Parts:
     """Split an outcome of the CPS panel in ``file`` as the paper does."""
+    return _parts(hashlib.sha256(file.read_bytes()).hexdigest(), file, outcome, law)
+
+
+@lru_cache
+def _parts(_digest: str, file: Path, outcome: str, law: str) -> Parts:
+    """Split it once for each content of the file: a path may come to hold other data."""
     frame = pd.read_csv(file)
     wide = frame.pivot(index="state", columns="year", values=outcome)
     y = wide.to_numpy(dtype=float)

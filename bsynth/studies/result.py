@@ -16,7 +16,7 @@ from bsynth.errors import SpecError, came, nearest, some_of
 from bsynth.pieces import Record, Store
 from bsynth.studies.measures import UNITS, claimed_at, measures
 from bsynth.studies.spec import StudySpec
-from bsynth.studies.units import parts
+from bsynth.studies.units import key_of, parts
 from bsynth.text.numbers import count, percent
 from bsynth.text.result import Pictured
 
@@ -110,7 +110,16 @@ class Study(Pictured):
         lost = int((self.fits["status"] == "failed").sum())
         if lost:
             said.append(f"{count(lost, 'fit')} of {len(self.fits)} failed; they are counted, and in no mean.")
-        return (self.title + f", {count(self.spec.seeds, 'panel')} each.", *said)
+        return (f"{self.title}, {self._panels()} each.", *said)
+
+    def _panels(self) -> str:
+        """How many panels there are of each world and method, and how many there will be while it runs."""
+        done = self.fits.groupby(["world", "method"]).size()
+        whole = count(self.spec.seeds, "panel")
+        least, most = int(done.min()), int(done.max())
+        if least == self.spec.seeds:
+            return whole
+        return f"{least:,} of {whole}" if least == most else f"{least:,} to {most:,} of {whole}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON data: the specification, the measures and the words."""
@@ -165,7 +174,8 @@ class Study(Pictured):
             raise SpecError(f"{str(where)!r} is no folder of a study: it has no {SPEC}; run the study first") from None
         spec = StudySpec.from_dict(given, source=str(where / SPEC))
         store = Store(where / STORE, STORE_KEY).read()
-        found = {name: record for name, record in store.items() if name.rpartition("|")[2] in keys}
+        # The store may hold more: panels of the same study when it had more seeds, or other worlds and methods.
+        found = {name: each for name, each in store.items() if key_of(name) in keys and parts(name)[2] < spec.seeds}
         if not found:
             raise SpecError(f"{str(where)!r} has no finished fit of its study; run it first")
         return cls.from_records(spec, found)

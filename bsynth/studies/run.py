@@ -11,7 +11,7 @@ from bsynth.errors import BsynthError, SpecError, came
 from bsynth.pieces import Record, Store, run_pieces
 from bsynth.studies.result import SPEC, STORE, STORE_KEY, Study
 from bsynth.studies.spec import StudySpec
-from bsynth.studies.units import Unit, check_backend, drawn, units_of, work
+from bsynth.studies.units import Unit, check_backend, drawn, key_of, units_of, work
 from bsynth.studies.units import backend as running
 
 
@@ -90,7 +90,7 @@ def study(
 
 def _store(where: Path, spec: StudySpec, jobs: Mapping[str, Unit]) -> Store:
     """The folder's finished fits, beside which stands of what study they are and what they depend on."""
-    told = {"spec": spec.to_dict(), "keys": sorted({name.rpartition("|")[2] for name in jobs})}
+    told = {"spec": spec.to_dict(), "keys": sorted({key_of(name) for name in jobs})}
     with writing(where / SPEC, "study"), whole(where / SPEC) as part:
         part.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     return Store(where / STORE, STORE_KEY)

@@ -1,6 +1,7 @@
 """What a study is made of: worlds, methods, seeds; read from ``study.toml`` and checked on the way in."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,6 +15,7 @@ from bsynth.studies.methods import KINDS as METHODS
 from bsynth.studies.methods import Method
 from bsynth.studies.worlds import KINDS as WORLDS
 from bsynth.studies.worlds import World
+from bsynth.text.numbers import percent
 
 Level = Annotated[float, Field(gt=0, lt=1)]
 LEVELS = (0.5, 0.8, 0.9, 0.95)
@@ -79,7 +81,12 @@ class StudySpec(BaseModel):
     def _in_order(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
         if not levels:
             raise ValueError("levels are empty; give some, such as [0.8, 0.95]")
-        return tuple(sorted(set(levels)))
+        ordered = tuple(sorted(set(levels)))
+        for low, high in pairwise(ordered):
+            # Columns are named by it: covered_95%.
+            if (name := percent(low)) == percent(high):
+                raise ValueError(f"levels {low} and {high} would both be called {name}; give one of them")
+        return ordered
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -164,7 +171,8 @@ def _explain(error: ValidationError, model: type[BaseModel] = StudySpec) -> str:
     first = error.errors()[0]
     if "error" in first.get("ctx", {}):
         return str(first["ctx"]["error"])
-    key = ".".join(str(part) for part in first["loc"])
+    # Of a setting that may be of several types the others are names of these.
+    key = ".".join(str(part) for k, part in enumerate(first["loc"]) if k == 0 or isinstance(part, int))
     if first["type"] == "missing":
         return f"{key!r} is missing; give it"
     if first["type"] == "extra_forbidden":

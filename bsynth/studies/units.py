@@ -78,6 +78,12 @@ def parts(name: str) -> tuple[str, str, int]:
     return world, method, int(k)
 
 
+def key_of(name: str) -> str:
+    """World, method and what they depend on, of a unit's name in the store: the same for all panels."""
+    world, method, _, depends = name.split("|")
+    return f"{world}|{method}|{depends}"
+
+
 def drawn(unit: Unit) -> Drawn:
     """Draw the panel; raise `PanelError` with the world's name when it cannot be had."""
     panel_seed, _ = unit.sequence.spawn(2)

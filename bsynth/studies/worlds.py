@@ -4,11 +4,12 @@ import functools
 import hashlib
 from abc import abstractmethod
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from bsynth.errors import PanelError
 from bsynth.evidence import designs, geo, grounds, staggered, worlds
@@ -35,7 +36,7 @@ class Drawn:
 class World(BaseModel):
     """What every world is: settings that are plain data, and `draw`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     several: ClassVar[bool] = False
     """Whether treated units start at different times: a `StaggeredPanel`."""
 
@@ -163,6 +164,20 @@ class OwnPanel(World):
     effect_kind: Literal["lift", "level"] = "lift"
     ramp: Annotated[int, Field(ge=0)] = 0
 
+    @field_validator("start", mode="before")
+    @classmethod
+    def _date(cls, start: Any) -> Any:
+        """A date of TOML, written without quotes, is the text that it would be with them."""
+        return start.isoformat() if isinstance(start, date) else start
+
+    @model_validator(mode="after")
+    def _leaves_some(self) -> Self:
+        if self.effect_kind == "lift" and self.effect <= -1:
+            raise ValueError(
+                f"effect is {self.effect} and effect_kind is 'lift'; give a share above -1, such as -0.05 for -5%"
+            )
+        return self
+
     def draw(self, rng: np.random.Generator, folder: Path) -> Drawn:
         """Draw a unit and a window, and put the effect in."""
         history = _history(self, folder / self.data)
@@ -193,14 +208,14 @@ class OwnPanel(World):
 
 
 def _history(world: OwnPanel, file: Path) -> Panel:
-    """The panel's past, read once a process."""
+    """The panel's past, read once a process for each content of its file: a path may come to hold other data."""
     names = ("unit", "time", "outcome", "treated", "start", "exclude")
     settings = {name: getattr(world, name) for name in names}
-    return _read(str(file), *(tuple(v) if isinstance(v, list) else v for v in settings.values()))
+    return _read(_file_digest(file), str(file), *(tuple(v) if isinstance(v, list) else v for v in settings.values()))
 
 
 @functools.lru_cache(maxsize=8)
-def _read(data: str, unit: str, time: str, outcome: str, treated: Any, start: Any, exclude: Any) -> Panel:
+def _read(_digest: str, data: str, unit: str, time: str, outcome: str, treated: Any, start: Any, exclude: Any) -> Panel:
     panel: Panel = Panel.from_long(
         data, unit=unit, time=time, outcome=outcome, treated=treated, start=start, exclude=exclude
     )
