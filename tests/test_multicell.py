@@ -268,6 +268,28 @@ def test_the_shell_compares_cells(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "B" / "report.html").is_file()
 
 
+@pytest.mark.parametrize("command", ["check", "plan", "power", "certify"])
+def test_a_command_of_one_treatment_and_outcome_says_what_to_do_instead(command: str, tmp_path: Path) -> None:
+    FRAME.assign(unit=FRAME["unit"].map("u{}".format), orders=1).to_csv(tmp_path / "s.csv", index=False)
+    out = [] if command == "check" else ["--out", str(tmp_path / "out")]
+    asked = [command, str(tmp_path / "s.csv"), "--unit", "unit", "--time", "time", *out]
+    cells = [*asked, "--outcome", "outcome", "--start", "30", "--cell", "A=u0", "--cell", "B=u1"]
+    two = [*asked, "--outcome", "outcome,orders", "--treated", "u0", "--start", "30"]
+    none = [*asked, "--outcome", "outcome", "--start", "30"]
+    for given, says in (
+        (cells, "give the units of one cell with --treated and those of the others with --exclude"),
+        (two, "--outcome names 2 columns and this command takes one"),
+        (none, "give --treated with --start, --start-column, or --treatment-column"),
+    ):
+        done = CliRunner().invoke(main, given)
+        assert done.exit_code == 2, done.output
+        assert says in " ".join(done.output.split())
+    assert not (tmp_path / "out").exists()
+    told = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
+    assert "--cell" not in told
+    assert "several, separated by commas" not in told
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

@@ -25,7 +25,7 @@ JSON, UNITS, STORE, FIGURES = "certificate.json", "certificate.csv", "placebos.j
 
 
 @click.command()
-@options.panel_options
+@options.one_options
 @click.option(
     "--model", default="default", show_default=True, help="Catalogue name, model.toml or its folder.",
 )  # fmt: skip

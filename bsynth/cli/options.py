@@ -187,10 +187,13 @@ _PANEL = (
 )  # fmt: skip
 
 
-def panel_options(command: Callable[..., None], *, start: bool = True, planned: bool = False) -> Callable[..., None]:
+def panel_options(
+    command: Callable[..., None], *, start: bool = True, planned: bool = False, one: bool = False
+) -> Callable[..., None]:
     """Give a command the argument DATA and the options of a panel; it receives them as one ``request``.
 
-    ``planned``: it has an option ``frozen``, a plan from which the columns and roles come that are not given.
+    ``one``: it takes one outcome and one treatment. ``planned``: it has an option ``frozen``, a plan from which the
+    columns and roles come that are not given.
     """
 
     @functools.wraps(command)
@@ -206,6 +209,11 @@ def panel_options(command: Callable[..., None], *, start: bool = True, planned: 
     for option in gathered.__click_params__:  # type: ignore[attr-defined]
         if option.name == "start" and not start:
             option.required, option.help = False, f"{option.help} Without one nothing has started yet."
+        if one and option.name == "outcome":
+            option.help = "Column of the outcome."
+        if one and option.name == "cell":
+            # Whoever gives it is told what to do in its place.
+            option.hidden = True
         if planned and option.name in _PLANNED:
             option.required = False
     return gathered
@@ -259,8 +267,10 @@ def _quoted(labels: Collection[str]) -> str:
 
 
 planned_options = functools.partial(panel_options, planned=True)
-history_options = functools.partial(panel_options, start=False)
-"""As `panel_options`, of data in which nothing need have started."""
+one_options = functools.partial(panel_options, one=True)
+"""As `panel_options`, of one outcome and one treatment."""
+history_options = functools.partial(panel_options, start=False, one=True)
+"""As `one_options`, of data in which nothing need have started."""
 
 
 _DECISION = (
@@ -271,7 +281,11 @@ _DECISION = (
     click.option("--threshold", type=float, default=None, help="Ask P(effect > THRESHOLD)."),
     click.option("--rope", type=float, default=None, help="Effects up to this size count as practically none."),
     click.option("--cost", type=float, default=None, help="What the intervention costs; with --value."),
-    click.option("--value", "value_per_unit", type=float, default=None, help="What one unit of the estimand is worth."),
+    click.option(
+        "--value", "value_per_unit", type=float, default=None,
+        help="What one unit of the estimand is worth. In a total a cell that is a mean or a ratio of rows counts once; "
+        "--agg sum adds up the rows.",
+    ),
 )  # fmt: skip
 
 

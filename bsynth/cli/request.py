@@ -30,7 +30,8 @@ def split(text: str, known: Collection[str] = ()) -> list[str]:
 
 
 COLUMNS = ("start-column", "treatment-column")
-_WAYS = "--treated with --start, --cell twice or more with --start, --start-column, or --treatment-column"
+_ONE = "--treated with --start, --start-column, or --treatment-column"
+_WAYS = _ONE.replace(",", ", --cell twice or more with --start,", 1)
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ class PanelRequest:
     def _beyond(self) -> dict[str, Any]:
         return self.timing() | {"cell": self.cell}
 
-    def _check_roles(self) -> None:
-        """Refuse what does not say, in exactly one way, who is treated when.
+    def _check_roles(self, ways: str) -> None:
+        """Refuse what does not say, in exactly one of the ``ways``, who is treated when.
 
         Raises
         ------
@@ -155,12 +156,12 @@ class PanelRequest:
             ["--treated"] * bool(self.treated) + ["--cell"] * bool(self.cell) + ["--start"] * (self.start is not None)
         )
         if len(columns) > 1 or (columns and named):
-            raise SpecError(f"{' and '.join([*named, *columns])} say who is treated when; give one of them: {_WAYS}")
+            raise SpecError(f"{' and '.join([*named, *columns])} say who is treated when; give one of them: {ways}")
         if self.history and named == ["--treated"]:
             return
         if not columns and len(named) < 2:
             came = f"only {named[0]} came" if named else "nothing came"
-            raise SpecError(f"who is treated from when must be said and {came}; give {_WAYS}")
+            raise SpecError(f"who is treated from when must be said and {came}; give {ways}")
 
     def resolved(self) -> "PanelRequest":
         """The request with each text of labels as the labels it holds.
@@ -185,11 +186,11 @@ class PanelRequest:
         known: Collection[str] = column_names(self.data) if columns else unit_names(self.data, self.unit)
         return [name for text in typed for name in ([text] if text in known else split(text, known))]
 
-    def read(self) -> "Panel | StaggeredPanel[Panel] | MultiCellPanel[Panel]":
+    def read(self, ways: str = _WAYS) -> "Panel | StaggeredPanel[Panel] | MultiCellPanel[Panel]":
         """Read and validate the panel; one of several starts where the units' starts differ, or of several cells."""
         from bsynth.panel import Panel
 
-        self._check_roles()
+        self._check_roles(ways)
         roles = self.roles() | self.rows() | self.timing()
         if self.cell:
             roles["treated"] = self.cells()
@@ -204,17 +205,29 @@ class PanelRequest:
         return made
 
     def read_one(self) -> "Panel":
-        """Read and validate the panel of a command that takes one start.
+        """Read and validate the panel of a command that takes one outcome, one treatment and one start.
 
         Raises
         ------
+        SpecError
+            Several outcomes, or units by cells.
         PanelError
             Units start at different times.
         """
         from bsynth.panel import StaggeredPanel
         from bsynth.panel.given import require_panel
 
-        panel: Any = self.read()
+        if len(names := self.outcomes()) > 1:
+            raise SpecError(
+                f"--outcome names {count(len(names), 'column')} and this command takes one; call it once for each, "
+                f"with --outcome {names[0]} first"
+            )
+        if self.cell:
+            raise SpecError(
+                "--cell is for bsynth run, and this command takes one treatment; give the units of one cell with "
+                "--treated and those of the others with --exclude"
+            )
+        panel: Any = self.read(_ONE)
         if isinstance(panel, StaggeredPanel):
             raise PanelError(
                 f"{count(len(panel.starts), 'unit')} start at different times, and this command takes one start; "
