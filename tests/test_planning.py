@@ -385,6 +385,45 @@ def test_money_that_was_not_spent_buys_nothing() -> None:
             bs.mmm_prior(fit, **{"channel": "tv"} | settings)
 
 
+def _log(agg: str, treated: object = "u0", start: int | None = 12) -> bs.Panel:
+    """Orders of five regions over 18 periods, some ten rows to a cell."""
+    rng = np.random.default_rng(4)
+    log = pd.DataFrame(
+        {"unit": rng.integers(0, 5, 900), "time": rng.integers(0, 18, 900), "items": 1 + rng.poisson(2, 900)}
+    )
+    log["revenue"] = log["items"] * rng.gamma(20, 0.5, 900)
+    below = {"denominator": "items"} if agg == "ratio" else {}
+    return bs.Panel.from_events(
+        log.assign(unit="u" + log["unit"].astype(str)), unit="unit", time="time", outcome="revenue", agg=agg,
+        treated=treated, start=start, **below,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("agg", "what"), [("mean", "the mean of its rows"), ("ratio", "the ratio of its rows' sums")])
+def test_means_of_rows_are_no_outcome_that_money_brought(agg: str, what: str) -> None:
+    fit = bs.fit(_log(agg), "level", draws=200, progress=False)
+    with pytest.raises(bs.PanelError, match=f"a cell of the panel is {what}, .* agg='sum'"):
+        bs.mmm_prior(fit, channel="tv", spend=100.0)
+
+
+def test_what_the_money_brought_is_of_all_units_together() -> None:
+    panel = _log("sum", ["u0", "u1"])
+    fit = bs.fit(panel, "level", draws=200, progress=False)
+    prior = bs.mmm_prior(fit, channel="tv", spend=100.0)
+    average = float(fit.effect_draws("predictive")["average"].mean())
+    assert prior.per_money.mean() == pytest.approx(2 * 6 * average / 100)
+    assert "of revenue in 2 units together, 95% predictive interval" in prior.sentences()[0]
+    assert "mean of" not in prior.sentences()[0]
+
+
+def test_an_investment_says_where_rows_do_not_count_in_it() -> None:
+    settings = {"duration": 2, "by": "investment", "cost_per_unit": 1.0, "progress": False}
+    said = {agg: bs.rank_treated(_log(agg, start=None), **settings).sentences() for agg in ("mean", "sum")}  # type: ignore[arg-type]
+    once = "The investment adds up cells: each is the mean of its rows and counts once"
+    assert any(sentence.startswith(once) for sentence in said["mean"])
+    assert not any("counts once" in sentence for sentence in said["sum"])
+
+
 def test_the_command_line_writes_curve_and_picture(tmp_path: Path) -> None:
     long = _wide(40, 7).rename_axis("week").reset_index().melt("week", var_name="market", value_name="sales")
     long.to_csv(tmp_path / "sales.csv", index=False)

@@ -62,6 +62,8 @@ class Decision(Pictured):
         beyond what they can show, and none where fewer donors than a calibration needs stand behind a model's own word.
     staggered : bool
         Whether units start at different times: the average is then over all their treated periods.
+    once : str
+        Of a total or cumulative effect, that it adds up cells that are means or ratios of rows; else empty.
     """
 
     estimand: str
@@ -77,6 +79,7 @@ class Decision(Pictured):
     level: float = 0.95
     backing: int | None = None
     staggered: bool = False
+    once: str = ""
 
     @property
     def status(self) -> Status:
@@ -120,6 +123,7 @@ class Decision(Pictured):
             "level": self.level,
             "backing": self.backing,
             "staggered": self.staggered,
+            "once": self.once,
             "values": clean(dict(self.values)),
             "curve": records(self.curve),
         }
@@ -180,7 +184,8 @@ def _sentences(decision: Decision) -> tuple[str, ...]:
             f"expected value is {number(v['expected_value'])} and P(loss) {said(v['probability_loss'])}; it "
             f"breaks even at {_show(decision, v['break_even'])}."
         )
-    return (*mark(decision.reason), *words, _overturned(decision))
+    once = (decision.once,) if decision.once else ()
+    return (*mark(decision.reason), *words, *once, _overturned(decision))
 
 
 def _overturned(decision: Decision) -> str:
@@ -252,7 +257,8 @@ def decide(
     estimand : {"average", "cumulative", "lift", "total"}, optional
         By default ``"total"`` with cost and value, else ``"average"``. Average and cumulative effect are of the mean
         of the treated units; the total is their sum over units and periods, units · periods · average. A cell that is
-        a mean of users counts once in it. The lift is a share: .02 is two per cent.
+        a mean or a ratio of rows counts once in it, which the sentences then say. The lift is a share: .02 is two per
+        cent.
     level : float, optional
         Of the interval of the average effect that holds zero once the finding counts as overturned; by default that of
         an analysis, else .95.
@@ -323,6 +329,7 @@ def decide(
         level=level,
         backing=subject.behind or None,
         staggered=subject.staggered,
+        once=subject.once if asked.estimand in ("cumulative", "total") else "",
     )
 
 

@@ -15,6 +15,7 @@ from bsynth.calibration.waves import WavesCalibration
 from bsynth.effects import of_average
 from bsynth.errors import SpecError
 from bsynth.findings.law import Calibrated, Drawn, Law, law_of, lift_law, treated_units
+from bsynth.panel import Cells
 from bsynth.text.numbers import count
 
 
@@ -30,6 +31,8 @@ class Subject:
     periods : int
         Treated periods of their mean; where ``staggered`` the sum over units, each with its own start.
     staggered : bool
+    once : str
+        What a sum over cells leaves out, where they are no sums of rows themselves.
     calibrated : bool
     reason : str
         Whose convergence gate failed.
@@ -53,6 +56,7 @@ class Subject:
     units: int
     periods: int
     staggered: bool
+    once: str
     calibrated: bool
     reason: str
     behind: int | None
@@ -95,6 +99,7 @@ def _one(result: Fit | Calibration) -> Subject:
         units=units,
         periods=fit.observed.sizes["time"] - fit.n_pre,
         staggered=False,
+        once=_once(None if fit.panel is None else fit.panel.cells),
         calibrated=isinstance(result, Calibration),
         reason=result.reason,
         behind=result.backing.independent if isinstance(result, Calibration) else _series_of(fit),
@@ -124,6 +129,7 @@ def _several(result: WavesFit | WavesCalibration) -> Subject:
         units=len(fit.units),
         periods=len(fit.cells),
         staggered=True,
+        once=_once(fit.panel.cells),
         calibrated=isinstance(result, WavesCalibration),
         reason=result.reason,
         behind=result.backing.independent if isinstance(result, WavesCalibration) else len(fit.weights_table()),
@@ -158,6 +164,10 @@ def _series_of(fit: Fit) -> int | None:
     if fit.panel is None:
         return None
     return fit.panel.n_donors - sum(len(group) - 1 for group in copies(fit.panel))
+
+
+def _once(cells: Cells | None) -> str:
+    return "" if cells is None else cells.counted_once("The sum")
 
 
 def _before(fit: Fit) -> tuple[FloatArray, FloatArray]:

@@ -87,6 +87,20 @@ class Cells(Brief, Frozen):
         return self.agg in ("sum", "count")
 
     @property
+    def of_rows(self) -> str:
+        """What a cell is of its rows, in words, where that does not add up over cells; empty for sums."""
+        if self.is_sum:
+            return ""
+        return "the ratio of its rows' sums" if self.ratio is not None else "the mean of its rows"
+
+    def counted_once(self, total: str) -> str:
+        """Say of a ``total`` over cells that rows do not count in it; empty for sums, in which they do."""
+        return self.of_rows and (
+            f"{total} adds up cells: each is {self.of_rows} and counts once, however many rows it has; for one over "
+            "rows build the panel with agg='sum'."
+        )
+
+    @property
     def size(self) -> FloatArray:
         """(T, N) what each cell's total is divided by: rows, Σx of a ratio, or one."""
         if self.ratio is not None:

@@ -13,7 +13,7 @@ from bsynth._base.types import FloatArray, Status
 from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration
 from bsynth.calibration.answer import Reporting, posterior_of
-from bsynth.errors import SpecError
+from bsynth.errors import PanelError, SpecError
 from bsynth.text.marks import mark
 from bsynth.text.numbers import bracket, exact, number, numbers, percent
 from bsynth.text.result import Result
@@ -176,7 +176,7 @@ def mmm_prior(
     Parameters
     ----------
     result : Fit, Calibration or Analysis
-        Of an analysis what it reports.
+        Of an analysis what it reports. Its outcome must add up over units and periods, as sales do.
     channel : str
         Its name in the media mix model.
     spend : float
@@ -196,7 +196,7 @@ def mmm_prior(
     SpecError
         A spend of zero, or another setting that is no number.
     PanelError
-        A result without a posterior.
+        A result without a posterior, or of a panel of means or ratios of rows: a sum of these is no outcome.
     """
     found = posterior_of(result)
     if not isinstance(channel, str) or not channel:
@@ -206,12 +206,21 @@ def mmm_prior(
         raise SpecError("spend is 0; give the money spent beyond what would have been, over the whole window")
     worth, usual = check_number(value_per_unit, "value_per_unit"), check_number(before, "before")
     fit = found.fit if isinstance(found, Calibration) else found
+    cells = None if fit.panel is None else fit.panel.cells
+    if cells is not None and cells.of_rows:
+        raise PanelError(
+            f"a cell of the panel is {cells.of_rows}, and these do not add up to what the money brought; build the "
+            "panel with agg='sum' and fit that one"
+        )
     every: Any = found.effect_draws() if isinstance(found, Calibration) else found.effect_draws("predictive")
     average = np.asarray(every["average"], dtype=float).ravel()
     periods, units = len(fit.observed) - fit.n_pre, len(fit.provenance.panel["treated"])
+    # The money and what it brought are of all units together, whose mean the fit is of.
+    treated = str(fit.tree.attrs["treated"])
+    whole = treated if units == 1 else f"{treated.removeprefix('mean of ')} together"
     return MMMPrior(
         channel=channel,
-        treated=str(fit.tree.attrs["treated"]),
+        treated=whole,
         outcome=str(fit.tree.attrs["outcome"]),
         interval="calibrated" if isinstance(found, Calibration) else "predictive",
         spend=money,

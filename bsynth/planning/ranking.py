@@ -57,6 +57,8 @@ class RankedUnits(Result):
         Of the first half and of the second.
     candidates : int
         Sets of units that there are.
+    once : str
+        Of an investment, that it adds up cells that are means or ratios of rows; else empty.
 
     Examples
     --------
@@ -77,6 +79,7 @@ class RankedUnits(Result):
     lifts: bool
     windows: tuple[int, int]
     candidates: int
+    once: str = ""
 
     @property
     def status(self) -> Status:
@@ -127,6 +130,8 @@ class RankedUnits(Result):
             said.append(f"The rankings of the two halves correlate by {fixed(self.agreement, 2)}: {judged}.")
         if self.candidates > len(self.table):
             said.append(f"{count(len(self.table), 'candidate')} of {self.candidates:,} that there are were tried.")
+        if self.once:
+            said.append(self.once)
         first, second = self.windows
         said.append(
             f"Errors of {self.estimator} in {count(first, 'window')} of the first half and {second} of the second, "
@@ -168,7 +173,8 @@ def rank_treated(
     by : {"mde", "bias", "investment"}
         What the first half ranks by.
     cost_per_unit : float, optional
-        Money for one more unit of outcome: what an effect as small as the smallest one that is seen would cost.
+        Money for one more unit of outcome: what an effect as small as the smallest one that is seen would cost. A cell
+        that is a mean or a ratio of rows counts once, which the sentences then say.
     estimator : str or estimator
     power, level : float
     most : int
@@ -211,11 +217,12 @@ def rank_treated(
             rows.append(_row(history, units, found, duration, factor, cost, by, lifts))
             bar.advance(bar.task_ids[0])
     table = pd.DataFrame(rows).sort_values("_key", kind="stable", ignore_index=True).drop(columns="_key")
+    once = history.cells.counted_once("The investment") if cost is not None and history.cells is not None else ""
     table.insert(1, "rank", np.arange(1, len(table) + 1))
     return RankedUnits(
         name=plain(history.source.name), duration=duration,
         estimator=estimator if isinstance(estimator, str) else estimator.NAME, by=by, power=power, level=level,
-        table=table, lifts=lifts, windows=(len(starts[0]), len(starts[1])), candidates=there,
+        table=table, lifts=lifts, windows=(len(starts[0]), len(starts[1])), candidates=there, once=once,
     )  # fmt: skip
 
 

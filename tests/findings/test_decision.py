@@ -297,6 +297,14 @@ def test_lift_on_the_rollout_log(rollout_fit: Fit) -> None:
     assert "P(lift > 2.00%)" in found.sentences()[1]
 
 
+def test_a_total_of_means_says_that_rows_do_not_count_in_it(rollout_fit: Fit, fit: Fit) -> None:
+    once = "The sum adds up cells: each is the mean of its rows and counts once, however many rows it has"
+    for estimand, said in {"total": True, "cumulative": True, "average": False, "lift": False}.items():
+        sentences = decide(rollout_fit, estimand=estimand, cost=1.0, value_per_unit=2.0).sentences()
+        assert any(sentence.startswith(once) for sentence in sentences) is said
+    assert not any("counts once" in sentence for sentence in decide(fit, cost=1.0, value_per_unit=2.0).sentences())
+
+
 def test_it_speaks_of_one_direction_and_at_its_level(fit: Fit) -> None:
     found = decide(fit, level=0.8)
     for values in ({"direction": 1.0}, {"direction": -1.0}):
