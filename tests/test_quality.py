@@ -43,6 +43,65 @@ def test_an_outlier_is_found_at_its_date() -> None:
     assert found[["unit", "time"]].values.tolist() == [["C", "2024-01-20"]]
 
 
+@pytest.mark.parametrize("days", [["2024-01-31"], ["2024-01-30", "2024-01-31"], ["2024-01-16", "2024-01-17"]])
+def test_what_is_far_off_before_the_start_is_found(days: list[str]) -> None:
+    wide = _wide()
+    wide.loc[days, "A"] += 15
+    (row,) = _found(wide, "outliers").to_dict("records")
+    assert (row["unit"], row["time"], row["weight"]) == ("A", days[0], "warning")
+    assert ("anticipation=" in row["sentence"]) is (days[-1] == "2024-01-31")
+    if len(days) > 1:
+        assert f"from {days[0]} to {days[1]} is" in row["sentence"]
+
+
+@pytest.mark.parametrize("day", ["2024-01-01", "2024-02-09"])
+def test_the_ends_of_a_donor_are_looked_at_too(day: str) -> None:
+    wide = _wide()
+    wide.loc[day, "C"] += 15
+    (row,) = _found(wide, "outliers").to_dict("records")
+    assert (row["unit"], row["time"]) == ("C", day)
+    assert "anticipation" not in row["sentence"]
+
+
+def test_a_last_period_that_is_not_whole_is_one_finding() -> None:
+    wide = _wide()
+    wide.loc["2024-02-09"] -= 25
+    (row,) = _found(wide, "outliers").to_dict("records")
+    assert (row["unit"], row["time"], row["weight"]) == (None, "2024-02-09", "warning")
+
+
+def test_a_donor_that_is_very_far_off_is_looked_at_first() -> None:
+    wide, little = _wide(), _wide()
+    wide.loc["2024-01-20", "C"] *= 10
+    little.loc["2024-01-20", "C"] += 6
+    far, near = (bs.data_quality(_panel(each)) for each in (wide, little))
+    assert far.sentences()[0].startswith("1 thing to look at before an analysis (outliers)")
+    assert near.sentences()[0].startswith("Nothing in the data speaks against")
+    assert near.table["kind"].tolist().count("outliers") == 1
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.6, 1.0])
+@pytest.mark.parametrize("shape", ["none", "trend", "season"])
+def test_sound_series_of_any_kind_are_seldom_called_far_off(memory: float, shape: str) -> None:
+    """About one panel in twenty has a date beyond six robust standard deviations; here at most one in five may."""
+    called = 0
+    for seed in range(30):
+        rng = np.random.default_rng([seed, 7])
+        noise, at = rng.normal(size=(40, 9)), np.arange(40)[:, None]
+        for t in range(1, 40):
+            noise[t] += memory * noise[t - 1]
+        beside = {"none": 0.0, "trend": at * rng.normal(0, 0.3, 9), "season": 3 * np.sin(at / 2 + rng.random(9))}[shape]
+        wide = pd.DataFrame(50 + noise + beside, index=_wide().index, columns=list("ABCDEFGHI"))
+        called += len(_found(wide, "outliers")) > 0
+    assert called <= 6
+
+
+def test_few_periods_before_the_start_are_a_warning() -> None:
+    found = bs.data_quality(_panel(_wide(), "2024-01-06"))
+    assert "pre-period" in found.warnings["kind"].tolist()
+    assert "5 periods before the start are too few" in " ".join(found.sentences())
+
+
 def test_a_date_that_is_odd_for_all_is_one_finding() -> None:
     wide = _wide()
     wide.loc["2024-01-20", list("ABCDE")] -= 12

@@ -429,6 +429,15 @@ def test_resamples_of_ratios_and_sums_agree_with_those_in_memory() -> None:
         assert sd[0] / sd[1] == pytest.approx(1, abs=4 / np.sqrt(300))
 
 
+def test_a_bootstrap_says_how_many_of_the_resamples_it_used() -> None:
+    panel = bs.Panel.from_events(users(), **USERS, resamples=30)
+    some = bs.bootstrap(panel, "did", replicates=20, progress=False)
+    assert "over 20 resamples of users" in some.sentences()[0]
+    assert any("30 resamples of which the first 20 were used, seed 0" in note for note in some.notes())
+    every = bs.bootstrap(panel, "did", progress=False)
+    assert any("Poisson counts: 30 resamples, seed 0" in note for note in every.notes())
+
+
 def test_only_duckdb_draws_resamples(tmp_path: Path) -> None:
     import sqlite3
 

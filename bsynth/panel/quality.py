@@ -5,8 +5,9 @@ less the median of all units at that date, is what a unit does alone; what all d
 unit is judged by its periods before the start: what comes after may be the effect.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from bsynth._base.plain import show
 from bsynth._base.types import FloatArray, Label, Status
 from bsynth.errors import some_of
 from bsynth.panel.given import require_panel
+from bsynth.panel.outliers import FAR, NEAR, Run, ends, pairs, spread
 from bsynth.panel.panel import Panel
 from bsynth.text.numbers import count, fixed, number, percent
 from bsynth.text.result import Result
@@ -30,10 +32,6 @@ TITLES = {
     "pre-period": "Stability of the pre-period",
 }
 """What is looked for, in the order of the table."""
-FAR = 6.0
-"""Robust standard deviations from which a value, or a step, is odd: a normal one gets there once in 500 million."""
-NEAR = 3.0
-"""Within so many its neighbours are ordinary."""
 SHIFT = 4
 """Periods on either side of a level shift."""
 MOST_ZERO = 0.5
@@ -41,8 +39,8 @@ SHARED = 0.25
 """An odd date of so many units is one of the calendar's, not of each unit."""
 WANDERS = 0.9
 """Autocorrelation from which a distance is no noise about a level."""
-MAD = 1.4826
-"""Times the median absolute deviation is the standard deviation of a normal law."""
+VERY_FAR = 20.0
+"""Robust standard deviations from which a donor's date is a warning: t₃ noise gets there in a tenth of panels."""
 
 type Weight = Literal["note", "warning"]
 
@@ -194,20 +192,11 @@ def _alone(panel: Panel) -> tuple[FloatArray, FloatArray]:
     """
     y = panel.outcome.copy()
     y[panel.n_pre :, : panel.n_treated] = np.nan
-    z = (y - np.nanmedian(y, axis=0)) / _spread(np.diff(y, axis=0))
+    z = (y - np.nanmedian(y, axis=0)) / spread(np.diff(y, axis=0))
     common = np.nanmedian(z, axis=1)
     own = z - common[:, None]
     # Of its steps, which a level that shifts does not widen; independent noise has √2 times its own.
-    return np.sqrt(2) * (own - np.nanmedian(own, axis=0)) / _spread(np.diff(own, axis=0)), common
-
-
-def _spread(values: FloatArray) -> FloatArray:
-    """Robust standard deviation of each column; 1 where it has none, so that a constant stays 0."""
-    middle = np.nanmedian(values, axis=0)
-    found = MAD * np.nanmedian(np.abs(values - middle), axis=0)
-    plain = np.nanstd(values, axis=0)
-    found = np.where(found > 1e-9 * plain, found, plain)
-    return np.asarray(np.where(found > 0, found, 1.0))
+    return np.sqrt(2) * (own - np.nanmedian(own, axis=0)) / spread(np.diff(own, axis=0)), common
 
 
 def _odd(panel: Panel) -> Iterator[Remark]:
@@ -215,23 +204,67 @@ def _odd(panel: Panel) -> Iterator[Remark]:
     own, common = _alone(panel)
     # Beside its neighbours, so that a trend of its own or a drift is no outlier.
     steps = own[1:-1] - 0.5 * (own[:-2] + own[2:])
-    steps = steps / _spread(steps)
-    calm = np.abs(own[2:] - own[:-2]) <= NEAR * _spread(own[2:] - own[:-2])
+    steps = steps / spread(steps)
+    calm = np.abs(own[2:] - own[:-2]) <= NEAR * spread(own[2:] - own[:-2])
     outlying = np.nan_to_num(np.abs(steps)) > FAR
     shared = outlying.mean(axis=1) >= SHARED
     together = common[1:-1] - 0.5 * (common[:-2] + common[2:])
-    together = together / _spread(together[:, None])[0]
+    together = together / spread(together[:, None])[0]
     shared |= np.abs(together) > FAR
+    # Of an end that is far off the date beside it is not: it only has that neighbour.
+    whole = {run.first: run.size for run in ends(common[:, None], 1)}
+    shared[[0] * (0 in whole) + [-1] * (len(own) - 1 in whole)] = False
     strength = np.concatenate([[0.0], np.maximum(np.abs(together), 1.0) * (outlying.mean(axis=1) + 1), [0.0]])
     for t in map(int, np.flatnonzero(shared & (strength[1:-1] >= np.maximum(strength[:-2], strength[2:])))):
         time = panel.times[t + 1]
         said = f"At {show(time)} many units are far off at once: a holiday, an outage or a change of measurement?"
         yield Remark("outliers", "warning", said, None, time, float(together[t]))
     for t, k in np.argwhere(outlying & calm & ~shared[:, None]):
-        unit, time, size = panel.units[k], panel.times[t + 1], float(steps[t, k])
-        said = f"{show(unit)!r} at {show(time)} is {number(abs(size), 2)} robust sd from its neighbours."
-        yield Remark("outliers", "warning" if k < panel.n_treated else "note", said, unit, time, size)
+        yield _far_off(panel, Run(int(k), int(t) + 1, int(t) + 1, float(steps[t, k])))
+    yield from _runs(panel, own, whole, set((np.flatnonzero(shared) + 1).tolist()))
     yield from _shifts(panel, own)
+
+
+def _runs(panel: Panel, own: FloatArray, whole: dict[int, float], known: set[int]) -> Iterator[Remark]:
+    """Two periods far off, and those at an end of a series.
+
+    ``whole`` has the ends at which all units are, with their size; ``known`` are other dates that are odd for many.
+    """
+    treated, before = panel.n_treated, panel.n_pre
+    found = [
+        *pairs(own), *ends(own[:before, :treated]),
+        *(replace(run, column=run.column + treated) for run in ends(own[:, treated:])),
+    ]  # fmt: skip
+    many = Counter((run.first, run.last) for run in found)
+    shared = {at: float("nan") for at, units in many.items() if units >= max(2, SHARED * len(panel.units))}
+    shared |= {(at, at): size for at, size in whole.items()}
+    for (first, last), size in sorted(shared.items()):
+        if not known & {first, last}:
+            when = _when(panel, first, last)
+            said = (
+                f"{when[0].upper()}{when[1:]} many units are far off at once: an outage, or a period that is not whole?"
+            )
+            yield Remark("outliers", "warning", said, None, panel.times[first], size)
+    known = known.union(*shared)
+    for run in found:
+        if not known & {run.first, run.last}:
+            yield _far_off(panel, run)
+
+
+def _when(panel: Panel, first: int, last: int) -> str:
+    start, end = show(panel.times[first]), show(panel.times[last])
+    return f"at {start}" if first == last else f"from {start} to {end}"
+
+
+def _far_off(panel: Panel, run: Run) -> Remark:
+    """The remark on periods of one unit that are far from those beside them."""
+    unit, of_treated = panel.units[run.column], run.column < panel.n_treated
+    beside = {"first": "the periods after", "last": "the periods before"}.get(run.end, "its neighbours")
+    said = f"{show(unit)!r} {_when(panel, run.first, run.last)} is {number(abs(run.size), 2)} robust sd from {beside}."
+    if of_treated and run.end == "last" and panel.n_post:
+        said += " That is just before the start: what anticipates it is left out with anticipation=."
+    weight: Weight = "warning" if of_treated or abs(run.size) > VERY_FAR else "note"
+    return Remark("outliers", weight, said, unit, panel.times[run.first], run.size)
 
 
 def _shifts(panel: Panel, own: FloatArray) -> Iterator[Remark]:
@@ -246,7 +279,7 @@ def _shifts(panel: Panel, own: FloatArray) -> Iterator[Remark]:
         if use < 2 * SHIFT:
             continue
         moves = step[:use, k]
-        size = moves / (_spread(moves[:, None])[0])
+        size = moves / (spread(moves[:, None])[0])
         at = int(np.argmax(np.abs(size)))
         last = at + SHIFT
         before, after = own[:last, k], own[last : _seen(panel, k), k]
@@ -281,7 +314,7 @@ def _stability(panel: Panel) -> Iterator[Remark]:
     treated, donors = panel.treated_series[: panel.n_pre], panel.donor_matrix[: panel.n_pre]
     if panel.n_pre < 8:
         said = f"{count(panel.n_pre, 'period')} before the start are too few to tell whether they are stable."
-        yield Remark("pre-period", "note", said, value=float(panel.n_pre))
+        yield Remark("pre-period", "warning", said, value=float(panel.n_pre))
         return
     gap = treated - donors.mean(axis=1)
     half = panel.n_pre // 2

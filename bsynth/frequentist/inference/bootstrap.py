@@ -160,7 +160,8 @@ class Bootstrap(Inference):
         """Sentences about interpolated cells, failed or too few replicates, and a lift that is refused."""
         notes, filled = [], self.table["filled"]
         if self.cluster == "user" and isinstance(self.estimate.panel.clusters, Resamples):
-            drawn = count(len(self.estimate.panel.clusters.total), "resample")
+            there, used = len(self.estimate.panel.clusters.total), len(self.table)
+            drawn = count(there, "resample") + (f" of which the first {used:,} were used" if used < there else "")
             notes.append(f"Users were resampled where the data lie, by Poisson counts: {drawn}, seed {self.seed}.")
         if filled.any():
             notes.append(
