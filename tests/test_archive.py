@@ -3,6 +3,8 @@
 import copy
 import json
 import pickle
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -171,6 +173,58 @@ def test_a_newer_or_damaged_file_is_refused_in_one_line(tmp_path: Path) -> None:
     refused("it holds a Estimate and says that it holds another kind")
     path.write_bytes(path.read_bytes()[:2000])
     refused("cannot be read as a result")
+
+
+def test_a_fit_of_a_newer_format_names_what_wrote_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = bs.load(Path(__file__).parent / "data" / "fit-format-2.nc")
+    fit.save(tmp_path / "fit.nc")
+    assert "bsynth_version" not in bs.load(tmp_path / "fit.nc").tree.attrs
+    monkeypatch.setattr("bsynth.bayesian.archive.FORMAT", 3)
+    fit.save(tmp_path / "newer.nc")
+    with pytest.raises(bs.PanelError, match=f"was written by bsynth {bs.__version__} in a format that this version"):
+        bs.load(tmp_path / "newer.nc")
+
+
+@pytest.mark.parametrize("name", ["fit-format-2.nc", "result-format-1.nc"])
+def test_one_bit_that_changed_is_found_and_no_number(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "saved.nc"
+    bs.load(Path(__file__).parent / "data" / name).save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(1)
+    end = whole.rindex(b"\nbsynth-sha256 ")
+    for place in (0, end - 1, *rng.integers(0, end, size=30)):
+        bits = bytearray(whole)
+        bits[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(bits)
+        with pytest.raises(bs.PanelError, match=r"saved.nc' was changed or damaged after it was written; give a file"):
+            bs.load(path)
+    # Without its last line it is as an older file, which has none.
+    path.write_bytes(whole[:end])
+    assert bs.load(path) is not None
+
+
+def test_a_disk_that_is_full_is_one_line_and_not_the_end_of_python(tmp_path: Path) -> None:
+    code = """
+import gc, resource, sys
+import bsynth as bs
+fit = bs.load(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+try:
+    fit.save(sys.argv[2])
+except bs.SpecError as error:
+    print(error)
+gc.collect()
+print("alive")
+"""
+    fit = Path(__file__).parent / "data" / "fit-format-2.nc"
+    assert fit.stat().st_size > 20_000
+    words = [sys.executable, "-c", code, str(fit), str(tmp_path / "fit.nc")]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    lines = found.stdout.splitlines()
+    assert "fit.nc' cannot be written (file too large)" in lines[0]
+    assert lines[-1] == "alive"
+    assert [file.name for file in tmp_path.iterdir() if file.name.startswith(".")] == []
 
 
 def test_only_listed_classes_are_made() -> None:

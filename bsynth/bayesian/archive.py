@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from bsynth import __version__
 from bsynth.bayesian.diagnostics import Diagnostics
 from bsynth.bayesian.result import Fit, Provenance
 from bsynth.model.spec import ModelSpec
@@ -25,6 +26,7 @@ def pack_fit(fit: Fit) -> xr.DataTree:
     tree = fit.tree.copy()
     tree.attrs = dict(fit.tree.attrs) | {
         "bsynth_format": FORMAT,
+        "bsynth_version": __version__,
         "bsynth_spec": json.dumps(fit.spec.to_dict()),
         "bsynth_diagnostics": json.dumps(fit.diagnostics.to_dict()),
         "bsynth_provenance": json.dumps(asdict(fit.provenance)),
@@ -46,6 +48,7 @@ def unpack_fit(stored: xr.DataTree) -> Fit:
     attrs = dict(tree.attrs)
     if attrs.pop("bsynth_format", None) not in READ:
         raise ValueError(f"it is no fit of format {FORMAT} or earlier")
+    attrs.pop("bsynth_version", None)
     spec = ModelSpec.model_validate(json.loads(attrs.pop("bsynth_spec")))
     diagnostics = json.loads(attrs.pop("bsynth_diagnostics"))
     diagnostics["failures"] = tuple(diagnostics["failures"])

@@ -14,9 +14,14 @@ shape), ``texts`` (an array of labels), ``moments`` (of whole numbers); ``object
 behind those that it holds); and of objects ``fit`` (its group), ``panel``, ``specification``, ``link``, ``frame``,
 ``index``, ``named`` (an xarray DataArray) and ``made`` (a class of `bsynth.reporting.archive.kinds`, with its
 ``fields``). Sums per user stay out, as of a fit's file.
+
+Behind the NetCDF of either stands a line with its SHA-256, which readers of HDF5 pass over: what changed since is not
+read as numbers.
 """
 
+import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +41,10 @@ from bsynth.reporting.archive.writer import Writer
 FORMAT = 1
 """Of files of results other than fits."""
 _INSTEAD = "give a file that a result's save() wrote, such as analysis.save('analysis.nc')"
+_SEAL = re.compile(rb"\nbsynth-sha256 ([0-9a-f]{64})\n")
+_SEAL_LENGTH = len("\nbsynth-sha256 \n") + 64
+_PIECE = 1 << 20
+"""Bytes of a file that are looked at in one go."""
 
 
 def save(result: Any, path: str | Path) -> None:
@@ -45,7 +54,28 @@ def save(result: Any, path: str | Path) -> None:
     with writing(file, "path"):
         file.parent.mkdir(parents=True, exist_ok=True)
         with whole(file) as part:
-            tree.to_netcdf(part, engine="h5netcdf")
+            part.write_bytes(_file_of(tree))
+
+
+def _file_of(tree: xr.DataTree) -> bytes:
+    """Return the bytes of a tree's file, with the line that seals them.
+
+    HDF5 makes them in memory: a file of its own that cannot grow, as on a full disk, ends the process when it is closed.
+    """
+    content: Any = tree.to_netcdf(engine="h5netcdf")
+    return b"".join([content, b"\nbsynth-sha256 %s\n" % hashlib.sha256(content).hexdigest().encode()])
+
+
+def _is_changed(file: str | Path) -> bool:
+    """Whether a file is not what its last line says that was written; one without has nothing to say."""
+    with open(file, "rb") as stored:
+        left = max(os.fstat(stored.fileno()).st_size - _SEAL_LENGTH, 0)
+        found = hashlib.sha256()
+        while left and (piece := stored.read(min(left, _PIECE))):
+            found.update(piece)
+            left -= len(piece)
+        seal = _SEAL.fullmatch(stored.read())
+    return seal is not None and seal[1] != found.hexdigest().encode()
 
 
 def pack_result(result: Any) -> xr.DataTree:
@@ -111,6 +141,8 @@ def load(path: str | Path) -> Any:
         reason = "is a folder" if os.path.isdir(file) else "does not exist"
         raise PanelError(f"{shown(str(path))} {reason}; {_INSTEAD}")
     try:
+        if _is_changed(file):
+            raise PanelError(f"{shown(str(path))} was changed or damaged after it was written; {_INSTEAD}")
         with xr.open_datatree(file, engine="h5netcdf", phony_dims="access") as stored:
             tree = stored.load()
         if tree.attrs.get("bsynth_format") in READ:
