@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,11 +179,22 @@ def run_pieces[J, R](
         collect(_piece(name, jobs[name], work) for name in missing if name in alone)
         # Not before: joblib starts work when it is called, not when its results are read.
         parallel = joblib.Parallel(n_jobs=side_by_side(n_jobs), prefer="threads", return_as="generator_unordered")
+        found = parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone)
         try:
-            collect(parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone))
+            collect(found)
         except BrokenProcessPool:
             raise FitError(WORKER_LOST) from None
+        finally:
+            _end(found)
     return [done[name] for name in jobs]
+
+
+def _end(found: Generator[Any]) -> None:
+    """Have joblib begin no further work; left to itself it tries to, and tells of each time in a traceback."""
+    with warnings.catch_warnings():
+        # That pieces are lost is what stopped them to say.
+        warnings.simplefilter("ignore", UserWarning)
+        found.close()
 
 
 def side_by_side(n_jobs: int | None) -> int | None:
