@@ -243,6 +243,6 @@ def test_output_that_cannot_be_written_takes_no_file_with_it(small_csv: Path, tm
     full = subprocess.run(f"{command} {tmp_path / 'full'} >/dev/full", shell=True, stderr=subprocess.PIPE, text=True)
     assert full.returncode != 0
     assert f"what was finished is in {tmp_path / 'full'}" in full.stderr
-    assert ".full.unfinished" not in full.stderr
+    assert ".unfinished" not in full.stderr
     for folder in ("closed", "full"):
         assert (tmp_path / folder / "report.html").is_file()

@@ -279,7 +279,7 @@ def test_a_folder_with_files_of_the_users_is_refused(
 
 def test_what_lies_beside_a_run_folder_stays(small_csv: Path, tmp_path: Path) -> None:
     """Files of the user's where unfinished fits wait, a list that is no text, and pictures behind a link."""
-    out, waiting, elsewhere = tmp_path / "run", tmp_path / ".run.unfinished", tmp_path / "elsewhere"
+    out, waiting, elsewhere = tmp_path / "run", tmp_path / "run" / ".unfinished", tmp_path / "elsewhere"
     for folder in (out, waiting, elsewhere):
         folder.mkdir()
     mine = [waiting / "notes.txt", elsewhere / "old.png"]

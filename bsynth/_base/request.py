@@ -34,6 +34,9 @@ MOST = 1_000_000
 """Of what is drawn and kept, one by one: more is a slip of the hand, and no memory holds it."""
 PATIENCE = 10.0
 """Seconds for which a folder is waited for that another command holds."""
+UNFINISHED = ".unfinished"
+"""Within a folder that a run fills: where finished fits, and files that are not whole yet, wait. Elsewhere
+they could not be put in place where the folder is a disk of its own, and not be made where it alone may be written."""
 MOST_JOBS = 1024
 """Fits side by side: each has a thread from the beginning."""
 
@@ -301,12 +304,14 @@ def check_output(path: object, what: str, ours: str, files: Sequence[str] = (), 
     """Return the path of a folder that a run may fill: new, empty, or one that an earlier run has marked as its own.
 
     ``ours`` is the file that marks it; ``files`` and ``folders`` are what will be written, so nothing of another kind
-    may have their names.
+    may have their names. A folder with nothing but `UNFINISHED` in it is one that a run began.
     """
     folder = check_folder(path, what)
     named = f"{what} {str(path)!r}"
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / ours).is_file():
+    held = {file.name for file in folder.iterdir()} if folder.is_dir() else set()
+    if held - {UNFINISHED} and ours not in held:
         raise SpecError(f"{named} is not empty and not a run folder; give a new folder")
+    folders = (*folders, UNFINISHED)
     for name in (*files, *folders):
         if os.path.lexists(folder / name) and (folder / name).is_dir() != (name in folders):
             kinds = ("file", "folder") if name in folders else ("folder", "file")

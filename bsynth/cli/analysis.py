@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bsynth._base.request import alone
+from bsynth._base.request import UNFINISHED, alone, writing
 from bsynth.cli import options
 from bsynth.cli.base import PATH, UNRELIABLE, goes_on
 from bsynth.cli.request import PanelRequest
@@ -190,12 +190,13 @@ def _run_several(
 ) -> None:
     """Each outcome or cell in its own folder, and one page about all of them."""
     from bsynth.analysis import Outcomes, compare_cells
-    from bsynth.reporting.run import note_written
+    from bsynth.reporting.run import begun, note_written
     from bsynth.reporting.together import folders, write_together
 
     cells = None if isinstance(panels, dict) else panels
     at = folders(list(panels if isinstance(panels, dict) else panels.panels))
-    analyses = {name: one(name, out / folder) for name, folder in at.items()}
+    with begun(out):
+        analyses = {name: one(name, out / folder) for name, folder in at.items()}
     found = Outcomes(analyses) if cells is None else compare_cells(cells, analyses)
     note_written(out, write_together(found, out))
     stage("done")
@@ -255,7 +256,7 @@ def demo(
 def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *, truth: float | None) -> "AnyAnalysis":
     """Run a validated plan and write its folder."""
     from bsynth.analysis import run_analysis
-    from bsynth.reporting.run import write_run, written_in
+    from bsynth.reporting.run import clear_left, write_run, written_in
 
     tell_replaced(out, written_in(out))
     stage(panel_words(request.panel))
@@ -267,13 +268,15 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         # The mark on every output and the exit code say it; a second voice on stderr adds nothing.
         warnings.simplefilter("ignore", UnreliableWarning)
         # Finished fits wait here; a run that was killed goes on where it stopped.
-        waiting = out.absolute().parent / f".{out.name}.unfinished"
-        waiting.mkdir(parents=True, exist_ok=True)
+        new, waiting = not out.is_dir(), out.absolute() / UNFINISHED
+        with writing(out, "--out"):
+            waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
         goes_on(f"finished fits are in {waiting}, and the same command again goes on from them")
         before = _made(out)
         try:
             with alone(waiting, "the folder of finished fits"):
+                clear_left(out)
                 analysis: AnyAnalysis = run_analysis(
                     request, truth=truth, progress=not stage.quiet, on_stage=stage, store=store
                 )
@@ -283,6 +286,8 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         finally:
             with suppress(OSError):  # it holds finished fits, or files of the user's
                 waiting.rmdir()
+                if new:
+                    out.rmdir()
             if not waiting.is_dir():
                 goes_on("nothing was written" if _made(out) == before else f"what was finished is in {out}")
     return analysis

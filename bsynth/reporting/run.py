@@ -1,13 +1,16 @@
 """The run folder: ``summary.json``, ``fit.nc``, ``report.html``, ``figures/``."""
 
 import json
+import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from bsynth._base.request import check_file, check_output, whole, writing
+from bsynth._base.request import UNFINISHED, check_file, check_output, whole, writing
 from bsynth.analysis import AnyAnalysis, MultiCellAnalysis, Outcomes
 from bsynth.analysis.concluded import Concluded
 from bsynth.analysis.steps import Steps
@@ -25,6 +28,11 @@ SUMMARY, FIT, REPORT, FIGURES, NOTEBOOK = "summary.json", "fit.nc", "report.html
 TABLES = "tables"
 WRITTEN = ".written"
 """Lists what a run wrote, one path a line: this, and nothing else, is what the next run of the folder removes."""
+
+STAGED = "run-"
+"""How the names of folders begin in which files wait until all are there."""
+_PART = re.compile(r"\..+\.(?:json|nc|html|ipynb|png|svg|pdf|csv|parquet|tex|md)\.\d+")
+"""What `whole` calls a file that is not."""
 
 
 def check_run_folder(out: str | Path, what: str = "out") -> Path:
@@ -71,11 +79,8 @@ def write_run(
 
 def _answer(analysis: AnyAnalysis, out: Path, steps: Steps) -> AnyAnalysis:
     """Write the fits and the summary, all or none, in place of an earlier run."""
-    out.parent.mkdir(parents=True, exist_ok=True)
     fits: tuple[Fit | WavesFit, ...] = analysis.fits
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as name:
-        part = Path(name) / "run"
-        part.mkdir()
+    with _waiting(out) as part:
         for number, fit in enumerate(fits):
             file = FIT if number == 0 else f"fit-{number + 1}-{fit.spec.name}.nc"
             if steps.attempt(file, partial(_saved, fit, part / file)) is None:
@@ -85,9 +90,7 @@ def _answer(analysis: AnyAnalysis, out: Path, steps: Steps) -> AnyAnalysis:
         items = sorted(part.iterdir())
         if taken := [item.name for item in items if (out / item.name).is_dir()]:
             raise SpecError(f"out {str(out)!r} holds a folder {taken[0]!r} where a file is written; give a new folder")
-        if out.is_dir():
-            _remove_earlier(out)
-        out.mkdir(exist_ok=True)
+        _remove_earlier(out)
         note_written(out, (out / item.name for item in items))
         for item in items:
             item.replace(out / item.name)
@@ -95,6 +98,45 @@ def _answer(analysis: AnyAnalysis, out: Path, steps: Steps) -> AnyAnalysis:
         kept = f"; finished fits are in {str(out)!r}" if analysis.fits else ""
         raise BsynthError(f"the answer cannot be written as {SUMMARY}: {steps.unavailable['summary']}{kept}")
     return analysis
+
+
+@contextmanager
+def _waiting(out: Path) -> Iterator[Path]:
+    """Where files wait until all of them are there: within the folder, so that no disk lies between."""
+    before, waiting = out.is_dir(), out / UNFINISHED
+    waiting.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=waiting, prefix=STAGED) as part:
+            yield Path(part)
+    finally:
+        with suppress(OSError):  # finished fits wait there, too
+            waiting.rmdir()
+            if not before:
+                out.rmdir()
+
+
+@contextmanager
+def begun(out: Path) -> Iterator[None]:
+    """Have a folder of several runs be their own from the beginning, so that what is stopped goes on in it."""
+    before = out.is_dir()
+    out.mkdir(parents=True, exist_ok=True)
+    note_written(out, ())
+    try:
+        yield
+    finally:
+        if not before and [file.name for file in out.iterdir()] == [WRITTEN]:
+            (out / WRITTEN).unlink()
+            out.rmdir()
+
+
+def clear_left(out: Path) -> None:
+    """Remove what a run that was killed had not finished writing; for whoever is alone in the folder."""
+    for folder in (out / UNFINISHED).glob(f"{STAGED}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in (out, out / FIGURES, out / TABLES):
+        for file in folder.glob(".*.*.*"):
+            if _PART.fullmatch(file.name) and file.is_file():
+                file.unlink(missing_ok=True)
 
 
 def written_in(out: Path) -> list[Path]:

@@ -77,7 +77,7 @@ def broken(folder: Path) -> list[str]:
 
     found = []
     for file in folder.rglob("*"):
-        if not file.is_file() or file.name.startswith("."):
+        if not file.is_file() or any(part.startswith(".") for part in file.relative_to(folder).parts):
             continue
         content = file.read_bytes()
         if file.suffix == ".png":

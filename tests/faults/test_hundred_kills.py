@@ -46,7 +46,7 @@ def _lines(file: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("words", "store", "summary"),
     [
-        (_run, "../.out.unfinished/calibration.jsonl", "summary.json"),
+        (_run, ".unfinished/calibration.jsonl", "summary.json"),
         (_certify, "placebos.jsonl", "certificate.json"),
         (_study, "fits.jsonl", "summary.json"),
     ],

@@ -60,7 +60,7 @@ def save(result: Any, path: str | Path) -> None:
 def _file_of(tree: xr.DataTree) -> bytes:
     """Return the bytes of a tree's file, with the line that seals them.
 
-    HDF5 makes them in memory: a file of its own that cannot grow, as on a full disk, ends the process when it is closed.
+    HDF5 makes them in memory: a file of its own that cannot grow, as on a full disk, ends the process when closed.
     """
     content: Any = tree.to_netcdf(engine="h5netcdf")
     return b"".join([content, b"\nbsynth-sha256 %s\n" % hashlib.sha256(content).hexdigest().encode()])
