@@ -22,6 +22,8 @@ from bsynth.errors import BsynthError, EngineWarning, FitError, nearest
 DONE, BROKEN, BAD_INPUT, UNRELIABLE = 0, 1, 2, 3
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """As shells count what a signal has ended."""
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""What asks a command to end: a scheduler, or a terminal that is closed."""
 TRACEBACK = "BSYNTH_TRACEBACK"
 """Set in the environment, it has what breaks down show where."""
 SWEPT = 100_000
@@ -29,7 +31,11 @@ SWEPT = 100_000
 draws as much as it makes, and takes a tenth of its time at Python's own 700."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads linear algebra takes; each library reads its own, and all of them the first."""
-_GOES_ON, _ASKED = f"{__name__}.goes_on", f"{__name__}.asked"
+_goes_on: list[str] = []
+"""How the command that runs goes on after it is stopped, where it has said so: a second signal may end it when click
+has put its context away."""
+_asked: list[int] = []
+"""Signals that have asked it to end: an exception that a signal raises may be lost, or turn into another."""
 
 
 class _Path(click.Path):
@@ -45,7 +51,7 @@ PATH = _Path(path_type=Path)
 
 
 class Terminated(BaseException):
-    """The process was asked to end (SIGTERM): it does, after what it holds is put away."""
+    """The process was asked to end (`ENDING`): it does, after what it holds is put away."""
 
 
 @contextmanager
@@ -78,22 +84,44 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
+def without_backend() -> Iterator[None]:
+    """Pass over the window in which scripts have their pictures shown: a command shows none, be there such or not."""
+    before = os.environ.pop("MPLBACKEND", None)
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["MPLBACKEND"] = before
+
+
+@contextmanager
 def heeding_terminate() -> Iterator[None]:
-    """Have SIGTERM end a command as Ctrl-C does: what it holds is put away, and it says so."""
+    """Have SIGTERM and SIGHUP end a command as Ctrl-C does: what it holds is put away, and it says so."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(number: int, frame: FrameType | None) -> Never:
-        if (ctx := click.get_current_context(silent=True)) is not None:
-            ctx.meta[_ASKED] = True
+        _asked.append(number)
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, end)
+    # What whoever began it has told to be ignored, as nohup does, still is.
+    before = {each: signal.getsignal(each) for each in ENDING}
+    heeded = {each: handler for each, handler in before.items() if handler not in (signal.SIG_IGN, None)}
+    for each in heeded:
+        signal.signal(each, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in heeded.items():
+            signal.signal(each, handler)
+        _asked.clear()
+
+
+def heed() -> None:
+    """End a command that was asked to end, where code that calls back into Python has swallowed the exception."""
+    if _asked:
+        raise Terminated
 
 
 def given_threads() -> dict[str, str]:
@@ -104,7 +132,7 @@ def given_threads() -> dict[str, str]:
 
 def goes_on(words: str) -> None:
     """Say, from within a command, how it goes on after it is stopped."""
-    click.get_current_context().meta[_GOES_ON] = words
+    _goes_on[:] = [words]
 
 
 class Group(click.Group):
@@ -114,7 +142,7 @@ class Group(click.Group):
         """Run a command; a warning that fits take longer is one line, too."""
         try:
             ctx.meta[THREADS[0]] = any(os.environ.get(name) for name in THREADS)
-            with seldom_swept(), one_thread(), warnings.catch_warnings():
+            with seldom_swept(), one_thread(), without_backend(), warnings.catch_warnings():
                 shown = warnings.showwarning
 
                 def one_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
@@ -125,23 +153,14 @@ class Group(click.Group):
 
                 warnings.showwarning = one_line
                 return super().invoke(ctx)
-        except FitError as error:
-            click.echo(f"bsynth: {error}{_more(ctx)}", err=True)
-            ctx.exit(BROKEN)
-        except BsynthError as error:
+        except click.exceptions.Exit:
+            raise
+        except BaseException as error:
             command = self.get_command(ctx, ctx.invoked_subcommand or "")
-            click.echo(f"bsynth: {as_typed(str(error), command)}", err=True)
-            ctx.exit(BAD_INPUT)
-        except (MemoryError, OSError) as error:
-            words, code = _of_the_machine(error)
-            click.echo(f"bsynth: {words}{_more(ctx)}", err=True)
-            ctx.exit(code)
-        except (KeyboardInterrupt, Terminated) as error:
-            # An engine that is stopped says nothing of the signal that did it.
-            by_key = isinstance(error, KeyboardInterrupt) and not ctx.find_root().meta.get(_ASKED)
-            how = "interrupted" if by_key else "asked to end"
-            click.echo(f"bsynth: {how}; {ctx.meta.get(_GOES_ON, 'nothing was written')}", err=True)
-            ctx.exit(INTERRUPTED if by_key else TERMINATED)
+            if (told := _told(error, command)) is None:
+                raise
+            click.echo(f"bsynth: {told[0]}", err=True)
+            ctx.exit(told[1])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -155,6 +174,7 @@ class Group(click.Group):
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the command line and leave with its exit code; no traceback reaches whoever called it."""
         run: Any = super().main
+        _goes_on.clear()
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
         with heeding_terminate():
@@ -166,17 +186,10 @@ class Group(click.Group):
             except click.ClickException as error:
                 click.echo(f"bsynth: {_usage(error)}", err=True)
                 code = BAD_INPUT
-            except (click.Abort, Terminated) as error:
-                by_key = isinstance(error, click.Abort)
-                click.echo(f"bsynth: {'interrupted' if by_key else 'asked to end'}; nothing was written", err=True)
-                code = INTERRUPTED if by_key else TERMINATED
-            except (MemoryError, OSError) as error:
-                words, code = _of_the_machine(error)
-                click.echo(f"bsynth: {words}", err=True)
             # Whatever it is, whoever runs a night's job is told in one line.
-            except Exception as error:  # noqa: BLE001
-                click.echo(f"bsynth: {_broken(error)}", err=True)
-                code = BROKEN
+            except (Exception, Terminated) as error:  # noqa: BLE001
+                words, code = _told(error, None) or (_broken(error), BROKEN)
+                click.echo(f"bsynth: {words}", err=True)
         sys.exit(code if isinstance(code, int) else DONE)
 
 
@@ -221,9 +234,23 @@ def _named(ctx: click.Context) -> str:
     return " ".join(["bsynth", *reversed(names)])
 
 
-def _more(ctx: click.Context) -> str:
-    """What remains of a long command that ended, and how it goes on."""
-    return f"; {ctx.meta[_GOES_ON]}" if _GOES_ON in ctx.meta else ""
+def _told(error: BaseException, command: click.Command | None) -> tuple[str, int] | None:
+    """What is said of what ended a command, and its exit code; None of what is nobody's but bsynth's own fault."""
+    more = "".join(f"; {words}" for words in _goes_on)
+    # An engine that is stopped says nothing of the signal that did it, or speaks of a fault.
+    by_key = isinstance(error, KeyboardInterrupt | click.Abort)
+    if _asked or by_key or isinstance(error, Terminated):
+        how = "asked to end" if _asked or not by_key else "interrupted"
+        code = 128 + _asked[0] if _asked else INTERRUPTED if by_key else TERMINATED
+        return f"{how}{more or '; nothing was written'}", code
+    if isinstance(error, FitError):
+        return f"{error}{more}", BROKEN
+    if isinstance(error, BsynthError):
+        return as_typed(str(error), command), BAD_INPUT
+    if isinstance(error, MemoryError | OSError):
+        words, code = _of_the_machine(error)
+        return f"{words}{more}", code
+    return None
 
 
 def _of_the_machine(error: OSError | MemoryError) -> tuple[str, int]:
@@ -236,7 +263,7 @@ def _of_the_machine(error: OSError | MemoryError) -> tuple[str, int]:
     return f"{what} ({(error.strerror or type(error).__name__).lower()}); make room or give another place", BAD_INPUT
 
 
-def _broken(error: Exception) -> str:
+def _broken(error: BaseException) -> str:
     if os.environ.get(TRACEBACK):
         traceback.print_exception(error)
     lines = str(error).strip().splitlines()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bsynth.cli.base import heed
 from bsynth.text.labels import METHODS, one_line, plain, span
 from bsynth.text.marks import UNRELIABLE
 from bsynth.text.numbers import count, fixed, numbers, p_alone, percent
@@ -38,7 +39,8 @@ class Stages:
         self.began = time.perf_counter()
 
     def __call__(self, text: str) -> None:
-        """Tell what begins."""
+        """Tell what begins, unless the command was asked to end."""
+        heed()
         if not self.quiet:
             head = f"[{fixed(time.perf_counter() - self.began, 1):>5} s] "
             click.echo(wrapped(one_line(text), head=head), err=True)

@@ -82,6 +82,8 @@ def _draw_all(first: Any, connection: Any, makers: Makers) -> None:
     first.close()
     # Whoever interrupts both is answered by the first, which ends this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     with suppress(OSError):  # the first is gone
         for key in reversed(list(makers)):
             try:

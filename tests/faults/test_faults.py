@@ -4,20 +4,26 @@ import errno
 import json
 import os
 import random
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from bad_inputs.case import LIVELY, ROLES, options
 from click.testing import CliRunner, Result
 from faults.commands import answer, begun, broken, done, ended, sent, told
 
 import bsynth as bs
+import bsynth.analysis as analysis_module
 from bsynth.cli import main
-from bsynth.cli.base import BAD_INPUT, BROKEN, INTERRUPTED, TERMINATED, TRACEBACK
+from bsynth.cli.base import BAD_INPUT, BROKEN, INTERRUPTED, TERMINATED, TRACEBACK, Terminated, heeding_terminate
 
 KILLS = 3
 
@@ -120,6 +126,16 @@ def test_a_worker_that_the_system_ends_costs_what_is_in_flight(tmp_path: Path) -
     assert len(after) == 200
 
 
+def test_a_study_whose_store_is_full_is_said_in_one_line(tmp_path: Path) -> None:
+    out, log = tmp_path / "study", tmp_path / "log"
+    words = [*study(tmp_path, out, seeds=60)[:2], "--jobs", 2, "--backend", "processes", "--quiet", "--out", out]
+    assert done(words, log, largest=3_000) == BAD_INPUT
+    said = log.read_text().splitlines()
+    assert len(said) == 1, said
+    assert "cannot be written (file too large)" in said[0]
+    assert told(out / "fits.jsonl") > 0
+
+
 def _workers(pid: int | None) -> Iterator[int]:
     """Worker processes that a process has begun."""
     for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
@@ -158,6 +174,105 @@ def test_a_disk_that_holds_no_answer_is_said_in_one_line(csv: Path, tmp_path: Pa
     assert not out.exists() or broken(out) == []
 
 
+# Where the folder is another disk than the one it lies on.
+
+
+def test_a_folder_that_is_a_disk_of_its_own_is_filled_anew(csv: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "disk", tmp_path / "log"
+    out.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(out)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a disk cannot be mounted here")
+    try:
+        for _ in range(2):
+            assert done(run(csv, out), log) == 0, log.read_text()
+            assert (out / "summary.json").is_file()
+            assert not (out / ".unfinished").exists()
+    finally:
+        subprocess.run(["umount", str(out)], check=True)
+
+
+def test_nothing_crosses_from_one_disk_to_another(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a folder that is a disk of its own: what is put in place comes from within it, and it alone is written."""
+    out, rename = tmp_path / "run", Path.replace
+
+    def on_one_disk(self: Path, target: Path) -> Path:
+        if self.is_relative_to(out) != target.is_relative_to(out):
+            raise OSError(errno.EXDEV, "Invalid cross-device link", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", on_one_disk)
+    monkeypatch.setattr(analysis_module, "run_analysis", _watched(lambda: sorted(tmp_path.iterdir()) == [out]))
+    words = [str(word) for word in [*run(csv, out), "--quiet"]]
+    for _ in range(2):
+        found = CliRunner().invoke(main, words)
+        assert found.exit_code == 0, found.output
+    assert broken(out) == []
+    assert [file.name for file in out.iterdir() if file.name.startswith(".")] == [".written"]
+
+
+def _watched(holds: Callable[[], bool]) -> Callable[..., Any]:
+    carried_out = analysis_module.run_analysis
+
+    def watched(*given: Any, **named: Any) -> Any:
+        assert holds()
+        return carried_out(*given, **named)
+
+    return watched
+
+
+def test_a_folder_in_one_that_cannot_be_written_is_filled(csv: Path, tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root writes everywhere")
+    out, log = tmp_path / "kept" / "run", tmp_path / "log"
+    out.mkdir(parents=True)
+    out.parent.chmod(0o555)
+    try:
+        assert done(run(csv, out), log) == 0, log.read_text()
+    finally:
+        out.parent.chmod(0o755)
+    assert broken(out) == []
+
+
+def test_what_a_kill_left_is_cleared_by_the_next_run_and_nothing_else(csv: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    left = [out / ".unfinished" / "run-ab12" / "fit.nc", out / ".report.html.77", out / "figures" / ".path.png.77"]
+    mine = [out / ".notes", out / ".summary.json.old", out / "figures" / "mine.png.1"]
+    for file in [*left, *mine]:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("some")
+    (out / ".written").write_text("")
+    found = CliRunner().invoke(main, [str(word) for word in [*run(csv, out), "--quiet"]])
+    assert found.exit_code == 0, found.output
+    assert [file for file in left if file.exists()] == []
+    assert [file for file in mine if not file.exists()] == []
+    assert not (out / ".unfinished").exists()
+
+
+def test_several_outcomes_that_were_stopped_go_on(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    table, out = pd.read_csv(csv), tmp_path / "run"
+    outcome = str(ROLES["outcome"])
+    table.assign(again=table[outcome]).to_csv(tmp_path / "two.csv", index=False)
+    words = [str(word) for word in [*run(tmp_path / "two.csv", out), "--outcome", f"{outcome},again", "--quiet"]]
+    carried_out, asked = analysis_module.run_analysis, []
+
+    def stopped(*given: Any, **named: Any) -> Any:
+        asked.append(given)
+        if len(asked) > 1:
+            raise KeyboardInterrupt
+        return carried_out(*given, **named)
+
+    monkeypatch.setattr(analysis_module, "run_analysis", stopped)
+    broken_off = CliRunner().invoke(main, words)
+    assert broken_off.exit_code == INTERRUPTED, broken_off.output
+    monkeypatch.setattr(analysis_module, "run_analysis", carried_out)
+    found = CliRunner().invoke(main, words)
+    assert found.exit_code == 0, found.output
+    assert (out / "index.html").is_file()
+
+
 # What ends a command from within, in this process.
 
 
@@ -182,11 +297,27 @@ def _raises(error: BaseException) -> Callable[..., Any]:
     return broken_off
 
 
+def _lost(number: int, raises: type[Exception] | None = None) -> Callable[[], Any]:
+    """Asks the command to end, where the exception of that is lost or turns into another."""
+
+    def asked() -> None:
+        with suppress(Terminated):
+            os.kill(os.getpid(), number)
+        if raises is not None:
+            raise raises("cannot join thread before it is started")
+
+    return asked
+
+
 @pytest.mark.parametrize(
     ("what", "code", "says"),
     [
         (_raises(KeyboardInterrupt()), INTERRUPTED, "interrupted; nothing was written"),
         (lambda: os.kill(os.getpid(), signal.SIGTERM), TERMINATED, "asked to end; nothing was written"),
+        (lambda: os.kill(os.getpid(), signal.SIGHUP), 129, "asked to end; nothing was written"),
+        (_lost(signal.SIGTERM), TERMINATED, "asked to end; nothing was written"),
+        (_lost(signal.SIGTERM, RuntimeError), TERMINATED, "asked to end; nothing was written"),
+        (_lost(signal.SIGTERM, bs.FitError), TERMINATED, "asked to end; nothing was written"),
         (_raises(OSError(errno.ENOSPC, "No space left on device", "fit.nc")), BAD_INPUT, "'fit.nc' cannot be used (no space"),
         (_raises(MemoryError()), BROKEN, "out of memory; give fewer"),
         (_raises(RuntimeError("odd\nand long")), BROKEN, "a fault of bsynth and not of your data: RuntimeError: odd;"),
@@ -200,6 +331,49 @@ def test_whatever_ends_a_command_is_one_line(what: Callable[[], Any], code: int,
     assert found.stderr.startswith("bsynth: ")
     assert says in found.stderr
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_second_signal_loses_no_word_of_what_was_kept(
+    csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes while the first one is told of."""
+    told_by, signals = click.echo, [signal.SIGTERM]
+
+    def stopped(*_: object, store: Path, **__: object) -> None:
+        store.write_text("a fit\n")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def told_again(*given: Any, **named: Any) -> None:
+        if signals:
+            os.kill(os.getpid(), signals.pop())
+        told_by(*given, **named)
+
+    monkeypatch.setattr(analysis_module, "run_analysis", stopped)
+    monkeypatch.setattr("bsynth.cli.base.click.echo", told_again)
+    found = CliRunner().invoke(main, [str(word) for word in [*run(csv, tmp_path / "run"), "--quiet"]])
+    waiting = tmp_path / "run" / ".unfinished"
+    assert (found.exit_code, len(found.stderr.splitlines())) == (TERMINATED, 1)
+    assert f"asked to end; finished fits are in {waiting}, and the same command again goes on" in found.stderr
+    assert (waiting / "calibration.jsonl").is_file()
+
+
+def test_what_is_to_be_ignored_is_ignored() -> None:
+    """As of nohup: a terminal that is closed ends nothing."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with heeding_terminate():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_window_that_is_not_there_is_none_of_a_commands(csv: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "bsynth", *map(str, run(csv, tmp_path / "run")), "--quiet"]
+    environment = os.environ | {"MPLBACKEND": "nowhere"}
+    found = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    assert (tmp_path / "run" / "figures" / "effects.png").is_file()
 
 
 def test_whoever_looks_for_a_fault_is_shown_where(breaking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
