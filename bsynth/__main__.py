@@ -1,12 +1,15 @@
 """What a shell calls: ``bsynth``, or ``python -m bsynth``."""
 
 import atexit
+import multiprocessing
 import os
 import sys
 import threading
 
 from bsynth.cli import main
 
+STOPPED = 128
+"""From which on an exit code is that of a signal."""
 UNFLUSHED = 120
 """Exit code of Python itself where its last words could not be written."""
 
@@ -21,6 +24,10 @@ def run() -> None:
         main()
     except SystemExit as done:
         code = int(done.code or 0)
+    if code >= STOPPED:
+        # Workers that were beginning when a signal came tell, each in a traceback, of what they no longer find.
+        for worker in multiprocessing.active_children():
+            worker.terminate()
     if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         sys.exit(code)
     atexit._run_exitfuncs()
