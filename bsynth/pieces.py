@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -182,10 +183,11 @@ def run_pieces[J, R](
         found = parallel(joblib.delayed(_piece)(name, jobs[name], work) for name in missing if name not in alone)
         try:
             collect(found)
-        except BrokenProcessPool:
-            raise FitError(WORKER_LOST) from None
-        finally:
+        except BaseException as error:
             _end(found)
+            if isinstance(error, BrokenProcessPool):
+                raise FitError(WORKER_LOST) from None
+            raise
     return [done[name] for name in jobs]
 
 
