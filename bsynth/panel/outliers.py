@@ -20,7 +20,7 @@ LONGEST = 3
 """Periods of a run at an end; a level that shifts is seen from the next on."""
 LEVEL = 3
 """Periods beside a run at an end whose median is the level that it left."""
-LEAST = 8
+LEAST = 10
 """Periods below which the level of a series says too little of its end."""
 MAD = 1.4826
 """Times the median absolute deviation is the standard deviation of a normal law."""
