@@ -147,7 +147,7 @@ WRONG: dict[str, Callable[[bs.Panel], object]] = {
     "date_format": lambda p: panel(world(), date_format=5),
     "methods": lambda p: bs.analyse(p, models=["none"], methods=5),
     "findings": lambda p: bs.analyse(p, models=["none"], findings=5),
-    "models": lambda p: bs.analyse(p, models=None),
+    "models": lambda p: bs.analyse(p, models=5),
     "n_jobs": lambda p: bs.calibrate(p, sampling=bs.Sampling(n_jobs=0)),
     "a fit, an estimate": lambda p: bs.plot_trajectory(p),
     "ax": lambda p: bs.plot_gap(bs.classical(p), ax=5),

@@ -385,7 +385,7 @@ def test_money_that_was_not_spent_buys_nothing() -> None:
             bs.mmm_prior(fit, **{"channel": "tv"} | settings)
 
 
-def _log(agg: str, treated: object = "u0", start: int | None = 12) -> bs.Panel:
+def _counted(agg: str, treated: object = "u0", start: int | None = 12) -> bs.Panel:
     """Orders of five regions over 18 periods, some ten rows to a cell."""
     rng = np.random.default_rng(4)
     log = pd.DataFrame(
@@ -401,13 +401,13 @@ def _log(agg: str, treated: object = "u0", start: int | None = 12) -> bs.Panel:
 
 @pytest.mark.parametrize(("agg", "what"), [("mean", "the mean of its rows"), ("ratio", "the ratio of its rows' sums")])
 def test_means_of_rows_are_no_outcome_that_money_brought(agg: str, what: str) -> None:
-    fit = bs.fit(_log(agg), "level", draws=200, progress=False)
+    fit = bs.fit(_counted(agg), "level", draws=200, progress=False)
     with pytest.raises(bs.PanelError, match=f"a cell of the panel is {what}, .* agg='sum'"):
         bs.mmm_prior(fit, channel="tv", spend=100.0)
 
 
 def test_what_the_money_brought_is_of_all_units_together() -> None:
-    panel = _log("sum", ["u0", "u1"])
+    panel = _counted("sum", ["u0", "u1"])
     fit = bs.fit(panel, "level", draws=200, progress=False)
     prior = bs.mmm_prior(fit, channel="tv", spend=100.0)
     average = float(fit.effect_draws("predictive")["average"].mean())
@@ -418,7 +418,7 @@ def test_what_the_money_brought_is_of_all_units_together() -> None:
 
 def test_an_investment_says_where_rows_do_not_count_in_it() -> None:
     settings = {"duration": 2, "by": "investment", "cost_per_unit": 1.0, "progress": False}
-    said = {agg: bs.rank_treated(_log(agg, start=None), **settings).sentences() for agg in ("mean", "sum")}  # type: ignore[arg-type]
+    said = {agg: bs.rank_treated(_counted(agg, start=None), **settings).sentences() for agg in ("mean", "sum")}  # type: ignore[arg-type]
     once = "The investment adds up cells: each is the mean of its rows and counts once"
     assert any(sentence.startswith(once) for sentence in said["mean"])
     assert not any("counts once" in sentence for sentence in said["sum"])
