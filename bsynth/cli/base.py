@@ -1,5 +1,6 @@
 """What every command shares: the group, its exit codes, and that whatever happens is told in one line."""
 
+import _thread
 import gc
 import os
 import re
@@ -36,6 +37,8 @@ _goes_on: list[str] = []
 has put its context away."""
 _asked: list[int] = []
 """Signals that have asked it to end: an exception that a signal raises may be lost, or turn into another."""
+AGAIN = 0.02
+"""Seconds after which a signal is raised again whose exception fell where none can be: long after a finaliser."""
 
 
 class _Path(click.Path):
@@ -111,11 +114,36 @@ def heeding_terminate() -> Iterator[None]:
     for each in heeded:
         signal.signal(each, end)
     try:
-        yield
+        with _raised_again():
+            yield
     finally:
         for each, handler in heeded.items():
             signal.signal(each, handler)
         _asked.clear()
+
+
+@contextmanager
+def _raised_again() -> Iterator[None]:
+    """Raise a signal anew whose exception fell into a finaliser or a callback, where Python prints it and goes on."""
+    shown, timers = sys.unraisablehook, list[threading.Timer]()
+
+    def lost(found: Any) -> None:
+        if not isinstance(found.exc_value, Terminated | KeyboardInterrupt):
+            shown(found)
+            return
+        number = signal.SIGINT if isinstance(found.exc_value, KeyboardInterrupt) else _asked[-1]
+        # Not here: it would fall into this very call. What is not handled any more by then, is not raised.
+        timers.append(again := threading.Timer(AGAIN, _thread.interrupt_main, (number,)))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = lost
+    try:
+        yield
+    finally:
+        sys.unraisablehook = shown
+        for each in timers:
+            each.cancel()
 
 
 def heed() -> None:

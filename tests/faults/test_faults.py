@@ -357,6 +357,45 @@ def test_a_second_signal_loses_no_word_of_what_was_kept(
     assert (waiting / "calibration.jsonl").is_file()
 
 
+@pytest.mark.parametrize(("number", "raises"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_that_falls_into_a_finaliser_is_not_lost(
+    number: int, raises: type[BaseException], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Python prints what is raised there, and goes on."""
+
+    class Left:
+        def __del__(self) -> None:
+            if falls:
+                os.kill(os.getpid(), falls.pop())
+                time.sleep(0)
+
+    def works() -> None:
+        began = time.monotonic()
+        while time.monotonic() - began < 60:
+            Left()
+
+    falls = [number, number]
+    with heeding_terminate(), pytest.raises(raises):
+        works()
+    assert not falls
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_else_falls_into_a_finaliser_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    class Left:
+        def __del__(self) -> None:
+            raise RuntimeError("odd")
+
+    shown: list[str] = []
+    before, sys.unraisablehook = sys.unraisablehook, lambda found: shown.append(str(found.exc_value))
+    try:
+        with heeding_terminate():
+            Left()
+    finally:
+        sys.unraisablehook = before
+    assert shown == ["odd"]
+
+
 def test_what_is_to_be_ignored_is_ignored() -> None:
     """As of nohup: a terminal that is closed ends nothing."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
