@@ -17,6 +17,7 @@ from bsynth.planning import MMMPrior, RolloutPlan
 from bsynth.planning.plays import _tests, ahead, history_of, past_windows
 from bsynth.planning.power import Errors, Size
 from bsynth.planning.rehearsal import with_effect
+from bsynth.planning.rollout import _spread
 
 LINEAR: Link = bs.load_model("level").link
 
@@ -153,6 +154,17 @@ def test_periods_needed_are_the_shortest_that_see_it(plan: RolloutPlan) -> None:
     assert plan.weeks_needed(between) == 10
     assert plan.weeks_needed(plan.mde(5)) == 5
     assert plan.weeks_needed(plan.mde(10) / 2) is None
+
+
+@pytest.mark.parametrize(
+    ("mde", "largest", "last"),
+    [(0.1, np.inf, 0.2), (np.inf, np.inf, 3.0), (np.inf, 0.5, 0.475), (0.1, 0.15, 0.1425), (0.0, np.inf, 3.0)],
+)
+def test_a_curve_has_sizes_also_where_none_is_seen(mde: float, largest: float, last: float) -> None:
+    mdes = pd.DataFrame({"rule": ["placebo", "interval"], "mde": [0.7, mde]})
+    found = _spread(mdes, largest, unseen=3.0)
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(last, rel=0.06)
 
 
 @pytest.mark.parametrize("donors", [18, 19, 38, 39])

@@ -17,12 +17,9 @@ from bsynth.errors import PanelError, SolverError, some_of
 from bsynth.model.design import Design, make_design
 from bsynth.model.spec import ModelSpec
 from bsynth.panel import MIN_DONORS, Panel
+from bsynth.panel.copies import EXACT, first_alike, moving
 from bsynth.text.numbers import fixed
 
-EXACT = 1e-6
-"""Distance (RMS, in sd of the series) up to which two series are the same but for rounding."""
-CONSTANT = 1e-12
-"""Range of a series, in its size, up to which it is constant; as `Panel` has it."""
 NAMED = 1e-3
 """Least weight of a donor that is named."""
 
@@ -107,18 +104,9 @@ def copies(panel: Panel) -> tuple[tuple[Label, ...], ...]:
     >>> copies(Panel.from_wide(wide, treated="a", start=3))
     (('b', 'c'),)
     """
-    donors = panel.donor_matrix[: panel.n_pre]
-    near = EXACT * float(panel.treated_series[: panel.n_pre].std(ddof=1))
-    found, taken = [], np.zeros(panel.n_donors, dtype=bool)
-    for j in range(panel.n_donors):
-        if taken[j]:
-            continue
-        alike = _distances(donors, donors[:, j]) <= near
-        alike &= ~taken
-        taken |= alike
-        if alike.sum() > 1:
-            found.append(tuple(panel.donors[k] for k in np.flatnonzero(alike)))
-    return tuple(found)
+    first = first_alike(panel.donor_matrix[: panel.n_pre])
+    groups = (np.flatnonzero(first == j) for j in np.unique(first))
+    return tuple(tuple(panel.donors[k] for k in group) for group in groups if len(group) > 1)
 
 
 def facts(panel: Panel) -> tuple[str, ...]:
@@ -141,7 +129,7 @@ def facts(panel: Panel) -> tuple[str, ...]:
             f"The donors {_listed(group)} are copies of one series before {start}: their weights can stand in for "
             "each other, and they count as one."
         )
-    still = [d for d, range_ in zip(panel.donors, np.ptp(donors, axis=0), strict=True) if range_ <= near]
+    still = [d for d, moves in zip(panel.donors, moving(donors), strict=True) if not moves]
     if still:
         verb = "does" if len(still) == 1 else "do"
         said.append(f"{_listed(still)} {verb} not move before {start}: such donors hold a level and nothing else.")
@@ -154,7 +142,7 @@ def unit_lacks(panel: Panel, unit: Label, spec: ModelSpec | None) -> str | None:
         return f"fewer than {MIN_DONORS} donors would be left to match it"
     donors, at = panel.donor_matrix[: panel.n_pre], panel.donors.index(unit)
     series = donors[:, at]
-    if np.ptp(series) <= CONSTANT * np.abs(series).max():
+    if not moving(series[:, None])[0]:
         return f"it is constant before {show(panel.start)}"
     alike = _distances(donors, series) <= EXACT * float(series.std(ddof=1))
     alike[at] = False

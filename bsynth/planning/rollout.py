@@ -313,7 +313,8 @@ def plan_rollout(
         progress=progress,
     )  # fmt: skip
     mdes = mde_table(played, lasting, RULES, size, power)
-    sizes = sizes or _spread(mdes, min(size.largest(_base(history, duration)) for duration in lasting))
+    largest = min(size.largest(_base(history, duration)) for duration in lasting)
+    sizes = sizes or _spread(mdes, largest, 1.0 if chosen == "lift" else float(np.ptp(history.treated_series)))
     return RolloutPlan(
         panel=history,
         spec=spec,
@@ -378,9 +379,12 @@ def _effects(effects: Sequence[float], size: Size, history: Panel, durations: Se
     return sorted(listed)
 
 
-def _spread(mdes: pd.DataFrame, largest: float) -> list[float]:
-    """Sizes from nothing to twice the smallest effect of the shortest duration, as far as possible; two digits each."""
-    finite = mdes.loc[(mdes["rule"] == "interval") & np.isfinite(mdes["mde"]), "mde"]
+def _spread(mdes: pd.DataFrame, largest: float, unseen: float) -> list[float]:
+    """Sizes from nothing to twice the smallest effect of the shortest duration, as far as possible; two digits each.
+
+    Up to ``unseen`` where no duration sees any, and nothing bounds what can be.
+    """
+    finite = mdes.loc[(mdes["rule"] == "interval") & np.isfinite(mdes["mde"]) & (mdes["mde"] > 0), "mde"]
     most = min(2 * float(finite.iloc[0]) if len(finite) else np.inf, largest)
-    step = float(f"{most / (STEPS - 1):.1e}")
+    step = float(f"{(most if np.isfinite(most) else unseen) / (STEPS - 1):.1e}")
     return [k * step for k in range(STEPS) if k * step < largest]

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 import bsynth as bs
+from bsynth.bayesian.degenerate import copies, facts
 from bsynth.frequentist import PlaceboSpace
+from bsynth.panel.copies import first_alike
 from bsynth.plots import plot_placebo
 from bsynth.text.numbers import percents
 
@@ -55,6 +57,24 @@ def test_small_donors_beside_a_large_one_are_no_copies() -> None:
     wide = _wide()
     found = _placebo(wide.assign(**{name: 1e-6 * wide[name] for name in ("d1", "d2")}, d3=1e9 * wide["d3"]))
     assert found.idle == ()
+
+
+@pytest.mark.parametrize("level", [0.0, 1e6])
+def test_a_copy_that_differs_by_rounding_is_one_wherever_rounding_falls(level: float) -> None:
+    rng = np.random.default_rng(0)
+    series = level + rng.normal(size=(24, 200)) * rng.lognormal(sigma=3, size=200)
+    both = np.hstack([series, series * (1 + 1e-15 * rng.normal(size=series.shape))])
+    assert first_alike(both).tolist() == [*range(200), *range(200)]
+
+
+def test_small_donors_of_a_large_unit_are_no_copies() -> None:
+    """A fit counts them as it does placebos."""
+    wide = _wide() * ([1e9] + [1.0] * 7)
+    panel = bs.Panel.from_wide(wide, treated="T", start=18)
+    assert copies(panel) == ()
+    assert not any("do not move" in fact or "copies" in fact for fact in facts(panel))
+    again = bs.Panel.from_wide(wide.assign(again=wide["d2"]), treated="T", start=18)
+    assert copies(again) == (("again", "d2"),)
 
 
 def test_where_all_are_alike_the_test_stands_as_it_is() -> None:

@@ -35,6 +35,7 @@ from bsynth.frequentist.refit import (
     without_each,
 )
 from bsynth.panel import Panel
+from bsynth.panel.copies import first_alike, moving
 from bsynth.panel.given import require_panel
 from bsynth.panel.groups import LEAST, SHARE, cut_groups, group_size, separate
 from bsynth.text.labels import STATISTICS as TITLES
@@ -47,8 +48,6 @@ STANDARD = True
 
 POOLS: tuple[str, ...] = get_args(PlaceboPool.__value__)
 STATISTICS = ("mean_gap", "last_gap", "ratio")
-SAME = 1e-9
-"""Part of a donor's largest value up to which another's series is the same, and its own does not move."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -290,15 +289,9 @@ def _standing(panel: Panel) -> tuple[IntArray, BoolArray]:
 
     All stand for themselves where fewer than two series would be left, or none that moves.
     """
-    donors = panel.donor_matrix
-    grain = SAME * np.maximum(np.abs(donors).max(axis=0), np.finfo(float).tiny)
-    places: dict[bytes, int] = {}
-    # Of its own size, since a donor in millions would make all small ones alike.
-    alike = np.vstack([np.round(donors / grain) + 0.0, np.round(np.log(grain) / SAME)])
-    keys = [np.ascontiguousarray(series).tobytes() for series in alike.T]
-    first = np.array([places.setdefault(key, j) for j, key in enumerate(keys)])
-    moves = np.ptp(donors[: panel.n_pre], axis=0) > grain
-    if len(places) < 2 or not moves[np.unique(first)].any():
+    first, moves = first_alike(panel.donor_matrix), moving(panel.donor_matrix[: panel.n_pre])
+    places = np.unique(first)
+    if len(places) < 2 or not moves[places].any():
         return np.arange(panel.n_donors), np.ones(panel.n_donors, dtype=bool)
     return first, moves
 
