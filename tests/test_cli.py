@@ -2,8 +2,10 @@
 
 import gc
 import json
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -224,6 +226,21 @@ def test_a_process_leaves_with_the_code_of_its_command_and_all_of_its_words(
     assert done.returncode == code
     assert (done.stderr if code else done.stdout).endswith("\n")
     assert mark.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_after_the_last_word_changes_nothing(name: str) -> None:
+    """As where workers of a study take a while to end."""
+    start = "import sys, threading, time; threading.Thread(target=time.sleep, args=(100,)).start(); "
+    words = f"{start}sys.argv = ['bsynth', '--version']; from bsynth.__main__ import run; run()"
+    process = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "bsynth" in process.stdout.readline()
+    time.sleep(0.5)  # it waits for the thread now
+    process.send_signal(getattr(signal, name))
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")

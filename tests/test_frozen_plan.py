@@ -264,12 +264,32 @@ def test_a_plan_without_settings_is_read_and_followed(plan: Path) -> None:
     assert "or rows were counted otherwise, which this plan does not hold" in " ".join(_review(_panel(frame), plan))
 
 
-@pytest.mark.parametrize("settings", ["washout = 0", "agg = 1", "key = 'a'", "wash_out = 2"])
+@pytest.mark.parametrize("settings", ["washout = -1", "horizon = 0", "agg = 1", "key = 'a'", "wash_out = 2"])
 def test_settings_that_no_plan_holds_get_one_line(plan: Path, settings: str) -> None:
     plan.write_text(plan.read_text().replace("[settings]", f"[settings]\n{settings}"))
     with pytest.raises(bs.SpecError, match="cannot be followed") as refused:
         FrozenPlan.read(plan)
     assert "\n" not in str(refused.value)
+
+
+def test_nothing_that_is_left_out_is_what_a_plan_without_it_says(plan: Path) -> None:
+    plan.write_text(plan.read_text().replace("[settings]", "[settings]\nwashout = 0\nanticipation = 0"))
+    said = _review(_panel(_sales()), plan)
+    assert "was followed" in said[0]
+    assert "The anticipation is none. The washout is none." in said
+
+
+def test_a_rule_names_a_test_that_is_planned(history: pd.DataFrame) -> None:
+    panel = _panel(history, None)
+    assert "the placebo test rejects" in bs.freeze(panel, model="none", methods=["did", "placebo"]).rule
+    plan = bs.freeze(panel, model="none", methods=["sc", "did"])
+    assert plan.sentences()[-1] == "Rule: none, since neither a model nor the placebo test is planned."
+
+
+def test_another_estimand_is_none_that_is_followed(plan: Path) -> None:
+    plan.write_text(plan.read_text().replace('estimand = "average"', 'estimand = "total"'))
+    with pytest.raises(bs.SpecError, match="cannot be followed: estimand is 'total'; a plan's is 'average'"):
+        FrozenPlan.read(plan)
 
 
 def test_what_is_given_is_done_also_where_it_is_the_default(history: pd.DataFrame, plan: Path, tmp_path: Path) -> None:

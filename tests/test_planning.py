@@ -131,6 +131,25 @@ def test_a_share_of_rows_cannot_be_more_than_one() -> None:
         bs.plan_rollout(panel, effects=[2.0], kind="lift", durations=[4], progress=False)
 
 
+def test_rows_are_none_too_few() -> None:
+    panel, settings = _events("count", start=None), {"kind": "level", "progress": False}
+    with pytest.raises(bs.SpecError, match=r"effect is -1000.0, by which .* would become −.*; .* stay at 0 or above"):
+        bs.rehearse(panel, effect=-1000.0, duration=4, models=["none"], **settings)  # type: ignore[arg-type]
+    with pytest.raises(
+        bs.SpecError, match=r"an effect is -1000.0, by which .* would become −.*; .* stay at 0 or above"
+    ):
+        bs.plan_rollout(panel, effects=[-1000.0], durations=[4], **settings)  # type: ignore[arg-type]
+
+
+def test_an_effect_beyond_a_scale_is_no_fault_of_the_data() -> None:
+    settings = {"kind": "level", "duration": 4, "models": ["level"], "scale": "log", "progress": False}
+    with pytest.raises(bs.SpecError, match=r"effect is -150.0, by which .* would become −.*; it has to stay above 0"):
+        bs.rehearse(_panel(_wide()), effect=-150.0, **settings)  # type: ignore[arg-type]
+    below = _wide() - 100
+    with pytest.raises(bs.PanelError, match="takes the log of the outcome"):
+        bs.rehearse(_panel(below), effect=1.0, **settings)  # type: ignore[arg-type]
+
+
 def test_smallest_effect_is_near_that_of_the_simulated_noise(plan: RolloutPlan) -> None:
     # Independent noise of sd 1: difference in differences with 11 donors and 60 periods before.
     for duration in (5, 10):

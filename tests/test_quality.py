@@ -111,6 +111,46 @@ def test_a_date_that_is_odd_for_all_is_one_finding() -> None:
     assert row["weight"] == "warning"
 
 
+@pytest.mark.parametrize(
+    "days", [["2024-01-20", "2024-01-21"], ["2024-02-08", "2024-02-09"], ["2024-01-01", "2024-01-02"]]
+)
+def test_two_dates_that_are_odd_for_all_are_one_finding(days: list[str]) -> None:
+    wide = _wide()
+    wide.loc[days] -= 25
+    (row,) = _found(wide, "outliers").to_dict("records")
+    assert (row["unit"], row["time"], row["weight"]) == (None, days[0], "warning")
+    assert row["sentence"].startswith(f"From {days[0]} to {days[1]} many units are far off at once")
+
+
+def _daily(seed: int, closed: str) -> pd.DataFrame:
+    """Three months of shops that are closed on Sundays, as each other, by amounts or shares; or one alone."""
+    rng = np.random.default_rng(seed)
+    days = pd.date_range("2024-01-01", periods=84, freq="D")
+    wide = 50 + 0.3 * rng.normal(size=(84, 1)).cumsum(axis=0) + rng.normal(0, 0.5, (84, 8))
+    sundays = np.asarray(days.day_of_week == 6)
+    if closed == "growing":
+        wide = wide * np.linspace(1, 1.6, 84)[:, None] * ~sundays[:, None]
+    else:
+        wide[np.ix_(sundays, [2] if closed == "one" else range(8))] -= 20
+    return pd.DataFrame(wide, index=days, columns=list("ABCDEFGH"))
+
+
+@pytest.mark.parametrize("closed", ["all", "one", "growing"])
+def test_what_comes_back_every_week_is_not_odd(closed: str) -> None:
+    found = [bs.data_quality(_panel(_daily(seed, closed), "2024-03-04")).table for seed in range(10)]
+    assert sum(table["kind"].isin(["outliers", "level-shifts"]).sum() for table in found) <= 1
+
+
+def test_beside_a_week_what_is_odd_is_found() -> None:
+    wide = _daily(3, "all")
+    wide.loc["2024-02-14", "C"] += 15
+    wide.loc["2024-02-20"] -= 25
+    found = bs.data_quality(_panel(wide, "2024-03-04")).table
+    rows = found[found["kind"] == "outliers"]
+    assert rows["time"].tolist() == ["2024-02-20", "2024-02-14"]
+    assert (pd.isna(rows["unit"].iloc[0]), rows["unit"].iloc[1]) == (True, "C")
+
+
 def test_a_level_shift_is_found_at_its_date() -> None:
     wide = _wide()
     wide.loc["2024-01-22":, "D"] += 8

@@ -212,8 +212,18 @@ def test_moments_before_1970_and_partial_weeks_are_said() -> None:
     assert table.mean[:, 0].tolist() == [5, 7, 4]
     assert table.source.notes() == [
         "The first week, from 1969-12-22, holds 5 of its 7 days.",
-        "The last week, from 1970-01-05, holds 4 of its 7 days.",
     ]
+    assert table.ragged == ("The last week, from 1970-01-05, holds 4 of its 7 days.",)
+
+
+def test_of_the_last_week_is_spoken_where_it_is_used() -> None:
+    days = pd.date_range("2024-01-01", "2024-03-06", freq="D")
+    frame = pd.concat([pd.DataFrame({"shop": s, "at": days, "paid": np.arange(len(days)) % 5 + k}) for k, s in
+                       enumerate("abc")])  # fmt: skip
+    roles = {"unit": "shop", "time": "at", "outcome": "paid", "freq": "week", "treated": "a", "start": "2024-02-05"}
+    said = "The last week, from 2024-03-04, holds 3 of its 7 days."
+    assert said in bs.Panel.from_events(frame, **roles).notes()
+    assert said not in bs.Panel.from_events(frame, **roles, end="2024-02-26").notes()
 
 
 def test_a_ratio_of_sums_has_the_variance_of_the_delta_method() -> None:

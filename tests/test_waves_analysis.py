@@ -274,6 +274,7 @@ def test_what_cannot_be_had_is_named_and_costs_itself_alone() -> None:
         ({"models": ["none"], "methods": "none"}, SpecError, "nothing to do"),
         ({"models": ["waves", "default"]}, SpecError, "two models are called 'waves'"),
         ({"findings": ["nope"]}, SpecError, "unknown finding"),
+        ({"questions": {"estimand": "cumulative"}}, SpecError, "no one cumulative effect; ask for 'total'"),
     ],
 )
 def test_bad_requests_are_refused_before_anything_is_fitted(

@@ -37,6 +37,8 @@ from bsynth.text.numbers import count, percent
 SCHEMA = 2
 BEFORE_SETTINGS = 1
 """Of plans that do not hold the settings of rows and time."""
+AVERAGE = "average"
+"""The estimand of every plan: the mean effect over treated units and periods."""
 _LISTS = ("treated", "donors", "methods")
 LEVEL = 0.95
 """Of an analysis that names none, and that follows no plan."""
@@ -178,6 +180,9 @@ def _checked(name: str, value: Any) -> Any:
             raise SpecError(f"schema is {shown(value)}, and this version of bsynth reads {SCHEMA}; freeze another")
     elif name == "settings":
         check_settings(value)
+    elif name == "estimand":
+        if value != AVERAGE:
+            raise SpecError(f"estimand is {shown(value)}; a plan's is {AVERAGE!r}")
     elif name == "spec":
         check_kind(value, Mapping, name, "a table of the model's settings")
         if value:
@@ -291,6 +296,7 @@ def freeze(
     rule = f"an effect is claimed where the {percent(level)} {kind} interval of the average excludes zero"
     if spec is None:
         rule = f"an effect is claimed where the placebo test rejects at {percent(1 - level)}"
+        rule = rule if "placebo" in chosen else "none, since neither a model nor the placebo test is planned"
     plan = FrozenPlan(
         outcome=outcome_of(panel),
         unit=panel.source.unit,
@@ -301,7 +307,7 @@ def freeze(
         first=str(show(panel.times[0])),
         start=start_of(panel),
         end=until,
-        estimand="average",
+        estimand=AVERAGE,
         model="none" if spec is None else spec.name,
         spec={} if spec is None else without_none(spec.to_dict()),
         methods=chosen,

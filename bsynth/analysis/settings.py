@@ -52,7 +52,7 @@ def check_settings(settings: Any) -> Mapping[str, Any]:
     --------
     >>> check_settings({"washout": "two"})
     Traceback (most recent call last):
-    bsynth.errors.SpecError: washout is 'two'; give at least 1, the periods; whole numbers only
+    bsynth.errors.SpecError: washout is 'two'; give at least 0, the periods; whole numbers only
     """
     check_kind(settings, Mapping, "settings", "a table of settings")
     found: Mapping[str, Any] = settings
@@ -60,7 +60,7 @@ def check_settings(settings: Any) -> Mapping[str, Any]:
         if name not in DEFAULTS:
             raise SpecError(f"settings holds {name!r}; it can hold {some_of(DEFAULTS, len(DEFAULTS))}")
         if name in _PERIODS:
-            check_whole(value, name, 1, "the periods")
+            check_whole(value, name, 1 if DEFAULTS[name] is None else 0, "the periods")
         elif name not in _LISTS:
             check_kind(value, str, name, "a text")
         elif not isinstance(value, list) or not all(isinstance(each, str) for each in value):

@@ -272,7 +272,7 @@ def _carry_out(request: "AnalysisPlan | WavesPlan", out: Path, stage: Stages, *,
         with writing(out, "--out"):
             waiting.mkdir(parents=True, exist_ok=True)
         store = waiting / "calibration.jsonl"
-        goes_on(f"finished fits are in {waiting}, and the same command again goes on from them")
+        goes_on(f"finished fits are in {waiting}, and the same command again goes on from them", waiting)
         before = _made(out)
         try:
             with alone(waiting, "the folder of finished fits"):

@@ -32,9 +32,9 @@ SWEPT = 100_000
 draws as much as it makes, and takes a tenth of its time at Python's own 700."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 """What says how many threads linear algebra takes; each library reads its own, and all of them the first."""
-_goes_on: list[str] = []
-"""How the command that runs goes on after it is stopped, where it has said so: a second signal may end it when click
-has put its context away."""
+_goes_on: list[tuple[str, Path | None]] = []
+"""How the command that runs goes on after it is stopped, where it has said so, and from which file: a second signal may
+end it when click has put its context away."""
 _asked: list[int] = []
 """Signals that have asked it to end: an exception that a signal raises may be lost, or turn into another."""
 AGAIN = 0.02
@@ -158,9 +158,9 @@ def given_threads() -> dict[str, str]:
     return {name: os.environ[name] for name in THREADS if said and os.environ.get(name)}
 
 
-def goes_on(words: str) -> None:
-    """Say, from within a command, how it goes on after it is stopped."""
-    _goes_on[:] = [words]
+def goes_on(words: str, kept: Path | None = None) -> None:
+    """Say, from within a command, how it goes on after it is stopped; from ``kept``, if by then that is there."""
+    _goes_on[:] = [(words, kept)]
 
 
 class Group(click.Group):
@@ -264,7 +264,7 @@ def _named(ctx: click.Context) -> str:
 
 def _told(error: BaseException, command: click.Command | None) -> tuple[str, int] | None:
     """What is said of what ended a command, and its exit code; None of what is nobody's but bsynth's own fault."""
-    more = "".join(f"; {words}" for words in _goes_on)
+    more = "".join(f"; {words}" for words, kept in _goes_on if kept is None or kept.exists())
     # An engine that is stopped says nothing of the signal that did it, or speaks of a fault.
     by_key = isinstance(error, KeyboardInterrupt | click.Abort)
     if _asked or by_key or isinstance(error, Terminated):

@@ -62,7 +62,7 @@ def certify(
     from bsynth.calibration import certificate as certifying
 
     check_output(out, "--out", STORE, (JSON, UNITS), (FIGURES,))
-    goes_on(f"finished fits are in {out / STORE}, and the same command again goes on from them")
+    goes_on(f"finished fits are in {out / STORE}, and the same command again goes on from them", out / STORE)
     panel = request.resolved().read_one()
     began = time.perf_counter()
 

@@ -85,7 +85,7 @@ def power(
 
     stage = Stages(quiet=quiet)
     check_output(out, "--out", STORE, (JSON, CURVE), (FIGURES,))
-    goes_on(f"finished fits are in {out / STORE}, and the same command again goes on from them")
+    goes_on(f"finished fits are in {out / STORE}, and the same command again goes on from them", out / STORE)
     panel = request.resolved().read_one()
     stage(str(panel))
     stage("every unit plays the treated one in windows of the past (the first fit on a machine compiles)")

@@ -61,7 +61,7 @@ def study(
     check_output(out, "--out", SPEC, (MEASURES, STORE), (FIGURES,))
     if (out / STORE).is_file() and not resume:
         raise SpecError(f"--out {str(out)!r} has finished fits of a study; give --resume to go on, or a new folder")
-    goes_on(f"finished fits are in {out / STORE}, and the same command with --resume goes on from them")
+    goes_on(f"finished fits are in {out / STORE}, and the same command with --resume goes on from them", out / STORE)
     total = spec.seeds * len(spec.worlds) * len(spec.methods)
     stage(f"{spec.title}: {count(total, 'fit')}")
     chosen = backend or ("dask" if scheduler else "processes")

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bsynth._base.types import FloatArray
-from bsynth.bayesian.degenerate import copies
+from bsynth._base.types import FloatArray, Label
 from bsynth.bayesian.result import Fit
 from bsynth.bayesian.waves.result import WavesFit
 from bsynth.calibration import Calibration
@@ -16,7 +15,13 @@ from bsynth.effects import of_average
 from bsynth.errors import SpecError
 from bsynth.findings.law import Calibrated, Drawn, Law, law_of, lift_law, treated_units
 from bsynth.panel import Cells
+from bsynth.panel.copies import first_alike
 from bsynth.text.numbers import count
+
+NO_CUMULATIVE = (
+    "units that start at different times have no one cumulative effect; ask for 'total', the sum over units and "
+    "periods, or for 'average'"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,7 +137,7 @@ def _several(result: WavesFit | WavesCalibration) -> Subject:
         once=_once(fit.panel.cells),
         calibrated=isinstance(result, WavesCalibration),
         reason=result.reason,
-        behind=result.backing.independent if isinstance(result, WavesCalibration) else len(fit.weights_table()),
+        behind=result.backing.independent if isinstance(result, WavesCalibration) else _series_of(*fit.fits),
         misses=misses,
         swings=swings,
         largest=max(float(np.abs(treated).max()) for _, treated in series),
@@ -143,10 +148,7 @@ def _several(result: WavesFit | WavesCalibration) -> Subject:
 
 def _law_of_several(result: WavesFit | WavesCalibration, estimand: str) -> Law:
     if estimand == "cumulative":
-        raise SpecError(
-            "units that start at different times have no one cumulative effect; ask for 'total', the sum over units "
-            "and periods, or for 'average'"
-        )
+        raise SpecError(NO_CUMULATIVE)
     fit = result.fit if isinstance(result, WavesCalibration) else result
     draws, observed = fit.effect.mean(axis=-1).ravel(), float(fit.cells["observed"].mean())
     lift = of_average(draws, observed, len(fit.cells))["lift"]
@@ -159,11 +161,15 @@ def _law_of_several(result: WavesFit | WavesCalibration, estimand: str) -> Law:
     return lift_law(average, observed) if estimand == "lift" else average
 
 
-def _series_of(fit: Fit) -> int | None:
-    """Donors, copies of one series as one."""
-    if fit.panel is None:
-        return None
-    return fit.panel.n_donors - sum(len(group) - 1 for group in copies(fit.panel))
+def _series_of(*fits: Fit) -> int | None:
+    """Donors of one or more fits, copies of one series before a start as one."""
+    found: set[Label] = set()
+    for fit in fits:
+        if fit.panel is None:
+            return None
+        alone = np.unique(first_alike(fit.panel.donor_matrix[: fit.n_pre]))
+        found |= {fit.panel.donors[k] for k in alone.tolist()}
+    return len(found)
 
 
 def _once(cells: Cells | None) -> str:

@@ -315,6 +315,8 @@ class CellTable(Brief):
         Present when covariate columns were named.
     starts
         Position of each unit's first treated period, None where it has none, when a column said so.
+    ragged
+        What is to be said of the last period, as long as it is among them.
     """
 
     mean: FloatArray
@@ -326,6 +328,7 @@ class CellTable(Brief):
     clusters: Clusters | Resamples | None = None
     covariates: Covariates | None = None
     starts: Mapping[Label, int | None] | None = None
+    ragged: tuple[str, ...] = ()
 
     def take(self, periods: int, units: Sequence[Label]) -> "CellTable":
         """The first ``periods`` rows of some units, in their order."""
@@ -338,6 +341,7 @@ class CellTable(Brief):
             cells=None if self.cells is None else self.cells.take(rows, columns),
             clusters=None if self.clusters is None else self.clusters.take(rows, columns),
             covariates=None if self.covariates is None else self.covariates.take(rows, columns),
+            ragged=self.ragged if periods >= len(self.times) else (),
         )
 
 

@@ -39,12 +39,13 @@ class Begun:
 
 @dataclass(frozen=True)
 class Clock:
-    """How a number that an engine counted is a period, and what is to be said of it."""
+    """How a number that an engine counted is a period, and what is to be said of it; ``ragged`` is of the last one."""
 
     freq: str
     week_start: int = 0
     zone: str = ""
     said: tuple[str, ...] = ()
+    ragged: tuple[str, ...] = ()
 
     @property
     def step(self) -> int:
@@ -85,21 +86,21 @@ class Clock:
             inside[at] = moment.tz_localize(None) != found.iloc[at]
         return Begun(found, inside)
 
-    def partial(self, first: float, last: float) -> tuple[str, ...]:
-        """Sentences on a first or last period whose days are not all within the data: days since 1970."""
+    def partial(self, first: float, last: float) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What is to be said of the first and the last period where not all days are in the data: days since 1970."""
         if self.freq == "day":
-            return ()
+            return (), ()
         ends = pd.Series([int(first), int(last)])
         begins = self.stamps((ends + self.shift) // self.step)
         code = _CODES.get(self.freq)
-        found = []
+        found: list[tuple[str, ...]] = []
         for which, day, begin in zip(("first", "last"), ends, begins, strict=True):
             following = begin + pd.Timedelta(days=7) if code is None else (begin.to_period(code) + 1).start_time
             place, whole = day - (begin - pd.Timestamp(0)).days, (following - begin).days
             held = whole - place if which == "first" else place + 1
-            if held < whole:
-                found.append(f"The {which} {self.freq}, from {show(begin)}, holds {held} of its {count(whole, 'day')}.")
-        return tuple(found)
+            words = f"The {which} {self.freq}, from {show(begin)}, holds {held} of its {count(whole, 'day')}."
+            found.append((words,) if held < whole else ())
+        return found[0], found[1]
 
 
 def _moment(label: Any, date_format: str | None) -> pd.Timestamp | None:
@@ -138,7 +139,8 @@ def by_clock(
     local = table[MOMENT] + _stepwise(table[MOMENT], offsets, unit) + clock.shift * DAY * unit
     table = table.mutate(time=(local / (clock.step * DAY * unit)).floor().cast("int64"))
     days = ((end + offset) // DAY for end, offset in ((first, offsets[0][1]), (last, offsets[-1][1])))
-    return table, replace(clock, said=(*said, *clock.partial(*days)))
+    first_words, last_words = clock.partial(*days)
+    return table, replace(clock, said=(*said, *first_words), ragged=last_words)
 
 
 def _moments(

@@ -1,7 +1,8 @@
 """Runs of a few periods in which a series leaves its neighbours: two within it, or up to three at an end.
 
 A single period within a series has neighbours on both sides, which `bsynth.panel.quality` asks at once. At an end there
-are neighbours on one side only, and the run may as well be a level that goes on: that is for the reader to tell.
+are neighbours on one side only, and the run may as well be a level that goes on: that is for the reader to tell. What
+comes back with the day of the week or the month is no such run: it is taken out before (`unseasoned`).
 """
 
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
-from bsynth._base.types import FloatArray
+from bsynth._base.types import FloatArray, IntArray
 
 FAR = 6.0
 """Robust standard deviations from which a value, or a step, is odd: a normal one gets there once in 500 million."""
@@ -22,6 +24,8 @@ LEVEL = 3
 """Periods beside a run at an end whose median is the level that it left."""
 LEAST = 10
 """Periods below which the level of a series says too little of its end."""
+SEEN = 4
+"""Times that each phase of a cycle must be seen before it is known what comes back in it."""
 MAD = 1.4826
 """Times the median absolute deviation is the standard deviation of a normal law."""
 
@@ -47,6 +51,36 @@ def spread(values: FloatArray) -> FloatArray:
     plain = np.nanstd(values, axis=0)
     found = np.where(found > 1e-9 * plain, found, plain)
     return np.asarray(np.where(found > 0, found, 1.0))
+
+
+def unseasoned(series: FloatArray, phase: IntArray) -> FloatArray:
+    """Series (T, N) less what comes back in each phase (T,) of a cycle; as they are where phases are too seldom seen.
+
+    The level is the running median of a whole cycle, in which each phase is once. What is nowhere below zero departs
+    from it by a share, as a shop does that is closed on Sundays; else by an amount. NaN stays.
+
+    Examples
+    --------
+    >>> week = np.arange(42) % 7
+    >>> unseasoned(np.where(week == 6, 0.0, 5.0 + np.arange(42) / 7)[:, None], week)[20:22, 0].round(1).tolist()
+    [7.7, 8.0]
+    """
+    cycle = int(phase.max()) + 1
+    if cycle < 2 or len(series) < cycle or np.bincount(phase, minlength=cycle).min() < SEEN:
+        return series
+    middle = np.median(np.lib.stride_tricks.sliding_window_view(series, cycle, axis=0), axis=-1)
+    before = (cycle - 1) // 2
+    level = np.pad(middle, ((before, cycle - 1 - before), (0, 0)), mode="edge")
+    shares = (np.nan_to_num(series) >= 0).all(axis=0) & (np.nan_to_num(level, nan=1.0) > 0).all(axis=0)
+    away = (series - level) / np.where(shares, level, 1.0)
+    profile = np.zeros((cycle, series.shape[1]))
+    for p in range(cycle):
+        part = away[phase == p]
+        seldom = np.isfinite(part).sum(axis=0) < SEEN
+        profile[p] = np.nanmedian(np.where(seldom, 0.0, part), axis=0)
+    # Half a cycle before what is left out the level is the last that is known.
+    level = pd.DataFrame(level).ffill().fillna(0.0).to_numpy()
+    return np.asarray(series - profile[phase] * np.where(shares, level, 1.0))
 
 
 def pairs(own: FloatArray) -> Iterator[Run]:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 from bsynth._base.plain import show
-from bsynth._base.types import FloatArray, Label, Status
+from bsynth._base.types import FloatArray, IntArray, Label, Status
 from bsynth.errors import some_of
 from bsynth.panel.given import require_panel
-from bsynth.panel.outliers import FAR, NEAR, Run, ends, pairs, spread
+from bsynth.panel.outliers import FAR, NEAR, Run, ends, pairs, spread, unseasoned
 from bsynth.panel.panel import Panel
 from bsynth.text.numbers import count, fixed, number, percent
 from bsynth.text.result import Result
@@ -192,11 +192,21 @@ def _alone(panel: Panel) -> tuple[FloatArray, FloatArray]:
     """
     y = panel.outcome.copy()
     y[panel.n_pre :, : panel.n_treated] = np.nan
+    if (phase := _phase(panel)) is not None:
+        y = unseasoned(y, phase)
     z = (y - np.nanmedian(y, axis=0)) / spread(np.diff(y, axis=0))
     common = np.nanmedian(z, axis=1)
     own = z - common[:, None]
     # Of its steps, which a level that shifts does not widen; independent noise has √2 times its own.
     return np.sqrt(2) * (own - np.nanmedian(own, axis=0)) / spread(np.diff(own, axis=0)), common
+
+
+def _phase(panel: Panel) -> IntArray | None:
+    """(T,) where in its week or year each period is; None where its calendar has no such cycle."""
+    cycle = {"day": "day_of_week", "business day": "day_of_week", "month": "month", "quarter": "quarter"}
+    if not isinstance(panel.times, pd.DatetimeIndex) or (name := cycle.get(panel.frequency)) is None:
+        return None
+    return np.unique(getattr(panel.times, name), return_inverse=True)[1]
 
 
 def _odd(panel: Panel) -> Iterator[Remark]:
@@ -211,24 +221,28 @@ def _odd(panel: Panel) -> Iterator[Remark]:
     together = common[1:-1] - 0.5 * (common[:-2] + common[2:])
     together = together / spread(together[:, None])[0]
     shared |= np.abs(together) > FAR
-    # Of an end that is far off the date beside it is not: it only has that neighbour.
-    whole = {run.first: run.size for run in ends(common[:, None], 1)}
-    shared[[0] * (0 in whole) + [-1] * (len(own) - 1 in whole)] = False
+    # Beside an end that is far off, or two dates that are, stand others that only have these for neighbours.
+    whole = {(run.first, run.last): run.size for run in [*ends(common[:, None]), *pairs(common[:, None])]}
+    taken = np.zeros(len(shared), dtype=bool)
+    for first, last in whole:
+        taken[max(first - 2, 0) : last + 1] = True
+    shared &= ~taken
     strength = np.concatenate([[0.0], np.maximum(np.abs(together), 1.0) * (outlying.mean(axis=1) + 1), [0.0]])
     for t in map(int, np.flatnonzero(shared & (strength[1:-1] >= np.maximum(strength[:-2], strength[2:])))):
         time = panel.times[t + 1]
         said = f"At {show(time)} many units are far off at once: a holiday, an outage or a change of measurement?"
         yield Remark("outliers", "warning", said, None, time, float(together[t]))
-    for t, k in np.argwhere(outlying & calm & ~shared[:, None]):
+    for t, k in np.argwhere(outlying & calm & ~(shared | taken)[:, None]):
         yield _far_off(panel, Run(int(k), int(t) + 1, int(t) + 1, float(steps[t, k])))
     yield from _runs(panel, own, whole, set((np.flatnonzero(shared) + 1).tolist()))
     yield from _shifts(panel, own)
 
 
-def _runs(panel: Panel, own: FloatArray, whole: dict[int, float], known: set[int]) -> Iterator[Remark]:
+def _runs(panel: Panel, own: FloatArray, whole: dict[tuple[int, int], float], known: set[int]) -> Iterator[Remark]:
     """Two periods far off, and those at an end of a series.
 
-    ``whole`` has the ends at which all units are, with their size; ``known`` are other dates that are odd for many.
+    ``whole`` has those, first and last, at which all units are, with their size; ``known`` are other dates that are odd
+    for many.
     """
     treated, before = panel.n_treated, panel.n_pre
     found = [
@@ -237,7 +251,7 @@ def _runs(panel: Panel, own: FloatArray, whole: dict[int, float], known: set[int
     ]  # fmt: skip
     many = Counter((run.first, run.last) for run in found)
     shared = {at: float("nan") for at, units in many.items() if units >= max(2, SHARED * len(panel.units))}
-    shared |= {(at, at): size for at, size in whole.items()}
+    shared |= whole
     for (first, last), size in sorted(shared.items()):
         if not known & {first, last}:
             when = _when(panel, first, last)

@@ -207,7 +207,8 @@ def _table(opened: Opened, columns: Mapping[str, str], grid: Grid, rows: Rows) -
         # No row at all is a sum of zero; rows without an outcome are not.
         mean = np.where((cells.n == 0) & (grid.rows > 0), np.nan, mean)
     calendar = Calendar.of(grid.times, grid.spelling)
-    table = CellTable(mean, grid.units, grid.times, source, calendar, covariates=further)
+    ragged = () if opened.clock is None else opened.clock.ragged
+    table = CellTable(mean, grid.units, grid.times, source, calendar, covariates=further, ragged=ragged)
     if not {"start", "treatment"} & columns.keys():
         return table
     starts, said = read_starts(opened, columns, grid, calendar)

@@ -19,6 +19,7 @@ from bsynth._base.types import FloatArray
 from bsynth.calibration.certificate.summary import share_interval
 from bsynth.errors import SpecError
 from bsynth.model.link import Link
+from bsynth.panel import Panel
 from bsynth.planning.plays import Played
 from bsynth.text.numbers import numbers
 
@@ -65,12 +66,12 @@ def ramp_share(duration: int, ramp: int) -> float:
 class Size:
     """How effects are given: as lifts of the untreated outcome, or in its units, and how they grow.
 
-    ``share`` says that outcomes are shares of rows, from 0 to 1 on any scale of the model.
+    ``least`` and ``most`` are what outcomes can be on any scale of the model (`bounds_of`).
 
     Examples
     --------
     >>> from bsynth.model.link import IDENTITY
-    >>> size = Size("lift", 0, IDENTITY, share=True)
+    >>> size = Size("lift", 0, IDENTITY, least=0.0, most=1.0)
     >>> size.possible(0.5, 0.6), size.possible(0.7, 0.6), round(size.largest(0.6), 3)
     (True, False, 0.667)
     """
@@ -78,15 +79,15 @@ class Size:
     kind: Literal["lift", "level"]
     ramp: int
     link: Link
-    share: bool = False
+    least: float = -np.inf
+    most: float = np.inf
 
     def possible(self, effect: float, base: float) -> bool:
         """Whether an outcome of ``base`` can have that effect in full."""
         if self.kind == "lift" and effect <= -1:
             return False
         reached = self.reached(effect, base)
-        inside = not self.share or 0 <= reached <= 1
-        return inside and self.link.lower < reached < self.link.upper
+        return self.least <= reached <= self.most and self.link.lower < reached < self.link.upper
 
     def reached(self, effect: float, base: float) -> float:
         """What an outcome of ``base`` becomes with that effect in full."""
@@ -94,7 +95,7 @@ class Size:
 
     def largest(self, base: float) -> float:
         """Up to which size effects are possible; infinity where no bound is known."""
-        most = min(self.link.upper, 1.0 if self.share else np.inf) - base
+        most = min(self.link.upper, self.most) - base
         return float(most / abs(base) if self.kind == "lift" else most)
 
     def _full(self, effect: FloatArray | float, base: FloatArray | float) -> Any:
@@ -119,6 +120,13 @@ class Size:
         return full / abs(base) if base else np.inf
 
 
+def bounds_of(panel: Panel) -> tuple[float, float]:
+    """The least and the most that an outcome of a panel can be: a share of rows, or a count of them."""
+    if panel.cells is None:
+        return -np.inf, np.inf
+    return (0.0, 1.0) if panel.cells.binary else (0.0 if panel.cells.agg == "count" else -np.inf, np.inf)
+
+
 def refuse_impossible(size: Size, effect: float, base: float, what: str) -> None:
     """Raise `SpecError` for an effect, called ``what``, that an outcome of ``base`` cannot have.
 
@@ -132,8 +140,8 @@ def refuse_impossible(size: Size, effect: float, base: float, what: str) -> None
     if size.kind == "lift" and effect <= -1:
         raise SpecError(f"{what} is {effect} and kind is 'lift'; give a share above -1, such as -0.05 for -5%")
     if not size.possible(effect, base):
-        share = size.share or np.isfinite(size.link.upper)
-        stay = "between 0 and 1" if share else "above 0"
+        above = "at 0 or above" if size.link.is_linear else "above 0"
+        stay = "between 0 and 1" if np.isfinite(min(size.most, size.link.upper)) else above
         before, after = numbers(base, size.reached(effect, base))
         raise SpecError(
             f"{what} is {effect}, by which an outcome of {before} would become {after}; it has to stay {stay}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from bsynth._base.request import check_flags, check_number, check_whole, hinted
 from bsynth._base.types import Status
 from bsynth.analysis import Analysis, plan_analysis, run_analysis
 from bsynth.engines.sampling import Sampling
+from bsynth.errors import PanelError
 from bsynth.model.catalogue import DEFAULT
 from bsynth.model.link import IDENTITY
 from bsynth.model.spec import ModelSpec
@@ -20,7 +22,7 @@ from bsynth.panel import Panel
 from bsynth.panel.given import require_panel
 from bsynth.pieces import check_store
 from bsynth.planning.plays import history_of, past_windows
-from bsynth.planning.power import Size, check_ramp, refuse_impossible
+from bsynth.planning.power import Size, bounds_of, check_ramp, refuse_impossible
 from bsynth.planning.rollout import kind_of
 from bsynth.text.labels import interval_words
 from bsynth.text.marks import mark
@@ -193,24 +195,32 @@ def rehearse(
     ramp = check_ramp(ramp, lasting)
     window = past_windows(history, lasting, 1)[0]
     chosen = kind_of(kind, history)
-    share = window.cells is not None and window.cells.binary
-    for base in _bases(window):
-        refuse_impossible(Size(chosen, ramp, IDENTITY, share=share), size, base, "effect")
-    treated = with_effect(window, size, chosen, ramp)
-    truth = float(treated.treated_series[window.n_pre :].mean() - window.treated_series[window.n_pre :].mean())
-    request = plan_analysis(
-        treated, models=models, scale=scale, methods=methods, findings="none", calibrated=calibrated, level=level,
+    planned = partial(
+        plan_analysis, models=models, scale=scale, methods=methods, findings="none", calibrated=calibrated, level=level,
         draws=draws, seed=seed, sampling=sampling,
     )  # fmt: skip
+    _refuse(window, Size(chosen, ramp, IDENTITY, *bounds_of(window)), size)
+    treated = with_effect(window, size, chosen, ramp)
+    truth = float(treated.treated_series[window.n_pre :].mean() - window.treated_series[window.n_pre :].mean())
+    try:
+        request = planned(treated)
+    except PanelError:
+        # What the effect made of the outcome is no fault of the data.
+        for each in planned(window).fits:
+            _refuse(window, Size(chosen, ramp, each.spec.link, *bounds_of(window)), size)
+        raise
     return Rehearsal(run_analysis(request, truth=truth, progress=progress, store=store), size, chosen, ramp)
 
 
-def _bases(window: Panel) -> list[float]:
-    """Of each treated unit the outcome of the window's rows, or periods, on which an effect comes."""
+def _refuse(window: Panel, size: Size, effect: float) -> None:
+    """Refuse an effect that is none of what some treated unit's outcome in the window can be, or become."""
     after = (slice(window.n_pre, None), slice(0, window.n_treated))
     if window.cells is not None and window.cells.binary:
-        return list(window.cells.total[after].sum(axis=0) / np.maximum(window.cells.n[after].sum(axis=0), 1.0))
-    return list(window.outcome[after].mean(axis=0))
+        bases = window.cells.total[after].sum(axis=0) / np.maximum(window.cells.n[after].sum(axis=0), 1.0)
+    else:
+        bases = (np.min if effect < 0 else np.max)(window.outcome[after], axis=0)
+    for base in map(float, bases):
+        refuse_impossible(size, effect, base, "effect")
 
 
 def with_effect(panel: Panel, effect: float, kind: str, ramp: int = 0) -> Panel:

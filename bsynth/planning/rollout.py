@@ -29,6 +29,7 @@ from bsynth.planning.power import (
     Errors,
     Rule,
     Size,
+    bounds_of,
     check_ramp,
     errors_of,
     mde_table,
@@ -362,7 +363,7 @@ def kind_of(kind: str | None, history: Panel) -> Literal["lift", "level"]:
 
 def size_of(history: Panel, kind: Literal["lift", "level"], ramp: int, spec: ModelSpec) -> Size:
     """How effects on a panel are given to a model of it."""
-    return Size(kind, ramp, spec.link, share=history.cells is not None and history.cells.binary)
+    return Size(kind, ramp, spec.link, *bounds_of(history))
 
 
 def _base(history: Panel, duration: int) -> float:

@@ -3,8 +3,10 @@
 import json
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bsynth as bs
@@ -12,6 +14,7 @@ from bsynth.bayesian.result import Fit
 from bsynth.calibration import Calibration, Lesson, learn_inflation
 from bsynth.errors import FitError, SpecError
 from bsynth.findings import Decision, decide
+from bsynth.findings.subject import _series_of
 from bsynth.model.spec import ModelSpec
 
 
@@ -331,3 +334,14 @@ def test_with_few_donors_the_models_own_chance_is_not_spoken(fit: Fit) -> None:
     few = replace(found, backing=2)
     assert "P(average effect > 0) is not known" in few.sentences()[0]
     assert "is not known" not in replace(found, interval="calibrated").sentences()[0]
+
+
+def test_copies_of_a_donor_stand_behind_a_decision_once() -> None:
+    """Of units that start together and of those that do not."""
+    rng = np.random.default_rng(2)
+    wide = pd.DataFrame(rng.normal(size=(20, 6)), columns=list("abcdef"))
+    panel = bs.Panel.from_wide(wide.assign(**{f"again {k}": wide["c"] for k in range(5)}), start={"a": 12, "b": 15})
+    fits = [SimpleNamespace(panel=(own := panel.unit_panel(unit)), n_pre=own.n_pre) for unit in "ab"]
+    assert fits[0].panel.n_donors == 9
+    assert _series_of(*fits) == _series_of(fits[0]) == 4
+    assert _series_of(fits[0], SimpleNamespace(panel=None, n_pre=3)) is None

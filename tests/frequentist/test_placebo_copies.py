@@ -77,9 +77,17 @@ def test_small_donors_of_a_large_unit_are_no_copies() -> None:
     assert copies(again) == (("again", "d2"),)
 
 
-def test_where_all_are_alike_the_test_stands_as_it_is() -> None:
-    wide = _wide(donors=1)
-    assert _placebo(wide.assign(again=wide["d0"])).idle == ()
+@pytest.mark.parametrize("estimator", ["sc", "did", "sdid"])
+@pytest.mark.parametrize(("wide", "placebos"), [({}, 1), ({"d0": 5.0}, 0)])
+def test_where_all_are_alike_one_or_none_counts(wide: dict[str, float], placebos: int, estimator: str) -> None:
+    alone = _wide(donors=1).assign(**wide)
+    found = _placebo(alone.assign(again=alone["d0"], more=alone["d0"]), estimator)
+    assert int(found.ranks.loc["mean_gap", "placebos"]) == placebos
+    assert float(found.ranks.loc["mean_gap", "p"]) >= found.p_min == 1 / (1 + placebos)
+    assert np.isinf(found.radius(0.9))
+    assert len(found.idle) == 3 - placebos
+    assert any("no placebos of their own" in note for note in found.notes())
+    assert np.isfinite(found.plot().get_figure().get_figwidth())
 
 
 def test_a_narrow_lift_keeps_its_width() -> None:

@@ -13,6 +13,7 @@ from bsynth.bayesian.waves.run import MODEL
 from bsynth.calibration.waves import LEAST as LEAST_UNITS
 from bsynth.engines.sampling import Sampling, resolve
 from bsynth.errors import PanelError, SpecError
+from bsynth.findings.subject import NO_CUMULATIVE
 from bsynth.frequentist.inference import INFERENCES
 from bsynth.frequentist.staggered import multisynth
 from bsynth.model.catalogue import DEFAULT
@@ -127,6 +128,8 @@ def plan_waves(
     besides, lacking = _findings(findings, questions, posterior=bool(wanted))
     if besides:
         check_questions(questions or {}, calibrated=calibrated and not few)
+        if (questions or {}).get("estimand") == "cumulative":
+            raise SpecError(NO_CUMULATIVE)
     unavailable |= lacking
     placebo = PLACEBO in chosen and bool(estimators)
     short = panel.n_treated + 2 - len(panel.never_treated)

@@ -17,7 +17,7 @@ import xarray as xr
 
 from bsynth._base.plain import records, show
 from bsynth._base.request import MOST, check_flags, check_level, check_number, check_seed, check_whole
-from bsynth._base.types import BoolArray, FloatArray, IntArray, Label, PlaceboPool
+from bsynth._base.types import FloatArray, Label, PlaceboPool
 from bsynth.effects import at_least, lift_notes
 from bsynth.errors import SpecError, nearest, some_of
 from bsynth.frequentist.estimate import Estimate
@@ -152,8 +152,9 @@ class PlaceboSpace(Inference):
             )
         if math.isinf(self.radius(level)):
             notes.append(
-                f"With {count(kept, 'placebo')} p cannot fall below 1/{kept + 1}, so the {percent(level)} interval is "
-                "unbounded: no effect can be rejected at this level."
+                f"With {count(kept, 'placebo') if kept else 'no placebo'} p cannot fall below "
+                f"{f'1/{kept + 1}' if kept else '1'}, so the {percent(level)} interval is unbounded: no effect can be "
+                "rejected at this level."
             )
         if self.idle:
             they = "is no placebo of its own" if len(self.idle) == 1 else "are no placebos of their own"
@@ -171,6 +172,8 @@ class PlaceboSpace(Inference):
         row = self.ranks.to_dict("index")["mean_gap"]
         pools = "without" if self.pool == "exclude" else "with"
         many = int(row["placebos"])
+        if not many:
+            return "Placebo in space: no donor counts as a placebo, so it can tell nothing and p is 1."
         who = count(many, "group of donors", "groups of donors") if self.members else count(many, "donor")
         return (
             f"Placebo in space: {int(row['rank']) - 1} of {who}, given the treatment "
@@ -249,8 +252,13 @@ def placebo_space(
     names: Sequence[Label] = panel.donors
     if members:
         names = [f"group {k} ({', '.join(str(show(m)) for m in each)})" for k, each in enumerate(members, start=1)]
-    first, moves = (np.arange(len(names)), np.ones(len(names), dtype=bool)) if members else _standing(panel)
-    # A copy would be fitted by its twin without error: what is one series plays the treated one once, alone.
+    alone, counted = np.arange(len(names)), np.ones(len(names), dtype=bool)
+    first = alone if members else first_alike(panel.donor_matrix)
+    if not members:
+        counted = moving(panel.donor_matrix[: panel.n_pre]) & (first == alone)
+    # A copy would be fitted by its twin without error: what is one series plays the treated one once, alone. Where all
+    # are one, it has nothing but its twins to be fitted by.
+    first = first if len(np.unique(first)) > 1 else alone
     separate_ones = np.unique(first)
     twins = [name for k, name in enumerate(names) if first[k] != k]
     own = panel.without(twins) if twins else panel
@@ -270,7 +278,6 @@ def placebo_space(
     table = gap_statistics(gaps, panel.n_pre)
     table.insert(0, "unit", list(names))
     limit = np.inf if max_pre_mspe is None else max_pre_mspe * estimate.pre_rmspe**2
-    counted = moves & (first == np.arange(len(names)))
     table["kept"] = (table["pre_rmspe"] ** 2 <= limit) & counted
     return PlaceboSpace(
         estimate=estimate,
@@ -282,18 +289,6 @@ def placebo_space(
         members=members,
         idle=tuple(name for name, use in zip(names, counted, strict=True) if not use),
     )
-
-
-def _standing(panel: Panel) -> tuple[IntArray, BoolArray]:
-    """Of each donor (J,) the place of the first with the same series, and whether it moves before the start.
-
-    All stand for themselves where fewer than two series would be left, or none that moves.
-    """
-    first, moves = first_alike(panel.donor_matrix), moving(panel.donor_matrix[: panel.n_pre])
-    places = np.unique(first)
-    if len(places) < 2 or not moves[places].any():
-        return np.arange(panel.n_donors), np.ones(panel.n_donors, dtype=bool)
-    return first, moves
 
 
 def check(panel: Panel) -> None:
