@@ -8,6 +8,7 @@ import sys
 import threading
 
 from bsynth.cli import main
+from bsynth.cli.base import ENDING
 
 STOPPED = 128
 """From which on an exit code is that of a signal."""
@@ -15,7 +16,6 @@ UNFLUSHED = 120
 """Exit code of Python itself where its last words could not be written."""
 PATIENCE = 5.0
 """Seconds for which what a command has begun may take to end."""
-ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 def run() -> None:
@@ -23,17 +23,15 @@ def run() -> None:
 
     When all is said and written, Python takes a process apart object by object, which lasts a second after a run.
     """
-    code = 0
+    code, here = 0, threading.main_thread()
     try:
-        main()
+        main(deaf=True)
     except SystemExit as done:
         code = int(done.code or 0)
-    # Whatever comes now, comes after the command: its last word is said.
-    for each in ENDING:
-        signal.signal(each, signal.SIG_IGN if code >= STOPPED else lambda *_: os._exit(code))
-    if code >= STOPPED:
-        _end_workers(code)
-    elif any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+    _end_workers(code)
+    if code < STOPPED and any(not thread.daemon and thread is not here for thread in threading.enumerate()):
+        for each in (signal.SIGINT, *ENDING):
+            signal.signal(each, lambda *_: os._exit(code))
         sys.exit(code)
     atexit._run_exitfuncs()
     try:
@@ -46,16 +44,20 @@ def run() -> None:
 
 
 def _end_workers(code: int) -> None:
-    """End workers, which tell otherwise, each in a traceback, of what they no longer find; leave where they stay."""
+    """End workers of many fits, with what they share, of which somebody else would speak as leaked; or leave without.
+
+    Those that were beginning when a signal came tell otherwise, each in a traceback, of what they no longer find.
+    """
+    pool = getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None)
     late = threading.Timer(PATIENCE, os._exit, (code,))
     late.daemon = True
     late.start()
-    pool = getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None)
     if pool is not None:
-        # With what it shares, of which somebody else speaks as leaked.
-        pool.shutdown(wait=True, kill_workers=True)
-    for worker in multiprocessing.active_children():
-        worker.terminate()
+        getattr(pool, "terminate", pool.shutdown)(kill_workers=True)
+    if code >= STOPPED:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+    late.cancel()
 
 
 if __name__ == "__main__":

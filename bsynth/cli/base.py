@@ -98,8 +98,11 @@ def without_backend() -> Iterator[None]:
 
 
 @contextmanager
-def heeding_terminate() -> Iterator[None]:
-    """Have SIGTERM and SIGHUP end a command as Ctrl-C does: what it holds is put away, and it says so."""
+def heeding_terminate(*, deaf: bool = False) -> Iterator[None]:
+    """Have SIGTERM and SIGHUP end a command as Ctrl-C does: what it holds is put away, and it says so.
+
+    ``deaf`` has the process ignore them and Ctrl-C from then on: its last word is said, and it is about to leave.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -118,7 +121,9 @@ def heeding_terminate() -> Iterator[None]:
             yield
     finally:
         for each, handler in heeded.items():
-            signal.signal(each, handler)
+            signal.signal(each, signal.SIG_IGN if deaf else handler)
+        if deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         _asked.clear()
 
 
@@ -199,13 +204,16 @@ class Group(click.Group):
             ctx.fail(f"there is no command {name!r}{nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """Run the command line and leave with its exit code; no traceback reaches whoever called it."""
+    def main(self, *args: Any, standalone_mode: bool = True, deaf: bool = False, **extra: Any) -> Any:
+        """Run the command line and leave with its exit code; no traceback reaches whoever called it.
+
+        ``deaf`` says that nothing comes after it (`heeding_terminate`).
+        """
         run: Any = super().main
         _goes_on.clear()
         if not standalone_mode:
             return run(*args, standalone_mode=False, **extra)
-        with heeding_terminate():
+        with heeding_terminate(deaf=deaf):
             try:
                 code = run(*args, standalone_mode=False, **extra)
             except click.exceptions.NoArgsIsHelpError as error:
@@ -215,7 +223,7 @@ class Group(click.Group):
                 click.echo(f"bsynth: {_usage(error)}", err=True)
                 code = BAD_INPUT
             # Whatever it is, whoever runs a night's job is told in one line.
-            except (Exception, Terminated) as error:  # noqa: BLE001
+            except (Exception, Terminated, KeyboardInterrupt) as error:  # noqa: BLE001
                 words, code = _told(error, None) or (_broken(error), BROKEN)
                 click.echo(f"bsynth: {words}", err=True)
         sys.exit(code if isinstance(code, int) else DONE)
