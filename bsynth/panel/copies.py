@@ -30,8 +30,10 @@ def first_alike(series: FloatArray) -> IntArray:
     --------
     >>> first_alike(np.array([[0.0, 5.0, 0.1, 5.0], [1.0, 7.0, 1.0, 7.0], [3.0, 6.0, 3.0, 6.0 + 1e-12]]))
     array([0, 1, 2, 1])
+    >>> first_alike(np.array([[2.0, 2.0, 3.0]]))
+    array([0, 0, 2])
     """
-    near = EXACT * series.std(axis=0, ddof=1) + CONSTANT * np.abs(series).max(axis=0)
+    near = EXACT * series.std(axis=0) + CONSTANT * np.abs(series).max(axis=0)
     means, first = series.mean(axis=0), np.full(series.shape[1], -1)
     for j in range(len(first)):
         if first[j] < 0:
