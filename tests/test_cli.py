@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -231,13 +230,24 @@ def test_a_process_leaves_with_the_code_of_its_command_and_all_of_its_words(
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_after_the_last_word_changes_nothing(name: str) -> None:
-    """As where workers of a study take a while to end."""
-    start = "import sys, threading, time; threading.Thread(target=time.sleep, args=(100,)).start(); "
-    words = f"{start}sys.argv = ['bsynth', '--version']; from bsynth.__main__ import run; run()"
-    process = subprocess.Popen([sys.executable, "-c", words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """As where a thread takes a while to end."""
+    thread = """
+import sys, threading, time
+def last():
+    while threading.main_thread().is_alive():
+        time.sleep(0.01)
+    print("waits", flush=True)
+    time.sleep(100)
+threading.Thread(target=last).start()
+sys.argv = ["bsynth", "--version"]
+from bsynth.__main__ import run
+run()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", thread], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
-    assert "bsynth" in process.stdout.readline()
-    time.sleep(0.5)  # it waits for the thread now
+    assert [process.stdout.readline().split()[0] for _ in range(2)] == ["bsynth,", "waits"]
     process.send_signal(getattr(signal, name))
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 0

@@ -130,24 +130,28 @@ def heeding_terminate(*, deaf: bool = False) -> Iterator[None]:
 @contextmanager
 def _raised_again() -> Iterator[None]:
     """Raise a signal anew whose exception fell into a finaliser or a callback, where Python prints it and goes on."""
-    shown, timers = sys.unraisablehook, list[threading.Timer]()
+    shown, waiting = sys.unraisablehook, list[threading.Timer]()
+
+    def again(number: signal.Signals) -> None:
+        waiting.clear()
+        _thread.interrupt_main(number)
 
     def lost(found: Any) -> None:
         if not isinstance(found.exc_value, Terminated | KeyboardInterrupt):
             shown(found)
-            return
-        number = signal.SIGINT if isinstance(found.exc_value, KeyboardInterrupt) else _asked[-1]
-        # Not here: it would fall into this very call. What is not handled any more by then, is not raised.
-        timers.append(again := threading.Timer(AGAIN, _thread.interrupt_main, (number,)))
-        again.daemon = True
-        again.start()
+        elif not waiting:
+            number = signal.SIGINT if isinstance(found.exc_value, KeyboardInterrupt) else signal.Signals(_asked[-1])
+            # Not here: it would fall into this very call. What is not handled any more by then, is not raised.
+            waiting.append(threading.Timer(AGAIN, again, (number,)))
+            waiting[0].daemon = True
+            waiting[0].start()
 
     sys.unraisablehook = lost
     try:
         yield
     finally:
         sys.unraisablehook = shown
-        for each in timers:
+        for each in waiting:
             each.cancel()
 
 

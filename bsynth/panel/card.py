@@ -39,8 +39,10 @@ def panel_card(panel: PanelData) -> str:
 def facts_card(title: str, rows: Mapping[str, str]) -> str:
     """Return facts by name as an HTML table."""
     left = 'style="text-align:left;max-width:46em;overflow-wrap:anywhere"'
+    # On a phone, too, names of facts are not broken within a word.
+    name = 'style="text-align:left;min-width:6em;max-width:46em;overflow-wrap:anywhere"'
     body = "".join(
-        f"<tr><th {left}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
+        f"<tr><th {name}>{html.escape(k)}</th><td {left}>{html.escape(v)}</td></tr>" for k, v in rows.items()
     )
     return f"<table><caption {left}><b>{html.escape(title)}</b></caption><tbody>{body}</tbody></table>"
 
