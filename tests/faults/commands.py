@@ -25,11 +25,18 @@ def _command(words: Sequence[str], log: str, largest: int | None, cache: str | N
     os.dup2(said, 1)
     os.dup2(said, 2)
     sys.stdout, sys.stderr = (open(number, "w", buffering=1, closefd=False) for number in (1, 2))  # noqa: SIM115
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     if largest is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+        # What measures the suite writes files as well: of workers none, and of this process after the command.
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+            del os.environ[name]
     from bsynth.cli import main
 
-    main([str(word) for word in words])
+    try:
+        main([str(word) for word in words])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
 def begun(words: Sequence[object], log: Path, largest: int | None = None, cache: Path | None = None) -> BaseProcess:
